@@ -1,0 +1,1 @@
+"""Receives Movemint's deliveries and keeps them: the signature, the log and the database they stand on."""

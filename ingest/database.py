@@ -1,0 +1,123 @@
+"""How every command and server connects to PostgreSQL: which one, as which role, and what is said when it cannot."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ingest import postgres
+from ingest.settings import Settings
+
+metadata = MetaData()
+
+INGEST_ROLE = "rosterlog_ingest"
+WORKER_ROLE = "rosterlog_worker"
+API_ROLE = "rosterlog_api"
+
+OLDEST_VERSION = 150_000
+_DIALECT = "postgresql+psycopg://"
+# Where the URL does not say otherwise. A machine that vanished without a word is given up after some seconds.
+_CONNECTING = {
+    "connect_timeout": "5",
+    "application_name": "rosterlog",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
+
+
+@contextmanager
+def open_database(settings: Settings, say: Callable[[str], None]) -> Iterator[str]:
+    """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with postgres.server(settings.data_dir, say) as server:
+        yield server.conninfo
+
+
+def full_conninfo(conninfo: str) -> str:
+    """The connection string with our time-outs, where it does not bring its own."""
+    given = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in given})
+
+
+def session_commands(role: str | None, *, read_only: bool = False) -> str:
+    """What a fresh connection runs first: least privilege, and nothing written where nothing should be."""
+    commands = [f"set role {role}"] if role else []
+    if read_only:
+        commands += ["set default_transaction_read_only = on", "set statement_timeout = '15s'"]
+    return "; ".join(commands)
+
+
+def sync_engine(conninfo: str, role: str | None = None) -> Engine:
+    """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it."""
+    full = full_conninfo(conninfo)
+    engine = create_engine(_DIALECT, creator=lambda: psycopg.connect(full))
+    _run_first(engine, session_commands(role))
+    return engine
+
+
+def async_engine(conninfo: str, role: str, *, read_only: bool) -> AsyncEngine:
+    """An engine for servers, its connections checked before use so that they survive a restart of the database."""
+    full = full_conninfo(conninfo)
+
+    async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(full)
+
+    engine = create_async_engine(_DIALECT, async_creator=connect, pool_pre_ping=True, pool_size=8, pool_timeout=5)
+    _run_first(engine.sync_engine, session_commands(role, read_only=read_only))
+    return engine
+
+
+def _run_first(engine: Engine, commands: str) -> None:
+    if not commands:
+        return
+
+    @event.listens_for(engine, "connect")
+    def run(connection: psycopg.Connection[Any], _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(commands)
+        cursor.close()
+        connection.commit()
+
+
+def check_version(connection: Connection) -> None:
+    """Raise `DatabaseUnusable` if the server is too old or stores text in another encoding than UTF-8."""
+    version, encoding = connection.execute(
+        text("select current_setting('server_version_num')::int, current_setting('server_encoding')")
+    ).one()
+    if version < OLDEST_VERSION:
+        raise DatabaseUnusable(f"PostgreSQL {version // 10_000} is too old: rosterlog needs PostgreSQL 15 or newer")
+    if encoding != "UTF8":
+        raise DatabaseUnusable(f"the database's encoding is {encoding}: create one with encoding 'UTF8'")
+
+
+def unusable(error: BaseException) -> DatabaseUnusable | None:
+    """What to tell a person about an error of the driver; null if it is not about the database's state."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
+        return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
+    if isinstance(cause, errors.InvalidParameterValue) and "role" in str(cause):
+        return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
+    if isinstance(cause, errors.InsufficientPrivilege):
+        return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
+    if isinstance(cause, psycopg.OperationalError):
+        return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    # libpq's messages name host, port, user and database, never the password.
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

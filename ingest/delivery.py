@@ -1,0 +1,61 @@
+"""Reads the envelope of a delivery: its type, and the participant it is about. Pure and total; it folds nothing."""
+
+from dataclasses import dataclass
+
+from pydantic_core import from_json
+
+LONGEST_NAME = 255  # characters. Types and ids are indexed, and an index row has a limit of its own (2704 bytes).
+_PARTICIPANT_TYPES = "event.participant."
+
+JsonObject = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a body says about itself. `problem` names what keeps it from being read further; the rest is then null."""
+
+    event_type: str | None = None
+    subject: str | None = None
+    participant: JsonObject | None = None
+    problem: str | None = None
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """The envelope `{"type": ..., "data": {"object": {...}}}`, the only shape Movemint publishes.
+
+    A body that is not one gives an envelope with a problem, never an error: whatever was signed is kept.
+    """
+    try:
+        document = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return Envelope(problem="the body is not JSON")
+    if not isinstance(document, dict):
+        return Envelope(problem="the body is not a JSON object")
+    event_type = _name(document.get("type"))
+    if event_type is None:
+        return Envelope(problem="the body has no usable type")
+    return _read_data(event_type, document.get("data"))
+
+
+def _read_data(event_type: str, data: object) -> Envelope:
+    participant = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(participant, dict):
+        return Envelope(event_type=event_type, problem="the body has no data.object")
+    # Other events' objects are not participants: their ids would name somebody else.
+    about_participant = event_type.startswith(_PARTICIPANT_TYPES)
+    subject = identifier(participant.get("id")) if about_participant else None
+    return Envelope(event_type=event_type, subject=subject, participant=participant)
+
+
+def identifier(value: object) -> str | None:
+    """An id as text: 12 and "12" are the same. Null for what identifies nobody: true, 1.5, "", [], a megabyte."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**LONGEST_NAME else None
+    return _name(value)
+
+
+def _name(value: object) -> str | None:
+    """Text PostgreSQL can store and index: not empty, not long, no NUL."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and "\x00" not in value:
+        return value
+    return None

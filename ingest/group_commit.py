@@ -1,0 +1,230 @@
+"""Puts deliveries that arrive together into one commit, and answers each for itself. Bounded in number, bytes, time."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from ingest.log.append import Connection, append
+from ingest.log.event import Delivery, Receipt
+
+log = logging.getLogger(__name__)
+
+Connect = Callable[[], Awaitable[Connection]]
+
+MOST_IN_BATCH = 256
+MOST_BYTES_IN_BATCH = 8_388_608
+# SQLSTATE classes: bad values, broken constraints, limits of a row, an exception raised in a trigger.
+_BLAMES_THE_DATA = ("22", "23", "54", "P0")
+_WATCH_SECONDS = 0.1
+_AWAY_SECONDS = 0.5  # how long a database that failed is left alone; every delivery is refused at once meanwhile
+
+
+class NotKept(Exception):
+    """The delivery cannot be made durable now; its sender has to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may wait at most: deliveries, bytes of their bodies, and seconds until one is answered."""
+
+    pending: int
+    pending_bytes: int
+    answer_seconds: float
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    delivery: Delivery
+    receipt: asyncio.Future[Receipt]
+    since: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One source's deliveries: those that wait, and those whose commit is under way."""
+
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    in_flight: list[_Waiting] = field(default_factory=list)
+    stalled: bool = False
+
+
+class GroupCommit:
+    """A server's way into the log. A source has one commit under way at a time; what arrives meanwhile is the next."""
+
+    def __init__(self, connect: Connect, limits: Limits, connections: int = 4) -> None:
+        self._connect = connect
+        self._limits = limits
+        self._lanes: dict[str, _Lane] = {}
+        self._writers: dict[str, asyncio.Task[None]] = {}
+        self._idle: list[Connection] = []
+        self._slots = asyncio.Semaphore(connections)
+        self._pending = 0
+        self._pending_bytes = 0
+        self._away_until = 0.0
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def append(self, delivery: Delivery) -> Receipt:
+        """Wait until the delivery is committed. Raises `NotKept` if it is not in time; it may be kept even so."""
+        now = asyncio.get_running_loop().time()
+        lane = self._lanes.get(delivery.source)
+        if lane is None:
+            lane = self._lanes[delivery.source] = _Lane()
+        if now < self._away_until or lane.stalled or self._is_full(delivery):
+            raise NotKept
+        waiting = _Waiting(delivery, asyncio.get_running_loop().create_future(), now)
+        lane.waiting.append(waiting)
+        self._pending += 1
+        self._pending_bytes += len(delivery.body)
+        if delivery.source not in self._writers:
+            self._writers[delivery.source] = asyncio.create_task(self._write(delivery.source, lane))
+        return await waiting.receipt
+
+    async def is_ready(self) -> bool:
+        """Whether the database takes a statement now."""
+        try:
+            async with asyncio.timeout(2), self._connection() as connection:
+                await connection.execute("select 1")
+        except (psycopg.Error, TimeoutError):
+            return False
+        return True
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["GroupCommit"]:
+        """Open for the block; at its end what was accepted is committed and answered, then the connections close."""
+        self._watcher = asyncio.create_task(self._watch())
+        try:
+            yield self
+        finally:
+            await asyncio.gather(*self._writers.values())
+            self._watcher.cancel()
+            for connection in self._idle:
+                await connection.close()
+
+    def _is_full(self, delivery: Delivery) -> bool:
+        return (
+            self._pending >= self._limits.pending
+            or self._pending_bytes + len(delivery.body) > self._limits.pending_bytes
+        )
+
+    async def _write(self, source: str, lane: _Lane) -> None:
+        """Commit what waits for this source, batch after batch, until nothing does."""
+        try:
+            while lane.waiting:
+                lane.in_flight = _next_batch(lane.waiting)
+                try:
+                    await self._commit(source, lane.in_flight)
+                finally:
+                    self._settle(lane.in_flight)
+                    lane.in_flight = []
+                    lane.stalled = False
+        finally:
+            del self._writers[source]
+            if not lane.waiting:
+                self._lanes.pop(source, None)
+
+    async def _commit(self, source: str, batch: Sequence[_Waiting]) -> None:
+        try:
+            receipts = await self._append(source, [waiting.delivery for waiting in batch])
+        except psycopg.Error as error:
+            if not _blames_a_delivery(error):
+                self._refuse_all(error)
+            elif len(batch) > 1:
+                # One of them is refused by the database: each alone, so that it fails alone.
+                for waiting in batch:
+                    await self._commit(source, [waiting])
+            else:
+                fields = {"source": source, "sqlstate": error.sqlstate}
+                log.error("delivery refused by the database", extra={"fields": fields})
+            return
+        for waiting, receipt in zip(batch, receipts, strict=True):
+            if not waiting.receipt.done():
+                waiting.receipt.set_result(receipt)
+
+    async def _append(self, source: str, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        """Append on a kept connection; if the database closed it meanwhile, once more on a new one."""
+        kept = bool(self._idle)
+        try:
+            async with self._connection() as connection:
+                return await append(connection, source, deliveries)
+        except psycopg.Error as error:
+            if not kept or _blames_a_delivery(error):
+                raise
+        self._idle.clear()
+        async with self._connection() as connection:
+            return await append(connection, source, deliveries)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        async with self._slots:
+            connection = self._idle.pop() if self._idle else await self._open()
+            try:
+                yield connection
+            finally:
+                if connection.closed or connection.info.transaction_status.name != "IDLE":
+                    await connection.close()
+                else:
+                    self._idle.append(connection)
+
+    async def _open(self) -> Connection:
+        try:
+            return await self._connect()
+        except psycopg.Error as error:  # whatever it blames, no delivery is at fault
+            raise psycopg.OperationalError("no connection") from error
+
+    def _refuse_all(self, error: psycopg.Error) -> None:
+        """The database is away: let everybody try again later, and spare it for a moment."""
+        self._away_until = asyncio.get_running_loop().time() + _AWAY_SECONDS
+        refused = 0
+        for lane in self._lanes.values():
+            refused += len(lane.waiting) + len(lane.in_flight)
+            self._settle(lane.waiting)
+            lane.waiting.clear()
+        cause = type(error.__cause__ or error).__name__
+        log.error("database away", extra={"fields": {"refused": refused, "error": cause}})
+
+    def _settle(self, batch: Sequence[_Waiting] | deque[_Waiting]) -> None:
+        """Take deliveries off the books; whoever has no receipt by now gets none."""
+        for waiting in batch:
+            self._pending -= 1
+            self._pending_bytes -= len(waiting.delivery.body)
+            _refuse(waiting)
+
+    async def _watch(self) -> None:
+        """Refuse whatever waits too long. Its commit may still succeed; then the redelivery is a duplicate."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            too_old = asyncio.get_running_loop().time() - self._limits.answer_seconds
+            for source, lane in list(self._lanes.items()):
+                if lane.in_flight and lane.in_flight[0].since < too_old and not lane.stalled:
+                    lane.stalled = True
+                    log.error("database slow", extra={"fields": {"source": source, "refused": len(lane.in_flight)}})
+                    for waiting in lane.in_flight:
+                        _refuse(waiting)
+                while lane.waiting and (lane.stalled or lane.waiting[0].since < too_old):
+                    self._settle([lane.waiting.popleft()])
+
+
+def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
+    batch = [waiting.popleft()]
+    size = len(batch[0].delivery.body)
+    while waiting and len(batch) < MOST_IN_BATCH and size < MOST_BYTES_IN_BATCH:
+        batch.append(waiting.popleft())
+        size += len(batch[-1].delivery.body)
+    return batch
+
+
+def _refuse(waiting: _Waiting) -> None:
+    if not waiting.receipt.done():
+        waiting.receipt.set_exception(NotKept())
+
+
+def _blames_a_delivery(error: psycopg.Error) -> bool:
+    """Whether the database refused what it was given; with any other error it is away, or not fit for anybody."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.DataError)
+    return error.sqlstate[:2] in _BLAMES_THE_DATA

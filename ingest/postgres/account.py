@@ -1,0 +1,116 @@
+"""The operating system account PostgreSQL runs as: the caller's own, or an unprivileged one if the caller is root."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+# Where root puts what the unprivileged account cannot reach, such as a clone below a home folder of mode 0700.
+REACHABLE = Path("/var/lib/rosterlog")
+_CANDIDATES = ("rosterlog", "postgres", "nobody")
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded PostgreSQL cannot be used; the message is one line and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who runs PostgreSQL's programs. `uid` is null if that is the caller."""
+
+    name: str = ""
+    uid: int | None = None
+    gid: int | None = None
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end as this account, its output kept."""
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd="/", env=_environ(),
+            user=self.uid, group=self.gid, extra_groups=self._groups(),
+        )  # fmt: skip
+
+    def start(self, *command: str | Path) -> subprocess.Popen[str]:
+        """Start a program as this account. It must not hand its output on to a server that stays."""
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/", env=_environ(),
+            user=self.uid, group=self.gid, extra_groups=self._groups(),
+        )  # fmt: skip
+
+    def can_reach(self, path: Path) -> bool:
+        """Whether this account may enter the folder or execute the file, which every folder above it must allow."""
+        return self.run("/bin/sh", "-c", 'test -x "$0"', path).returncode == 0
+
+    def own(self, path: Path) -> None:
+        """Hand a file or folder that was just made to this account."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def make_folder(self, path: Path) -> None:
+        path.mkdir(mode=0o700)
+        path.chmod(0o700)
+        self.own(path)
+
+    def _groups(self) -> list[int] | None:
+        return None if self.uid is None else []
+
+
+def account_for(existing: Path | None) -> Account:
+    """The account for a data folder: its owner's if it is there already, else the first fitting one of the machine."""
+    if os.geteuid() != 0:
+        return Account()
+    if existing is not None:
+        found = existing.stat()
+        return Account(_name_of(found.st_uid), found.st_uid, found.st_gid)
+    for name in _CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedPostgresError(
+        "PostgreSQL refuses to run as root and this machine has no other account for it: useradd --system rosterlog"
+    )
+
+
+def reachable_folder(name: str) -> Path:
+    """A new folder's path below a place every account can enter. Made by root alone."""
+    _make_reachable()
+    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=REACHABLE))
+
+
+def reachable_copy(folder: Path, name: str) -> Path:
+    """A copy of the programs where every account can run them, made once a version."""
+    copy = REACHABLE / name
+    if not copy.exists():
+        _make_reachable()
+        staging = Path(tempfile.mkdtemp(dir=REACHABLE))
+        staging.chmod(0o755)
+        shutil.copytree(folder, staging / name, ignore=shutil.ignore_patterns("include", "doc", "pgxs"))
+        try:
+            (staging / name).rename(copy)
+        except OSError:  # another process was first; its copy is the same
+            if not copy.exists():
+                raise
+        shutil.rmtree(staging)
+    return copy
+
+
+def _environ() -> dict[str, str]:
+    # A fixed environment: the host's locale, time zone and PG* variables must not reach initdb or the server.
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _make_reachable() -> None:
+    if not REACHABLE.exists():
+        REACHABLE.mkdir(mode=0o755, parents=True)
+        REACHABLE.chmod(0o755)  # whatever the umask was
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,230 @@
+"""One data folder and the PostgreSQL on it: made, started, found running, stopped. Who may do so is `session`'s."""
+
+import os
+import random
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ingest.postgres.account import Account, EmbeddedPostgresError, account_for, reachable_folder
+from ingest.postgres.binaries import Binaries, find_binaries
+
+NAME = "rosterlog"  # of the superuser and of the database
+Say = Callable[[str], None]
+_AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise, in the middle of a crash recovery
+_PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
+_LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
+
+
+@dataclass(frozen=True, slots=True)
+class Postmaster:
+    """A running server, as its `postmaster.pid` tells: `status` is starting, ready, stopping or standby."""
+
+    pid: int
+    port: int
+    sockets: Path
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A data folder with the programs and the account that serve it."""
+
+    home: Path
+    account: Account
+    binaries: Binaries
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "postgres.log"
+
+    @property
+    def password(self) -> str:
+        return (self.home / "password").read_text().strip()
+
+    def conninfo(self, postmaster: Postmaster, dbname: str = NAME) -> str:
+        return make_conninfo(
+            host=str(postmaster.sockets), port=postmaster.port, user=NAME, password=self.password, dbname=dbname
+        )
+
+
+def cluster_in(data_dir: Path, say: Say) -> Cluster:
+    """The cluster of a data folder; both are made if they are not there."""
+    if (data_dir / "PG_VERSION").exists():
+        raise EmbeddedPostgresError(f"{data_dir} is a PostgreSQL data folder itself: set ROSTERLOG_DATA_DIR to another")
+    link = data_dir / "postgres"
+    existing = link.resolve() if (link / "data" / "PG_VERSION").exists() else None
+    account = account_for(existing / "data" if existing else None)
+    binaries = find_binaries(_major(existing)).reachable_by(account)
+    home = existing or _make_home(data_dir, account, say)
+    cluster = Cluster(home, account, binaries)
+    if existing is None:
+        _initialise(cluster)
+    return cluster
+
+
+def running(cluster: Cluster) -> Postmaster | None:
+    """The server on this folder, also one that an earlier process left behind; a stale pid file is none."""
+    try:
+        lines = (cluster.data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    if len(lines) < 8 or not _serves(int(lines[0]), cluster.data):
+        return None
+    return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), lines[7].strip())
+
+
+def settled(cluster: Cluster, say: Say) -> Postmaster | None:
+    """The server once it is ready, or none once it is gone: one left behind may still be starting or stopping."""
+    found = running(cluster)
+    if found and found.status != "ready":
+        say(f"waiting for the PostgreSQL that is {found.status} (log: {cluster.log})")
+    while found and found.status != "ready":
+        time.sleep(0.1)
+        found = running(cluster)
+    return found
+
+
+def start(cluster: Cluster, say: Say) -> Postmaster:
+    """Start the server and wait until it answers, through a crash recovery of any length."""
+    port = _port(cluster, say)
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": '"' + str(_socket_folder(cluster)).replace('"', '""') + '"',
+    }
+    flags = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
+    pg_ctl = cluster.binaries.folder / "pg_ctl"
+    process = cluster.account.start(
+        pg_ctl, "start", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data, "-l", cluster.log, "-o", flags
+    )
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        say(f"PostgreSQL is recovering from a crash; waiting for it (log: {cluster.log})")
+    process.communicate()
+    found = running(cluster)
+    if process.returncode != 0 or found is None:
+        raise EmbeddedPostgresError(f"PostgreSQL did not start: {_last_words(cluster)} (log: {cluster.log})")
+    _create_database(cluster, found)
+    return found
+
+
+def stop(cluster: Cluster) -> None:
+    """Stop the server and wait until its last checkpoint is written."""
+    pg_ctl = cluster.binaries.folder / "pg_ctl"
+    done = cluster.account.run(pg_ctl, "stop", "-m", "fast", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data)
+    if done.returncode != 0 and running(cluster):
+        raise EmbeddedPostgresError(f"PostgreSQL did not stop: {done.stderr.strip()} (log: {cluster.log})")
+
+
+def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
+    home = data_dir / "postgres"
+    if home.is_symlink() and not home.exists():
+        raise EmbeddedPostgresError(f"{home} leads to {home.readlink()}, which is gone: restore it, or remove {home}")
+    if home.exists():  # an earlier first start was interrupted before the data folder was whole
+        return home.resolve()
+    if account.uid is not None and not account.can_reach(data_dir):
+        home.symlink_to(reachable_folder(data_dir.resolve().parent.name or "root"))
+        account.own(home.resolve())
+        say(f"PostgreSQL runs as {account.name}, which cannot enter {data_dir}: the database is in {home.resolve()}")
+        return home.resolve()
+    account.make_folder(home)
+    return home.resolve()
+
+
+def _initialise(cluster: Cluster) -> None:
+    """Make the data folder, under another name until it is whole."""
+    staging = cluster.home / "data.new"
+    shutil.rmtree(staging, ignore_errors=True)
+    password = cluster.home / "password"
+    password.touch(mode=0o600)
+    password.write_text(secrets.token_urlsafe(24) + "\n")
+    cluster.account.own(password)
+    done = cluster.account.run(
+        cluster.binaries.folder / "initdb", "-D", staging, "-U", NAME, "-E", "UTF8", "--data-checksums",
+        "--auth=scram-sha-256", f"--pwfile={password}", *_collation(cluster.binaries.major),
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise EmbeddedPostgresError(f"PostgreSQL's data folder could not be made: {done.stderr.strip()}")
+    staging.rename(cluster.data)
+
+
+def _collation(major: int) -> list[str]:
+    """The same order of text on every host, whatever its locale."""
+    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
+    return [*builtin, "--locale=C"]
+
+
+def _major(home: Path | None) -> int | None:
+    return int((home / "data" / "PG_VERSION").read_text()) if home else None
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether this process is a server on this folder; after a reboot its number may be anybody's."""
+    try:
+        os.kill(pid, 0)
+        return not Path("/proc/self").exists() or Path(f"/proc/{pid}/cwd").readlink() == data
+    except OSError:
+        return False
+
+
+def _port(cluster: Cluster, say: Say) -> int:
+    """The port of last time, so that the address a person noted stays right; another if it is taken."""
+    noted = cluster.home / "port"
+    last = int(noted.read_text()) if noted.exists() else None
+    if last is not None and _is_free(last):
+        return last
+    port = next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
+    noted.write_text(f"{port}\n")
+    if last is not None:
+        say(f"port {last} is taken: PostgreSQL listens on port {port} now")
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _socket_folder(cluster: Cluster) -> Path:
+    # libpq splits hosts at commas, and the kernel limits a socket's path.
+    if len(os.fsencode(cluster.home)) <= _LONGEST_SOCKET_FOLDER and "," not in str(cluster.home):
+        return cluster.home
+    folder = Path(tempfile.mkdtemp(prefix="rosterlog-"))
+    cluster.account.own(folder)
+    return folder
+
+
+def _last_words(cluster: Cluster) -> str:
+    try:
+        lines = cluster.log.read_text(errors="replace").splitlines()
+    except OSError:
+        return "it wrote no log"
+    return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), lines[-1] if lines else "")
+
+
+def _create_database(cluster: Cluster, postmaster: Postmaster) -> None:
+    with psycopg.connect(cluster.conninfo(postmaster, "postgres"), autocommit=True) as connection:
+        if connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone() is None:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))

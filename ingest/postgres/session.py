@@ -1,0 +1,106 @@
+"""Who uses the embedded PostgreSQL: whoever comes first starts it, everybody joins, whoever leaves last stops it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.postgres.account import EmbeddedPostgresError, account_for
+from ingest.postgres.cluster import NAME, Cluster, Postmaster, Say, cluster_in, settled, start, stop
+
+
+class AlreadyUp(Exception):
+    """Another `rosterlog up` works on this data folder; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running embedded server: how programs connect, and what to tell a person who connects from elsewhere."""
+
+    conninfo: str
+    address: str
+    password_file: Path
+    programs: Path
+
+
+@contextmanager
+def server(data_dir: Path, say: Say) -> Iterator[Server]:
+    """The server of a data folder for as long as the block lasts, shared with every other process that uses it."""
+    _make_data_dir(data_dir)
+    # Both locks die with their process, so a killed one leaves no trace and its server is simply joined.
+    with _locked(data_dir / "start.lock", fcntl.LOCK_EX), _opened(data_dir / "users.lock") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        cluster = cluster_in(data_dir, say)
+        postmaster = settled(cluster, say) or start(cluster, say)
+        users = os.dup(users)
+    try:
+        yield _server(cluster, postmaster)
+    finally:
+        with _locked(data_dir / "start.lock", fcntl.LOCK_EX):
+            if _is_last(users):
+                stop(cluster)
+            os.close(users)
+
+
+@contextmanager
+def only_up(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder's one place for `up`. Raises `AlreadyUp` if it is taken."""
+    _make_data_dir(data_dir)
+    with _opened(data_dir / "up.lock") as lock:
+        _take_up(lock, data_dir)
+        yield
+
+
+def _take_up(lock: int, data_dir: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise AlreadyUp(
+            f"rosterlog up is running already on {data_dir}: stop it, or set ROSTERLOG_DATA_DIR to another folder"
+        ) from None
+
+
+def _server(cluster: Cluster, postmaster: Postmaster) -> Server:
+    address = f"postgresql://{NAME}@127.0.0.1:{postmaster.port}/{NAME}"
+    return Server(cluster.conninfo(postmaster), address, cluster.home / "password", cluster.binaries.folder)
+
+
+def _make_data_dir(data_dir: Path) -> None:
+    if data_dir.exists():
+        return
+    try:
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        account_for(None).make_folder(data_dir)
+    except FileExistsError:
+        return  # another process made it at the same moment
+    except OSError as error:
+        raise EmbeddedPostgresError(f"the data folder {data_dir} cannot be made: {error.strerror}") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise EmbeddedPostgresError(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Iterator[None]:
+    with _opened(path) as descriptor:
+        fcntl.flock(descriptor, mode)
+        yield
+
+
+def _is_last(users: int) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

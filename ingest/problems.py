@@ -1,0 +1,34 @@
+"""Errors as RFC 9457 problem documents, the same for every server."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+# For Starlette's own refusals, whose detail is only the status in words.
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method; see the Allow header.",
+}
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An `application/problem+json` answer. `detail` says what to do next and never repeats what a stranger sent."""
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(to_json(content), status, headers, media_type="application/problem+json")
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """An `HTTPException` as a problem."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
+    is_starlettes = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _DETAILS.get(error.status_code, error.detail) if is_starlettes else error.detail
+    return problem(error.status_code, detail, error.headers)
+
+
+async def on_fault(_request: Request, _error: Exception) -> Response:
+    """A fault of ours. Starlette raises it again after this answer, so it is logged."""
+    return problem(500, "This is a fault in rosterlog; its log says more.")

@@ -1,0 +1,125 @@
+"""The environment as settings, read once at the command line. A wrong or unknown name stops the program."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+DEFAULT_SOURCE = "movemint"
+PREFIX = "ROSTERLOG_"
+_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+
+Secrets = tuple[bytes, ...]
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and never shows its value."""
+
+
+def _libpq_url(value: SecretStr) -> SecretStr:
+    try:
+        conninfo_to_dict(value.get_secret_value())
+    except ProgrammingError:
+        raise ValueError("is not a PostgreSQL URL, such as postgresql://user@host:5432/rosterlog") from None
+    return value
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_libpq_url)]
+
+
+class Settings(BaseModel):
+    """Every setting with its default; the aliases are the names in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_alias=True)
+
+    database_url: DatabaseUrl | None = Field(None, alias="DATABASE_URL")
+    read_database_url: DatabaseUrl | None = Field(None, alias="READ_DATABASE_URL")
+    movemint_webhook_secret: SecretStr | None = Field(None, alias="MOVEMINT_WEBHOOK_SECRET")
+    more_sources: SecretStr | None = Field(None, alias="ROSTERLOG_SOURCES")
+    data_dir: Path = Field(Path(".rosterlog"), alias="ROSTERLOG_DATA_DIR")
+    host: str = Field("127.0.0.1", alias="ROSTERLOG_HOST", min_length=1)
+    port: int = Field(8000, alias="ROSTERLOG_PORT", ge=0, le=65535)
+    max_body_bytes: int = Field(1_048_576, alias="ROSTERLOG_MAX_BODY_BYTES", ge=1, le=268_435_456)
+    max_pending: int = Field(2_000, alias="ROSTERLOG_MAX_PENDING", ge=1)
+    max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)
+    answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
+    batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
+    poll_seconds: float = Field(0.1, alias="ROSTERLOG_POLL_SECONDS", ge=0.01, le=60)
+
+    @property
+    def sources(self) -> dict[str, Secrets]:
+        """The secrets of each source, newest first, as the bytes that key the signature."""
+        found = _more_sources(self.more_sources)
+        if self.movemint_webhook_secret is not None:
+            if DEFAULT_SOURCE in found:
+                raise SettingsError(f"{DEFAULT_SOURCE} has secrets in MOVEMINT_WEBHOOK_SECRET and in ROSTERLOG_SOURCES")
+            found = {DEFAULT_SOURCE: _secrets(self.movemint_webhook_secret), **found}
+        return found
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from the environment. An empty value counts as not set. Raises `SettingsError` for what is wrong."""
+    names = {str(field.alias) for field in Settings.model_fields.values()}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in names:
+            raise SettingsError(_unknown(name, names))
+    try:
+        settings = Settings.model_validate({name: environ[name] for name in names if environ.get(name)})
+    except ValidationError as error:
+        problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
+        raise SettingsError("; ".join(problems)) from None
+    _ = settings.sources  # wrong sources are a wrong setting too: say so now
+    return settings
+
+
+def _unknown(name: str, names: set[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "; unset it")
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")[0].lower() + message.removeprefix("Value error, ")[1:]
+
+
+def _secrets(value: SecretStr) -> Secrets:
+    secrets = tuple(part.strip().encode() for part in value.get_secret_value().split(",") if part.strip())
+    if not secrets:
+        raise SettingsError("MOVEMINT_WEBHOOK_SECRET holds no secret")
+    return secrets
+
+
+def _more_sources(value: SecretStr | None) -> dict[str, Secrets]:
+    if value is None:
+        return {}
+    try:
+        return {_source_name(name): _source_secrets(name, secrets) for name, secrets in _json_object(value).items()}
+    except ValueError as error:
+        raise SettingsError(f"ROSTERLOG_SOURCES: {error}") from None
+
+
+def _json_object(value: SecretStr) -> dict[str, object]:
+    try:
+        found = json.loads(value.get_secret_value())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('is not a JSON object such as {"spring-races": ["secret"]}') from None
+    return found
+
+
+def _source_name(name: str) -> str:
+    if not _SOURCE_NAME.match(name):
+        raise ValueError(f"{name!r} cannot name a source: use up to 63 lower-case letters, digits, - and _")
+    return name
+
+
+def _source_secrets(name: str, secrets: object) -> Secrets:
+    if not isinstance(secrets, list) or not secrets or not all(isinstance(one, str) and one for one in secrets):
+        raise ValueError(f"{name} needs a list of one or more secrets")
+    return tuple(one.encode() for one in secrets)

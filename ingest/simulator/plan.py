@@ -1,0 +1,54 @@
+"""Plans what the fake Movemint sends, in which order: registrations, redeliveries, late ones, damaged ones. Pure."""
+
+from dataclasses import dataclass
+from random import Random
+
+from ingest.simulator.people import registration
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many deliveries, or that share of all of them."""
+
+    number: float
+    is_share: bool = False
+
+    def of(self, total: int) -> int:
+        return min(total, round(self.number * total) if self.is_share else int(self.number))
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One delivery to make. A damaged one is signed first and changed after, so it has to be refused."""
+
+    body: bytes
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What to simulate: `count` different deliveries about `participants` people, and what goes wrong on their way."""
+
+    count: int
+    participants: int | None = None
+    duplicates: Amount = Amount(0)
+    reorder: Amount = Amount(0)
+    corrupt: Amount = Amount(0)
+    seed: int = 1
+
+
+def plan(wishes: Wishes) -> list[Planned]:
+    """The deliveries in the order in which they are sent; the same wishes give the same plan."""
+    random = Random(wishes.seed)  # noqa: S311 - a plan that can be repeated
+    people = min(wishes.count, wishes.participants or wishes.count)
+    bodies = [registration(wishes.seed, number % people, number // people) for number in range(wishes.count)]
+    for place in random.sample(range(wishes.count), wishes.reorder.of(wishes.count)):
+        later = random.randrange(place, wishes.count)
+        bodies[place], bodies[later] = bodies[later], bodies[place]
+    planned = [Planned(body) for body in bodies]
+    extra = [(place, False) for place in random.sample(range(wishes.count), wishes.duplicates.of(wishes.count))]
+    extra += [(place, True) for place in random.sample(range(wishes.count), wishes.corrupt.of(wishes.count))]
+    # From the back, so that the places in front stay right; a redelivery follows its delivery somewhere later.
+    for place, damaged in sorted(extra, reverse=True):
+        planned.insert(random.randrange(place + 1, len(planned) + 1), Planned(bodies[place], damaged))
+    return planned

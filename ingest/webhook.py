@@ -1,0 +1,143 @@
+"""The webhook endpoint: raw bytes in, signature checked over them, appended, answered. A plain ASGI app, for speed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ingest.delivery import read_envelope
+from ingest.group_commit import NotKept
+from ingest.log.event import Delivery, Receipt
+from ingest.problems import problem
+from ingest.settings import Secrets
+from ingest.signature import is_signed, signature_in
+
+log = logging.getLogger(__name__)
+
+BODY_SECONDS = 30.0  # in which a body must have arrived
+_DRAIN_FACTOR = 64  # how many limits of a body that is too large are still read, so that its sender reads our answer
+_HEADERS = [(b"content-type", b"application/json")]
+
+Append = Callable[[Delivery], Awaitable[Receipt]]
+
+
+class _TooLarge(Exception):
+    """The body is over the limit. `drained`: it was read to its end."""
+
+    def __init__(self, *, drained: bool) -> None:
+        self.drained = drained
+
+
+class _Disconnected(Exception):
+    """The client went away before its body was whole; there is nobody to answer."""
+
+
+class Webhook:
+    """Answers `POST /webhooks/{source}`. `append` is how a delivery becomes durable; it raises `NotKept`."""
+
+    def __init__(
+        self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int, max_open_bytes: int
+    ) -> None:
+        self._sources = sources
+        self._append = append
+        self._max_body_bytes = max_body_bytes
+        self._max_open_bytes = max_open_bytes
+        self._open_bytes = 0  # of bodies that are still arriving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            refusal = await self._receive(scope, receive, send)
+        except _Disconnected:
+            return
+        except _TooLarge as error:
+            detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
+            headers = None if error.drained else {"Connection": "close"}
+            refusal = problem(413, detail, headers)
+        except TimeoutError:
+            refusal = problem(408, "The body did not arrive in time.", {"Connection": "close"})
+        except NotKept:
+            refusal = _try_again()
+        except Exception:
+            # Whatever it was, Movemint must deliver again: nothing may be lost to a fault of ours.
+            log.exception("webhook failed")
+            refusal = _try_again()
+        if refusal is not None:
+            await refusal(scope, receive, send)
+
+    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Take one delivery; answers it itself if it was kept, and gives the refusal otherwise."""
+        source = scope["path_params"]["source"]
+        secrets = self._sources.get(source)
+        if secrets is None:
+            return problem(404, "No source of this name has a secret; see MOVEMINT_WEBHOOK_SECRET.")
+        signature = signature_in(scope["headers"])
+        body = await self._body(scope, receive)
+        if signature is None or not is_signed(body, signature, secrets):
+            return problem(401, "X-Signature must be the hex HMAC-SHA256 of the body with the secret.")
+        envelope = read_envelope(body)
+        delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
+        receipt = await self._append(delivery)
+        status = "stored" if receipt.stored else "duplicate"
+        answer = f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
+        headers = [*_HEADERS, (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+        return None
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        declared = _declared_length(scope)
+        if declared > self._max_body_bytes * (1 + _DRAIN_FACTOR):
+            raise _TooLarge(drained=False)
+        async with asyncio.timeout(BODY_SECONDS):
+            chunk, more = await _next_chunk(receive)
+            if more or len(chunk) > self._max_body_bytes:
+                return await self._rest(chunk, receive, more=more)
+            return chunk
+
+    async def _rest(self, first: bytes, receive: Receive, *, more: bool) -> bytes:
+        """A body of several chunks. It is kept up to the limit, and what comes after is read and dropped."""
+        chunks, size, kept = [first], len(first), len(first)
+        self._open_bytes += kept
+        try:
+            while more:
+                if self._open_bytes > self._max_open_bytes:
+                    raise NotKept
+                if size > self._max_body_bytes * (1 + _DRAIN_FACTOR):
+                    raise _TooLarge(drained=False)
+                chunk, more = await _next_chunk(receive)
+                size += len(chunk)
+                if size <= self._max_body_bytes:
+                    chunks.append(chunk)
+                    kept += len(chunk)
+                    self._open_bytes += len(chunk)
+            if size > self._max_body_bytes:
+                raise _TooLarge(drained=True)
+            return b"".join(chunks)
+        finally:
+            self._open_bytes -= kept
+
+
+def webhook_route(webhook: Webhook) -> Route:
+    return Route("/webhooks/{source}", webhook, methods=["POST"])
+
+
+def _try_again() -> Response:
+    detail = "The delivery could not be made durable now; deliver it again."
+    return problem(503, detail, {"Retry-After": "2"})
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Disconnected
+    return message.get("body", b""), message.get("more_body", False)

@@ -1,0 +1,54 @@
+"""Runs the migrations: on the connection `rosterlog migrate` hands in, for developers on the environment's database."""
+
+import os
+import sys
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from ingest.database import metadata, open_database, sync_engine
+from ingest.log import table as _log_tables
+from ingest.settings import read_settings
+from projections import checkpoint, passed, quarantine
+from projections.participants import table as _participant_tables
+from projections.web import tokens
+
+# Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
+_ = (_log_tables, checkpoint, passed, quarantine, _participant_tables, tokens)
+
+# A migration waits briefly for its locks, then gives up: deliveries queue behind a lock that is waited for.
+_TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rosterlog migrate'))"
+
+
+def migrate_online(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        connection.execute(text(_ONE_AT_A_TIME))
+        connection.execute(text(_TIMEOUTS))
+        context.run_migrations()
+
+
+def migrate_offline() -> None:
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.execute(_TIMEOUTS)
+        context.run_migrations()
+
+
+def main() -> None:
+    handed_in = context.config.attributes.get("connection")
+    if context.is_offline_mode():
+        migrate_offline()
+    elif handed_in is not None:
+        migrate_online(handed_in)
+    else:
+        settings = read_settings(os.environ)
+        with open_database(settings, lambda line: print(line, file=sys.stderr)) as conninfo:  # noqa: T201
+            engine = sync_engine(conninfo)
+            with engine.connect() as connection:
+                migrate_online(connection)
+            engine.dispose()
+
+
+main()

@@ -1,0 +1,1 @@
+"""The read-only web: the API, its tokens and its errors."""
