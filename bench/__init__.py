@@ -1,1 +1,1 @@
-"""Side by side measurements, run by hand with `make bench`."""
+"""Side by side measurements, run by hand with `make bench`. On loopback, bounded in number and time."""

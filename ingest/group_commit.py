@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -68,21 +68,25 @@ class GroupCommit:
         self._away_until = 0.0
         self._watcher: asyncio.Task[None] | None = None
 
-    async def append(self, delivery: Delivery) -> Receipt:
-        """Wait until the delivery is committed. Raises `NotKept` if it is not in time; it may be kept even so."""
-        now = asyncio.get_running_loop().time()
+    def append(self, delivery: Delivery) -> Awaitable[Receipt]:
+        """Hand in a delivery; awaiting the answer waits for its commit.
+
+        Raises `NotKept`, now or when awaited, if there is no commit in time; the delivery may be kept even so.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         lane = self._lanes.get(delivery.source)
         if lane is None:
             lane = self._lanes[delivery.source] = _Lane()
         if now < self._away_until or lane.stalled or self._is_full(delivery):
             raise NotKept
-        waiting = _Waiting(delivery, asyncio.get_running_loop().create_future(), now)
+        waiting = _Waiting(delivery, loop.create_future(), now)
         lane.waiting.append(waiting)
         self._pending += 1
         self._pending_bytes += len(delivery.body)
         if delivery.source not in self._writers:
-            self._writers[delivery.source] = asyncio.create_task(self._write(delivery.source, lane))
-        return await waiting.receipt
+            self._writers[delivery.source] = loop.create_task(self._write(delivery.source, lane))
+        return waiting.receipt
 
     async def is_ready(self) -> bool:
         """Whether the database takes a statement now."""
@@ -187,12 +191,13 @@ class GroupCommit:
         cause = type(error.__cause__ or error).__name__
         log.error("database away", extra={"fields": {"refused": refused, "error": cause}})
 
-    def _settle(self, batch: Sequence[_Waiting] | deque[_Waiting]) -> None:
+    def _settle(self, batch: Collection[_Waiting]) -> None:
         """Take deliveries off the books; whoever has no receipt by now gets none."""
+        self._pending -= len(batch)
         for waiting in batch:
-            self._pending -= 1
             self._pending_bytes -= len(waiting.delivery.body)
-            _refuse(waiting)
+            if not waiting.receipt.done():
+                waiting.receipt.set_exception(NotKept())
 
     async def _watch(self) -> None:
         """Refuse whatever waits too long. Its commit may still succeed; then the redelivery is a duplicate."""
@@ -204,7 +209,8 @@ class GroupCommit:
                     lane.stalled = True
                     log.error("database slow", extra={"fields": {"source": source, "refused": len(lane.in_flight)}})
                     for waiting in lane.in_flight:
-                        _refuse(waiting)
+                        if not waiting.receipt.done():
+                            waiting.receipt.set_exception(NotKept())
                 while lane.waiting and (lane.stalled or lane.waiting[0].since < too_old):
                     self._settle([lane.waiting.popleft()])
 
@@ -216,11 +222,6 @@ def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
         batch.append(waiting.popleft())
         size += len(batch[-1].delivery.body)
     return batch
-
-
-def _refuse(waiting: _Waiting) -> None:
-    if not waiting.receipt.done():
-        waiting.receipt.set_exception(NotKept())
 
 
 def _blames_a_delivery(error: psycopg.Error) -> bool:

@@ -45,14 +45,7 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 @click.option(
     "--rate", default=0.0, type=click.FloatRange(0), help="Deliveries a second. Default: as fast as answered."
 )
-@click.option(
-    "--duplicates",
-    type=AMOUNT,
-    default="0",
-    is_flag=False,
-    flag_value="0.05",
-    help="Deliver so many again: 20, or 0.1 of them.",
-)
+@amount_option("--duplicates", "Deliver so many again: 20, or 0.1 of them.")
 @amount_option("--reorder", "Deliver so many late.")
 @amount_option("--corrupt", "Damage so many copies after signing.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same people in the same order.")

@@ -11,6 +11,7 @@ returns table (ordinal bigint, event_position bigint, is_stored boolean)
 language plpgsql
 security definer
 set search_path = pg_catalog, public, pg_temp
+set enable_seqscan = off -- a plan made while the table was small must not outlive that
 as $$
 declare
   head_position bigint;

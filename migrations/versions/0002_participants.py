@@ -57,6 +57,7 @@ create table participants (
   bib text,
   gender text,
   dob date,
+  -- squawk-ignore prefer-bigint-over-int
   age integer,
   team text,
   wave text,

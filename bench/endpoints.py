@@ -1,0 +1,92 @@
+"""The three servers that are compared: rosterlog's, the same without the append, and one INSERT and commit a request."""
+
+import asyncio
+import hashlib
+import itertools
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+import psycopg
+
+from bench.load import SECRET
+from ingest import server
+from ingest.app import Part, build_app, ingest_part
+from ingest.log.event import Delivery, Receipt
+from ingest.settings import DEFAULT_SOURCE, Settings, read_settings
+from ingest.webhook import Append, Webhook, webhook_route
+
+PLAIN_TABLE = """
+create table if not exists plain_log (
+  source text not null, position bigint generated always as identity, received_at timestamptz not null default now(),
+  event_type text, subject text, digest bytea not null, body bytea not null, signature text not null,
+  primary key (source, position), unique (source, digest)
+)
+"""
+_PLAIN_INSERT = """
+insert into plain_log (source, event_type, subject, digest, body, signature) values (%s, %s, %s, %s, %s, %s)
+on conflict (source, digest) do nothing returning position
+"""
+_PLAIN_CONNECTIONS = 16
+
+
+def ceiling() -> Part:
+    """Everything but the append."""
+    positions = itertools.count(1)
+
+    async def append(_delivery: Delivery) -> Receipt:
+        return Receipt(next(positions), stored=True)
+
+    return Part([webhook_route(_webhook(append))], nullcontext, {})
+
+
+def plain(conninfo: str) -> Part:
+    """The plain design: a pool of connections, and for each request one INSERT and its commit."""
+    idle: asyncio.Queue[psycopg.AsyncConnection[Any]] = asyncio.Queue()
+
+    async def append(delivery: Delivery) -> Receipt:
+        digest = hashlib.sha256(delivery.body).digest()
+        values = (delivery.source, delivery.event_type, delivery.subject, digest, delivery.body, delivery.signature)
+        connection = await idle.get()
+        try:
+            row = await (await connection.execute(_PLAIN_INSERT, values)).fetchone()
+        finally:
+            idle.put_nowait(connection)
+        return Receipt(row[0] if row else 0, row is not None)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        for _ in range(_PLAIN_CONNECTIONS):
+            idle.put_nowait(await psycopg.AsyncConnection.connect(conninfo, autocommit=True))
+        yield
+        while not idle.empty():
+            await idle.get_nowait().close()
+
+    return Part([webhook_route(_webhook(append))], running, {})
+
+
+def _webhook(append: Append) -> Webhook:
+    settings = _settings()
+    return Webhook(settings.sources, append, settings.max_body_bytes, settings.max_pending_bytes)
+
+
+def _settings() -> Settings:
+    return read_settings({"MOVEMINT_WEBHOOK_SECRET": SECRET.decode()})
+
+
+def main() -> None:
+    kind, conninfo = sys.argv[1:]
+    part = {
+        "rosterlog": lambda: ingest_part(_settings(), conninfo),
+        "ceiling": ceiling,
+        "plain": lambda: plain(conninfo),
+    }[kind]()
+    bound = server.bind("127.0.0.1", 0)
+    port = bound.getsockname()[1]
+    server.run(server.serve(build_app([part]), bound, lambda: print(port, flush=True)))
+
+
+if __name__ == "__main__":
+    assert DEFAULT_SOURCE in _settings().sources
+    main()

@@ -1,0 +1,81 @@
+"""A load generator: pre-signed deliveries over so many keep-alive connections, each sending when it was answered."""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import cast
+
+import uvloop
+
+from ingest.signature import sign
+from ingest.simulator.people import registration
+
+SECRET = b"bench"
+MOST_SECONDS = 600
+
+
+class Client(asyncio.Protocol):
+    """One connection. All answers are short JSON objects with a Content-Length, so the closing brace ends one."""
+
+    def __init__(self, requests: Iterator[bytes], answers: Counter[str], done: asyncio.Semaphore) -> None:
+        self._requests = requests
+        self._answers = answers
+        self._done = done
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._buffer.endswith(b"}"):
+            self._answers[self._buffer[9:12].decode()] += 1
+            self._buffer = b""
+            self._send()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._done.release()
+
+    def _send(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+        else:
+            self._transport.write(request)
+
+
+def request_for(body: bytes) -> bytes:
+    return (
+        b"POST /webhooks/movemint HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"X-Signature: %b\r\nContent-Length: %d\r\n\r\n%b" % (sign(body, SECRET).encode(), len(body), body)
+    )
+
+
+async def run(port: int, requests: list[bytes], connections: int) -> tuple[float, Counter[str]]:
+    """Send all requests; gives the seconds it took and how often each status was answered."""
+    loop = asyncio.get_running_loop()
+    answers: Counter[str] = Counter()
+    done = asyncio.Semaphore(0)
+    waiting = iter(requests)
+    begun = time.perf_counter()
+    for _ in range(connections):
+        await loop.create_connection(lambda: Client(waiting, answers, done), "127.0.0.1", port)
+    async with asyncio.timeout(MOST_SECONDS):
+        for _ in range(connections):
+            await done.acquire()
+    return time.perf_counter() - begun, answers
+
+
+def main() -> None:
+    port, count, connections, seed = map(int, sys.argv[1:])
+    requests = [request_for(registration(seed, number, 0)) for number in range(count)]
+    seconds, answers = uvloop.run(run(port, requests, connections))
+    print(json.dumps({"seconds": seconds, "answers": answers}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The real commands as child processes."""

@@ -1,0 +1,138 @@
+"""Runs the real commands as child processes, and talks to them over HTTP as strangers do."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests import model
+
+COMMAND = (sys.executable, "-m", "projections")
+DEADLINE = 60.0
+
+
+def environ(**settings: str) -> dict[str, str]:
+    """An environment with these settings and none of the machine's own."""
+    names = ("ROSTERLOG_", "MOVEMINT_", "DATABASE_URL", "READ_DATABASE_URL", "PG")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(names)}, **settings}
+
+
+def run(*args: str, env: Mapping[str, str], code: int = 0) -> str:
+    """Run a command to its end; gives what it printed, standard error included."""
+    done = subprocess.run(
+        [*COMMAND, *args],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout
+    return done.stdout
+
+
+def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for
+    """Wait until a condition holds and give what it gave."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        pause.wait(0.02)
+    raise AssertionError(f"not within {seconds} seconds: {condition}")
+
+
+class Running:
+    """A command that stays, with all the lines it printed."""
+
+    def __init__(self, args: tuple[str, ...], env: Mapping[str, str], cwd: Path | None = None) -> None:
+        self.process = subprocess.Popen(
+            [*COMMAND, *args], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def line(self, pattern: str) -> re.Match[str]:
+        """The first line that matches, waited for."""
+
+        def find() -> re.Match[str] | None:
+            found = next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
+            if found is None and self.process.poll() is not None and not self._reader.is_alive():
+                raise AssertionError("ended: " + "\n".join(self.lines))
+            return found
+
+        match = until(find)
+        assert isinstance(match, re.Match)
+        return match
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=DEADLINE)
+        self._reader.join(timeout=10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@contextmanager
+def running(*args: str, env: Mapping[str, str], cwd: Path | None = None) -> Iterator[Running]:
+    program = Running(args, env, cwd)
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(port: int, path: str, token: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
+    answer = connection.getresponse()
+    content = answer.read()
+    headers = {name.lower(): value for name, value in answer.getheaders()}
+    connection.close()
+    return answer.status, headers, json.loads(content) if content else None
+
+
+def status_of(port: int, path: str) -> int:
+    """The status of a GET; 0 while nobody answers."""
+    try:
+        return get(port, path)[0]
+    except OSError:
+        return 0
+
+
+def deliver(port: int, content: bytes, *, signature: str | None = None, source: str = "movemint") -> tuple[int, Any]:
+    """POST a delivery, signed unless a signature is given; gives the status and the JSON answered."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"X-Signature": model.signature(content) if signature is None else signature}
+    connection.request("POST", f"/webhooks/{source}", content, headers)
+    answer = connection.getresponse()
+    found = answer.status, json.loads(answer.read())
+    connection.close()
+    return found

@@ -1,0 +1,80 @@
+"""kill -9 at random moments under load. Every delivery answered 200 is in the log once; the roster equals the model's."""
+
+import os
+import random
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from tests import model
+from tests.acceptance.program import Running, deliver, environ, free_port, status_of, until
+
+pytestmark = pytest.mark.acceptance
+
+KILLS = 5
+SENDERS = 6
+
+
+def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database: str) -> None:
+    port = free_port()
+    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_BATCH_SIZE="7")
+    answered: dict[bytes, int] = {}
+    enough = threading.Event()
+    wait = random.Random(7)
+
+    def send(sender: int) -> None:
+        """Deliver like Movemint: each until it is answered 200, some of them once more."""
+        number = 0
+        while not enough.is_set():
+            number += 1
+            name = f"{sender}-{number}"
+            content = model.body(
+                f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
+            )
+            while not enough.is_set():
+                try:
+                    status, answer = deliver(port, content)
+                except OSError:
+                    continue
+                if status == 200:
+                    assert answered.setdefault(content, answer["position"]) == answer["position"]
+                    break
+
+    def start(command: str) -> Running:
+        extra = ("--port", str(port)) if command == "ingest" else ()
+        return Running((command, *extra), env)
+
+    programs = {"ingest": start("ingest"), "worker": start("worker")}
+    with ThreadPoolExecutor(SENDERS) as pool:
+        sending = [pool.submit(send, sender) for sender in range(SENDERS)]
+        for turn in range(KILLS):
+            until(lambda: status_of(port, "/healthz") == 200)
+            programs["worker"].line("ready")
+            before = len(answered)
+            until(lambda seen=before: len(answered) > seen + 20)
+            threading.Event().wait(wait.random() / 2)
+            for name in ("ingest", "worker") if turn % 2 else ("worker", "ingest"):
+                os.kill(programs[name].process.pid, signal.SIGKILL)
+                programs[name].stop()
+                programs[name] = start(name)
+        until(lambda: status_of(port, "/healthz") == 200)
+        enough.set()
+        for future in sending:
+            future.result(timeout=60)
+
+    bodies = model.stored_bodies(database)
+    until(lambda: _checkpoint(database) == len(bodies))
+    assert [programs[name].stop(signal.SIGTERM) for name in programs] == [0, 0]
+    assert len(bodies) == len(set(bodies))
+    for content, position in answered.items():
+        assert bodies[position - 1] == content
+    assert model.stored_roster(database) == model.roster(bodies)
+
+
+def _checkpoint(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute("select position from checkpoint").fetchone()
+        return row[0] if row else 0

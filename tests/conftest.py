@@ -1,0 +1,68 @@
+"""A PostgreSQL for the test run, with a migrated template of which every test gets a copy."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Engine
+
+from ingest import postgres
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    with tempfile.TemporaryDirectory(prefix="rosterlog-test-") as folder:
+        Path(folder).chmod(0o711)  # so that, run as root, PostgreSQL's own account can enter
+        with postgres.server(Path(folder) / "data", print) as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def template(server: postgres.Server) -> str:
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute("create database template_migrated")
+    engine = sync_engine(make_conninfo(server.conninfo, dbname="template_migrated"))
+    migrate(engine)
+    engine.dispose()
+    return "template_migrated"
+
+
+@pytest.fixture
+def empty_database(server: postgres.Server) -> str:
+    """The connection string of a database with nothing in it."""
+    return _create(server, "template0")
+
+
+@pytest.fixture
+def database(server: postgres.Server, template: str) -> str:
+    """The connection string of a migrated database of this test's own."""
+    return _create(server, template)
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    engine = sync_engine(database)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def worker_engine(database: str) -> Iterator[Engine]:
+    engine = sync_engine(database, WORKER_ROLE)
+    yield engine
+    engine.dispose()
+
+
+def _create(server: postgres.Server, template: str) -> str:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.conninfo, autocommit=True) as connection:
+        connection.execute(f"create database {name} template {template}")
+    return make_conninfo(server.conninfo, dbname=name)

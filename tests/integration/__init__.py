@@ -1,0 +1,1 @@
+"""Rooms against a real PostgreSQL, each test on a database of its own."""

@@ -1,0 +1,199 @@
+"""Projections (design points 8-12): the worker against an independent model of the roster."""
+
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from ingest.database import WORKER_ROLE, sync_engine
+from projections import worker
+from projections.participants import rows
+from projections.status import read_status
+from tests import model
+
+
+def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
+    total = 0
+    while folded := worker.run_once(engine, source, limit):
+        total += folded
+    return total
+
+
+def query(conninfo: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(conninfo) as connection:
+        return connection.execute(statement.encode(), values).fetchall()
+
+
+_TIMES = st.none() | st.integers(0, 5).map(lambda second: f"2026-05-01T10:00:0{second}Z")
+_BODIES = st.lists(
+    st.builds(lambda id_, name, at: model.body(id_, first_name=name, updated_at=at), st.integers(1, 4), st.text("abc", min_size=1, max_size=3), _TIMES)
+    | st.sampled_from([b"not JSON", b'{"type": "x", "data": {"object": {"id": 1}}}']),
+    unique=True,
+    max_size=25,
+)  # fmt: skip
+
+
+@given(bodies=_BODIES, limits=st.lists(st.integers(1, 7), min_size=1))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_promise_10_any_split_into_batches_ends_in_the_models_roster(
+    database: str, worker_engine: Engine, bodies: Sequence[bytes], limits: Sequence[int]
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("truncate event_log, participants, checkpoint, quarantine, passed_event_type")
+        connection.execute("alter table event_log enable always trigger event_log_is_append_only")
+    model.append(database, bodies)
+    known = [body if json_type(body) == "event.participant.created" else b"" for body in bodies]
+    number = 0
+    while worker.run_once(worker_engine, "movemint", limits[number % len(limits)]):
+        number += 1
+    assert model.stored_roster(database) == model.roster(known)
+
+
+def json_type(body: bytes) -> object:
+    try:
+        return json.loads(body)["type"]
+    except ValueError:
+        return None
+
+
+def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str, worker_engine: Engine) -> None:
+    model.append(database, [model.body(number) for number in range(10)])
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function die() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); "
+            "return new; end $$"
+        )
+        connection.execute("alter function die() security definer")
+        connection.execute("create trigger die before update on checkpoint for each row execute function die()")
+    with pytest.raises(Exception, match="terminat"):
+        worker.run_once(worker_engine, "movemint", 5)
+    assert query(database, "select * from participants") == []
+    with psycopg.connect(database) as connection:
+        connection.execute("drop trigger die on checkpoint")
+    assert drain(worker_engine) == 10
+    assert len(model.stored_roster(database)) == 10
+
+
+def test_promise_9_a_source_is_advanced_by_one_worker_at_a_time(database: str, worker_engine: Engine) -> None:
+    model.append(database, [model.body(number) for number in range(10)])
+    model.append(database, [model.body(1)], "spring")
+    worker.run_once(worker_engine, "movemint", 1)
+    with psycopg.connect(database) as other:
+        other.execute("select * from checkpoint where source = 'movemint' for update")
+        assert worker.run_once(worker_engine, "movemint", 5) == 0
+        assert worker.run_once(worker_engine, "spring", 5) == 1
+    assert worker.run_once(worker_engine, "movemint", 5) == 5
+
+
+def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Engine) -> None:
+    bodies = [model.body(number % 50, first_name=f"n{number}") for number in range(600)]
+    model.append(database, bodies)
+    stop = threading.Event()
+    threads = []
+    for _ in range(4):
+        own = sync_engine(database, WORKER_ROLE)
+        thread = threading.Thread(target=worker.run, args=(own, 7, 0.01, stop, lambda: None))
+        thread.start()
+        threads.append((thread, own))
+    waiting = threading.Event()
+    for _ in range(600):
+        with engine.connect() as connection:
+            if read_status(connection, ())[0].lag == 0:
+                break
+        waiting.wait(0.05)
+    stop.set()
+    for thread, own in threads:
+        thread.join(timeout=20)
+        own.dispose()
+    assert model.stored_roster(database) == model.roster(bodies)
+
+
+def test_promise_10_an_older_payload_does_not_overwrite_a_newer_one(database: str, worker_engine: Engine) -> None:
+    late = model.body(1, first_name="old", updated_at="2026-01-01T00:00:00Z")
+    model.append(database, [model.body(1, first_name="new", updated_at="2026-02-01T00:00:00Z"), late])
+    drain(worker_engine)
+    assert model.stored_roster(database) == {"1": (1, 1, "new")}
+
+
+def test_promise_11_a_value_that_will_not_convert_is_null_and_named(database: str, worker_engine: Engine) -> None:
+    model.append(database, [model.body(1, dob="31/12/90", age="34", extra={"deep": [1]})])
+    drain(worker_engine)
+    [(dob, age, errors, attributes)] = query(database, "select dob, age, field_errors, attributes from participants")
+    assert (dob, age, list(errors)) == (None, 34, ["dob"])
+    assert attributes == {"id": 1, "dob": "31/12/90", "age": "34", "extra": {"deep": [1]}}
+
+
+HOSTILE = [
+    b"", b"hello", b"\xff", b'{"type": "event.participant.created", "data": {"object": {"id": "\\u0000"}}}',
+    b'{"type": "\\ud800"}', b'{"type": NaN}', b'{"a": 1, "a": 2}', b"[" * 100_000,
+    b'{"type": "event.participant.created", "data": {"object": {"id": 1, "n": ' + b"9" * 400 + b"}}}",
+    b'{"type": "event.participant.created", "data": {"object": {"id": ' + b"9" * 400 + b"}}}",
+    b'{"data": {"object": {"id": 2}}}', b'{"type": "unknown", "data": {"object": {"id": 2}}}',
+    b'{"type": "event.participant.created", "data": 7}', model.body(None), model.body("text"), model.body(1.5),
+    model.body(-3), model.body(2**63), model.body("3\x00"), model.body(4, note="a\x00b"),
+    b'{"type": "event.participant.created", "data": {"object": {"id": 5, "n": 1e999, "m": 1e300}}}',
+    model.body(6, event_id="x" * 300_000), model.body(7, first_name="x" * 900_000),
+    b'{"type": "event.participant.created", "data": {"object": {"id": 8, "deep": ' + b"[" * 150 + b"]" * 150 + b"}}}",
+]  # fmt: skip
+
+
+def test_promise_12_nothing_stops_the_worker(database: str, worker_engine: Engine, engine: Engine) -> None:
+    model.append(database, [*HOSTILE, model.body("last")])
+    assert drain(worker_engine, limit=9) == len(HOSTILE) + 1
+    assert set(model.stored_roster(database)) == {"1", "text", "-3", str(2**63), "4", "5", "6", "7", "8", "last"}
+    with engine.connect() as connection:
+        [status] = read_status(connection, ())
+    assert (status.head, status.lag) == (len(HOSTILE) + 1, 0)
+    assert status.quarantined == 14
+    assert query(database, "select event_type, events from passed_event_type") == [("unknown", 1)]
+
+
+def test_promise_12_a_row_postgres_refuses_parks_only_its_participant(database: str, worker_engine: Engine) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table participants add constraint no_poison check (first_name <> 'poison')")
+    model.append(database, [model.body(number, first_name="poison" if number == 3 else "ok") for number in range(6)])
+    drain(worker_engine)
+    assert set(model.stored_roster(database)) == {"0", "1", "2", "4", "5"}
+    [(position, participant, reason)] = query(database, "select position, participant_id, reason from quarantine")
+    assert (position, participant) == (4, "3")
+    assert "poison" not in reason
+    model.append(database, [model.body(3, first_name="healed")])
+    drain(worker_engine)
+    assert query(database, "select * from quarantine") == []
+    assert model.stored_roster(database)["3"] == (7, 7, "healed")
+
+
+def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = rows.fold
+
+    def faulty(event: rows.Event) -> object:
+        if event.subject == "3":
+            raise ZeroDivisionError("somebody's name")
+        return real(event)
+
+    monkeypatch.setattr(rows, "fold", faulty)
+    model.append(database, [model.body(number) for number in range(6)])
+    drain(worker_engine)
+    assert set(model.stored_roster(database)) == {"0", "1", "2", "4", "5"}
+    assert query(database, "select participant_id, reason from quarantine") == [
+        ("3", "the fold failed with ZeroDivisionError")
+    ]
+
+
+def test_the_worker_may_not_touch_the_log(worker_engine: Engine) -> None:
+    for statement in (
+        "insert into event_log (source) values ('x')",
+        "delete from event_log",
+        "select * from api_token",
+    ):
+        with worker_engine.connect() as connection, pytest.raises(Exception, match="permission denied"):
+            connection.execute(text(statement))

@@ -1,0 +1,74 @@
+"""An independent model of the roster, and ways to make deliveries. The model shares no code with the fold."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from ingest.delivery import read_envelope
+
+SECRET = b"a secret of the tests"
+
+
+def body(id_: object, **fields: object) -> bytes:
+    """A delivery's body about one participant."""
+    return json.dumps({"type": "event.participant.created", "data": {"object": {"id": id_, **fields}}}).encode()
+
+
+def signature(content: bytes, secret: bytes = SECRET) -> str:
+    return hmac.new(secret, content, hashlib.sha256).hexdigest()
+
+
+def append(conninfo: str, bodies: Iterable[bytes], source: str = "movemint") -> list[tuple[int, bool]]:
+    """Append bodies one commit each; gives position and whether it was new."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return [append_on(connection, [content], source)[0] for content in bodies]
+
+
+def append_on(
+    connection: psycopg.Connection[Any], bodies: list[bytes], source: str = "movemint"
+) -> list[tuple[int, bool]]:
+    envelopes = [read_envelope(content) for content in bodies]
+    types, subjects = [one.event_type for one in envelopes], [one.subject for one in envelopes]
+    rows = connection.execute(
+        "select event_position, is_stored from append_events(%s, %s::bytea[], %s::text[], %s::text[], %s::text[])",
+        (source, bodies, [signature(content) for content in bodies], types, subjects),
+    )
+    return [(position, stored) for position, stored in rows.fetchall()]
+
+
+def roster(bodies: Iterable[bytes]) -> dict[str, tuple[int, int, str | None]]:
+    """What the roster must show after these distinct deliveries: id -> first position, position, first name."""
+    state: dict[str, tuple[int, int, str | None, datetime | None]] = {}
+    for position, content in enumerate(bodies, 1):
+        try:
+            participant = json.loads(content)["data"]["object"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        id_, name = str(participant["id"]), participant.get("first_name")
+        updated = participant.get("updated_at")
+        moment = datetime.fromisoformat(updated) if updated else None
+        old = state.get(id_)
+        if old is None:
+            state[id_] = (position, position, name, moment)
+        elif moment is None or old[3] is None or moment >= old[3]:
+            state[id_] = (old[0], position, name, moment)
+    return {id_: row[:3] for id_, row in state.items()}
+
+
+def stored_roster(conninfo: str, source: str = "movemint") -> dict[str, tuple[int, int, str | None]]:
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute(
+            "select participant_id, first_position, position, first_name from participants where source = %s", [source]
+        )
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def stored_bodies(conninfo: str, source: str = "movemint") -> list[bytes]:
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute("select body from event_log where source = %s order by position", [source])
+        return [row[0] for row in rows]

@@ -1,0 +1,74 @@
+"""The envelope parser is total: any bytes give an envelope, and what it names can be stored and indexed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.delivery import LONGEST_NAME, identifier, read_envelope
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+)
+_ENVELOPES = st.fixed_dictionaries(
+    {"type": _JSON | st.just("event.participant.created"), "data": _JSON | st.fixed_dictionaries({"object": _JSON})}
+)
+
+
+@given(st.binary() | (_JSON | _ENVELOPES).map(lambda value: json.dumps(value).encode("utf-8", "surrogatepass")))
+def test_any_bytes_give_an_envelope(body: bytes) -> None:
+    envelope = read_envelope(body)
+    for name in (envelope.event_type, envelope.subject):
+        if name is not None:
+            assert 0 < len(name) <= LONGEST_NAME
+            assert "\x00" not in name
+            name.encode("utf-8")
+    assert (envelope.participant is None) == (envelope.problem is not None)
+
+
+HOSTILE = {
+    "empty": b"",
+    "not JSON": b"hello",
+    "not UTF-8": b'{"type": "\xff"}',
+    "UTF-16": '{"type": "x"}'.encode("utf-16"),
+    "byte order mark": b'\xef\xbb\xbf{"type": "x"}',
+    "lone surrogate": b'{"type": "\\ud800"}',
+    "NaN": b'{"type": NaN}',
+    "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
+    "5,000 digits": b'{"type": "x", "data": {"object": {"id": ' + b"9" * 5000 + b"}}}",
+    "no type": b'{"data": {"object": {"id": 1}}}',
+    "type a number": b'{"type": 1, "data": {"object": {"id": 1}}}',
+    "data a list": b'{"type": "event.participant.created", "data": []}',
+    "object null": b'{"type": "event.participant.created", "data": {"object": null}}',
+    "a list": b"[]",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_body_that_is_no_envelope_names_its_problem(body: bytes) -> None:
+    envelope = read_envelope(body)
+    assert envelope.problem
+    assert envelope.subject is None
+    assert envelope.participant is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (12, "12"), ("12", "12"), (-5, "-5"), (0, "0"), ("x y", "x y"), (2**70, str(2**70)),
+        (None, None), (True, None), (1.5, None), ("", None), ("a\x00b", None), ([], None), ({}, None),
+        ("x" * 255, "x" * 255), ("x" * 256, None), (10**255, None), (10**254, "1" + "0" * 254),
+    ],
+)  # fmt: skip
+def test_an_id_is_an_integer_or_a_short_text(value: object, expected: str | None) -> None:
+    assert identifier(value) == expected
+
+
+def test_the_last_of_duplicate_keys_counts() -> None:
+    assert read_envelope(b'{"type":"event.participant.created","data":{"object":{"id":1,"id":2}}}').subject == "2"
+
+
+def test_the_object_of_another_type_is_no_participant() -> None:
+    assert read_envelope(b'{"type": "invoice.paid", "data": {"object": {"id": 7}}}').subject is None
