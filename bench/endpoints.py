@@ -1,10 +1,10 @@
-"""The three servers that are compared: rosterlog's, the same without the append, and one INSERT and commit a request."""
+"""The servers that are compared: rosterlog's, the same without the append, and one INSERT and commit a request."""
 
 import asyncio
 import hashlib
 import itertools
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -77,11 +77,12 @@ def _settings() -> Settings:
 
 def main() -> None:
     kind, conninfo = sys.argv[1:]
-    part = {
+    parts: dict[str, Callable[[], Part]] = {
         "rosterlog": lambda: ingest_part(_settings(), conninfo),
         "ceiling": ceiling,
         "plain": lambda: plain(conninfo),
-    }[kind]()
+    }
+    part = parts[kind]()
     bound = server.bind("127.0.0.1", 0)
     port = bound.getsockname()[1]
     server.run(server.serve(build_app([part]), bound, lambda: print(port, flush=True)))

@@ -159,7 +159,8 @@ def test_promise_5_the_ingest_role_can_do_nothing_but_append(database: str) -> N
         connection.execute("set role rosterlog_ingest")
         assert model.append_on(connection, [b"1"]) == [(1, True)]
         rows = connection.execute(
-            "select relname, relkind from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'S')"
+            "select relname, relkind from pg_class "
+            "where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'S')"
         ).fetchall()
         assert ("event_log", "r") in rows
         for name, kind in rows:
@@ -197,7 +198,8 @@ def test_promise_5_the_chain_is_sha256_over_the_previous_and_every_other_column(
     model.append(database, [model.body(1), b"not JSON", model.body("Zoë"), b'{"type": "x"}'])
     with psycopg.connect(database) as connection:
         events = connection.execute(
-            "select position, extract(epoch from received_at - '2000-01-01Z'::timestamptz) * 1000000, source, event_type, subject, "
+            "select position, extract(epoch from received_at - '2000-01-01Z'::timestamptz) * 1000000, "
+            "source, event_type, subject, "
             "digest, body, signature, chain from event_log order by position"
         ).fetchall()
 

@@ -13,6 +13,18 @@ from ingest.database import DatabaseUnusable, sync_engine
 from ingest.migrate import check_migrated, downgrade, migrate
 from tests import model
 
+# Everything of a schema that could differ: columns, constraints, indexes, triggers, functions, privileges.
+DUMP = (
+    """select table_name, column_name, data_type, is_nullable, column_default, collation_name
+       from information_schema.columns where table_schema = 'public' order by 1, 2""",
+    """select conname, pg_get_constraintdef(oid) from pg_constraint
+       where connamespace = 'public'::regnamespace order by 1, 2""",
+    "select indexdef from pg_indexes where schemaname = 'public' order by 1",
+    "select tgname, tgenabled from pg_trigger order by 1",
+    "select proname, prosrc, proacl::text from pg_proc where pronamespace = 'public'::regnamespace order by 1",
+    "select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace order by 1",
+)
+
 
 @pytest.fixture
 def empty(empty_database: str) -> Iterator[Engine]:
@@ -22,22 +34,8 @@ def empty(empty_database: str) -> Iterator[Engine]:
 
 
 def dump(engine: Engine) -> list[tuple[object, ...]]:
-    """Everything of a schema that could differ: columns, constraints, indexes, triggers, functions, privileges."""
     with engine.connect() as connection:
-        return [
-            tuple(row)
-            for query in (
-                "select table_name, column_name, data_type, is_nullable, column_default, collation_name "
-                "from information_schema.columns where table_schema = 'public' order by 1, 2",
-                "select conname, pg_get_constraintdef(oid) from pg_constraint "
-                "where connamespace = 'public'::regnamespace order by 1, 2",
-                "select indexdef from pg_indexes where schemaname = 'public' order by 1",
-                "select tgname, tgenabled from pg_trigger order by 1",
-                "select proname, prosrc, proacl::text from pg_proc where pronamespace = 'public'::regnamespace order by 1",
-                "select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace order by 1",
-            )
-            for row in connection.execute(text(query))
-        ]
+        return [tuple(row) for query in DUMP for row in connection.execute(text(query))]
 
 
 def test_there_and_back_leaves_nothing_and_there_again_is_the_same(empty: Engine) -> None:

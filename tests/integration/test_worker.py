@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from ingest.database import WORKER_ROLE, sync_engine
+from ingest.log.event import Event
 from projections import worker
 from projections.participants import rows
+from projections.participants.fold import fold
 from projections.status import read_status
 from tests import model
 
@@ -31,12 +33,14 @@ def query(conninfo: str, statement: str, *values: object) -> list[tuple[Any, ...
 
 
 _TIMES = st.none() | st.integers(0, 5).map(lambda second: f"2026-05-01T10:00:0{second}Z")
-_BODIES = st.lists(
-    st.builds(lambda id_, name, at: model.body(id_, first_name=name, updated_at=at), st.integers(1, 4), st.text("abc", min_size=1, max_size=3), _TIMES)
-    | st.sampled_from([b"not JSON", b'{"type": "x", "data": {"object": {"id": 1}}}']),
-    unique=True,
-    max_size=25,
-)  # fmt: skip
+_PEOPLE = st.builds(
+    lambda id_, name, at: model.body(id_, first_name=name, updated_at=at),
+    st.integers(1, 4),
+    st.text("abc", min_size=1, max_size=3),
+    _TIMES,
+)
+_OTHERS = st.sampled_from([b"not JSON", b'{"type": "x", "data": {"object": {"id": 1}}}'])
+_BODIES = st.lists(_PEOPLE | _OTHERS, unique=True, max_size=25)
 
 
 @given(bodies=_BODIES, limits=st.lists(st.integers(1, 7), min_size=1))
@@ -67,8 +71,8 @@ def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str
     model.append(database, [model.body(number) for number in range(10)])
     with psycopg.connect(database) as connection:
         connection.execute(
-            "create function die() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); "
-            "return new; end $$"
+            "create function die() returns trigger language plpgsql as $$ "
+            "begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$"
         )
         connection.execute("alter function die() security definer")
         connection.execute("create trigger die before update on checkpoint for each row execute function die()")
@@ -173,12 +177,11 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant(database: 
 def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rows.fold
 
-    def faulty(event: rows.Event) -> object:
+    def faulty(event: Event) -> object:
         if event.subject == "3":
             raise ZeroDivisionError("somebody's name")
-        return real(event)
+        return fold(event)
 
     monkeypatch.setattr(rows, "fold", faulty)
     model.append(database, [model.body(number) for number in range(6)])

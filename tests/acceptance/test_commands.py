@@ -1,0 +1,139 @@
+"""The commands one by one: what they print, their exit codes, and one clear line for every error."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tests import model
+from tests.acceptance.program import environ, free_port, get, run, running, status_of, until
+
+pytestmark = pytest.mark.acceptance
+
+SECRET = model.SECRET.decode()
+
+
+def test_migrate_runs_once_and_a_second_time_does_nothing(empty_database: str) -> None:
+    env = environ(DATABASE_URL=empty_database)
+    assert run("migrate", env=env) == "migrated from nothing to 0003\n"
+    assert run("migrate", env=env) == "already at 0003\n"
+
+
+def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) -> None:
+    port = free_port()
+    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET)
+    token = run("token", "create", "reader", env=env).splitlines()[-1]
+    with running("serve", "--port", str(port), env=env), running("worker", env=env) as worker:
+        until(lambda: status_of(port, "/readyz") == 200)
+        said = run(
+            "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--secret", SECRET, "--count", "300",
+            "--participants", "120", "--duplicates", "0.2", "--reorder", "30", "--corrupt", "5", env=env,
+        )  # fmt: skip
+        assert "kept      300 stored, 60 duplicates" in said
+        assert "refused   5 damaged ones, as they should be" in said
+        until(lambda: get(port, "/v1/status", token)[2]["sources"][0]["lag"] == 0)
+        assert len(get(port, "/v1/participants?limit=1000", token)[2]["data"]) == 120
+        worker.stop()
+    assert json.loads(run("status", "--json", env=env)) == {
+        "sources": [
+            {"source": "movemint", "head": 300, "checkpoints": {"participants": 300}, "lag": 0, "quarantined": 0}
+        ]
+    }
+    assert {row[2] for row in model.stored_roster(database).values()} == {
+        row[2] for row in model.roster(model.stored_bodies(database)).values()
+    }
+
+
+def test_api_alone_serves_no_webhook(database: str) -> None:
+    port = free_port()
+    with running("api", "--port", str(port), env=environ(DATABASE_URL=database)):
+        until(lambda: status_of(port, "/readyz") == 200)
+        assert get(port, "/webhooks/movemint", method="POST")[0] == 404
+        assert get(port, "/v1/participants")[0] == 401
+
+
+def test_tokens_are_created_listed_and_revoked(database: str) -> None:
+    env = environ(DATABASE_URL=database)
+    token = run("token", "create", "desk", "--event", "501", "--expires", "2999-01-01", env=env).splitlines()[-1]
+    listed = run("token", "list", env=env)
+    assert "desk  movemint  events 501" in listed
+    assert token not in listed
+    assert "revoke it first" in run("token", "create", "desk", env=env, code=2)
+    assert run("token", "revoke", "desk", env=env) == "revoked desk\n"
+    assert "no live token" in run("token", "revoke", "desk", env=env, code=2)
+
+
+def test_psql_passes_everything_on(database: str) -> None:
+    env = environ(DATABASE_URL=database)
+    assert run("psql", "-At", "-c", "select count(*) from event_log", env=env) == "0\n"
+    run("psql", "-v", "ON_ERROR_STOP=1", "-c", "select nonsense", env=env, code=1)
+
+
+@pytest.mark.parametrize(
+    ("args", "settings", "code", "said"),
+    [
+        (("ingest",), {}, 2, "MOVEMINT_WEBHOOK_SECRET is not set"),
+        (("status",), {"ROSTERLOG_PROT": "1"}, 2, "did you mean ROSTERLOG_PORT"),
+        (("status",), {"ROSTERLOG_PORT": "x"}, 2, "ROSTERLOG_PORT"),
+        (("status",), {"DATABASE_URL": "nonsense://u:hush@h/d"}, 2, "DATABASE_URL"),
+        (("status",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}, 1, "the database is away"),
+        (("worker",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}, 1, "the database is away"),
+        (("serve",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d", "MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "away"),
+        (("simulate", "--url", "nonsense", "--secret", "x"), {}, 2, "--url"),
+        (("simulate", "--url", "http://127.0.0.1:1/", "--secret", "x", "--corrupt", "lots"), {}, 2, "--corrupt"),
+        (("nonsense",), {}, 2, "nonsense"),
+        (("ingest", "--host", "nowhere.invalid"), {"MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "nowhere.invalid"),
+    ],
+)
+def test_every_error_is_one_clear_line_without_a_traceback(
+    args: tuple[str, ...], settings: dict[str, str], code: int, said: str
+) -> None:
+    printed = run(*args, env=environ(**settings), code=code)
+    assert said in printed
+    assert "Traceback" not in printed
+    assert "hush" not in printed
+
+
+def test_a_database_that_is_not_migrated_says_what_to_run(empty_database: str) -> None:
+    env = environ(DATABASE_URL=empty_database, MOVEMINT_WEBHOOK_SECRET=SECRET)
+    for command in (("status",), ("worker",), ("serve", "--port", "0"), ("token", "list")):
+        assert "run rosterlog migrate" in run(*command, env=env, code=1)
+
+
+def test_a_wrong_password_is_one_line_that_does_not_show_it(database: str) -> None:
+    printed = run("status", env=environ(DATABASE_URL=make_conninfo(database, password="hush")), code=1)
+    assert len(printed.splitlines()) == 1
+    assert "hush" not in printed
+
+
+def test_the_simulator_ends_with_1_when_something_is_lost(database: str) -> None:
+    port = free_port()
+    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET)
+    with running("ingest", "--port", str(port), env=env):
+        until(lambda: status_of(port, "/healthz") == 200)
+        url = f"http://127.0.0.1:{port}/webhooks/movemint"
+        assert "LOST      2" in run("simulate", "--url", url, "--secret", "wrong", "--count", "2", env=env, code=1)
+    assert model.stored_bodies(database) == []
+
+
+def test_the_wheel_far_from_the_checkout_can_do_what_the_checkout_can(empty_database: str) -> None:
+    project = Path(__file__).parents[2]
+    with tempfile.TemporaryDirectory() as far:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        wheel = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", far, str(project)]
+        subprocess.run([*pip, *wheel], check=True, timeout=120, stderr=subprocess.DEVNULL)
+        [built] = Path(far).glob("*.whl")
+        target = Path(far) / "installed"
+        subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True, timeout=120)
+        # The dependencies are this environment's; rosterlog itself can only come from the wheel.
+        env = environ(DATABASE_URL=empty_database, PYTHONPATH=str(target), MOVEMINT_WEBHOOK_SECRET=SECRET)
+        where = [sys.executable, "-c", "import ingest, migrations, projections; print(ingest.__file__)"]
+        found = subprocess.run(where, env=env, cwd=far, capture_output=True, text=True, check=True, timeout=60)
+        assert str(target) in found.stdout
+        with running("up", "--port", "0", env=env, cwd=Path(far)) as up:
+            port = int(up.line(r"webhook +http://127.0.0.1:(\d+)/").group(1))
+            until(lambda: status_of(port, "/readyz") == 200)

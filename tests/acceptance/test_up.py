@@ -1,0 +1,131 @@
+"""`rosterlog up`, as a newcomer and as an operator meet it."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests import model
+from tests.acceptance.program import deliver, environ, free_port, get, run, running, status_of, until
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="rosterlog-up-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "data"
+
+
+def processes_of(data: Path) -> list[psutil.Process]:
+    """Every process that works on a data folder: PostgreSQL's, and ours by their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mine = process.environ().get("ROSTERLOG_DATA_DIR") == str(data) or str(data) in " ".join(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if mine:
+            found.append(process)
+    return found
+
+
+def worker_of(up: int) -> psutil.Process:
+    """The worker below an `up`."""
+
+    def find() -> psutil.Process | None:
+        children = psutil.Process(up).children(recursive=True)
+        return next((child for child in children if "worker" in child.cmdline()), None)
+
+    found = until(find)
+    assert isinstance(found, psutil.Process)
+    return found
+
+
+def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data))
+    port = free_port()
+    with running("up", "--demo", "--port", str(port), env=env) as up:
+        curl = shlex.split(up.line(r"(curl .*)").group(1))
+        answer = json.loads(subprocess.run([*curl, "--silent"], capture_output=True, check=True, timeout=30).stdout)
+        assert len(answer["data"]) == 3
+        assert answer["data"][0]["first_name"]
+        assert answer["position"] == 240
+        assert up.line(r"webhook +(.*)").group(1) == f"http://127.0.0.1:{port}/webhooks/movemint"
+        token = up.line(r"token +(rosterlog_\S+)").group(1)
+        seen = get(port, "/v1/participants?limit=1000", token)[2]["data"]
+        assert len(seen) == 200
+        assert up.line("kept").string == "kept      240 stored, 24 duplicates"
+        assert up.line("refused").string.split()[1] == "1"
+        assert up.stop() == 0
+    assert processes_of(data) == []
+    [status] = json.loads(run("status", "--json", env=env))["sources"]
+    assert (status["head"], status["lag"], status["quarantined"]) == (240, 0, 0)
+    with running("up", "--demo", "--port", str(port), env=env) as up:
+        token = up.line(r"token +(rosterlog_\S+)").group(1)
+        assert get(port, "/v1/participants?limit=1000", token)[2]["data"] == seen
+        assert up.line("kept").string == "kept      0 stored, 264 duplicates"
+    assert processes_of(data) == []
+
+
+def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    port = free_port()
+    with running("up", "--port", str(port), env=env) as up:
+        up.line("Ctrl-C")
+        assert deliver(port, model.body(1))[0] == 200
+    assert "registrations" in run("up", "--demo", "--port", str(port), env=env, code=2)
+
+
+def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    port = free_port()
+    with running("up", "--port", str(port), env=env) as up:
+        up.line("Ctrl-C")
+        token = run("token", "create", "test", env=env).splitlines()[-1]
+        until(lambda: status_of(port, "/readyz") == 200)
+        assert deliver(port, model.body(1, first_name="Ada"))[0] == 200
+        until(lambda: get(port, "/v1/participants/1", token)[0] == 200)
+
+        worker_of(up.process.pid).kill()
+        until(lambda: status_of(port, "/readyz") == 503)
+        up.line("worker stopped with exit code -9; starting it again in 1 s")
+        assert deliver(port, model.body(2))[0] == 200
+        until(lambda: status_of(port, "/readyz") == 200)
+        until(lambda: get(port, "/v1/participants/2", token)[0] == 200)
+
+        assert "running already" in run("up", "--port", str(free_port()), env=env, code=1)
+        assert f"127.0.0.1 port {port} is taken" in run("up", "--port", str(port), env=env, code=1)
+        assert up.stop(signal.SIGTERM) == 0
+    assert processes_of(data) == []
+
+
+def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    port = free_port()
+    with running("up", "--port", str(port), env=env) as up:
+        up.line("Ctrl-C")
+        assert deliver(port, model.body(1))[0] == 200
+        worker = worker_of(up.process.pid)
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.wait(timeout=30)
+        psutil.wait_procs([worker], timeout=30)
+        assert not worker.is_running()
+    with running("up", "--port", str(port), env=env) as up:
+        up.line("Ctrl-C")
+        assert deliver(port, model.body(1)) == (200, {"status": "duplicate", "source": "movemint", "position": 1})
+    assert processes_of(data) == []
+
+
+def test_up_without_a_secret_says_which_setting_is_missing(data: Path) -> None:
+    assert re.search("MOVEMINT_WEBHOOK_SECRET is not set", run("up", env=environ(ROSTERLOG_DATA_DIR=str(data)), code=2))
+    assert not data.exists()
