@@ -11,7 +11,7 @@ from typing import cast
 import uvloop
 
 from ingest.signature import sign
-from ingest.simulator.people import registration
+from ingest.simulator.people import body_of, person
 
 SECRET = b"bench"
 MOST_SECONDS = 600
@@ -72,7 +72,7 @@ async def run(port: int, requests: list[bytes], connections: int) -> tuple[float
 
 def main() -> None:
     port, count, connections, seed = map(int, sys.argv[1:])
-    requests = [request_for(registration(seed, number, 0)) for number in range(count)]
+    requests = [request_for(body_of(person(seed, number))) for number in range(count)]
     seconds, answers = uvloop.run(run(port, requests, connections))
     print(json.dumps({"seconds": seconds, "answers": answers}))
 

@@ -11,24 +11,32 @@ from contextlib import contextmanager
 import click
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 from sqlalchemy.exc import DBAPIError
 
 from ingest import migrate as migrations
 from ingest import postgres, server
 from ingest.app import build_app, ingest_part
 from ingest.database import DatabaseUnusable, open_database, sync_engine, unusable
+from ingest.log.read import HoleInLog
 from ingest.logs import configure_logging
 from ingest.settings import Settings, SettingsError, read_settings
 from ingest.simulator.cli import simulate
-
-# Where libpq's variable is not simply named after the parameter.
-_LIBPQ_NAMES = {"dbname": "DATABASE", "application_name": "APPNAME", "target_session_attrs": "TARGETSESSIONATTRS"}
 
 settings_of = click.make_pass_decorator(Settings)
 
 
 class WrongUsage(Exception):
     """What was asked for cannot be done like this; the message says how it can."""
+
+
+_PROBLEMS = (
+    DatabaseUnusable,
+    HoleInLog,
+    postgres.AlreadyUp,
+    postgres.EmbeddedPostgresError,
+    server.PortTaken,
+)
 
 
 def say(line: str) -> None:
@@ -59,14 +67,11 @@ def run_group() -> None:
     except (SettingsError, WrongUsage) as error:
         say(str(error))
         sys.exit(2)
-    except (DatabaseUnusable, postgres.EmbeddedPostgresError, postgres.AlreadyUp, server.PortTaken) as error:
+    except _PROBLEMS as error:
         say(str(error))
         sys.exit(1)
     except (DBAPIError, psycopg.Error) as error:
-        known = unusable(error)
-        if known is None:
-            raise
-        say(str(known))
+        say(str(unusable(error)))
         sys.exit(1)
 
 
@@ -136,10 +141,9 @@ def psql(settings: Settings, args: tuple[str, ...]) -> None:
 
 def _libpq_environ(conninfo: str) -> dict[str, str]:
     """The environment with the connection in it: a password on a command line could be seen by everybody."""
-    given = {
-        f"PG{_LIBPQ_NAMES.get(name, name.upper())}": str(value) for name, value in conninfo_to_dict(conninfo).items()
-    }
-    return {**os.environ, **given}
+    given = conninfo_to_dict(conninfo)
+    known = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults() if option.envvar}
+    return {**os.environ, **{known[name].decode(): str(value) for name, value in given.items() if name in known}}
 
 
 group.add_command(simulate)

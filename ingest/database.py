@@ -20,6 +20,7 @@ INGEST_ROLE = "rosterlog_ingest"
 WORKER_ROLE = "rosterlog_worker"
 API_ROLE = "rosterlog_api"
 
+_AWAY = ("08", "57", "3D", "28", "53")  # SQLSTATE classes: connection, shutdown, no such database, password, resources
 OLDEST_VERSION = 150_000
 _DIALECT = "postgresql+psycopg://"
 # Where the URL does not say otherwise. A machine that vanished without a word is given up after some seconds.
@@ -55,7 +56,12 @@ def full_conninfo(conninfo: str) -> str:
 
 def session_commands(role: str | None, *, read_only: bool = False) -> str:
     """What a fresh connection runs first: least privilege, and nothing written where nothing should be."""
-    commands = [f"set role {role}"] if role else []
+    # The roles' own schemas, or the user's, must not come before ours.
+    commands = ["set search_path = public"] + ([f"set role {role}"] if role else [])
+    if role == WORKER_ROLE:
+        # Whatever becomes of a worker, its checkpoint's lock is free again within seconds.
+        commands += ["set idle_in_transaction_session_timeout = '10s'", "set tcp_keepalives_idle = 10"]
+        commands += ["set tcp_keepalives_interval = 3", "set tcp_keepalives_count = 3"]
     if read_only:
         commands += ["set default_transaction_read_only = on", "set statement_timeout = '15s'"]
     return "; ".join(commands)
@@ -64,7 +70,7 @@ def session_commands(role: str | None, *, read_only: bool = False) -> str:
 def sync_engine(conninfo: str, role: str | None = None) -> Engine:
     """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it."""
     full = full_conninfo(conninfo)
-    engine = create_engine(_DIALECT, creator=lambda: psycopg.connect(full))
+    engine = create_engine(_DIALECT, creator=lambda: psycopg.connect(full), hide_parameters=True)
     _run_first(engine, session_commands(role))
     return engine
 
@@ -76,15 +82,14 @@ def async_engine(conninfo: str, role: str, *, read_only: bool) -> AsyncEngine:
     async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(full)
 
-    engine = create_async_engine(_DIALECT, async_creator=connect, pool_pre_ping=True, pool_size=8, pool_timeout=5)
+    engine = create_async_engine(
+        _DIALECT, async_creator=connect, pool_pre_ping=True, pool_size=8, pool_timeout=5, hide_parameters=True
+    )
     _run_first(engine.sync_engine, session_commands(role, read_only=read_only))
     return engine
 
 
 def _run_first(engine: Engine, commands: str) -> None:
-    if not commands:
-        return
-
     @event.listens_for(engine, "connect")
     def run(connection: psycopg.Connection[Any], _record: object) -> None:
         cursor = connection.cursor()
@@ -104,18 +109,23 @@ def check_version(connection: Connection) -> None:
         raise DatabaseUnusable(f"the database's encoding is {encoding}: create one with encoding 'UTF8'")
 
 
-def unusable(error: BaseException) -> DatabaseUnusable | None:
-    """What to tell a person about an error of the driver; null if it is not about the database's state."""
+def unusable(error: psycopg.Error | DBAPIError) -> DatabaseUnusable:
+    """What to tell a person about an error of the driver. Nothing of a statement's values is in it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
     if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
         return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
     if isinstance(cause, errors.InvalidParameterValue) and "role" in str(cause):
         return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
     if isinstance(cause, errors.InsufficientPrivilege):
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
-    if isinstance(cause, psycopg.OperationalError):
+    if isinstance(cause, errors.ReadOnlySqlTransaction):
+        return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
+    if isinstance(cause, errors.LockNotAvailable | errors.QueryCanceled):
+        return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
+    if isinstance(cause, psycopg.OperationalError) and (state is None or state[:2] in _AWAY):
         return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
-    return None
+    return DatabaseUnusable(f"the database refused a statement ({type(cause).__name__}, {state}): its log says more")
 
 
 def _first_line(error: BaseException) -> str:

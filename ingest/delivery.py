@@ -1,5 +1,6 @@
 """Reads the envelope of a delivery: its type, and the participant it is about. Pure and total; it folds nothing."""
 
+import json
 from dataclasses import dataclass
 
 from pydantic_core import from_json
@@ -28,13 +29,24 @@ def read_envelope(body: bytes) -> Envelope:
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError:
-        return Envelope(problem="the body is not JSON")
+        return _salvaged(body)
     if not isinstance(document, dict):
         return Envelope(problem="the body is not a JSON object")
     event_type = _name(document.get("type"))
     if event_type is None:
         return Envelope(problem="the body has no usable type")
     return _read_data(event_type, document.get("data"))
+
+
+def _salvaged(body: bytes) -> Envelope:
+    """Whose event it is, if a more lenient reading tells: half a surrogate pair in a name must not hide that."""
+    try:
+        document = json.loads(body.decode(), parse_int=str)
+        event_type, participant = _name(document["type"]), document["data"]["object"]
+        subject = identifier(participant["id"]) if str(event_type).startswith(_PARTICIPANT_TYPES) else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Envelope(problem="the body is not JSON")
+    return Envelope(event_type, subject, problem="the body is not JSON that can be stored")
 
 
 def _read_data(event_type: str, data: object) -> Envelope:
@@ -55,7 +67,11 @@ def identifier(value: object) -> str | None:
 
 
 def _name(value: object) -> str | None:
-    """Text PostgreSQL can store and index: not empty, not long, no NUL."""
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and "\x00" not in value:
+    """Text PostgreSQL can store and index: not empty, not long, no NUL, no half of a surrogate pair."""
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and "\x00" not in value and _is_unicode(value):
         return value
     return None
+
+
+def _is_unicode(value: str) -> bool:
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

@@ -6,14 +6,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
-from ingest.log.append import Connection, append
+from ingest.log.append import Connection, append, can_append
 from ingest.log.event import Delivery, Receipt
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
 
 MOST_IN_BATCH = 256
@@ -21,6 +24,8 @@ MOST_BYTES_IN_BATCH = 8_388_608
 # SQLSTATE classes: bad values, broken constraints, limits of a row, an exception raised in a trigger.
 _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 _WATCH_SECONDS = 0.1
+_PROBE_SECONDS = 1.0
+_PROBE_TIMEOUT = 2.0
 _AWAY_SECONDS = 0.5  # how long a database that failed is left alone; every delivery is refused at once meanwhile
 
 
@@ -67,6 +72,9 @@ class GroupCommit:
         self._pending_bytes = 0
         self._away_until = 0.0
         self._watcher: asyncio.Task[None] | None = None
+        self._probing = asyncio.Lock()
+        self._probed_at = -_PROBE_SECONDS
+        self._ready = False
 
     def append(self, delivery: Delivery) -> Awaitable[Receipt]:
         """Hand in a delivery; awaiting the answer waits for its commit.
@@ -89,13 +97,20 @@ class GroupCommit:
         return waiting.receipt
 
     async def is_ready(self) -> bool:
-        """Whether the database takes a statement now."""
+        """Whether an append would be taken now. Looked up once a second at the most, however often it is asked."""
+        async with self._probing:
+            now = asyncio.get_running_loop().time()
+            if now >= self._probed_at + _PROBE_SECONDS:
+                self._ready = await self._probe()
+                self._probed_at = asyncio.get_running_loop().time()
+            return self._ready
+
+    async def _probe(self) -> bool:
         try:
-            async with asyncio.timeout(2), self._connection() as connection:
-                await connection.execute("select 1")
+            async with asyncio.timeout(_PROBE_TIMEOUT):
+                return await self._with_connection(can_append)
         except (psycopg.Error, TimeoutError):
             return False
-        return True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["GroupCommit"]:
@@ -104,10 +119,19 @@ class GroupCommit:
         try:
             yield self
         finally:
-            await asyncio.gather(*self._writers.values())
+            await self._finish()
             self._watcher.cancel()
             for connection in self._idle:
                 await connection.close()
+
+    async def _finish(self) -> None:
+        """Let the commits under way end. One that hangs is given up: its senders were told to try again long ago."""
+        writers = list(self._writers.values())
+        if writers:
+            _, hanging = await asyncio.wait(writers, timeout=self._limits.answer_seconds)
+            for writer in hanging:
+                writer.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
 
     def _is_full(self, delivery: Delivery) -> bool:
         return (
@@ -132,15 +156,15 @@ class GroupCommit:
                 self._lanes.pop(source, None)
 
     async def _commit(self, source: str, batch: Sequence[_Waiting]) -> None:
+        """Append a batch and give out the receipts; whoever gets none is refused when the batch is settled."""
+        deliveries = [waiting.delivery for waiting in batch]
         try:
-            receipts = await self._append(source, [waiting.delivery for waiting in batch])
+            receipts = await self._with_connection(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
             if not _blames_a_delivery(error):
                 self._refuse_all(error)
             elif len(batch) > 1:
-                # One of them is refused by the database: each alone, so that it fails alone.
-                for waiting in batch:
-                    await self._commit(source, [waiting])
+                await self._commit_alone(source, batch)
             else:
                 fields = {"source": source, "sqlstate": error.sqlstate}
                 log.error("delivery refused by the database", extra={"fields": fields})
@@ -149,30 +173,34 @@ class GroupCommit:
             if not waiting.receipt.done():
                 waiting.receipt.set_result(receipt)
 
-    async def _append(self, source: str, deliveries: Sequence[Delivery]) -> list[Receipt]:
-        """Append on a kept connection; if the database closed it meanwhile, once more on a new one."""
-        kept = bool(self._idle)
-        try:
-            async with self._connection() as connection:
-                return await append(connection, source, deliveries)
-        except psycopg.Error as error:
-            if not kept or _blames_a_delivery(error):
-                raise
-        self._idle.clear()
-        async with self._connection() as connection:
-            return await append(connection, source, deliveries)
+    async def _commit_alone(self, source: str, batch: Sequence[_Waiting]) -> None:
+        """The database refuses one of them: each by itself, so that it fails alone; none once the database is away."""
+        for waiting in batch:
+            if asyncio.get_running_loop().time() < self._away_until:
+                return
+            await self._commit(source, [waiting])
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _with_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Work on a kept connection; if the database closed it meanwhile, once more on a new one."""
         async with self._slots:
-            connection = self._idle.pop() if self._idle else await self._open()
-            try:
-                yield connection
-            finally:
-                if connection.closed or connection.info.transaction_status.name != "IDLE":
-                    await connection.close()
-                else:
-                    self._idle.append(connection)
+            while self._idle:
+                connection = self._idle.pop()
+                try:
+                    return await self._work(connection, work)
+                except psycopg.Error:
+                    if not connection.closed:
+                        raise
+            return await self._work(await self._open(), work)
+
+    async def _work(self, connection: Connection, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Work, and keep the connection if it is fit for more."""
+        try:
+            return await work(connection)
+        finally:
+            if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
+                await connection.close()
+            else:
+                self._idle.append(connection)
 
     async def _open(self) -> Connection:
         try:
@@ -188,8 +216,9 @@ class GroupCommit:
             refused += len(lane.waiting) + len(lane.in_flight)
             self._settle(lane.waiting)
             lane.waiting.clear()
-        cause = type(error.__cause__ or error).__name__
-        log.error("database away", extra={"fields": {"refused": refused, "error": cause}})
+        cause = error.__cause__ or error
+        fields = {"refused": refused, "error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
+        log.error("database cannot append", extra={"fields": fields})
 
     def _settle(self, batch: Collection[_Waiting]) -> None:
         """Take deliveries off the books; whoever has no receipt by now gets none."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 import uvicorn
 from starlette.types import ASGIApp
 
+BACKLOG = 2048  # connections that may wait to be accepted
 DRAIN_SECONDS = 15  # for requests that are under way when the signal comes
 
 
@@ -20,12 +21,13 @@ def bind(host: str, port: int) -> socket.socket:
     """The listening address, taken before anything else is started. Port 0 takes a free one. Raises `PortTaken`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         raise PortTaken(f"the host {host} is not known: choose another with --host or ROSTERLOG_HOST") from None
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)
+        bound.listen(BACKLOG)  # now, or another program could still take the port
     except OSError as error:
         bound.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,6 +75,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
         raise SettingsError("; ".join(problems)) from None
+    if settings.max_pending_bytes < settings.max_body_bytes:
+        raise SettingsError(
+            "ROSTERLOG_MAX_PENDING_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never wait"
+        )
     _ = settings.sources  # wrong sources are a wrong setting too: say so now
     return settings
 
@@ -88,7 +93,7 @@ def _plain(message: str) -> str:
 
 
 def _secrets(value: SecretStr) -> Secrets:
-    secrets = tuple(part.strip().encode() for part in value.get_secret_value().split(",") if part.strip())
+    secrets = tuple(os.fsencode(part.strip()) for part in value.get_secret_value().split(",") if part.strip())
     if not secrets:
         raise SettingsError("MOVEMINT_WEBHOOK_SECRET holds no secret")
     return secrets
@@ -122,4 +127,4 @@ def _source_name(name: str) -> str:
 def _source_secrets(name: str, secrets: object) -> Secrets:
     if not isinstance(secrets, list) or not secrets or not all(isinstance(one, str) and one for one in secrets):
         raise ValueError(f"{name} needs a list of one or more secrets")
-    return tuple(one.encode() for one in secrets)
+    return tuple(os.fsencode(one) for one in secrets)

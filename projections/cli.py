@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 
 import click
+from pydantic import SecretStr
 from pydantic_core import to_json
 from sqlalchemy import Engine
 
@@ -57,8 +58,9 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the read-only API only."""
     settings = with_address(settings, host, port)
     bound = server.bind(settings.host, settings.port)
-    with migrated_database(settings) as conninfo:
-        app = build_app([api_part(_read_conninfo(settings, conninfo))])
+    # A replica serves everything, also while the primary is away.
+    with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
+        app = build_app([api_part(conninfo)])
         server.run(server.serve(app, bound, lambda: say(f"roster at {server.base_url(bound)}/v1/participants")))
 
 
@@ -71,7 +73,8 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     settings = with_address(settings, host, port)
     bound = server.bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
-        app = build_app([ingest_part(settings, conninfo), api_part(_read_conninfo(settings, conninfo))])
+        read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
+        app = build_app([ingest_part(settings, conninfo), api_part(read)])
         server.run(server.serve(app, bound, lambda: say(f"webhooks and roster at {server.base_url(bound)}")))
 
 
@@ -185,8 +188,8 @@ def _source(settings: Settings, given: str | None) -> str:
     return given
 
 
-def _read_conninfo(settings: Settings, conninfo: str) -> str:
-    return settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
+def _replica(settings: Settings) -> SecretStr | None:
+    return settings.read_database_url or settings.database_url
 
 
 def _print_status(found: list[SourceStatus]) -> None:

@@ -1,11 +1,13 @@
 """`up --demo`: a token, and some hundred made-up registrations that the fake Movemint delivers over HTTP."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from ingest.log.read import heads
+from ingest.log.read import heads, holds_any
 from ingest.settings import DEFAULT_SOURCE
 from ingest.simulator.deliver import Target, deliver
 from ingest.simulator.plan import Amount, Wishes, plan
@@ -13,12 +15,14 @@ from projections.status import read_status
 from projections.web import tokens
 
 TOKEN_NAME = "demo"  # noqa: S105 - a name
+_FOLD_SECONDS = 60.0
 WISHES = Wishes(count=240, participants=200, duplicates=Amount(24), reorder=Amount(24), corrupt=Amount(1), seed=2026)
 
 
 def is_demo(connection: Connection) -> bool:
-    """Whether a demo was run on this database before: its token is there."""
-    return any(token.name == TOKEN_NAME for token in tokens.listed(connection))
+    """Whether a demo was run on this database before: the log has one of its made-up people."""
+    digests = [hashlib.sha256(planned.body).digest() for planned in plan(WISHES)]
+    return holds_any(connection, DEFAULT_SOURCE, digests)
 
 
 def holds_registrations(connection: Connection) -> bool:
@@ -33,13 +37,17 @@ def fresh_token(connection: Connection) -> str:
 
 
 async def run_demo(engine: Engine, base_url: str, secret: bytes, tell: Callable[[str], None]) -> None:
-    """Deliver the demo's registrations and wait until they are on the roster."""
+    """Deliver the demo's registrations and wait, not for ever, until they are on the roster."""
     target = Target(f"{base_url}/webhooks/{DEFAULT_SOURCE}", secret)
     outcome = await deliver(plan(WISHES), target, lambda: None)
     for line in outcome.lines():
         tell(line)
-    while _lag(engine):
-        await asyncio.sleep(0.05)
+    try:
+        async with asyncio.timeout(_FOLD_SECONDS):
+            while await asyncio.to_thread(_lag, engine):
+                await asyncio.sleep(0.05)
+    except (TimeoutError, DBAPIError):
+        tell("the roster has not caught up; rosterlog status shows how far it is")
 
 
 def _lag(engine: Engine) -> int:

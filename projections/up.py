@@ -47,8 +47,7 @@ def with_demo_secret(settings: Settings) -> Settings:
 
 def run(settings: Settings, environ: Mapping[str, str], *, with_demo: bool) -> None:
     """Start everything, stay until a signal, and stop what was started."""
-    bound = server.bind(settings.host, settings.port)
-    with bound, _only_up(settings), _database(settings) as conninfo:
+    with _only_up(settings), server.bind(settings.host, settings.port) as bound, _database(settings) as conninfo:
         engine = sync_engine(conninfo)
         migrate(engine)
         machine = _Machine(settings, environ, conninfo, engine, bound, _prepare_demo(engine, with_demo=with_demo))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
 
-from ingest.log.read import heads, read_after
+from ingest.log.read import HoleInLog, heads, read_after
 from projections import checkpoint
 from projections.participants import rows
 
@@ -44,7 +44,7 @@ def run(engine: Engine, limit: int, poll_seconds: float, stop: threading.Event, 
             sources = behind(connection)
         if idle == 0:
             ready()
-        folded = {source: run_once(engine, source, limit) for source in sources}
+        folded = _fold_each(engine, sources, limit)
         if any(folded.values()):
             log.info("folded", extra={"fields": folded})
             idle = 1
@@ -52,3 +52,17 @@ def run(engine: Engine, limit: int, poll_seconds: float, stop: threading.Event, 
             # Quiet for a while: look less often, but never less than every half second or so.
             idle += 1
             stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, 0.5)))
+
+
+def _fold_each(engine: Engine, sources: list[str], limit: int) -> dict[str, int]:
+    """One batch of each source. A damaged log stops the worker, but only after everybody else had their turn."""
+    folded: dict[str, int] = {}
+    damage: HoleInLog | None = None
+    for source in sources:
+        try:
+            folded[source] = run_once(engine, source, limit)
+        except HoleInLog as error:
+            damage = error
+    if damage is not None:
+        raise damage
+    return folded

@@ -15,6 +15,13 @@ from append_events(%b, %b::bytea[], %b::text[], %b::text[], %b::text[])
 order by ordinal
 """
 
+_CAN_APPEND = """
+select
+  has_function_privilege('append_events(text, bytea[], text[], text[], text[])', 'execute')
+  and not pg_is_in_recovery()
+  and current_setting('transaction_read_only') = 'off'
+"""
+
 
 async def append(connection: Connection, source: str, deliveries: Sequence[Delivery]) -> list[Receipt]:
     """Append deliveries in their order and commit; gives one receipt each, in the same order.
@@ -34,3 +41,10 @@ async def append(connection: Connection, source: str, deliveries: Sequence[Deliv
         binary=True,
     )
     return [Receipt(position, stored) for position, stored in await cursor.fetchall()]
+
+
+async def can_append(connection: Connection) -> bool:
+    """Whether this session could append now: it may call the function, and the server takes writes."""
+    cursor = await connection.execute(_CAN_APPEND)
+    row = await cursor.fetchone()
+    return row is not None and row[0] is True

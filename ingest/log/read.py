@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, exists, func, select, text
 
 from ingest.log.event import Event
 from ingest.log.table import event_log
@@ -17,10 +17,10 @@ with recursive sources as (
   from sources s
   where s.source is not null
 )
-select s.source, h.position, h.received_at
+select s.source, h.position
 from sources s
 cross join lateral (
-  select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
+  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) h
 order by s.source
 """)
@@ -60,3 +60,9 @@ def read_after(connection: Connection, source: str, position: int, limit: int) -
 def heads(connection: Connection) -> dict[str, int]:
     """The last position of every source that has an event, by one index probe a source."""
     return {row.source: row.position for row in connection.execute(_HEADS)}
+
+
+def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> bool:
+    """Whether a delivery with one of these SHA-256 is in the log of a source."""
+    mine = (event_log.c.source == source) & event_log.c.digest.in_(digests)
+    return connection.execute(select(exists().where(mine))).scalar_one()

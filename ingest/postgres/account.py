@@ -89,6 +89,7 @@ def reachable_copy(folder: Path, name: str) -> Path:
         staging = Path(tempfile.mkdtemp(dir=REACHABLE))
         staging.chmod(0o755)
         shutil.copytree(folder, staging / name, ignore=shutil.ignore_patterns("include", "doc", "pgxs"))
+        _open_to_all(staging / name)
         try:
             (staging / name).rename(copy)
         except OSError:  # another process was first; its copy is the same
@@ -101,6 +102,13 @@ def reachable_copy(folder: Path, name: str) -> Path:
 def _environ() -> dict[str, str]:
     # A fixed environment: the host's locale, time zone and PG* variables must not reach initdb or the server.
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _open_to_all(folder: Path) -> None:
+    """Let every account read and run what its owner can; a strict umask kept them out when it was installed."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _make_reachable() -> None:

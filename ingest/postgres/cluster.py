@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,20 @@ def start(cluster: Cluster, say: Say) -> Postmaster:
         pg_ctl, "start", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data, "-l", cluster.log, "-o", flags
     )
     try:
+        found = _started(cluster, process, say)
+        _create_database(cluster, found)
+    except BaseException:
+        # Asked to end, perhaps: what was just started has no user then.
+        while process.poll() is None and running(cluster) is None:
+            time.sleep(0.05)
+        if running(cluster):
+            stop(cluster)
+        raise
+    return found
+
+
+def _started(cluster: Cluster, process: subprocess.Popen[str], say: Say) -> Postmaster:
+    try:
         process.wait(timeout=5)
     except subprocess.TimeoutExpired:
         say(f"PostgreSQL is recovering from a crash; waiting for it (log: {cluster.log})")
@@ -121,16 +136,19 @@ def start(cluster: Cluster, say: Say) -> Postmaster:
     found = running(cluster)
     if process.returncode != 0 or found is None:
         raise EmbeddedPostgresError(f"PostgreSQL did not start: {_last_words(cluster)} (log: {cluster.log})")
-    _create_database(cluster, found)
     return found
 
 
 def stop(cluster: Cluster) -> None:
     """Stop the server and wait until its last checkpoint is written."""
+    stopping = running(cluster)
     pg_ctl = cluster.binaries.folder / "pg_ctl"
     done = cluster.account.run(pg_ctl, "stop", "-m", "fast", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data)
     if done.returncode != 0 and running(cluster):
         raise EmbeddedPostgresError(f"PostgreSQL did not stop: {done.stderr.strip()} (log: {cluster.log})")
+    if stopping and stopping.sockets != cluster.home:
+        with suppress(OSError):
+            stopping.sockets.rmdir()
 
 
 def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
@@ -187,11 +205,13 @@ def _serves(pid: int, data: Path) -> bool:
 def _port(cluster: Cluster, say: Say) -> int:
     """The port of last time, so that the address a person noted stays right; another if it is taken."""
     noted = cluster.home / "port"
-    last = int(noted.read_text()) if noted.exists() else None
+    text = noted.read_text().strip() if noted.exists() else ""
+    last = int(text) if text.isdigit() else None
     if last is not None and _is_free(last):
         return last
     port = next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
     noted.write_text(f"{port}\n")
+    cluster.account.own(noted)
     if last is not None:
         say(f"port {last} is taken: PostgreSQL listens on port {port} now")
     return port

@@ -28,7 +28,7 @@ class Server:
 @contextmanager
 def server(data_dir: Path, say: Say) -> Iterator[Server]:
     """The server of a data folder for as long as the block lasts, shared with every other process that uses it."""
-    _make_data_dir(data_dir)
+    data_dir = _made(data_dir)
     # Both locks die with their process, so a killed one leaves no trace and its server is simply joined.
     with _locked(data_dir / "start.lock", fcntl.LOCK_EX), _opened(data_dir / "users.lock") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -47,7 +47,7 @@ def server(data_dir: Path, say: Say) -> Iterator[Server]:
 @contextmanager
 def only_up(data_dir: Path) -> Iterator[None]:
     """Hold the data folder's one place for `up`. Raises `AlreadyUp` if it is taken."""
-    _make_data_dir(data_dir)
+    data_dir = _made(data_dir)
     with _opened(data_dir / "up.lock") as lock:
         _take_up(lock, data_dir)
         yield
@@ -67,16 +67,18 @@ def _server(cluster: Cluster, postmaster: Postmaster) -> Server:
     return Server(cluster.conninfo(postmaster), address, cluster.home / "password", cluster.binaries.folder)
 
 
-def _make_data_dir(data_dir: Path) -> None:
-    if data_dir.exists():
-        return
+def _made(data_dir: Path) -> Path:
+    """The data folder's absolute path, once it exists."""
+    data_dir = data_dir.absolute()
     try:
-        data_dir.parent.mkdir(parents=True, exist_ok=True)
-        account_for(None).make_folder(data_dir)
+        if not data_dir.exists():
+            data_dir.parent.mkdir(parents=True, exist_ok=True)
+            account_for(None).make_folder(data_dir)
     except FileExistsError:
-        return  # another process made it at the same moment
+        pass  # another process made it at the same moment
     except OSError as error:
         raise EmbeddedPostgresError(f"the data folder {data_dir} cannot be made: {error.strerror}") from None
+    return data_dir
 
 
 @contextmanager
@@ -86,6 +88,9 @@ def _opened(path: Path) -> Iterator[int]:
     except OSError as error:
         raise EmbeddedPostgresError(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
     try:
+        if os.geteuid() == 0:  # else the folder's owner could not come back after root was here
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -66,9 +66,7 @@ def simulate(
 
     The people are made up, and so are the names of their fields: Movemint does not publish its participant.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise click.BadParameter("must be an http or https address", param_hint="--url")
+    _check(url)
     wishes = Wishes(count, participants, duplicates, reorder, corrupt, seed)
     outcome = run(wishes, Target(url, secret.encode(), concurrency, rate))
     for line in outcome.lines():
@@ -76,6 +74,16 @@ def simulate(
     if not outcome.is_good:
         click.echo("rosterlog: is the URL right, does the server run, and is the secret the same?", err=True)
         sys.exit(1)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise click.BadParameter("must be an http or https address", param_hint="--url")
 
 
 def run(wishes: Wishes, target: Target) -> Outcome:

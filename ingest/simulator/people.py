@@ -8,6 +8,8 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
+Participant = dict[str, object]
+
 _EVENTS = (
     (501, "Harbour Lights Marathon", ((9011, "Marathon"), (9012, "Half marathon"), (9013, "10 km"))),
     (502, "Fellside Trail Weekend", ((9021, "Ultra 60 km"), (9022, "Trail 25 km"))),
@@ -32,17 +34,30 @@ _OPENING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _FIRST_ID = 7_000_001
 
 
-def registration(seed: int, number: int, edit: int) -> bytes:
-    """The body of a delivery about the person of this number (0, 1, ...) in its n-th edition (0: as registered)."""
-    random = Random(f"{seed}/{number}")  # noqa: S311 - made-up people, not secrets
-    participant = _person(random, number)
-    for version in range(1, edit + 1):
-        _change(Random(f"{seed}/{number}/{version}"), participant)  # noqa: S311
+def person(seed: int, number: int) -> Participant:
+    """The person of this number (0, 1, ...) as registered."""
+    return _person(Random(f"{seed}/{number}"), number)  # noqa: S311 - made-up people, not secrets
+
+
+def edited(participant: Participant, seed: int, edition: int) -> Participant:
+    """The same person after one more edit by the organiser: `updated_at` moves on with it."""
+    random = Random(f"{seed}/{participant['id']}/{edition}")  # noqa: S311
+    updated = datetime.fromisoformat(str(participant["updated_at"]))
+    return {
+        **participant,
+        "status": random.choice(_STATUSES),
+        "bib": str(1 + random.randrange(20_000)),
+        "updated_at": _iso(updated + timedelta(seconds=1 + random.randrange(10 * 86_400))),
+    }
+
+
+def body_of(participant: Participant) -> bytes:
+    """The body of a delivery about this person."""
     body = {"type": "event.participant.created", "data": {"object": participant}}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _person(random: Random, number: int) -> dict[str, object]:
+def _person(random: Random, number: int) -> Participant:
     event_id, event_name, races = random.choice(_EVENTS)
     race_id, race_name = random.choice(races)
     first, last = random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES)
@@ -74,14 +89,6 @@ def _person(random: Random, number: int) -> dict[str, object]:
         "created_at": _iso(registered),
         "updated_at": _iso(registered),
     }
-
-
-def _change(random: Random, participant: dict[str, object]) -> None:
-    """What an organiser edits after registration; `updated_at` moves on with it."""
-    participant["status"] = random.choice(_STATUSES)
-    participant["bib"] = str(1 + random.randrange(20_000))
-    updated = datetime.fromisoformat(str(participant["updated_at"]))
-    participant["updated_at"] = _iso(updated + timedelta(seconds=1 + random.randrange(10 * 86_400)))
 
 
 def _iso(moment: datetime) -> str:

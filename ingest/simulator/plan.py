@@ -1,9 +1,10 @@
 """Plans what the fake Movemint sends, in which order: registrations, redeliveries, late ones, damaged ones. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from ingest.simulator.people import registration
+from ingest.simulator.people import body_of, edited, person
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def plan(wishes: Wishes) -> list[Planned]:
     """The deliveries in the order in which they are sent; the same wishes give the same plan."""
     random = Random(wishes.seed)  # noqa: S311 - a plan that can be repeated
     people = min(wishes.count, wishes.participants or wishes.count)
-    bodies = [registration(wishes.seed, number % people, number // people) for number in range(wishes.count)]
+    bodies = list(_bodies(wishes.seed, wishes.count, people))
     for place in random.sample(range(wishes.count), wishes.reorder.of(wishes.count)):
         later = random.randrange(place, wishes.count)
         bodies[place], bodies[later] = bodies[later], bodies[place]
@@ -52,3 +53,15 @@ def plan(wishes: Wishes) -> list[Planned]:
     for place, damaged in sorted(extra, reverse=True):
         planned.insert(random.randrange(place + 1, len(planned) + 1), Planned(bodies[place], damaged))
     return planned
+
+
+def _bodies(seed: int, count: int, people: int) -> Iterator[bytes]:
+    """Everybody's registration, then everybody's first edit, and so on."""
+    known = []
+    for number in range(count):
+        edition, place = divmod(number, people)
+        if edition == 0:
+            known.append(person(seed, place))
+        else:
+            known[place] = edited(known[place], seed, edition)
+        yield body_of(known[place])

@@ -39,7 +39,7 @@ def fold(event: Event) -> State | Parked | Passed:
     if envelope.event_type not in (None, REGISTERED):
         return Passed(event.position, envelope.event_type)
     if envelope.participant is None:
-        return Parked(event.position, None, envelope.problem or "the body has no data.object")
+        return Parked(event.position, envelope.subject, envelope.problem or "the body has no data.object")
     if envelope.subject is None:
         return Parked(event.position, None, "the participant has no usable id")
     return _state(event, envelope.subject, envelope.participant)

@@ -1,5 +1,6 @@
 """The read API under `/v1`: who asks, what they may see, and the answers as JSON. The queries are the projections'."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
-_DATABASE_ERRORS = (DBAPIError, PoolTimeout, psycopg.Error)
+_DATABASE_ERRORS = (DBAPIError, PoolTimeout, psycopg.Error, TimeoutError)
+_READY_SECONDS = 2.0
+_ANSWER_SECONDS = 20.0  # beyond the statement time-out, for a database that does not even refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Api:
     async def _asking(self, request: Request, parameters: Collection[str]) -> AsyncIterator[Asking]:
         """Authorise the request within one snapshot, so that rows and position agree."""
         token = _bearer(request)
-        async with self._engine.connect() as connection:
+        async with asyncio.timeout(_ANSWER_SECONDS), self._engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             found = (await connection.execute(tokens.looked_up(token))).one_or_none()
             if found is None:
@@ -111,7 +114,7 @@ class Api:
 
     async def _is_ready(self) -> bool:
         try:
-            async with self._engine.connect() as connection:
+            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
                 await connection.execute(select(text("1")))
         except _DATABASE_ERRORS:
             return False

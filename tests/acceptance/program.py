@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +110,12 @@ def free_port() -> int:
 
 
 def get(port: int, path: str, token: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
-    answer = connection.getresponse()
-    content = answer.read()
-    headers = {name.lower(): value for name, value in answer.getheaders()}
-    connection.close()
-    return answer.status, headers, json.loads(content) if content else None
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        content = answer.read()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, headers, json.loads(content) if content else None
 
 
 def status_of(port: int, path: str) -> int:
@@ -129,10 +128,8 @@ def status_of(port: int, path: str) -> int:
 
 def deliver(port: int, content: bytes, *, signature: str | None = None, source: str = "movemint") -> tuple[int, Any]:
     """POST a delivery, signed unless a signature is given; gives the status and the JSON answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"X-Signature": model.signature(content) if signature is None else signature}
-    connection.request("POST", f"/webhooks/{source}", content, headers)
-    answer = connection.getresponse()
-    found = answer.status, json.loads(answer.read())
-    connection.close()
-    return found
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("POST", f"/webhooks/{source}", content, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
@@ -85,7 +86,10 @@ def test_psql_passes_everything_on(database: str) -> None:
         (("serve",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d", "MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "away"),
         (("simulate", "--url", "nonsense", "--secret", "x"), {}, 2, "--url"),
         (("simulate", "--url", "http://127.0.0.1:1/", "--secret", "x", "--corrupt", "lots"), {}, 2, "--corrupt"),
+        (("simulate", "--url", "http://[", "--secret", "x"), {}, 2, "--url"),
+        (("simulate", "--url", "http://127.0.0.1:99999/", "--secret", "x"), {}, 2, "--url"),
         (("nonsense",), {}, 2, "nonsense"),
+        (("ingest", "--host", "x" * 70), {"MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "is not known"),
         (("ingest", "--host", "nowhere.invalid"), {"MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "nowhere.invalid"),
     ],
 )
@@ -137,3 +141,28 @@ def test_the_wheel_far_from_the_checkout_can_do_what_the_checkout_can(empty_data
         with running("up", "--port", "0", env=env, cwd=Path(far)) as up:
             port = int(up.line(r"webhook +http://127.0.0.1:(\d+)/").group(1))
             until(lambda: status_of(port, "/readyz") == 200)
+
+
+def test_a_damaged_log_and_a_read_only_database_are_one_line(database: str) -> None:
+    model.append(database, [b"1", b"2", b"3"])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("delete from event_log where position = 2")
+    said = run("worker", env=environ(DATABASE_URL=database), code=1)
+    assert "has no position 2" in said
+    assert "Traceback" not in said
+    said = run(
+        "token",
+        "create",
+        "x",
+        env=environ(DATABASE_URL=database, PGOPTIONS="-c default_transaction_read_only=on"),
+        code=1,
+    )
+    assert "read-only" in said
+    assert "Traceback" not in said
+
+
+def test_a_replica_is_enough_for_the_api(database: str) -> None:
+    port = free_port()
+    with running("api", "--port", str(port), env=environ(READ_DATABASE_URL=database)):
+        until(lambda: status_of(port, "/readyz") == 200)

@@ -52,17 +52,19 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
     programs = {"ingest": start("ingest"), "worker": start("worker")}
     with ThreadPoolExecutor(SENDERS) as pool:
         sending = [pool.submit(send, sender) for sender in range(SENDERS)]
-        for turn in range(KILLS):
+        try:
+            for turn in range(KILLS):
+                until(lambda: status_of(port, "/healthz") == 200)
+                programs["worker"].line("ready")
+                until(partial(_has_grown, answered, len(answered) + 20))
+                threading.Event().wait(wait.random() / 2)
+                for name in ("ingest", "worker") if turn % 2 else ("worker", "ingest"):
+                    os.kill(programs[name].process.pid, signal.SIGKILL)
+                    programs[name].stop()
+                    programs[name] = start(name)
             until(lambda: status_of(port, "/healthz") == 200)
-            programs["worker"].line("ready")
-            until(partial(_has_grown, answered, len(answered) + 20))
-            threading.Event().wait(wait.random() / 2)
-            for name in ("ingest", "worker") if turn % 2 else ("worker", "ingest"):
-                os.kill(programs[name].process.pid, signal.SIGKILL)
-                programs[name].stop()
-                programs[name] = start(name)
-        until(lambda: status_of(port, "/healthz") == 200)
-        enough.set()
+        finally:
+            enough.set()
         for future in sending:
             future.result(timeout=60)
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests import model
-from tests.acceptance.program import deliver, environ, free_port, get, run, running, status_of, until
+from tests.acceptance.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -104,7 +104,8 @@ def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(d
         until(lambda: get(port, "/v1/participants/2", token)[0] == 200)
 
         assert "running already" in run("up", "--port", str(free_port()), env=env, code=1)
-        assert f"127.0.0.1 port {port} is taken" in run("up", "--port", str(port), env=env, code=1)
+        elsewhere = {**env, "ROSTERLOG_DATA_DIR": str(data.with_name("elsewhere"))}
+        assert f"127.0.0.1 port {port} is taken" in run("up", "--port", str(port), env=elsewhere, code=1)
         assert up.stop(signal.SIGTERM) == 0
     assert processes_of(data) == []
 
@@ -124,6 +125,21 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
         up.line("Ctrl-C")
         assert deliver(port, model.body(1)) == (200, {"status": "duplicate", "source": "movemint", "position": 1})
     assert processes_of(data) == []
+
+
+def test_asked_to_end_while_it_starts_up_leaves_no_server_behind(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    with running("up", "--port", "0", env=env) as up:
+        until(lambda: (data / "postgres" / "data" / "postmaster.pid").exists())
+        up.stop(signal.SIGTERM)
+    assert processes_of(data) == []
+
+
+def test_a_data_folder_named_relative_to_the_working_folder_stays_there(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR="data")
+    subprocess.run([*COMMAND, "migrate"], env=env, cwd=data.parent, check=True, timeout=60)
+    assert (data / "postgres" / "data" / "PG_VERSION").exists()
+    assert not (data / "postgres").is_symlink()
 
 
 def test_up_without_a_secret_says_which_setting_is_missing(data: Path) -> None:

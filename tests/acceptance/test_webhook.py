@@ -118,6 +118,18 @@ def test_promise_6_the_same_delivery_raced_50_times_over_http_is_stored_once(por
     assert model.stored_bodies(database) == [content]
 
 
+def test_a_server_stops_even_if_the_database_hangs(database: str) -> None:
+    port = free_port()
+    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_ANSWER_SECONDS="0.3")
+    with running("ingest", "--port", str(port), env=env) as server, psycopg.connect(database) as blocker:
+        until(lambda: status_of(port, "/readyz") == 200)
+        blocker.execute("lock table event_log in access exclusive mode")
+        assert deliver(port, model.body(1))[0] == 503
+        assert server.stop() == 0
+        blocker.rollback()
+    assert model.stored_bodies(database) in ([], [model.body(1)])
+
+
 def test_promise_2_a_stopped_server_has_answered_and_committed_what_it_accepted(database: str) -> None:
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())

@@ -105,6 +105,16 @@ def test_a_locked_log_answers_in_time_and_goes_on_by_itself(database: str) -> No
     assert set(model.stored_bodies(database)) >= {b"after"}
 
 
+def test_readiness_means_that_an_append_would_be_taken(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("alter function append_events rename to something_else")
+
+    async def scenario(commit: GroupCommit) -> bool:
+        return await commit.is_ready()
+
+    assert with_commit(database, ROOMY, scenario) is False
+
+
 def test_what_waits_is_bounded_in_number_and_bytes(database: str) -> None:
     async def scenario(commit: GroupCommit) -> list[Receipt | None]:
         async with await psycopg.AsyncConnection.connect(database) as blocker:

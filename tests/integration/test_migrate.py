@@ -79,6 +79,15 @@ def test_three_at_once_migrate_once(empty: Engine, empty_database: str) -> None:
         check_migrated(connection)
 
 
+def test_a_schema_of_the_users_own_name_is_not_taken_for_ours(empty: Engine, empty_database: str) -> None:
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("create schema rosterlog")
+    migrate(empty)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("set role rosterlog_ingest")
+        assert model.append_on(connection, [b"1"]) == [(1, True)]
+
+
 def test_a_database_that_is_not_migrated_or_newer_is_refused(empty: Engine, empty_database: str) -> None:
     with empty.connect() as connection, pytest.raises(DatabaseUnusable, match="rosterlog migrate"):
         check_migrated(connection)

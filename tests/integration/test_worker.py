@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE, sync_engine, unusable
 from ingest.log.event import Event
 from projections import worker
 from projections.participants import rows
@@ -190,6 +191,37 @@ def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(
     assert query(database, "select participant_id, reason from quarantine") == [
         ("3", "the fold failed with ZeroDivisionError")
     ]
+
+
+def test_promise_12_a_body_with_half_a_character_parks_its_participant_and_heals(
+    database: str, worker_engine: Engine
+) -> None:
+    broken = b'{"type": "event.participant.created", "data": {"object": {"id": 77, "first_name": "\\ud83d"}}}'
+    model.append(database, [broken])
+    drain(worker_engine)
+    assert query(database, "select position, participant_id from quarantine") == [(1, "77")]
+    model.append(database, [model.body(77)])
+    drain(worker_engine)
+    assert query(database, "select * from quarantine") == []
+
+
+def test_promise_9_a_frozen_worker_loses_its_lock_within_seconds(worker_engine: Engine) -> None:
+    with worker_engine.connect() as connection:
+        assert connection.execute(text("show idle_in_transaction_session_timeout")).scalar() == "10s"
+
+
+def test_an_error_of_the_database_shows_nothing_of_a_participant(database: str, worker_engine: Engine) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function fail() returns trigger language plpgsql as $$ "
+            "begin raise exception 'no' using errcode = 'XX000'; end $$"
+        )
+        connection.execute("create trigger fail before insert on participants for each row execute function fail()")
+    model.append(database, [model.body(1, email="somebody@example.org")])
+    with pytest.raises(DBAPIError) as caught:
+        worker.run_once(worker_engine, "movemint", 10)
+    assert "somebody" not in str(caught.value)
+    assert "somebody" not in str(unusable(caught.value))
 
 
 def test_the_worker_may_not_touch_the_log(worker_engine: Engine) -> None:

@@ -37,7 +37,7 @@ HOSTILE = {
     "lone surrogate": b'{"type": "\\ud800"}',
     "NaN": b'{"type": NaN}',
     "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
-    "5,000 digits": b'{"type": "x", "data": {"object": {"id": ' + b"9" * 5000 + b"}}}",
+    "an id of 5,000 digits": b'{"type": "x", "data": {"object": {"id": ' + b"9" * 5000 + b"}}}",
     "no type": b'{"data": {"object": {"id": 1}}}',
     "type a number": b'{"type": 1, "data": {"object": {"id": 1}}}',
     "data a list": b'{"type": "event.participant.created", "data": []}',
@@ -64,6 +64,14 @@ def test_a_body_that_is_no_envelope_names_its_problem(body: bytes) -> None:
 )  # fmt: skip
 def test_an_id_is_an_integer_or_a_short_text(value: object, expected: str | None) -> None:
     assert identifier(value) == expected
+
+
+@pytest.mark.parametrize("broken", [b'"\\ud83d"', b"NaN", b"9" * 5000])
+def test_a_value_that_cannot_be_stored_does_not_hide_whose_event_it_is(broken: bytes) -> None:
+    body = b'{"type":"event.participant.created","data":{"object":{"id":77,"first_name":' + broken + b"}}}"
+    envelope = read_envelope(body)
+    assert (envelope.event_type, envelope.subject, envelope.participant) == ("event.participant.created", "77", None)
+    assert envelope.problem
 
 
 def test_the_last_of_duplicate_keys_counts() -> None:

@@ -17,6 +17,10 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.sources == {}
 
 
+def test_a_secret_may_be_any_bytes() -> None:
+    assert read_settings({"MOVEMINT_WEBHOOK_SECRET": "abc\udcff"}).sources == {"movemint": (b"abc\xff",)}
+
+
 def test_secrets_are_newest_first_and_sources_add_up() -> None:
     settings = read_settings({"MOVEMINT_WEBHOOK_SECRET": "new, old", "ROSTERLOG_SOURCES": '{"spring": ["a", "b"]}'})
     assert settings.sources == {"movemint": (b"new", b"old"), "spring": (b"a", b"b")}
@@ -33,6 +37,7 @@ def test_secrets_are_newest_first_and_sources_add_up() -> None:
         ({"ROSTERLOG_MAX_BODY_BYTES": "0"}, "ROSTERLOG_MAX_BODY_BYTES"),
         ({"DATABASE_URL": "mysql://root:hush@host/x"}, "DATABASE_URL"),
         ({"READ_DATABASE_URL": "hush"}, "READ_DATABASE_URL"),
+        ({"ROSTERLOG_MAX_PENDING_BYTES": "1000"}, "ROSTERLOG_MAX_PENDING_BYTES"),
         ({"MOVEMINT_WEBHOOK_SECRET": " , "}, "MOVEMINT_WEBHOOK_SECRET"),
         ({"ROSTERLOG_SOURCES": "hush"}, "ROSTERLOG_SOURCES"),
         ({"ROSTERLOG_SOURCES": "[" * 100_000}, "ROSTERLOG_SOURCES"),
