@@ -18,10 +18,11 @@ from ingest import postgres
 from ingest.database import sync_engine
 from ingest.migrate import migrate
 
-KINDS = ("rosterlog", "ceiling", "plain")
-ROUNDS = 7
+KINDS = ("rosterlog", "ceiling", "plain", "plain, tuned")
+ROUNDS = 5
 CONNECTIONS = 64
-DELIVERIES = 30_000
+DELIVERIES = 20_000
+MILLION = 10 * 100_000
 
 
 def main() -> None:
@@ -37,18 +38,19 @@ def main() -> None:
                 print(connection.execute("select split_part(version(), ' on ', 1)").fetchone())
                 _show_settings(connection)
             compare(database.conninfo)
+            show_memory(database.conninfo)
 
 
 def compare(conninfo: str) -> None:
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for number in range(ROUNDS + 1):
         for kind in KINDS:
-            with serving(kind, conninfo) as port:
+            with serving(kind, conninfo) as (port, _):
                 rate = load(port, DELIVERIES, seed=number)
             if number > 0:  # the first round warms up
                 rates[kind].append(rate)
-                print(f"round {number}  {kind:<10}{rate:>8.0f}/s", flush=True)
-    print(f"\n{'':<22}{'median':>8}{'min':>8}{'max':>8}")
+                print(f"round {number}  {kind:<14}{rate:>8.0f}/s", flush=True)
+    print(f"\n{'':<26}{'median':>8}{'min':>8}{'max':>8}")
     for kind in KINDS:
         _row(f"{kind} /s", rates[kind], 0)
     for other in KINDS[1:]:
@@ -56,14 +58,26 @@ def compare(conninfo: str) -> None:
         _row(f"rosterlog / {other}", pairs, 2)
 
 
+def show_memory(conninfo: str) -> None:
+    """The server's resident memory over a million deliveries."""
+    print("\nmemory of the server, MB, after each 100,000 deliveries:")
+    with serving("rosterlog", conninfo) as (port, pid):
+        for part in range(10):
+            load(port, MILLION // 10, seed=1000 + part)
+            status = Path(f"/proc/{pid}/status").read_text()
+            resident = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+            print(f"{int(resident) / 1024:.0f}", end=" ", flush=True)
+    print()
+
+
 @contextmanager
-def serving(kind: str, conninfo: str) -> Iterator[int]:
-    """A server process of its own; gives its port."""
+def serving(kind: str, conninfo: str) -> Iterator[tuple[int, int]]:
+    """A server process of its own; gives its port and its process id."""
     command = [sys.executable, "-m", "bench.endpoints", kind, conninfo]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), process.pid
         finally:
             process.terminate()
 
@@ -71,14 +85,14 @@ def serving(kind: str, conninfo: str) -> Iterator[int]:
 def load(port: int, count: int, seed: int) -> float:
     """Deliveries acknowledged a second. Every one must be answered 200."""
     command = [sys.executable, "-m", "bench.load", *map(str, (port, count, CONNECTIONS, seed))]
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
     assert answer["answers"] == {"200": count}, answer
     return float(count / answer["seconds"])
 
 
 def _row(name: str, values: list[float], digits: int) -> None:
     shown = (statistics.median(values), min(values), max(values))
-    print(f"{name:<22}" + "".join(f"{value:>8.{digits}f}" for value in shown))
+    print(f"{name:<26}" + "".join(f"{value:>8.{digits}f}" for value in shown))
 
 
 def _show_settings(connection: psycopg.Connection) -> None:

@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import psycopg
+from sqlalchemy import column, table
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.load import SECRET
 from ingest import server
@@ -42,7 +45,7 @@ def ceiling() -> Part:
 
 
 def plain(conninfo: str) -> Part:
-    """The plain design: a pool of connections, and for each request one INSERT and its commit."""
+    """The plain design with every shortcut: bare psycopg in autocommit, prepared, connections kept by hand."""
     idle: asyncio.Queue[psycopg.AsyncConnection[Any]] = asyncio.Queue()
 
     async def append(delivery: Delivery) -> Receipt:
@@ -66,6 +69,27 @@ def plain(conninfo: str) -> Part:
     return Part([webhook_route(_webhook(append))], running, {})
 
 
+def plain_sqlalchemy(conninfo: str) -> Part:
+    """The plain design as most would write it: SQLAlchemy's pool, one transaction with one INSERT a request."""
+
+    async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(conninfo)
+
+    engine = create_async_engine("postgresql+psycopg://", async_creator=connect, pool_size=_PLAIN_CONNECTIONS)
+    names = ("source", "event_type", "subject", "digest", "body", "signature")
+    log = table("plain_log", column("position"), *(column(name) for name in names))
+    insertion = insert(log).on_conflict_do_nothing().returning(log.c.position)
+
+    async def append(delivery: Delivery) -> Receipt:
+        digest = hashlib.sha256(delivery.body).digest()
+        values = (delivery.source, delivery.event_type, delivery.subject, digest, delivery.body, delivery.signature)
+        async with engine.begin() as connection:
+            position = (await connection.execute(insertion, dict(zip(names, values, strict=True)))).scalar()
+        return Receipt(position or 0, position is not None)
+
+    return Part([webhook_route(_webhook(append))], nullcontext, {})
+
+
 def _webhook(append: Append) -> Webhook:
     settings = _settings()
     return Webhook(settings.sources, append, settings.max_body_bytes, settings.max_pending_bytes)
@@ -80,7 +104,8 @@ def main() -> None:
     parts: dict[str, Callable[[], Part]] = {
         "rosterlog": lambda: ingest_part(_settings(), conninfo),
         "ceiling": ceiling,
-        "plain": lambda: plain(conninfo),
+        "plain": lambda: plain_sqlalchemy(conninfo),
+        "plain, tuned": lambda: plain(conninfo),
     }
     part = parts[kind]()
     bound = server.bind("127.0.0.1", 0)

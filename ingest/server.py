@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -63,6 +64,17 @@ async def serve(app: ASGIApp, bound: socket.socket, started: Callable[[], None] 
             started()
 
 
+def _spare_collections() -> None:
+    """Keep the garbage collector from scanning all modules again and again: a sixth of a busy server's time went there.
+
+    What is loaded by now stays for good. Requests that wait for their commit survive young collections, so with the
+    default thresholds they set off full ones, of 50 ms each, for nothing; cycles are still found, only later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def run(main: Coroutine[object, object, None]) -> None:
     """Run a server's main coroutine, on uvloop where there is one. Signals end it in order, so this returns."""
     # uvicorn raises the signals it caught once more when it is done; by then they have had their effect.
@@ -74,5 +86,6 @@ def run(main: Coroutine[object, object, None]) -> None:
         factory = None
     else:
         factory = uvloop.new_event_loop
+    _spare_collections()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)

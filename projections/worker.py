@@ -46,7 +46,7 @@ def run(engine: Engine, limit: int, poll_seconds: float, stop: threading.Event, 
             ready()
         folded = _fold_each(engine, sources, limit)
         if any(folded.values()):
-            log.info("folded", extra={"fields": folded})
+            log.debug("folded", extra={"fields": folded})
             idle = 1
         else:
             # Quiet for a while: look less often, but never less than every half second or so.
