@@ -81,14 +81,20 @@ def reachable_folder(name: str) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=REACHABLE))
 
 
-def reachable_copy(folder: Path, name: str) -> Path:
-    """A copy of the programs where every account can run them, made once a version."""
+def reachable_copy(install: Path, name: str) -> Path:
+    """A copy of an installation's folder where every account can run its programs, made once a version."""
+    package = install.parent
+    # Where a wheel keeps the libraries that its programs look for, relative to themselves.
+    libraries = package.with_name(f"{package.name}.libs")
     copy = REACHABLE / name
     if not copy.exists():
         _make_reachable()
         staging = Path(tempfile.mkdtemp(dir=REACHABLE))
         staging.chmod(0o755)
-        shutil.copytree(folder, staging / name, ignore=shutil.ignore_patterns("include", "doc", "pgxs"))
+        for folder in (install, libraries):
+            if folder.exists():
+                target = staging / name / folder.relative_to(package.parent)
+                shutil.copytree(folder, target, ignore=shutil.ignore_patterns("include", "doc", "pgxs"))
         _open_to_all(staging / name)
         try:
             (staging / name).rename(copy)
@@ -96,7 +102,7 @@ def reachable_copy(folder: Path, name: str) -> Path:
             if not copy.exists():
                 raise
         shutil.rmtree(staging)
-    return copy
+    return copy / install.relative_to(package.parent)
 
 
 def _environ() -> dict[str, str]:

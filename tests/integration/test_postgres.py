@@ -202,14 +202,18 @@ def test_programs_an_account_cannot_reach_are_copied_where_it_can() -> None:
     account = account_for(None)
     original = binaries.find_binaries(None)
     assert original.reachable_by(Account()) == original
+    package = original.folder.parent.parent
     with tempfile.TemporaryDirectory() as private:
-        install = Path(private) / "pginstall"
-        shutil.copytree(original.folder.parent, install)
-        hidden = binaries.Binaries(install / "bin", "0.test")
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, Path(private) / folder.name)
+        hidden = binaries.Binaries(Path(private) / original.folder.relative_to(package.parent), "0.test")
         try:
             found = hidden.reachable_by(account)
-            assert found.folder == REACHABLE / "postgresql-0.test" / "bin"
-            assert account.run(found.folder / "postgres", "--version").returncode == 0
+            assert found.folder.is_relative_to(REACHABLE / "postgresql-0.test")
+            for program in ("postgres", "initdb", "pg_ctl", "psql"):
+                done = account.run(found.folder / program, "--version")
+                assert done.returncode == 0, done.stderr
             assert mode(Path(private)) == 0o700
         finally:
             shutil.rmtree(REACHABLE / "postgresql-0.test", ignore_errors=True)
