@@ -20,30 +20,12 @@ KILLS = 5
 SENDERS = 6
 
 
-def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database: str) -> None:  # noqa: C901
+def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database: str) -> None:
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_BATCH_SIZE="7")
     answered: dict[bytes, int] = {}
     enough = threading.Event()
     wait = random.Random(7)
-
-    def send(sender: int) -> None:
-        """Deliver like Movemint: each until it is answered 200, some of them once more."""
-        number = 0
-        while not enough.is_set():
-            number += 1
-            name = f"{sender}-{number}"
-            content = model.body(
-                f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
-            )
-            while not enough.is_set():
-                try:
-                    status, answer = deliver(port, content)
-                except (OSError, http.client.HTTPException):  # no answer, or half of one
-                    continue
-                if status == 200:
-                    assert answered.setdefault(content, answer["position"]) == answer["position"]
-                    break
 
     def start(command: str) -> Running:
         extra = ("--port", str(port)) if command == "ingest" else ()
@@ -51,7 +33,7 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
 
     programs = {"ingest": start("ingest"), "worker": start("worker")}
     with ThreadPoolExecutor(SENDERS) as pool:
-        sending = [pool.submit(send, sender) for sender in range(SENDERS)]
+        sending = [pool.submit(_send, port, sender, answered, enough) for sender in range(SENDERS)]
         try:
             for turn in range(KILLS):
                 until(lambda: status_of(port, "/healthz") == 200)
@@ -75,6 +57,25 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
     for content, position in answered.items():
         assert bodies[position - 1] == content
     assert model.stored_roster(database) == model.roster(bodies)
+
+
+def _send(port: int, sender: int, answered: dict[bytes, int], enough: threading.Event) -> None:
+    """Deliver like Movemint: each until it is answered 200, some of them once more."""
+    number = 0
+    while not enough.is_set():
+        number += 1
+        name = f"{sender}-{number}"
+        content = model.body(
+            f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
+        )
+        while not enough.is_set():
+            try:
+                status, answer = deliver(port, content)
+            except (OSError, http.client.HTTPException):  # no answer, or half of one
+                continue
+            if status == 200:
+                assert answered.setdefault(content, answer["position"]) == answer["position"]
+                break
 
 
 def _has_grown(answered: dict[bytes, int], beyond: int) -> bool:
