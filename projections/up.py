@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ingest import postgres, server
 from ingest.app import Part, build_app, ingest_part
-from ingest.cli import WrongUsage, say
+from ingest.cli.group import WrongUsage, say
 from ingest.database import sync_engine
 from ingest.migrate import migrate
 from ingest.settings import DEFAULT_SOURCE, Settings

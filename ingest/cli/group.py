@@ -1,0 +1,103 @@
+"""The command group, what its commands share, and the one place where errors become lines and exit codes."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from ingest import migrate as migrations
+from ingest import postgres, server
+from ingest.database import DatabaseUnusable, open_database, sync_engine, unusable
+from ingest.log.read import HoleInLog
+from ingest.logs import configure_logging
+from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError, read_settings
+
+settings_of = click.make_pass_decorator(Settings)
+
+
+class WrongUsage(Exception):
+    """What was asked for cannot be done like this; the message says how it can."""
+
+
+_PROBLEMS = (
+    DatabaseUnusable,
+    HoleInLog,
+    postgres.AlreadyUp,
+    postgres.EmbeddedPostgresError,
+    server.PortTaken,
+)
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal something that is not the command's result."""
+    click.echo(f"rosterlog: {line}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="rosterlog")
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Every Movemint registration kept exactly as it arrived, answering questions as a roster."""
+    context.obj = read_settings(context.obj)
+
+
+def run_group() -> None:
+    """Run the command line. Exit code 0: done; 1: a problem was found; 2: wrong usage or settings."""
+    configure_logging(logging.INFO)
+    # So that whatever a command started is stopped when it is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        sys.exit(group.main(prog_name="rosterlog", standalone_mode=False, obj=os.environ) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except (SettingsError, WrongUsage) as error:
+        say(str(error))
+        sys.exit(2)
+    except _PROBLEMS as error:
+        say(str(error))
+        sys.exit(1)
+    except (DBAPIError, psycopg.Error) as error:
+        say(str(unusable(error)))
+        sys.exit(1)
+
+
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[str]:
+    """The connection string of the database in use, once it is known to be reachable, new enough and migrated."""
+    with open_database(settings, say) as conninfo:
+        engine = sync_engine(conninfo)
+        with engine.connect() as connection:
+            migrations.check_migrated(connection)
+        engine.dispose()
+        yield conninfo
+
+
+@contextmanager
+def migrated_engine(settings: Settings, role: str | None = None) -> Iterator[Engine]:
+    """An engine on the database in use, in this role, once the database is known to be migrated."""
+    with migrated_database(settings) as conninfo:
+        engine = sync_engine(conninfo, role)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def source_of(settings: Settings, given: str | None, held: Iterable[str] = ()) -> str:
+    """The source a command is about: the one named, else the default, else the only one. `held`: those with events."""
+    known = sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
+    if given is None:
+        return DEFAULT_SOURCE if DEFAULT_SOURCE in known or len(known) > 1 else known[0]
+    if given not in known and (settings.sources or held):
+        raise WrongUsage(f"there is no source {given}; there are {', '.join(known)}")
+    return given

@@ -1,0 +1,53 @@
+"""The commands that prepare the database and receive: `migrate` and `ingest`."""
+
+from collections.abc import Callable
+
+import click
+
+from ingest import migrate as migrations
+from ingest import server
+from ingest.app import build_app, ingest_part
+from ingest.cli.group import group, migrated_database, say, settings_of
+from ingest.database import open_database, sync_engine
+from ingest.settings import Settings, SettingsError
+
+
+def address_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`--host` and `--port`, which override the settings."""
+    command = click.option("--port", type=click.IntRange(0, 65535), help="Default: ROSTERLOG_PORT, 8000.")(command)
+    return click.option("--host", help="Default: ROSTERLOG_HOST, 127.0.0.1.")(command)
+
+
+def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
+    given = {"host": host, "port": port}
+    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def need_sources(settings: Settings) -> None:
+    """Raise `SettingsError` unless some source has a secret: nothing could be verified."""
+    if not settings.sources:
+        raise SettingsError("MOVEMINT_WEBHOOK_SECRET is not set: set it to the secret of your Movemint subscription")
+
+
+@group.command()
+@settings_of
+def migrate(settings: Settings) -> None:
+    """Bring the database's schema up to date."""
+    with open_database(settings, say) as conninfo:
+        engine = sync_engine(conninfo)
+        before, after = migrations.migrate(engine)
+        engine.dispose()
+    click.echo(f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}")
+
+
+@group.command()
+@address_options
+@settings_of
+def ingest(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the webhook only: verify deliveries and append them to the log."""
+    need_sources(settings)
+    settings = with_address(settings, host, port)
+    bound = server.bind(settings.host, settings.port)
+    with migrated_database(settings) as conninfo:
+        app = build_app([ingest_part(settings, conninfo)])
+        server.run(server.serve(app, bound, lambda: say(f"webhooks at {server.base_url(bound)}/webhooks/...")))

@@ -1,0 +1,11 @@
+"""The commands that make the log answer questions, added to ingest's. `main` is the program."""
+
+from ingest.cli.group import run_group
+from projections.cli import servers, status, tokens
+
+_ = (servers, status, tokens)  # each adds its commands to the group
+
+
+def main() -> None:
+    """The `rosterlog` program."""
+    run_group()

@@ -1,0 +1,82 @@
+"""The commands that stay: `up`, `api`, `serve` and `worker`."""
+
+import os
+import signal
+import sys
+import threading
+
+import click
+from pydantic import SecretStr
+
+from ingest import server
+from ingest.app import build_app, ingest_part
+from ingest.cli.group import group, migrated_database, migrated_engine, say, settings_of
+from ingest.cli.servers import address_options, need_sources, with_address
+from ingest.database import WORKER_ROLE
+from ingest.settings import Settings
+from projections import up as everything
+from projections import worker as folding
+from projections.web.api import api_part
+from projections.worker_process import READY
+
+
+@group.command()
+@click.option("--demo", "with_demo", is_flag=True, help="Let a fake Movemint deliver some hundred registrations.")
+@address_options
+@settings_of
+def up(settings: Settings, host: str | None, port: int | None, *, with_demo: bool) -> None:
+    """Run everything on this machine: database, migrations, web server and worker."""
+    if with_demo:
+        settings = everything.with_demo_secret(settings)
+    need_sources(settings)
+    everything.run(with_address(settings, host, port), os.environ, with_demo=with_demo)
+
+
+@group.command()
+@address_options
+@settings_of
+def api(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the read-only API only."""
+    settings = with_address(settings, host, port)
+    bound = server.bind(settings.host, settings.port)
+    # A replica serves everything, also while the primary is away.
+    with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
+        app = build_app([api_part(conninfo)])
+        server.run(server.serve(app, bound, lambda: say(f"roster at {server.base_url(bound)}/v1/participants")))
+
+
+@group.command()
+@address_options
+@settings_of
+def serve(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
+    need_sources(settings)
+    settings = with_address(settings, host, port)
+    bound = server.bind(settings.host, settings.port)
+    with migrated_database(settings) as conninfo:
+        read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
+        app = build_app([ingest_part(settings, conninfo), api_part(read)])
+        server.run(server.serve(app, bound, lambda: say(f"webhooks and roster at {server.base_url(bound)}")))
+
+
+@group.command()
+@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: whoever started this is gone.")
+@settings_of
+def worker(settings: Settings, *, stop_at_eof: bool) -> None:
+    """Fold what arrives in the log into the roster, until asked to stop. Any number may run."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    if stop_at_eof:
+        threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
+    with migrated_engine(settings, WORKER_ROLE) as engine:
+        folding.run(engine, settings.batch_size, settings.poll_seconds, stop, lambda: click.echo(READY))
+
+
+def _stop_at_eof(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+def _replica(settings: Settings) -> SecretStr | None:
+    return settings.read_database_url or settings.database_url

@@ -1,0 +1,63 @@
+"""The commands about the tokens of the read API."""
+
+from datetime import UTC, datetime
+
+import click
+from sqlalchemy import Engine
+
+from ingest.cli.group import WrongUsage, group, migrated_engine, settings_of, source_of
+from ingest.settings import Settings
+from projections.web import tokens
+
+
+@group.group()
+def token() -> None:
+    """The tokens that open the read API."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--source", help="Whose roster it shows. Default: movemint, or the only source there is.")
+@click.option("--event", "event_ids", multiple=True, metavar="ID", help="Show only this event; may be repeated.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]), help="When it ends, in UTC.")
+@settings_of
+def create_token(
+    settings: Settings, name: str, source: str | None, event_ids: tuple[str, ...], expires: datetime | None
+) -> None:
+    """Make a token. It is printed once, alone on the last line, and stored only as a digest."""
+    ends = expires.replace(tzinfo=UTC) if expires else None
+    if not name.strip() or "\x00" in name:
+        raise WrongUsage("a token needs a name")
+    with migrated_engine(settings) as engine:
+        made = _create(engine, name, source_of(settings, source), event_ids, ends)
+    click.echo(made)
+
+
+@token.command("list")
+@settings_of
+def list_tokens(settings: Settings) -> None:
+    """Show the live tokens: name, source, events, and when each was made and ends."""
+    with migrated_engine(settings) as engine, engine.connect() as connection:
+        for name, source, events, made, ends in tokens.listed(connection):
+            seen = "all events" if events is None else "events " + ", ".join(events)
+            click.echo(f"{name}  {source}  {seen}  made {made:%Y-%m-%d}  " + (f"ends {ends:%Y-%m-%d}" if ends else ""))
+
+
+@token.command("revoke")
+@click.argument("name")
+@settings_of
+def revoke_token(settings: Settings, name: str) -> None:
+    """End a token at once."""
+    with migrated_engine(settings) as engine, engine.begin() as connection:
+        revoked = tokens.revoke(connection, name)
+    if not revoked:
+        raise WrongUsage(f"there is no live token {name}; rosterlog token list shows them")
+    click.echo(f"revoked {name}")
+
+
+def _create(engine: Engine, name: str, source: str, event_ids: tuple[str, ...], ends: datetime | None) -> str:
+    try:
+        with engine.begin() as connection:
+            return tokens.create(connection, name, source, event_ids, ends)
+    except tokens.NameTaken:
+        raise WrongUsage(f"there is a token {name} already: revoke it first or choose another name") from None
