@@ -19,6 +19,7 @@ metadata = MetaData()
 INGEST_ROLE = "rosterlog_ingest"
 WORKER_ROLE = "rosterlog_worker"
 API_ROLE = "rosterlog_api"
+OPERATOR_ROLE = "rosterlog_operator"
 
 _AWAY = ("08", "57", "3D", "28", "53")  # SQLSTATE classes: connection, shutdown, no such database, password, resources
 OLDEST_VERSION = 150_000

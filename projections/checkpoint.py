@@ -27,6 +27,12 @@ def take(connection: Connection, projection: str, source: str) -> int | None:
     return taken
 
 
+def wait_for(connection: Connection, projection: str, source: str) -> int:
+    """Lock the checkpoint until the transaction ends, however long another has it; 0 if there is none yet."""
+    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)
+    return connection.execute(select(checkpoint.c.position).where(mine).with_for_update()).scalar() or 0
+
+
 def move(connection: Connection, projection: str, source: str, position: int) -> None:
     """Say that everything up to this position is folded, in the transaction that folded it."""
     mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)

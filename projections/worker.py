@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine
 
 from ingest.log.read import HoleInLog, heads, read_after
-from projections import checkpoint
+from projections import checkpoint, passed
 from projections.participants import rows
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def run_once(engine: Engine, source: str, limit: int) -> int:
             return 0
         events = read_after(connection, source, position, limit)
         if events:
-            rows.apply(connection, source, events)
+            passed.count(connection, rows.NAME, source, rows.apply(connection, source, events))
             checkpoint.move(connection, rows.NAME, source, events[-1].position)
         return len(events)
 

@@ -1,8 +1,8 @@
 """The commands that receive and keep."""
 
-from ingest.cli import programs, servers
+from ingest.cli import log, programs, servers, verify
 from ingest.cli.group import group
 from ingest.simulator.cli import simulate
 
-_ = (programs, servers)  # each adds its commands to the group
+_ = (log, programs, servers, verify)  # each adds its commands to the group
 group.add_command(simulate)

@@ -101,3 +101,18 @@ def source_of(settings: Settings, given: str | None, held: Iterable[str] = ()) -
     if given not in known and (settings.sources or held):
         raise WrongUsage(f"there is no source {given}; there are {', '.join(known)}")
     return given
+
+
+def unicode(value: str, name: str) -> str:
+    """The value, if it is text that a database can be asked for: an argument can be any bytes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"{name} is not UTF-8") from None
+    return value
+
+
+def need_sources(settings: Settings) -> None:
+    """Raise `SettingsError` unless some source has a secret: nothing could be verified."""
+    if not settings.sources:
+        raise SettingsError("MOVEMINT_WEBHOOK_SECRET is not set: set it to the secret of your Movemint subscription")

@@ -7,9 +7,9 @@ import click
 from ingest import migrate as migrations
 from ingest import server
 from ingest.app import build_app, ingest_part
-from ingest.cli.group import group, migrated_database, say, settings_of
+from ingest.cli.group import group, migrated_database, need_sources, say, settings_of
 from ingest.database import open_database, sync_engine
-from ingest.settings import Settings, SettingsError
+from ingest.settings import Settings
 
 
 def address_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -21,12 +21,6 @@ def address_options(command: Callable[..., None]) -> Callable[..., None]:
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
     given = {"host": host, "port": port}
     return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
-
-
-def need_sources(settings: Settings) -> None:
-    """Raise `SettingsError` unless some source has a secret: nothing could be verified."""
-    if not settings.sources:
-        raise SettingsError("MOVEMINT_WEBHOOK_SECRET is not set: set it to the secret of your Movemint subscription")
 
 
 @group.command()

@@ -1,7 +1,9 @@
 """The log's words: what is handed in, what the log answers, what is read back. Plain data, no database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A delivery as recorded. `body` is null only once it was erased."""
+    """A delivery as recorded. `body` is null once it was erased, or while an erasure of its participant is in force."""
 
     source: str
     position: int
@@ -33,3 +35,22 @@ class Event:
     event_type: str | None
     subject: str | None
     body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Whose events were erased, asked for by whom and why. The events are known by their digests, wherever they stand.
+
+    `subject` is the participant's id, which the log keeps too. Nothing else about the person is in here.
+    """
+
+    source: str
+    erasure_id: UUID
+    subject: str
+    operator: str
+    reason: str
+    erased_at: datetime
+    positions: Sequence[int]
+    digests: Sequence[bytes]
+    lifted_at: datetime | None
+    lifted_by: str | None

@@ -1,6 +1,19 @@
 """The log's tables as SQLAlchemy sees them, for reading. The migrations made them and `append_events` writes them."""
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, PrimaryKeyConstraint, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from ingest.database import metadata
 
@@ -10,14 +23,15 @@ event_log = Table(
     Column("source", Text(collation="C"), nullable=False),
     Column("position", BigInteger, nullable=False, autoincrement=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("event_type", Text),
-    Column("subject", Text),
+    Column("event_type", Text(collation="C")),
+    Column("subject", Text(collation="C")),
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary),
     Column("signature", Text, nullable=False),
     Column("chain", LargeBinary, nullable=False),
     PrimaryKeyConstraint("source", "position", name="event_log_pkey"),
     UniqueConstraint("source", "digest", name="event_log_dedup"),
+    Index("event_log_subject", "source", "subject", postgresql_where=text("subject is not null")),
 )
 
 event_redelivery = Table(
@@ -28,4 +42,21 @@ event_redelivery = Table(
     Column("redeliveries", BigInteger, nullable=False),
     Column("last_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("source", "position", name="event_redelivery_pkey"),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("erasure_id", UUID, nullable=False, server_default=func.gen_random_uuid()),
+    Column("subject", Text(collation="C"), nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("erased_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("positions", ARRAY(BigInteger), nullable=False),
+    Column("digests", ARRAY(LargeBinary), nullable=False),
+    Column("lifted_at", DateTime(timezone=True)),
+    Column("lifted_by", Text),
+    PrimaryKeyConstraint("source", "erasure_id", name="erasures_pkey"),
+    Index("erasures_in_force", "source", "subject", postgresql_where=text("lifted_at is null")),
 )

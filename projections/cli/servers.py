@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from ingest import server
 from ingest.app import build_app, ingest_part
-from ingest.cli.group import group, migrated_database, migrated_engine, say, settings_of
-from ingest.cli.servers import address_options, need_sources, with_address
+from ingest.cli.group import group, migrated_database, migrated_engine, need_sources, say, settings_of
+from ingest.cli.servers import address_options, with_address
 from ingest.database import WORKER_ROLE
 from ingest.settings import Settings
 from projections import up as everything

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from ingest.log.event import Event
-from projections import passed, quarantine
+from projections import quarantine
 from projections.outcome import Parked, Passed
 from projections.participants.fold import State, fold, is_newer
 from projections.participants.table import participants
@@ -42,8 +42,8 @@ class _Current:
     updated_at: datetime | None
 
 
-def apply(connection: Connection, source: str, events: Sequence[Event]) -> None:
-    """Fold events, which follow the checkpoint in order, into the table. One that cannot be is parked alone."""
+def apply(connection: Connection, source: str, events: Sequence[Event]) -> list[Passed]:
+    """Fold events, in order, into the table. One that cannot be is parked alone; gives those passed."""
     outcomes = [_fold_or_park(event) for event in events]
     try:
         with connection.begin_nested():
@@ -53,6 +53,7 @@ def apply(connection: Connection, source: str, events: Sequence[Event]) -> None:
             raise
         for outcome in outcomes:
             _save_alone(connection, source, outcome)
+    return [outcome for outcome in outcomes if isinstance(outcome, Passed)]
 
 
 def _fold_or_park(event: Event) -> State | Parked | Passed:
@@ -82,7 +83,6 @@ def _save(connection: Connection, source: str, outcomes: Sequence[State | Parked
         connection, NAME, source, [one for one in parked if one.position > good.get(one.participant_id or "", 0)]
     )
     quarantine.heal(connection, NAME, source, good)
-    passed.count(connection, NAME, source, [outcome for outcome in outcomes if isinstance(outcome, Passed)])
 
 
 def _upsert(connection: Connection, source: str, states: Sequence[State]) -> None:

@@ -1,0 +1,125 @@
+"""`rosterlog log`: shows the log to a person. Bodies only when asked for."""
+
+import sys
+from itertools import islice
+
+import click
+from sqlalchemy import Connection
+
+from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode
+from ingest.database import OPERATOR_ROLE
+from ingest.log import listing
+from ingest.log.listing import Entry
+from ingest.log.read import heads
+from ingest.settings import Settings
+
+_POSITION = click.IntRange(1, 2**63 - 1)
+_OF_SOURCE = click.option("--source", help="Default: movemint, or the only source there is.")
+
+
+@group.group()
+def log() -> None:
+    """The event log, as it is."""
+
+
+@log.command("list")
+@_OF_SOURCE
+@click.option("--from", "first", type=_POSITION, default=1, metavar="POSITION", help="Default: 1.")
+@click.option("--to", "last", type=_POSITION, metavar="POSITION", help="Default: the head.")
+@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--subject", help="Only events about this participant's id.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@settings_of
+def list_events(
+    settings: Settings,
+    source: str | None,
+    first: int,
+    last: int | None,
+    event_type: str | None,
+    subject: str | None,
+    limit: int,
+) -> None:
+    """List events: position, when received, size of the body, redeliveries, type, subject."""
+    given = {"event_type": event_type, "subject": subject}
+    equal = {column: unicode(value, f"the {column}") for column, value in given.items() if value is not None}
+    if last is not None and last < first:
+        raise WrongUsage(f"--from {first} is after --to {last}")
+    with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
+        source, head = _known(connection, settings, source)
+        if head:
+            _check(source, first, head)
+        found = listing.listed(connection, source, first, last or head, equal, limit + 1)
+        for one in islice(found, limit):
+            click.echo(_line(one))
+        following = next(found, None)
+    if following:
+        say(f"there are more: --from {following.position}")
+
+
+@log.command()
+@click.argument("position", type=_POSITION)
+@_OF_SOURCE
+@click.option("--body", is_flag=True, help="After an empty line, the body exactly as it was received.")
+@settings_of
+def show(settings: Settings, position: int, source: str | None, *, body: bool) -> None:
+    """Show one event: everything about it, and its body if asked for."""
+    with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
+        source, head = _known(connection, settings, source)
+        _check(source, position, head)
+        one = listing.entry(connection, source, position)
+        if one is None:
+            say(f"position {position} of {source} is missing: the log was damaged; rosterlog verify tells more")
+            raise SystemExit(1)
+        _print(one, listing.erased_at(connection, one))
+        content = listing.body(connection, source, position) if body else None
+    if body and content is None:
+        say("the body was erased")
+        raise SystemExit(1)
+    if content is not None:
+        click.echo()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+
+
+def _known(connection: Connection, settings: Settings, given: str | None) -> tuple[str, int]:
+    held = heads(connection)
+    source = source_of(settings, given, held)
+    return source, held.get(source, 0)
+
+
+def _check(source: str, position: int, head: int) -> None:
+    if position > head:
+        has = f"positions 1 to {head}" if head else "no event yet"
+        raise WrongUsage(f"there is no position {position}: {source} has {has}")
+
+
+def _line(one: Entry) -> str:
+    size = "erased" if one.size is None else f"{one.size} bytes"
+    again = f"+{one.redeliveries}" if one.redeliveries else ""
+    named = f"{_printable(one.event_type)}  {_printable(one.subject)}"
+    return f"{one.position:>10}  {one.received_at.astimezone().isoformat()}  {size:>14}  {again:>4}  {named}"
+
+
+def _print(one: Entry, erased_at: object) -> None:
+    last = f", last {one.last_redelivery_at}" if one.last_redelivery_at else ""
+    facts = {
+        "source": one.source,
+        "position": one.position,
+        "received_at": one.received_at.isoformat(),
+        "event_type": _printable(one.event_type),
+        "subject": _printable(one.subject),
+        "size": f"erased {erased_at or 'by nobody known'}" if one.size is None else f"{one.size} bytes",
+        "redeliveries": f"{one.redeliveries}{last}",
+        "digest": one.digest.hex(),
+        "signature": _printable(one.signature),
+        "chain": one.chain.hex(),
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:<14}{value}")
+
+
+def _printable(value: str | None) -> str:
+    """A stranger's text for a terminal: nothing in it can move the cursor."""
+    if value is None:
+        return "-"
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)

@@ -1,0 +1,27 @@
+"""How far a long command has come, on standard error: a bar with its rate on a terminal, one line elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def progress(label: str, length: int, things: str = "events") -> Iterator[Callable[[int], None]]:
+    """A bar of so many things; call what it gives with the number done since the last call."""
+    begun = time.monotonic()
+    done = 0
+
+    def rate(_item: object) -> str:
+        return f"{done / max(time.monotonic() - begun, 0.001):,.0f} {things}/s"
+
+    with click.progressbar(length=length, label=label, file=sys.stderr, item_show_func=rate, show_pos=True) as bar:
+
+        def advance(number: int) -> None:
+            nonlocal done
+            done += number
+            bar.update(number, current_item=done)
+
+        yield advance

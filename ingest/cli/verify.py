@@ -1,0 +1,124 @@
+"""`rosterlog verify`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+from pydantic_core import to_json
+from sqlalchemy import Engine
+
+from ingest.cli.group import WrongUsage, group, migrated_engine, need_sources, say, settings_of, source_of
+from ingest.cli.progress import progress
+from ingest.database import OPERATOR_ROLE
+from ingest.log.proof import Noted, Proof
+from ingest.log.read import heads
+from ingest.log.verify import verify as prove
+from ingest.settings import DEFAULT_SOURCE, Settings
+
+_LARGEST = 2**63 - 1
+
+
+class _Chain(click.ParamType[bytes]):
+    name = "hex"
+
+    def convert(self, value: str | bytes, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        try:
+            chain = value if isinstance(value, bytes) else bytes.fromhex(value)
+        except ValueError:
+            chain = b""
+        if len(chain) != 32:
+            self.fail("a chain value is 64 hex digits, as verify prints it", param, ctx)
+        return chain
+
+
+@group.command()
+@click.option("--source", help="Only this source. Default: all of them.")
+@click.option("--since", metavar="POSITION", type=click.IntRange(0, _LARGEST), help="Only what came after it.")
+@click.option("--chain", type=_Chain(), help="The chain value noted at that position.")
+@click.option("--signatures", is_flag=True, help="Check each signature again, with the secrets there are.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@settings_of
+def verify(
+    settings: Settings, source: str | None, since: int | None, chain: bytes | None, *, signatures: bool, as_json: bool
+) -> None:
+    """Prove that the log is as it was written: nothing altered, removed, inserted or moved.
+
+    Note the position and chain value that it prints, outside of this machine: given back with --since and --chain
+    they prove that nothing was cut off the end either.
+    """
+    if (since is None) != (chain is None):
+        raise WrongUsage("--since and --chain belong together: a position and the chain value noted there")
+    noted = Noted(since, chain) if since is not None and chain is not None else None
+    if signatures:
+        need_sources(settings)
+    with migrated_engine(settings, OPERATOR_ROLE) as engine:
+        proofs = _prove_each(engine, settings, _sources(engine, settings, source, noted), noted, signatures=signatures)
+    if as_json:
+        click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())
+    else:
+        for proof in proofs:
+            _print(proof)
+    if any(map(_is_bad, proofs)):
+        raise SystemExit(1)
+
+
+def _sources(engine: Engine, settings: Settings, given: str | None, noted: Noted | None) -> list[str]:
+    with engine.connect() as connection:
+        held = heads(connection)
+    if given is not None or (noted is not None and len({*settings.sources, *held}) < 2):
+        return [source_of(settings, given, held)]
+    if noted is not None:
+        raise WrongUsage("--since needs --source: every source has positions of its own")
+    return sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
+
+
+def _prove_each(
+    engine: Engine, settings: Settings, sources: Sequence[str], noted: Noted | None, *, signatures: bool
+) -> list[Proof]:
+    proofs = []
+    for source in sources:
+        secrets = settings.sources.get(source, ()) if signatures else None
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            length = heads(connection).get(source, 0) - (noted.position if noted else 0)
+            with progress(source, max(length, 0)) as advance:
+                proofs.append(prove(connection, source, noted, secrets, advance))
+    return proofs
+
+
+def _is_bad(proof: Proof) -> bool:
+    return proof.problems_found > 0
+
+
+def _as_json(proof: Proof) -> dict[str, object]:
+    shown: dict[str, object] = {
+        "source": proof.source,
+        "events": proof.events,
+        "head": proof.head,
+        "chain": proof.chain.hex(),
+        "erased": proof.erased,
+        "problems": [asdict(problem) for problem in proof.problems],
+        "problems_found": proof.problems_found,
+    }
+    if proof.unknown_secret is not None:
+        shown["unknown_secret"] = asdict(proof.unknown_secret)
+    return shown
+
+
+def _print(proof: Proof) -> None:
+    verdict = f"{proof.problems_found} PROBLEMS" if proof.problems_found else "ok"
+    checked = f"{proof.first} to {proof.head}" if proof.events else "none"
+    click.echo(
+        f"{proof.source}  {verdict}  {proof.events} events ({checked})  {proof.erased} erased  "
+        f"head {proof.head}  chain {proof.chain.hex()}"
+    )
+    for problem in proof.problems:
+        click.echo(f"  position {problem.position}: {problem.problem}")
+    left = proof.problems_found - len(proof.problems)
+    if left:
+        say(f"{left} more problems of {proof.source} are not listed")
+    unknown = proof.unknown_secret
+    if unknown is not None and unknown.events:
+        click.echo(
+            f"  {unknown.events} signed with a secret that is not known here, from position {unknown.first} to "
+            f"{unknown.last}: give retired secrets too, after the live ones"
+        )

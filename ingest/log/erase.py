@@ -1,0 +1,94 @@
+"""The one door through which a body leaves the log: what is written down here, `apply_erasure` carries out.
+
+Every function works in the caller's transaction, whose role is the operator's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from ingest.log.event import Erasure
+from ingest.log.table import erasures, event_log
+
+_WRITE_DOWN = text("""
+insert into erasures (source, subject, operator, reason, positions, digests)
+select
+  e.source, e.subject, :operator, :reason,
+  array_agg(e.position order by e.position), array_agg(e.digest order by e.position)
+from event_log e
+where e.source = :source and e.subject = :subject and e.body is not null
+group by e.source, e.subject
+returning erasure_id
+""")
+
+_CARRY_OUT = text("select apply_erasure(:source, :erasure_id)")
+
+_WITH_BODIES = text("""
+select r.*, array(
+  select e.position
+  from event_log e
+  where e.source = r.source and e.subject = r.subject and e.body is not null
+  order by e.position
+) as with_bodies
+from erasures r
+order by r.source, r.erased_at, r.erasure_id
+""")
+
+
+def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | None:
+    """The positions of a participant's events that have a body; null if the log knows no such participant."""
+    log = event_log.c
+    theirs = select(log.position, log.body.is_not(None)).where(log.source == source, log.subject == subject)
+    found = connection.execute(theirs.order_by(log.position)).all()
+    return [position for position, has_body in found if has_body] if found else None
+
+
+def erase(connection: Connection, source: str, subject: str, operator: str, reason: str) -> list[int]:
+    """Erase a participant: bodies, and rows in every projection. Gives the positions; none if there was no body left.
+
+    What arrives about them afterwards is kept, but no projection sees it until the erasure is lifted.
+    """
+    values = {"source": source, "subject": subject, "operator": operator, "reason": reason}
+    erasure_id = connection.execute(_WRITE_DOWN, values).scalar()
+    return [] if erasure_id is None else carry_out(connection, source, erasure_id)
+
+
+def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int]:
+    """Do, or do again, what an erasure says; gives the positions whose bodies were emptied now."""
+    emptied: list[int] = connection.execute(_CARRY_OUT, {"source": source, "erasure_id": erasure_id}).scalar_one()
+    return emptied
+
+
+def lift(connection: Connection, source: str, subject: str, operator: str) -> int:
+    """Let projections see what arrives and arrived since about a participant; gives how many erasures were in force.
+
+    Projections have passed the events of the meantime: fold them again in the same transaction.
+    """
+    theirs = (erasures.c.source == source) & (erasures.c.subject == subject) & erasures.c.lifted_at.is_(None)
+    return connection.execute(update(erasures).where(theirs).values(lifted_at=func.now(), lifted_by=operator)).rowcount
+
+
+def listed(connection: Connection) -> list[tuple[Erasure, list[int]]]:
+    """Every erasure, oldest first, each with the positions of its participant's events that do have a body."""
+    return [(Erasure(*row[:-1]), row[-1]) for row in connection.execute(_WITH_BODIES)]
+
+
+def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
+    """Write down erasures from an export; gives how many were not known. Nothing is emptied before `carry_out`.
+
+    One that is known already becomes lifted if the given one is.
+    """
+    known = set(connection.execute(select(erasures.c.erasure_id)).scalars())
+    new = insert(erasures).values({column.name: bindparam(column.name) for column in erasures.c})
+    is_lifted_only_now = erasures.c.lifted_at.is_(None) & new.excluded.lifted_at.is_not(None)
+    merged = new.on_conflict_do_update(
+        constraint="erasures_pkey",
+        set_={"lifted_at": new.excluded.lifted_at, "lifted_by": new.excluded.lifted_by},
+        where=is_lifted_only_now,
+    )
+    for one in given:
+        connection.execute(merged, asdict(one))
+    return len({one.erasure_id for one in given} - known)

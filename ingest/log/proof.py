@@ -1,0 +1,151 @@
+"""Checks events against their digests, and each against the one before it. Pure: rows of COPY in, findings out.
+
+The values are computed here, not by the database: whoever altered the log could have altered its functions.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from struct import Struct
+
+from ingest.signature import is_signed
+
+# Columns in the order the rows have them. What has a fixed length comes first. The texts come last, since PostgreSQL's
+# binary text, a length (-1: null) and the UTF-8, is exactly what the chain covers.
+COLUMNS = "position, received_at, digest, chain, body, source, event_type, subject, signature"
+_FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value of four; the length of the body
+_LENGTHS = (9, 8, 8, 32, 32)
+_POSITION = Struct(">q")
+
+BEGINNING = bytes(32)  # the chain value before the first event
+MOST_PROBLEMS = 100  # listed for a source; the rest are counted
+_PROGRESS_EVERY = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A position and its chain value (32 bytes) as somebody wrote them down earlier, outside the database."""
+
+    position: int
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and at which position."""
+
+    position: int
+    problem: str
+
+
+@dataclass(slots=True)
+class UnknownSecret:
+    """Intact events that none of the given secrets signed: how many, and the first and last position."""
+
+    events: int = 0
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(slots=True)
+class Proof:
+    """What a pass over a source found: `events` of them, from position `first` to `head`, whose chain value is `chain`.
+
+    `erased` bodies are gone because an erasure names them. `unknown_secret` is null if signatures were not asked for.
+    """
+
+    source: str
+    first: int
+    head: int
+    chain: bytes
+    events: int = 0
+    erased: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    problems_found: int = 0
+    unknown_secret: UnknownSecret | None = None
+
+    def add(self, position: int, problem: str) -> None:
+        """Note a problem. Those of the first positions are listed, in their order."""
+        self.problems_found += 1
+        insort(self.problems, Problem(position, problem), key=lambda one: one.position)
+        del self.problems[MOST_PROBLEMS:]
+
+
+def check_each(
+    rows: Iterable[bytes],
+    proof: Proof,
+    named: Collection[int],
+    secrets: Sequence[bytes] | None,
+    progress: Callable[[int], None],
+) -> None:
+    """Check rows of `COLUMNS` that follow one another, as the proof's `first` and `chain` say. Written for speed.
+
+    `named`: positions whose bodies an erasure names. `progress` gets how many were checked since it was last called.
+    """
+    previous: bytes | None = proof.chain
+    expected, number = proof.first, 0
+    for number, row in enumerate(rows, 1):
+        columns, a, position, b, received_at, c, digest, d, chain, size = _FIXED.unpack_from(row.ljust(_FIXED.size))
+        found_before = proof.problems_found
+        if position != _POSITION.pack(expected):
+            previous, expected = None, _misplaced(proof, expected, *_POSITION.unpack(position))
+        if (columns, a, b, c, d) != _LENGTHS:
+            proof.add(expected, "a value is missing, or has a length it cannot have")
+            previous, size = None, -1
+        else:
+            texts = _FIXED.size + max(size, 0)
+            body = row[_FIXED.size : texts]
+            if previous and sha256(b"".join((previous, position, received_at, digest, row[texts:]))).digest() != chain:
+                proof.add(expected, "the chain breaks: this event, or its place in the log, was altered")
+            if size < 0:
+                _check_erased(proof, expected, named)
+            elif sha256(body).digest() != digest:
+                proof.add(expected, "the body was altered: it is not the one that its digest is of")
+            elif expected in named:
+                proof.add(expected, "an erasure names it, but the body is here: run rosterlog erase --reapply")
+            previous = chain
+        if secrets is not None and size >= 0:
+            _check_signature(proof, expected, body, row, secrets, is_intact=proof.problems_found == found_before)
+        expected += 1
+        if number % _PROGRESS_EVERY == 0:
+            progress(_PROGRESS_EVERY)
+    proof.events, proof.chain = number, previous or BEGINNING
+    progress(number % _PROGRESS_EVERY)
+
+
+def _misplaced(proof: Proof, expected: int, position: int) -> int:
+    """Say that a position is not the one expected; gives where the pass goes on."""
+    if position < expected:
+        proof.add(position, "out of place: positions are 1, 2, 3 ... and each is there once")
+    elif position == expected + 1:
+        proof.add(expected, "missing")
+    else:
+        proof.add(expected, f"missing, and so is all before position {position}")
+    return max(position, 0)
+
+
+def _check_erased(proof: Proof, position: int, named: Collection[int]) -> None:
+    if position in named:
+        proof.erased += 1
+    else:
+        proof.add(position, "the body is gone, and no erasure names it")
+
+
+def _check_signature(
+    proof: Proof, position: int, body: bytes, row: bytes, secrets: Sequence[bytes], *, is_intact: bool
+) -> None:
+    """Tell a signature that is wrong from one by a secret that is no longer known.
+
+    Whatever is in the log was verified when it came, and the chain covers the signature: so if the event is intact, it
+    was another secret.
+    """
+    signature = row[-64:] if row[-68:-64] == b"\x00\x00\x00\x40" else b""
+    if is_signed(body, signature, secrets):
+        return
+    if not is_intact or len(signature) != 64:
+        proof.add(position, "the signature is wrong: none of the secrets made it, and the event is not as it came")
+    elif (unknown := proof.unknown_secret) is not None:
+        unknown.events += 1
+        unknown.first = unknown.first or position
+        unknown.last = position

@@ -1,0 +1,98 @@
+"""Reads the log of a source once more and proves it; `proof` compares. Memory does not grow with the log."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+
+from psycopg.abc import Buffer
+from sqlalchemy import Connection, select, text
+
+from ingest.log.proof import BEGINNING, COLUMNS, Noted, Proof, UnknownSecret, check_each
+from ingest.log.read import heads
+from ingest.log.table import event_log
+
+_EVENTS = f"""
+copy (
+  select {COLUMNS}
+  from event_log
+  where source = %(source)s and (%(since)s = 0 or position > %(since)s)
+  order by position
+) to stdout (format binary)
+"""  # noqa: S608 - our own columns
+_HEADER = 19  # bytes that COPY sends before the first row
+_TRAILER = 2  # bytes that it sends after the last
+
+_NAMED = text("""
+select e.position
+from erasures r
+cross join unnest(r.digests) as named (digest)
+join event_log e on e.source = r.source and e.digest = named.digest
+where r.source = :source
+""")
+
+_TWICE = text("""
+with twice as (
+  select digest, min(position) as first_position
+  from event_log
+  where source = :source and digest in (
+    select digest from event_log where source = :source group by digest having count(*) > 1
+  )
+  group by digest
+)
+select e.position, twice.first_position
+from event_log e
+join twice on twice.digest = e.digest
+where e.source = :source and e.position > twice.first_position
+order by e.position
+""")
+
+
+def verify(
+    connection: Connection,
+    source: str,
+    noted: Noted | None,
+    secrets: Sequence[bytes] | None,
+    progress: Callable[[int], None],
+) -> Proof:
+    """Check every event of a source, or those after a noted position; with secrets, their signatures too.
+
+    The transaction must be of the level repeatable read: all of it is one snapshot, so appends may go on meanwhile.
+    `progress` gets how many events were checked since it was last called.
+    """
+    head = heads(connection).get(source, 0)
+    proof = Proof(source, 1, head, BEGINNING, unknown_secret=None if secrets is None else UnknownSecret())
+    if noted is not None and not _begin_after(connection, proof, noted):
+        return proof
+    named = set(connection.execute(_NAMED, {"source": source}).scalars())
+    # The chain covers UTF-8, whatever the encoding of this machine's locale.
+    connection.execute(text("set local client_encoding = 'UTF8'"))
+    with connection.connection.driver_connection.cursor().copy(  # type: ignore[union-attr]
+        _EVENTS, {"source": source, "since": proof.first - 1}
+    ) as copied:
+        check_each(_rows(copied), proof, named, secrets, progress)
+    for row in connection.execute(_TWICE, {"source": source}):
+        proof.add(row.position, f"stored twice: the same delivery is at position {row.first_position}")
+    return proof
+
+
+def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
+    """Let the proof begin after what was noted; false if the log does not reach that far."""
+    proof.first, proof.chain = noted.position + 1, noted.chain
+    if noted.position > proof.head:
+        proof.add(proof.head + 1, f"missing: the log ends at {proof.head}, but position {noted.position} was noted")
+        return False
+    mine = (event_log.c.source == proof.source) & (event_log.c.position == noted.position)
+    stored = connection.execute(select(event_log.c.chain).where(mine)).scalar() if noted.position else BEGINNING
+    if stored is None:
+        proof.add(noted.position, "missing")
+    elif stored != noted.chain:
+        problem = "the chain value is not the one noted: this event or one before it was altered since"
+        proof.add(noted.position, problem)
+        proof.chain = stored
+    return True
+
+
+def _rows(copied: Iterable[Buffer]) -> Iterator[bytes]:
+    """The rows alone, without what the format puts before the first and after the last."""
+    chunks = iter(copied)
+    first = bytes(next(chunks))[_HEADER:]
+    return (bytes(row) for row in chain((first,), chunks) if len(row) > _TRAILER)
