@@ -72,3 +72,23 @@ def stored_bodies(conninfo: str, source: str = "movemint") -> list[bytes]:
     with psycopg.connect(conninfo) as connection:
         rows = connection.execute("select body from event_log where source = %s order by position", [source])
         return [row[0] for row in rows]
+
+
+def chains(conninfo: str, source: str = "movemint") -> list[bytes]:
+    """The chain value of each event as this computes it: over the previous one and every other column."""
+    with psycopg.connect(conninfo) as connection:
+        events = connection.execute(
+            "select position, (extract(epoch from received_at - '2000-01-01Z'::timestamptz) * 1000000)::bigint, "
+            "source, event_type, subject, body, signature from event_log where source = %s order by position",
+            [source],
+        ).fetchall()
+
+    def field(value: str | None) -> bytes:
+        return b"\xff" * 4 if value is None else len(value.encode()).to_bytes(4, "big") + value.encode()
+
+    values = [bytes(32)]
+    for position, micros, source_, event_type, subject, content, signed in events:
+        place = position.to_bytes(8, "big") + micros.to_bytes(8, "big") + hashlib.sha256(content).digest()
+        texts = field(source_) + field(event_type) + field(subject) + field(signed)
+        values.append(hashlib.sha256(values[-1] + place + texts).digest())
+    return values[1:]
