@@ -9,7 +9,32 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from ingest.database import DatabaseUnusable, check_version
+from ingest.database import ROLES, DatabaseUnusable, check_version
+
+# Roles belong to the whole server, so another database's migration may have made them, even at this very moment.
+# Whoever migrates may take each of them; where an administrator has seen to that already, the grant may be refused.
+_MAKE_ROLE = """
+do $$ begin
+  if not exists (select from pg_roles where rolname = '{role}') then
+    begin
+      create role {role} nologin;
+    exception when duplicate_object or unique_violation then null;
+    end;
+  end if;
+  begin
+    grant {role} to current_user;
+  exception when insufficient_privilege then null;
+  end;
+end $$
+"""
+
+
+def make_roles(engine: Engine) -> None:
+    """Make the roles where they are missing. A dump of the database holds none: they are the server's."""
+    with engine.begin() as connection:
+        check_version(connection)
+        for role in ROLES:
+            connection.execute(text(_MAKE_ROLE.format(role=role)))
 
 
 def migrate(engine: Engine, revision: str = "head") -> tuple[str | None, str | None]:

@@ -10,20 +10,37 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 
 from ingest import postgres
-from ingest.cli.group import group, say, settings_of
+from ingest.cli.group import WrongUsage, group, say, settings_of
 from ingest.database import open_database
 from ingest.settings import Settings
 
+_PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
-@group.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+
+@group.command(context_settings=_PASS_ON)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @settings_of
 def psql(settings: Settings, args: tuple[str, ...]) -> None:
     """Open psql on the database in use; everything after `psql` is passed on."""
-    # The terminal's Ctrl-C is for psql, which cancels its query with it.
+    _run(settings, "psql", args)
+
+
+@group.command(context_settings=_PASS_ON)
+@click.argument("program")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@settings_of
+def pg(settings: Settings, program: str, args: tuple[str, ...]) -> None:
+    """Run one of PostgreSQL's programs, such as pg_dump, on the database in use, with these arguments."""
+    if not program.isidentifier():
+        raise WrongUsage("name one of PostgreSQL's programs, such as pg_dump, pg_restore or pg_basebackup")
+    _run(settings, program, args)
+
+
+def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
+    # The terminal's Ctrl-C is for the program; psql cancels its query with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_database(settings, say) as conninfo:
-        program = postgres.find_program("psql")
+        program = postgres.find_program(name)
         sys.exit(subprocess.run([program, *args], env=_libpq_environ(conninfo), check=False).returncode)
 
 

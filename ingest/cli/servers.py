@@ -8,7 +8,7 @@ from ingest import migrate as migrations
 from ingest import server
 from ingest.app import build_app, ingest_part
 from ingest.cli.group import group, migrated_database, need_sources, say, settings_of
-from ingest.database import open_database, sync_engine
+from ingest.database import ROLES, open_database, sync_engine
 from ingest.settings import Settings
 
 
@@ -24,14 +24,20 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
 
 
 @group.command()
+@click.option("--roles", "only_roles", is_flag=True, help="Only make the roles, as before restoring a dump.")
 @settings_of
-def migrate(settings: Settings) -> None:
+def migrate(settings: Settings, *, only_roles: bool) -> None:
     """Bring the database's schema up to date."""
     with open_database(settings, say) as conninfo:
         engine = sync_engine(conninfo)
-        before, after = migrations.migrate(engine)
+        if only_roles:
+            migrations.make_roles(engine)
+            said = f"the roles are there: {', '.join(ROLES)}"
+        else:
+            before, after = migrations.migrate(engine)
+            said = f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
         engine.dispose()
-    click.echo(f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}")
+    click.echo(said)
 
 
 @group.command()

@@ -63,6 +63,10 @@ def account_for(existing: Path | None) -> Account:
         return Account()
     if existing is not None:
         found = existing.stat()
+        if found.st_uid == 0:
+            raise EmbeddedPostgresError(
+                f"{existing} belongs to root, as which PostgreSQL refuses to run: chown -R postgres {existing.parent}"
+            )
         return Account(_name_of(found.st_uid), found.st_uid, found.st_gid)
     for name in _CANDIDATES:
         try:

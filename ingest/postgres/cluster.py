@@ -75,7 +75,7 @@ def cluster_in(data_dir: Path, say: Say) -> Cluster:
     home = existing or _make_home(data_dir, account, say)
     cluster = Cluster(home, account, binaries)
     if existing is None:
-        _initialise(cluster)
+        initialise(cluster)
     return cluster
 
 
@@ -166,7 +166,7 @@ def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
     return home.resolve()
 
 
-def _initialise(cluster: Cluster) -> None:
+def initialise(cluster: Cluster) -> None:
     """Make the data folder, under another name until it is whole."""
     staging = cluster.home / "data.new"
     shutil.rmtree(staging, ignore_errors=True)

@@ -13,10 +13,12 @@ depends_on = None
 # Whoever migrates may take each of them; where an administrator has seen to that already, the grant may be refused.
 ROLE = """
 do $$ begin
-  begin
-    create role {role} nologin;
-  exception when duplicate_object or unique_violation then null;
-  end;
+  if not exists (select from pg_roles where rolname = '{role}') then
+    begin
+      create role {role} nologin;
+    exception when duplicate_object or unique_violation then null;
+    end;
+  end if;
   begin
     grant {role} to current_user;
   exception when insufficient_privilege then null;

@@ -12,10 +12,12 @@ depends_on = None
 # As in 0001: another database's migration may have made the role, and an administrator may have granted it.
 ROLE = """
 do $$ begin
-  begin
-    create role rosterlog_operator nologin;
-  exception when duplicate_object or unique_violation then null;
-  end;
+  if not exists (select from pg_roles where rolname = 'rosterlog_operator') then
+    begin
+      create role rosterlog_operator nologin;
+    exception when duplicate_object or unique_violation then null;
+    end;
+  end if;
   begin
     grant rosterlog_operator to current_user;
   exception when insufficient_privilege then null;

@@ -181,9 +181,7 @@ def _take_over(engine: Engine, register: BinaryIO | None) -> None:
 def _bodies_of(connection: Connection, source: str, participant_id: str) -> list[int]:
     positions = None if "\x00" in participant_id else erasing.bodies_of(connection, source, participant_id)
     if positions is None:
-        raise WrongUsage(
-            f"the log of {source} has no event about a participant {participant_id!r}; nothing was changed"
-        )
+        raise WrongUsage(f"the log of {source} knows no participant {participant_id}; nothing was changed")
     return positions
 
 
