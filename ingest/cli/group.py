@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import click
 import psycopg
@@ -110,6 +111,11 @@ def unicode(value: str, name: str) -> str:
     except UnicodeEncodeError:
         raise WrongUsage(f"{name} is not UTF-8") from None
     return value
+
+
+def utc(moment: datetime) -> str:
+    """A time as commands print it: ISO 8601 in UTC, whatever the zone of this machine or of the session."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def need_sources(settings: Settings) -> None:

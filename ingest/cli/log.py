@@ -1,12 +1,13 @@
 """`rosterlog log`: shows the log to a person. Bodies only when asked for."""
 
 import sys
+from datetime import datetime
 from itertools import islice
 
 import click
 from sqlalchemy import Connection
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode
+from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode, utc
 from ingest.database import OPERATOR_ROLE
 from ingest.log import listing
 from ingest.log.listing import Entry
@@ -97,18 +98,19 @@ def _line(one: Entry) -> str:
     size = "erased" if one.size is None else f"{one.size} bytes"
     again = f"+{one.redeliveries}" if one.redeliveries else ""
     named = f"{_printable(one.event_type)}  {_printable(one.subject)}"
-    return f"{one.position:>10}  {one.received_at.astimezone().isoformat()}  {size:>14}  {again:>4}  {named}"
+    return f"{one.position:>10}  {utc(one.received_at)}  {size:>14}  {again:>4}  {named}"
 
 
-def _print(one: Entry, erased_at: object) -> None:
-    last = f", last {one.last_redelivery_at}" if one.last_redelivery_at else ""
+def _print(one: Entry, erased_at: datetime | None) -> None:
+    last = f", last {utc(one.last_redelivery_at)}" if one.last_redelivery_at else ""
+    erased = f"erased {utc(erased_at)}" if erased_at else "gone, and no erasure names it"
     facts = {
         "source": one.source,
         "position": one.position,
-        "received_at": one.received_at.isoformat(),
+        "received_at": utc(one.received_at),
         "event_type": _printable(one.event_type),
         "subject": _printable(one.subject),
-        "size": f"erased {erased_at or 'by nobody known'}" if one.size is None else f"{one.size} bytes",
+        "size": erased if one.size is None else f"{one.size} bytes",
         "redeliveries": f"{one.redeliveries}{last}",
         "digest": one.digest.hex(),
         "signature": _printable(one.signature),

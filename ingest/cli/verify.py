@@ -80,7 +80,7 @@ def _prove_each(
         secrets = settings.sources.get(source, ()) if signatures else None
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             length = heads(connection).get(source, 0) - (noted.position if noted else 0)
-            with progress(source, max(length, 0)) as advance:
+            with progress(f"verifying {source}", max(length, 0)) as advance:
                 proofs.append(prove(connection, source, noted, secrets, advance))
     return proofs
 

@@ -37,6 +37,15 @@ from erasures r
 order by r.source, r.erased_at, r.erasure_id
 """)
 
+_HELD_THEM = text("""
+select c.oid::regclass::text
+from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and (
+  c.relname = 'event_log'
+  or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'participant_id')
+)
+""")
+
 
 def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | None:
     """The positions of a participant's events that have a body; null if the log knows no such participant."""
@@ -60,6 +69,15 @@ def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int
     """Do, or do again, what an erasure says; gives the positions whose bodies were emptied now."""
     emptied: list[int] = connection.execute(_CARRY_OUT, {"source": source, "erasure_id": erasure_id}).scalar_one()
     return emptied
+
+
+def sweep(connection: Connection) -> None:
+    """Remove the row versions that erasures left behind, as far as no older transaction can see them still.
+
+    The connection is in autocommit mode, as the owner of the tables: where it is somebody else, PostgreSQL skips them.
+    """
+    tables = ", ".join(connection.execute(_HELD_THEM).scalars())
+    connection.execute(text(f"vacuum (truncate false) {tables}"))
 
 
 def lift(connection: Connection, source: str, subject: str, operator: str) -> int:

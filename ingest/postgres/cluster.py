@@ -27,6 +27,10 @@ _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
 _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
 
+# Each checkpoint makes the next change of every page cost a whole page of write-ahead log, and deliveries touch random
+# pages of the index that refuses duplicates. So checkpoints are rare under load; a recovery takes a minute longer.
+_FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
+
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
@@ -108,6 +112,8 @@ def start(cluster: Cluster, say: Say) -> Postmaster:
         "listen_addresses": "127.0.0.1",
         "port": str(port),
         "unix_socket_directories": '"' + str(_socket_folder(cluster)).replace('"', '""') + '"',
+        **_FOR_A_LARGE_LOG,
+        "shared_buffers": f"{_buffers()}MB",
     }
     flags = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
     pg_ctl = cluster.binaries.folder / "pg_ctl"
@@ -225,6 +231,14 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _buffers() -> int:
+    """An eighth of the memory there is, in MB, within bounds: what is left over for others is the machine's affair."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # a container may have less than the machine
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return max(128, min(memory // 8 // 2**20, 2048))
 
 
 def _socket_folder(cluster: Cluster) -> Path:

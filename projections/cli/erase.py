@@ -9,7 +9,7 @@ from typing import BinaryIO
 import click
 from sqlalchemy import Connection, Engine, text
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode
+from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode, utc
 from ingest.cli.progress import progress
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase as erasing
@@ -104,6 +104,7 @@ def _erase(engine: Engine, source: str, participant_id: str, operator: str, reas
     with engine.begin() as connection:
         positions = erasing.erase(connection, source, participant_id, operator, reason)
     click.echo(f"erased participant {participant_id} of {source}: {_count(positions)} emptied")
+    _sweep(engine)
     say("backups, replicas and the write-ahead log may still hold copies; docs/operations.md says for how long")
 
 
@@ -129,6 +130,7 @@ def _reapply(engine: Engine, limit: int) -> None:
                 _fold_again(connection, one.source, one.subject, limit)
             advance(1)
     click.echo(f"carried out {len(every)} erasures again: {emptied} bodies emptied")
+    _sweep(engine)
 
 
 def _fold_again(connection: Connection, source: str, participant_id: str, limit: int) -> None:
@@ -138,15 +140,22 @@ def _fold_again(connection: Connection, source: str, participant_id: str, limit:
     connection.execute(text(f"set local role {OPERATOR_ROLE}"))
 
 
+def _sweep(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("reset role"))
+        erasing.sweep(connection)
+        connection.invalidate()  # nobody else shall have it without its role
+
+
 def _list(engine: Engine) -> None:
     with engine.connect() as connection:
         for one, with_bodies in erasing.listed(connection):
             click.echo(
-                f"{one.source}  participant {one.subject}  erased {one.erased_at:%Y-%m-%d %H:%M} by {one.operator}: "
+                f"{one.source}  participant {one.subject}  erased {utc(one.erased_at)} by {one.operator}: "
                 f"{one.reason}  (positions {_joined(one.positions)})"
             )
             if one.lifted_at is not None:
-                click.echo(f"  lifted {one.lifted_at:%Y-%m-%d %H:%M} by {one.lifted_by}")
+                click.echo(f"  lifted {utc(one.lifted_at)} by {one.lifted_by}")
             elif with_bodies:
                 click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(with_bodies)}")
 

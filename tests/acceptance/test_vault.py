@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests import model
-from tests.acceptance.program import COMMAND, DEADLINE, environ, free_port, get, run, running, status_of, until
+from tests.acceptance.program import COMMAND, DEADLINE, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -191,7 +191,9 @@ def test_an_erased_person_is_on_no_answer_and_a_redelivery_brings_nothing_back(d
         assert "erased participant 3 of movemint: 1 body (positions 3) emptied" in said
         assert ids() == {"1", "2", "4", "5"}
         assert get(port, "/v1/participants/3", token)[0] == 404
-        model.append(database, [PEOPLE[2], model.body(3, first_name="Later"), model.body(6)])
+        assert deliver(port, PEOPLE[2]) == (200, {"status": "duplicate", "source": "movemint", "position": 3})
+        assert deliver(port, model.body(3, first_name="Later"))[1]["status"] == "stored"
+        deliver(port, model.body(6))
         until(lambda: "6" in ids())
         assert ids() == {"1", "2", "4", "5", "6"}
         listed = run("erase", "--list", env=env)

@@ -374,3 +374,25 @@ def test_an_erasure_lifted_elsewhere_is_lifted_by_its_export(database: str, oper
     with operator.begin() as connection:
         erasing.take_over(connection, read_register(before))
     assert query(database, "select lifted_at from erasures") == [(lifted_at,)]
+
+
+def test_the_old_row_versions_are_gone_from_the_tables_too(
+    database: str, worker_engine: Engine, operator: Engine
+) -> None:
+    model.append(database, BODIES)
+    drain(worker_engine)
+    erase(operator)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create extension pageinspect")
+
+    def versions(table: str) -> int:
+        [(count,)] = query(
+            database, f"select count(*) from heap_page_items(get_raw_page('{table}', 0)) where t_data is not null"
+        )
+        return int(count)
+
+    assert (versions("event_log"), versions("participants")) == (len(BODIES) + len(THEIRS), 3)
+    with operator.connect().execution_options(isolation_level="AUTOCOMMIT") as connection_:
+        connection_.execute(text("reset role"))
+        erasing.sweep(connection_)
+    assert (versions("event_log"), versions("participants")) == (len(BODIES), 2)
