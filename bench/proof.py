@@ -1,5 +1,7 @@
 """How fast a log is proved, against reading the same rows out with COPY, in turn."""
 
+import itertools
+import resource
 import time
 from collections.abc import Callable
 
@@ -18,13 +20,16 @@ _COPY = b"copy (select * from event_log where source = 'movemint' order by posit
 
 def measure(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        fill(connection, 0, EVENTS)
-        connection.execute("vacuum (analyze) event_log")
         engine = sync_engine(conninfo)
+        for first, last in itertools.pairwise((0, EVENTS // 10, EVENTS)):
+            fill(connection, first, last - first)
+            _verify(engine, None, last)
+            print(f"peak memory after proving {last:,} events: {_peak():.0f} MB")
+        connection.execute("vacuum (analyze) event_log")
         ways: dict[str, Callable[[], None]] = {
-            "verify": lambda: _verify(engine, None),
+            "verify": lambda: _verify(engine, None, EVENTS),
             "COPY to the same client": lambda: _copy(connection),
-            "verify --signatures": lambda: _verify(engine, [b"one", b"two"]),
+            "verify --signatures": lambda: _verify(engine, [b"one", b"two"], EVENTS),
         }
         rates: dict[str, list[float]] = {way: [] for way in ways}
         for number, (way, run) in ((number, item) for number in range(ROUNDS + 1) for item in ways.items()):
@@ -40,12 +45,16 @@ def measure(conninfo: str) -> None:
     show("verify / COPY", [proved / copied for proved, copied in pairs], 2)
 
 
-def _verify(engine: Engine, secrets: list[bytes] | None) -> None:
+def _verify(engine: Engine, secrets: list[bytes] | None, events: int) -> None:
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         proof = verify(connection, "movemint", None, secrets, lambda _: None)
-    assert (proof.events, proof.problems) == (EVENTS, [])
+    assert (proof.events, proof.problems) == (events, [])
 
 
 def _copy(connection: psycopg.Connection) -> None:
     with connection.cursor().copy(_COPY) as rows:
         assert sum(1 for _ in rows) in (EVENTS, EVENTS + 1)
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
