@@ -28,9 +28,12 @@ def take(connection: Connection, projection: str, source: str) -> int | None:
 
 
 def wait_for(connection: Connection, projection: str, source: str) -> int:
-    """Lock the checkpoint until the transaction ends, however long another has it; 0 if there is none yet."""
+    """Lock the checkpoint until the transaction ends, however long another has it; gives its position (0 at first)."""
+    # Waits for a worker whose first batch is under way: there is nothing to lock before it commits.
+    first = insert(checkpoint).values(source=source, projection=projection, position=0).on_conflict_do_nothing()
+    connection.execute(first)
     mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)
-    return connection.execute(select(checkpoint.c.position).where(mine).with_for_update()).scalar() or 0
+    return int(connection.execute(select(checkpoint.c.position).where(mine).with_for_update()).scalar_one())
 
 
 def move(connection: Connection, projection: str, source: str, position: int) -> None:

@@ -7,12 +7,16 @@ from projections import checkpoint
 from projections.participants import rows
 
 
-def refold(connection: Connection, source: str, participant_id: str, limit: int) -> None:
-    """Bring a participant's row to what their events up to the checkpoint say, in the caller's transaction.
+def hold(connection: Connection, source: str) -> int:
+    """Keep every worker from folding this source until the transaction ends; gives the last position folded."""
+    return checkpoint.wait_for(connection, rows.NAME, source)
 
-    The checkpoint is held until that ends, so that no worker folds in between. `limit`: events in memory at a time.
+
+def refold(connection: Connection, source: str, participant_id: str, last: int, limit: int) -> None:
+    """Bring a participant's row to what their events up to `last` say, where `hold` said that the projection is.
+
+    In the caller's transaction, as the worker's role. `limit`: events in memory at a time.
     """
-    last = checkpoint.wait_for(connection, rows.NAME, source)
     position = 0
     while events := read_subject(connection, source, participant_id, position, last, limit):
         rows.apply(connection, source, events)

@@ -94,14 +94,24 @@ def migrated_engine(settings: Settings, role: str | None = None) -> Iterator[Eng
             engine.dispose()
 
 
-def source_of(settings: Settings, given: str | None, held: Iterable[str] = ()) -> str:
-    """The source a command is about: the one named, else the default, else the only one. `held`: those with events."""
-    known = sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
+def source_of(settings: Settings, given: str | None, held: Iterable[str] | None = None) -> str:
+    """The source a command is about: the one named, else the default, else the only one.
+
+    `held`: the sources that have events; null where one without any will do.
+    """
+    known = sorted({*settings.sources, *(held or ())}) or [DEFAULT_SOURCE]
     if given is None:
         return DEFAULT_SOURCE if DEFAULT_SOURCE in known or len(known) > 1 else known[0]
-    if given not in known and (settings.sources or held):
-        raise WrongUsage(f"there is no source {given}; there are {', '.join(known)}")
+    if unicode(given, "--source") not in known and (settings.sources or held is not None):
+        raise WrongUsage(f"there is no source {printable(given)}; there is {', '.join(known)}")
     return given
+
+
+def printable(value: str | None) -> str:
+    """A stranger's text for a terminal: nothing in it can move the cursor."""
+    if value is None:
+        return "-"
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)
 
 
 def unicode(value: str, name: str) -> str:

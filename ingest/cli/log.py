@@ -7,7 +7,7 @@ from itertools import islice
 import click
 from sqlalchemy import Connection
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode, utc
+from ingest.cli.group import WrongUsage, group, migrated_engine, printable, say, settings_of, source_of, unicode, utc
 from ingest.database import OPERATOR_ROLE
 from ingest.log import listing
 from ingest.log.listing import Entry
@@ -29,7 +29,7 @@ def log() -> None:
 @click.option("--to", "last", type=_POSITION, metavar="POSITION", help="Default: the head.")
 @click.option("--type", "event_type", help="Only events of this type.")
 @click.option("--subject", help="Only events about this participant's id.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @settings_of
 def list_events(
     settings: Settings,
@@ -47,7 +47,7 @@ def list_events(
         raise WrongUsage(f"--from {first} is after --to {last}")
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
         source, head = _known(connection, settings, source)
-        if head:
+        if first > 1 or last is not None:
             _check(source, first, head)
         found = listing.listed(connection, source, first, last or head, equal, limit + 1)
         for one in islice(found, limit):
@@ -67,19 +67,19 @@ def show(settings: Settings, position: int, source: str | None, *, body: bool) -
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
         source, head = _known(connection, settings, source)
         _check(source, position, head)
-        one = listing.entry(connection, source, position)
-        if one is None:
+        found = listing.at(connection, source, position)
+        if not found:
             say(f"position {position} of {source} is missing: the log was damaged; rosterlog verify tells more")
             raise SystemExit(1)
-        _print(one, listing.erased_at(connection, one))
-        content = listing.body(connection, source, position) if body else None
-    if body and content is None:
+        for one, content in found:
+            _print(one, listing.erased_at(connection, one))
+            if body and content is not None:
+                click.echo()
+                sys.stdout.flush()
+                sys.stdout.buffer.write(content)
+    if body and any(content is None for _, content in found):
         say("the body was erased")
         raise SystemExit(1)
-    if content is not None:
-        click.echo()
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
 
 
 def _known(connection: Connection, settings: Settings, given: str | None) -> tuple[str, int]:
@@ -97,7 +97,7 @@ def _check(source: str, position: int, head: int) -> None:
 def _line(one: Entry) -> str:
     size = "erased" if one.size is None else f"{one.size} bytes"
     again = f"+{one.redeliveries}" if one.redeliveries else ""
-    named = f"{_printable(one.event_type)}  {_printable(one.subject)}"
+    named = f"{printable(one.event_type)}  {printable(one.subject)}"
     return f"{one.position:>10}  {utc(one.received_at)}  {size:>14}  {again:>4}  {named}"
 
 
@@ -108,20 +108,17 @@ def _print(one: Entry, erased_at: datetime | None) -> None:
         "source": one.source,
         "position": one.position,
         "received_at": utc(one.received_at),
-        "event_type": _printable(one.event_type),
-        "subject": _printable(one.subject),
+        "event_type": printable(one.event_type),
+        "subject": printable(one.subject),
         "size": erased if one.size is None else f"{one.size} bytes",
         "redeliveries": f"{one.redeliveries}{last}",
-        "digest": one.digest.hex(),
-        "signature": _printable(one.signature),
-        "chain": one.chain.hex(),
+        "digest": _hex(one.digest),
+        "signature": printable(one.signature),
+        "chain": _hex(one.chain),
     }
     for name, value in facts.items():
         click.echo(f"{name:<14}{value}")
 
 
-def _printable(value: str | None) -> str:
-    """A stranger's text for a terminal: nothing in it can move the cursor."""
-    if value is None:
-        return "-"
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)
+def _hex(value: bytes | None) -> str:
+    return "-" if value is None else value.hex()

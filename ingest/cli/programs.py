@@ -37,11 +37,13 @@ def pg(settings: Settings, program: str, args: tuple[str, ...]) -> None:
 
 
 def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
-    # The terminal's Ctrl-C is for the program; psql cancels its query with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_database(settings, say) as conninfo:
         program = postgres.find_program(name)
-        sys.exit(subprocess.run([program, *args], env=_libpq_environ(conninfo), check=False).returncode)
+        with subprocess.Popen([program, *args], env=_libpq_environ(conninfo)) as process:
+            # The terminal's Ctrl-C is for the program; psql cancels its query with it and goes on.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            code = process.wait()
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 def _libpq_environ(conninfo: str) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """`rosterlog verify`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import click
 from pydantic_core import to_json
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, need_sources, say, settings_of, source_of
+from ingest.cli.group import WrongUsage, group, migrated_engine, need_sources, say, settings_of, source_of, unicode
 from ingest.cli.progress import progress
 from ingest.database import OPERATOR_ROLE
 from ingest.log.proof import Noted, Proof
@@ -52,7 +52,7 @@ def verify(
     if signatures:
         need_sources(settings)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
-        proofs = _prove_each(engine, settings, _sources(engine, settings, source, noted), noted, signatures=signatures)
+        proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
     if as_json:
         click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())
     else:
@@ -62,27 +62,27 @@ def verify(
         raise SystemExit(1)
 
 
-def _sources(engine: Engine, settings: Settings, given: str | None, noted: Noted | None) -> list[str]:
+def _prove_each(
+    engine: Engine, settings: Settings, given: str | None, noted: Noted | None, *, signatures: bool
+) -> list[Proof]:
     with engine.connect() as connection:
         held = heads(connection)
-    if given is not None or (noted is not None and len({*settings.sources, *held}) < 2):
-        return [source_of(settings, given, held)]
-    if noted is not None:
-        raise WrongUsage("--since needs --source: every source has positions of its own")
-    return sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
-
-
-def _prove_each(
-    engine: Engine, settings: Settings, sources: Sequence[str], noted: Noted | None, *, signatures: bool
-) -> list[Proof]:
     proofs = []
-    for source in sources:
+    for source in _sources(settings, given, noted, held):
         secrets = settings.sources.get(source, ()) if signatures else None
-        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            length = heads(connection).get(source, 0) - (noted.position if noted else 0)
-            with progress(f"verifying {source}", max(length, 0)) as advance:
-                proofs.append(prove(connection, source, noted, secrets, advance))
+        length = held.get(source, 0) - (noted.position if noted else 0)
+        with progress(f"verifying {source}", max(length, 0)) as advance:
+            proofs.append(prove(engine, source, noted, secrets, advance))
     return proofs
+
+
+def _sources(settings: Settings, given: str | None, noted: Noted | None, held: Mapping[str, int]) -> list[str]:
+    known = sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
+    if noted is not None and given is None and len(known) > 1:
+        raise WrongUsage("--since needs --source: every source has positions of its own")
+    if noted is not None and noted.position and given is not None:
+        return [unicode(given, "--source")]  # one whose events are all gone is not an unknown one
+    return known if given is None else [source_of(settings, given, held)]
 
 
 def _is_bad(proof: Proof) -> bool:
@@ -116,9 +116,3 @@ def _print(proof: Proof) -> None:
     left = proof.problems_found - len(proof.problems)
     if left:
         say(f"{left} more problems of {proof.source} are not listed")
-    unknown = proof.unknown_secret
-    if unknown is not None and unknown.events:
-        click.echo(
-            f"  {unknown.events} signed with a secret that is not known here, from position {unknown.first} to "
-            f"{unknown.last}: give retired secrets too, after the live ones"
-        )

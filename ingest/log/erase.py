@@ -4,46 +4,45 @@ Every function works in the caller's transaction, whose role is the operator's.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.log.event import Erasure
 from ingest.log.table import erasures, event_log
 
+# Nothing is written down if nothing has a body and an erasure is in force already.
 _WRITE_DOWN = text("""
 insert into erasures (source, subject, operator, reason, positions, digests)
 select
   e.source, e.subject, :operator, :reason,
-  array_agg(e.position order by e.position), array_agg(e.digest order by e.position)
+  coalesce(array_agg(e.position order by e.position) filter (where e.body is not null), '{}'),
+  coalesce(array_agg(e.digest order by e.position) filter (where e.body is not null), '{}')
 from event_log e
-where e.source = :source and e.subject = :subject and e.body is not null
+where e.source = :source and e.subject = :subject
 group by e.source, e.subject
+having bool_or(e.body is not null) or not exists (
+  select from erasures r where r.source = :source and r.subject = :subject and r.lifted_at is null
+)
 returning erasure_id
 """)
 
 _CARRY_OUT = text("select apply_erasure(:source, :erasure_id)")
 
 _WITH_BODIES = text("""
-select r.*, array(
-  select e.position
-  from event_log e
-  where e.source = r.source and e.subject = r.subject and e.body is not null
-  order by e.position
-) as with_bodies
+select
+  r.source, r.erasure_id, r.subject, r.operator, r.reason, r.erased_at, r.positions, r.digests,
+  r.lifted_at, r.lifted_by,
+  array(
+    select e.position
+    from event_log e
+    where e.source = r.source and e.subject = r.subject and e.body is not null
+    order by e.position
+  ) as with_bodies
 from erasures r
 order by r.source, r.erased_at, r.erasure_id
-""")
-
-_HELD_THEM = text("""
-select c.oid::regclass::text
-from pg_class c
-where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and (
-  c.relname = 'event_log'
-  or exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'participant_id')
-)
 """)
 
 
@@ -55,8 +54,14 @@ def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | 
     return [position for position, has_body in found if has_body] if found else None
 
 
+def is_in_force(connection: Connection, source: str, subject: str) -> bool:
+    """Whether an erasure of this participant is in force: not lifted since."""
+    theirs = (erasures.c.source == source) & (erasures.c.subject == subject) & erasures.c.lifted_at.is_(None)
+    return connection.execute(select(exists().where(theirs))).scalar_one()
+
+
 def erase(connection: Connection, source: str, subject: str, operator: str, reason: str) -> list[int]:
-    """Erase a participant: bodies, and rows in every projection. Gives the positions; none if there was no body left.
+    """Erase a participant: bodies, and rows in every projection. Gives the positions; none if no body was left.
 
     What arrives about them afterwards is kept, but no projection sees it until the erasure is lifted.
     """
@@ -72,12 +77,12 @@ def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int
 
 
 def sweep(connection: Connection) -> None:
-    """Remove the row versions that erasures left behind, as far as no older transaction can see them still.
+    """Remove what erasures left behind: old row versions, as far as no transaction can see them, and samples of them.
 
     The connection is in autocommit mode, as the owner of the tables: where it is somebody else, PostgreSQL skips them.
     """
-    tables = ", ".join(connection.execute(_HELD_THEM).scalars())
-    connection.execute(text(f"vacuum (truncate false) {tables}"))
+    tables = connection.execute(text("select kept_by_participant()::text union all select 'event_log'")).scalars()
+    connection.execute(text(f"vacuum (analyze, truncate false) {', '.join(tables)}"))
 
 
 def lift(connection: Connection, source: str, subject: str, operator: str) -> int:
@@ -100,7 +105,7 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
     One that is known already becomes lifted if the given one is.
     """
     known = set(connection.execute(select(erasures.c.erasure_id)).scalars())
-    new = insert(erasures).values({column.name: bindparam(column.name) for column in erasures.c})
+    new = insert(erasures).values({field.name: bindparam(field.name) for field in fields(Erasure)})
     is_lifted_only_now = erasures.c.lifted_at.is_(None) & new.excluded.lifted_at.is_not(None)
     merged = new.on_conflict_do_update(
         constraint="erasures_pkey",

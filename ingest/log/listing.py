@@ -1,4 +1,4 @@
-"""Shows events to a person: everything about them but their bodies, and one body when it is asked for."""
+"""Shows events to a person: everything about them, their bodies apart."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ from ingest.log.table import erasures, event_log, event_redelivery
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event without its body, of which only the size in bytes is told: null once it was erased."""
+    """An event without its body, of which only the size in bytes is told: null once it was erased.
+
+    What the table requires may be null too where it was tampered with, and that is when a person wants to see it.
+    """
 
     source: str
     position: int
@@ -22,9 +25,9 @@ class Entry:
     size: int | None
     redeliveries: int
     last_redelivery_at: datetime | None
-    digest: bytes
-    signature: str
-    chain: bytes
+    digest: bytes | None
+    signature: str | None
+    chain: bytes | None
 
 
 def listed(
@@ -39,25 +42,16 @@ def listed(
         yield from (Entry(*row) for row in found)
 
 
-def entry(connection: Connection, source: str, position: int) -> Entry | None:
-    """The event at a position, if there is one."""
+def at(connection: Connection, source: str, position: int) -> list[tuple[Entry, bytes | None]]:
+    """The event at a position with its exact body, null if that is gone. A damaged log may have none, or more."""
     log = event_log.c
-    row = connection.execute(_entries().where(log.source == source, log.position == position)).one_or_none()
-    return None if row is None else Entry(*row)
-
-
-def body(connection: Connection, source: str, position: int) -> bytes | None:
-    """The exact bytes of a delivery; null if they were erased."""
-    log = event_log.c
-    found: bytes | None = connection.execute(
-        select(log.body).where(log.source == source, log.position == position)
-    ).scalar_one()
-    return found
+    wanted = _entries().add_columns(log.body).where(log.source == source, log.position == position)
+    return [(Entry(*row[:-1]), row[-1]) for row in connection.execute(wanted)]
 
 
 def erased_at(connection: Connection, one: Entry) -> datetime | None:
     """When the erasure was that names this event; null if none does."""
-    named = erasures.c.digests.any(one.digest)
+    named = (erasures.c.subject == one.subject) & erasures.c.digests.any(one.digest)
     return connection.execute(
         select(func.min(erasures.c.erased_at)).where(erasures.c.source == one.source, named)
     ).scalar()

@@ -16,6 +16,7 @@ from ingest.signature import is_signed
 COLUMNS = "position, received_at, digest, chain, body, source, event_type, subject, signature"
 _FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value of four; the length of the body
 _LENGTHS = (9, 8, 8, 32, 32)
+_DIGEST = slice(30, 62)
 _POSITION = Struct(">q")
 
 BEGINNING = bytes(32)  # the chain value before the first event
@@ -87,30 +88,31 @@ def check_each(
     expected, number = proof.first, 0
     for number, row in enumerate(rows, 1):
         columns, a, position, b, received_at, c, digest, d, chain, size = _FIXED.unpack_from(row.ljust(_FIXED.size))
-        found_before = proof.problems_found
         if position != _POSITION.pack(expected):
             previous, expected = None, _misplaced(proof, expected, *_POSITION.unpack(position))
-        if (columns, a, b, c, d) != _LENGTHS:
-            proof.add(expected, "a value is missing, or has a length it cannot have")
-            previous, size = None, -1
-        else:
+        if (columns, a, b, c, d) == _LENGTHS:
             texts = _FIXED.size + max(size, 0)
             body = row[_FIXED.size : texts]
+            is_intact = previous is not None  # after a gap nothing proves the link
             if previous and sha256(b"".join((previous, position, received_at, digest, row[texts:]))).digest() != chain:
                 proof.add(expected, "the chain breaks: this event, or its place in the log, was altered")
+                is_intact = False
             if size < 0:
                 _check_erased(proof, expected, named)
             elif sha256(body).digest() != digest:
                 proof.add(expected, "the body was altered: it is not the one that its digest is of")
             elif expected in named:
                 proof.add(expected, "an erasure names it, but the body is here: run rosterlog erase --reapply")
+            if secrets is not None and size >= 0:
+                _check_signature(proof, expected, body, row, secrets, is_intact=is_intact)
             previous = chain
-        if secrets is not None and size >= 0:
-            _check_signature(proof, expected, body, row, secrets, is_intact=proof.problems_found == found_before)
+        else:
+            proof.add(expected, "a value is missing, or has a length it cannot have")
+            previous = None
         expected += 1
         if number % _PROGRESS_EVERY == 0:
             progress(_PROGRESS_EVERY)
-    proof.events, proof.chain = number, previous or BEGINNING
+    proof.events = number
     progress(number % _PROGRESS_EVERY)
 
 
@@ -137,14 +139,14 @@ def _check_signature(
 ) -> None:
     """Tell a signature that is wrong from one by a secret that is no longer known.
 
-    Whatever is in the log was verified when it came, and the chain covers the signature: so if the event is intact, it
-    was another secret.
+    Whatever is in the log was verified when it came, and the chain covers digest and signature: so if the event is as
+    it came, it was another secret.
     """
     signature = row[-64:] if row[-68:-64] == b"\x00\x00\x00\x40" else b""
     if is_signed(body, signature, secrets):
         return
-    if not is_intact or len(signature) != 64:
-        proof.add(position, "the signature is wrong: none of the secrets made it, and the event is not as it came")
+    if not is_intact or sha256(body).digest() != row[_DIGEST] or len(signature) != 64:
+        proof.add(position, "signature wrong: none of the secrets made it, and nothing proves the event as it came")
     elif (unknown := proof.unknown_secret) is not None:
         unknown.events += 1
         unknown.first = unknown.first or position

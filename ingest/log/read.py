@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, null, select, text
+from sqlalchemy import ColumnElement, Connection, any_, case, exists, func, null, select, text
 
 from ingest.log.event import Event
 from ingest.log.table import erasures, event_log
@@ -55,14 +55,17 @@ def read_subject(
 
 def _read(connection: Connection, source: str, wanted: ColumnElement[bool], limit: int) -> Sequence[Event]:
     log = event_log.c
-    in_force = exists().where(
-        erasures.c.source == log.source, erasures.c.subject == log.subject, erasures.c.lifted_at.is_(None)
+    # Named ones too, lifted or not: restored from a backup, they have a body until the erasure is carried out again.
+    erased = exists().where(
+        erasures.c.source == log.source,
+        erasures.c.subject == log.subject,
+        erasures.c.lifted_at.is_(None) | (log.digest == any_(erasures.c.digests)),
     )
     nearest = (
         select(
             log.source, log.position, log.received_at, log.event_type, log.subject,
             # Withheld here, so that no projection and no rebuild can show whom an erasure covers.
-            case((in_force, null()), else_=log.body).label("body"),
+            case((erased, null()), else_=log.body).label("body"),
         )
         .where(log.source == source, wanted)
         .order_by(log.position)

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
+from ingest.delivery import LONGEST_NAME
 from ingest.log.event import Erasure
 
-_Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00]+$")]
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=r"^[^\x00]+$")]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00]+$")]
+_Time = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))]
 _Position = Annotated[int, Field(ge=1, lt=2**63)]
 _Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 
@@ -19,15 +23,15 @@ class _Written(BaseModel):
 
     model_config = ConfigDict(extra="forbid", ser_json_bytes="hex", val_json_bytes="hex")
 
-    source: _Text
+    source: _Name
     erasure_id: UUID
-    subject: _Text
+    subject: _Name
     operator: _Text
     reason: _Text
-    erased_at: AwareDatetime
+    erased_at: _Time
     positions: list[_Position]
-    digests: Annotated[list[_Digest], Field(min_length=1)]
-    lifted_at: AwareDatetime | None
+    digests: list[_Digest]
+    lifted_at: _Time | None
     lifted_by: _Text | None
 
 

@@ -57,6 +57,8 @@ erasures = Table(
     Column("digests", ARRAY(LargeBinary), nullable=False),
     Column("lifted_at", DateTime(timezone=True)),
     Column("lifted_by", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("recorded_by", Text, nullable=False, server_default=text("session_user")),
     PrimaryKeyConstraint("source", "erasure_id", name="erasures_pkey"),
-    Index("erasures_in_force", "source", "subject", postgresql_where=text("lifted_at is null")),
+    Index("erasures_subject", "source", "subject"),
 )

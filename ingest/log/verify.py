@@ -1,10 +1,13 @@
-"""Reads the log of a source once more and proves it; `proof` compares. Memory does not grow with the log."""
+"""Reads the log of a source once more and proves it; `proof` compares. Memory does not grow with the log.
+
+A second query asks the database for digests that are there twice: one pass could tell only by keeping all of them.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from psycopg.abc import Buffer
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from ingest.log.proof import BEGINNING, COLUMNS, Noted, Proof, UnknownSecret, check_each
 from ingest.log.read import heads
@@ -25,7 +28,7 @@ _NAMED = text("""
 select e.position
 from erasures r
 cross join unnest(r.digests) as named (digest)
-join event_log e on e.source = r.source and e.digest = named.digest
+join event_log e on e.source = r.source and e.digest = named.digest and e.subject = r.subject
 where r.source = :source
 """)
 
@@ -43,11 +46,12 @@ from event_log e
 join twice on twice.digest = e.digest
 where e.source = :source and e.position > twice.first_position
 order by e.position
+limit 1000
 """)
 
 
 def verify(
-    connection: Connection,
+    engine: Engine,
     source: str,
     noted: Noted | None,
     secrets: Sequence[bytes] | None,
@@ -55,23 +59,34 @@ def verify(
 ) -> Proof:
     """Check every event of a source, or those after a noted position; with secrets, their signatures too.
 
-    The transaction must be of the level repeatable read: all of it is one snapshot, so appends may go on meanwhile.
-    `progress` gets how many events were checked since it was last called.
+    All of it is one snapshot, so appends may go on meanwhile. `progress` gets how many events were checked since it
+    was last called. Whether a delivery is stored twice is asked of the whole source in any case.
     """
-    head = heads(connection).get(source, 0)
-    proof = Proof(source, 1, head, BEGINNING, unknown_secret=None if secrets is None else UnknownSecret())
-    if noted is not None and not _begin_after(connection, proof, noted):
-        return proof
-    named = set(connection.execute(_NAMED, {"source": source}).scalars())
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        head = heads(connection).get(source, 0)
+        proof = Proof(source, 1, head, BEGINNING, unknown_secret=None if secrets is None else UnknownSecret())
+        if noted is None or _begin_after(connection, proof, noted):
+            _check(connection, proof, secrets, progress)
+        proof.chain = _chain_at(connection, source, head) or BEGINNING
+    return proof
+
+
+def _check(
+    connection: Connection, proof: Proof, secrets: Sequence[bytes] | None, progress: Callable[[int], None]
+) -> None:
+    named = set(connection.execute(_NAMED, {"source": proof.source}).scalars())
     # The chain covers UTF-8, whatever the encoding of this machine's locale.
     connection.execute(text("set local client_encoding = 'UTF8'"))
     with connection.connection.driver_connection.cursor().copy(  # type: ignore[union-attr]
-        _EVENTS, {"source": source, "since": proof.first - 1}
+        _EVENTS, {"source": proof.source, "since": proof.first - 1}
     ) as copied:
         check_each(_rows(copied), proof, named, secrets, progress)
-    for row in connection.execute(_TWICE, {"source": source}):
+    for row in connection.execute(_TWICE, {"source": proof.source}):
         proof.add(row.position, f"stored twice: the same delivery is at position {row.first_position}")
-    return proof
+    unknown = proof.unknown_secret
+    if unknown is not None and unknown.events:
+        which = f"{unknown.events} events from position {unknown.first} to {unknown.last}"
+        proof.add(unknown.first, f"signed with a secret no longer known: {which}; give retired secrets too, last")
 
 
 def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
@@ -80,8 +95,7 @@ def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
     if noted.position > proof.head:
         proof.add(proof.head + 1, f"missing: the log ends at {proof.head}, but position {noted.position} was noted")
         return False
-    mine = (event_log.c.source == proof.source) & (event_log.c.position == noted.position)
-    stored = connection.execute(select(event_log.c.chain).where(mine)).scalar() if noted.position else BEGINNING
+    stored = _chain_at(connection, proof.source, noted.position) if noted.position else BEGINNING
     if stored is None:
         proof.add(noted.position, "missing")
     elif stored != noted.chain:
@@ -89,6 +103,11 @@ def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
         proof.add(noted.position, problem)
         proof.chain = stored
     return True
+
+
+def _chain_at(connection: Connection, source: str, position: int) -> bytes | None:
+    mine = (event_log.c.source == source) & (event_log.c.position == position)
+    return connection.execute(select(event_log.c.chain).where(mine)).scalars().first()
 
 
 def _rows(copied: Iterable[Buffer]) -> Iterator[bytes]:

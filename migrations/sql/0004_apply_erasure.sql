@@ -9,6 +9,7 @@ set lock_timeout = '15s'
 as $$
 declare
   erasure erasures%rowtype;
+  found_at bigint[];
   emptied bigint[];
   projected regclass;
 begin
@@ -17,32 +18,20 @@ begin
 
   select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
 
-  select array_agg(e.position order by e.position) into emptied
+  select
+    array_agg(e.position order by e.position),
+    array_agg(e.position order by e.position) filter (where e.body is not null)
+  into found_at, emptied
   from event_log e
-  where e.source = in_source and e.digest = any (erasure.digests) and e.body is not null;
+  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);
   end if;
-
   -- In a database restored from a backup an event may stand at another position than when it was erased, or nowhere.
-  update erasures r
-  set positions = array(
-    select e.position from event_log e
-    where e.source = in_source and e.digest = any (erasure.digests)
-    order by e.position
-  )
-  where r.source = in_source and r.erasure_id = in_erasure;
+  update erasures r set positions = coalesce(found_at, '{}') where r.source = in_source and r.erasure_id = in_erasure;
 
-  -- Whatever is kept by participant has these two columns, also a projection made after this function.
-  for projected in
-    select c.oid
-    from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-      and 2 = (
-        select count(*) from pg_attribute a
-        where a.attrelid = c.oid and not a.attisdropped and a.attname in ('source', 'participant_id')
-      )
-  loop
+  for projected in select kept_by_participant() loop
     execute format('delete from %s where source = $1 and participant_id = $2', projected)
     using in_source, erasure.subject;
   end loop;

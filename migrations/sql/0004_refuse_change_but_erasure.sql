@@ -1,4 +1,4 @@
--- A body may become null where an erasure names its event. Nothing else about an event ever changes.
+-- A body may become null where an erasure of its participant names its event. Nothing else about an event ever changes.
 create function refuse_change_but_erasure()
 returns trigger
 language plpgsql
@@ -6,7 +6,8 @@ set search_path = pg_catalog, public, pg_temp
 as $$
 begin
   if new.body is null and exists (
-    select from erasures r where r.source = old.source and old.digest = any (r.digests)
+    select from erasures r
+    where r.source = old.source and r.subject = old.subject and old.digest = any (r.digests)
   ) then
     return new;
   end if;

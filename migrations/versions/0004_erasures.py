@@ -64,6 +64,8 @@ create table erasures (
   digests bytea[] not null,
   lifted_at timestamptz,
   lifted_by text,
+  recorded_at timestamptz not null default now(),
+  recorded_by text not null default session_user,
   constraint erasures_pkey primary key (source, erasure_id),
   constraint erasures_operator check (operator <> ''),
   constraint erasures_reason check (reason <> ''),
@@ -85,6 +87,17 @@ for each row execute function refuse_change_but_erasure()
 # Else `set session_replication_role = replica` would switch it off.
 ALWAYS = "alter table event_log enable always trigger {trigger}"
 
+# Who asked, when and why stays as it was written down; lifting and a restore add to it.
+KEEP_ERASURES = """
+create trigger erasures_are_kept
+before update of source, erasure_id, subject, operator, reason, erased_at, digests, recorded_at, recorded_by
+or delete or truncate on erasures
+for each statement execute function refuse_change()
+"""
+
+# What the operator hands in; which login did so, and when, is the database's to say.
+HANDED_IN = "source, erasure_id, subject, operator, reason, erased_at, positions, digests, lifted_at, lifted_by"
+
 APPLY = "apply_erasure(text, uuid)"
 
 
@@ -93,27 +106,34 @@ def upgrade() -> None:
     op.execute(COLLATION.format(collation="C"))
     op.execute(SUBJECT_INDEX)
     op.execute("alter table event_log set (" + ", ".join(f"{name} = {value}" for name, value in STORAGE.items()) + ")")
+    # Else the planner's statistics would keep samples of bodies that were erased since.
+    op.execute("alter table event_log alter column body set statistics 0")
     op.execute(ERASURES)
-    op.execute("create index erasures_in_force on erasures (source, subject) where lifted_at is null")
+    op.execute("create index erasures_subject on erasures (source, subject)")
+    op.execute(KEEP_ERASURES)
+    op.execute("alter table erasures enable always trigger erasures_are_kept")
     op.execute(sql_file("0004_refuse_change_but_erasure.sql"))
     _guard(f" of {ALL_BUT_THE_BODY}")
     op.execute(REFUSE_CHANGE_OF_BODY)
     op.execute(ALWAYS.format(trigger="event_log_body_is_only_erased"))
+    op.execute(sql_file("0004_kept_by_participant.sql"))
     op.execute(sql_file("0004_apply_erasure.sql"))
     op.execute(f"revoke all on function {APPLY} from public")
     op.execute(f"grant execute on function {APPLY} to rosterlog_operator")
     op.execute("grant select on event_log, event_redelivery, erasures to rosterlog_operator")
-    op.execute("grant insert, update (lifted_at, lifted_by) on erasures to rosterlog_operator")
+    op.execute(f"grant insert ({HANDED_IN}), update (lifted_at, lifted_by) on erasures to rosterlog_operator")
     op.execute("grant select on erasures to rosterlog_worker")
 
 
 def downgrade() -> None:
     op.execute(f"drop function {APPLY}")
+    op.execute("drop function kept_by_participant()")
     op.execute("drop trigger event_log_body_is_only_erased on event_log")
     op.execute("drop function refuse_change_but_erasure()")
     _guard("")
     op.execute("drop table erasures")
     op.execute("alter table event_log reset (" + ", ".join(STORAGE) + ")")
+    op.execute("alter table event_log alter column body set statistics -1")
     op.execute("drop index event_log_subject")
     op.execute(COLLATION.format(collation="default"))
     op.execute("revoke all on event_log, event_redelivery from rosterlog_operator")

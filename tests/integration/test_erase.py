@@ -14,8 +14,8 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
-from projections import worker
-from projections.refold import refold
+from projections import checkpoint, worker
+from projections.refold import hold, refold
 from tests import model
 from tests.integration.test_verify import prove, unguarded
 from tests.integration.test_worker import drain, query
@@ -48,9 +48,12 @@ def erase(operator: Engine, subject: str = "7", source: str = "movemint") -> lis
 
 def lift(operator: Engine, subject: str = "7") -> None:
     with operator.begin() as connection:
+        connection.execute(text(f"set local role {WORKER_ROLE}"))
+        last = hold(connection, "movemint")
+        connection.execute(text(f"set local role {OPERATOR_ROLE}"))
         assert erasing.lift(connection, "movemint", subject, "another operator") == 1
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, "movemint", subject, 2)
+        refold(connection, "movemint", subject, last, 2)
 
 
 def traces(database: str, word: str) -> set[str]:
@@ -70,7 +73,13 @@ def traces(database: str, word: str) -> set[str]:
             assert row is not None
             if row[0]:
                 found.add(table)
-    return found
+        sampled = connection.execute(
+            "select distinct tablename::text from pg_stats "
+            "where most_common_vals::text ilike %(word)s or histogram_bounds::text ilike %(word)s "
+            "or histogram_bounds::text like %(hex)s or most_common_vals::text like %(hex)s",
+            {"word": f"%{word}%", "hex": f"%{word.encode().hex()}%"},
+        )
+    return found | {f"the statistics of {row[0]}" for row in sampled}
 
 
 def everything_else(database: str) -> list[tuple[Any, ...]]:
@@ -346,7 +355,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         [(erasure, _)] = erasing.listed(connection)
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == [2, 3, 5]
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, "movemint", "7", 10)
+        refold(connection, "movemint", "7", hold(connection, "movemint"), 10)
     assert prove(restored).problems == []
     assert query(empty_database, "select positions from erasures") == [([2, 3, 5],)]
     assert set(model.stored_roster(empty_database)) == ({"5", "7", "10"} if is_lifted else {"5", "10"})
@@ -396,3 +405,196 @@ def test_the_old_row_versions_are_gone_from_the_tables_too(
         connection_.execute(text("reset role"))
         erasing.sweep(connection_)
     assert (versions("event_log"), versions("participants")) == (len(BODIES), 2)
+
+
+def test_the_planners_statistics_keep_no_sample_of_the_person(
+    database: str, worker_engine: Engine, operator: Engine
+) -> None:
+    model.append(database, [model.body(number, first_name=f"Unmistakable {number:03}") for number in range(150)])
+    drain(worker_engine)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table event_log alter column body set statistics -1")
+        connection.execute("analyze event_log, participants")
+        assert len(traces(database, "Unmistakable")) == 4, "the hazard with its guard off"
+        connection.execute("delete from pg_statistic where starelid = 'event_log'::regclass")
+        connection.execute("alter table event_log alter column body set statistics 0")
+    for subject in ("0", "77", "149"):
+        erase(operator, subject)
+    with operator.connect().execution_options(isolation_level="AUTOCOMMIT") as connection_:
+        connection_.execute(text("reset role"))
+        erasing.sweep(connection_)
+    for subject in ("000", "077", "149"):
+        assert traces(database, f"Unmistakable {subject}") == set()
+
+
+def test_the_column_of_the_bodies_has_no_statistics(database: str) -> None:
+    assert query(
+        database, "select attstattarget from pg_attribute where attrelid = 'event_log'::regclass and attname = 'body'"
+    ) == [(0,)]
+
+
+def test_promise_7_an_erasure_of_one_person_empties_nobody_elses_bodies(database: str, operator: Engine) -> None:
+    model.append(database, BODIES)
+    with operator.begin() as connection:
+        connection.execute(
+            text(
+                "insert into erasures (source, subject, operator, reason, positions, digests) "
+                "select 'movemint', 'nobody', 'x', 'y', '{6}', array[digest] from event_log where position = 6"
+            )
+        )
+        [(erasure, _)] = erasing.listed(connection)
+        assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == []
+    with psycopg.connect(database) as owner, pytest.raises(errors.RestrictViolation):
+        owner.execute("update event_log set body = null where position = 6")
+    with unguarded(database) as owner:
+        owner.execute("update event_log set body = null where position = 6")
+    assert [problem.position for problem in prove(operator).problems] == [6]
+
+
+def test_promise_7_after_a_lifting_one_can_erase_again_before_anything_arrives(
+    database: str, worker_engine: Engine, operator: Engine
+) -> None:
+    model.append(database, BODIES)
+    drain(worker_engine)
+    erase(operator)
+    lift(operator)
+    assert erase(operator) == []
+    assert query(database, "select count(*) from erasures where lifted_at is null") == [(1,)]
+    model.append(database, [LATE])
+    drain(worker_engine)
+    assert "7" not in model.stored_roster(database)
+
+
+def test_promise_7_an_erased_body_delivered_again_to_an_older_backup_is_withheld_even_if_lifted(
+    database: str, empty_database: str, operator: Engine
+) -> None:
+    model.append(database, BODIES)
+    erase(operator)
+    lift(operator)
+    with operator.connect() as connection:
+        exported = write_register([one for one, _ in erasing.listed(connection)])
+    owner = sync_engine(empty_database)
+    migrate(owner)
+    owner.dispose()
+    restored, folding = sync_engine(empty_database, OPERATOR_ROLE), sync_engine(empty_database, WORKER_ROLE)
+    with restored.begin() as connection:
+        erasing.take_over(connection, read_register(exported))
+    model.append(empty_database, [BODIES[1], model.body(10), LATE])
+    drain(folding)
+    assert model.stored_roster(empty_database)["7"] == (3, 3, NAME)
+    assert [problem.position for problem in prove(restored).problems] == [1]
+    restored.dispose()
+    folding.dispose()
+
+
+def test_promise_7_an_erasure_covers_one_source(database: str, worker_engine: Engine, operator: Engine) -> None:
+    model.append(database, BODIES)
+    erase(operator)
+    model.append(database, [BODIES[1], LATE], "other")
+    drain(worker_engine, "other")
+    assert set(model.stored_roster(database, "other")) == {"7"}
+
+
+def test_promise_7_only_rosterlogs_own_tables_are_touched(database: str, operator: Engine) -> None:
+    """Somebody else's trigger would run with the owner's rights, and somebody else's table is not ours to empty."""
+    model.append(database, BODIES)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create table by_number (source text, participant_id bigint)")
+        connection.execute("insert into by_number values ('movemint', 7)")
+        connection.execute("create table parts (source text, participant_id text) partition by list (source)")
+        connection.execute("create table part partition of parts for values in ('movemint')")
+        connection.execute("insert into parts values ('movemint', '7'), ('movemint', '5')")
+        connection.execute("create role a_stranger")
+        connection.execute("create table strange (source text, participant_id text)")
+        connection.execute("insert into strange values ('movemint', '7')")
+        connection.execute("alter table strange owner to a_stranger")
+        assert erase(operator) == THEIRS
+        assert query(database, "select participant_id from strange") == [("7",)]
+        assert query(database, "select participant_id from by_number") == [(7,)]
+        assert query(database, "select participant_id from parts") == [("5",)]
+        connection.execute("drop owned by a_stranger")
+        connection.execute("drop role a_stranger")
+
+
+def test_lifting_waits_for_a_worker_in_a_sources_first_batch(database: str, operator: Engine) -> None:
+    """It has read the events as withheld and passes them; only then can they be folded again."""
+    model.append(database, BODIES)
+    erase(operator)
+    model.append(database, [LATE])
+    with psycopg.connect(database, autocommit=True) as gate:
+        gate.execute(
+            "create function wait_at_gate() returns trigger language plpgsql as "
+            "$$ begin perform pg_advisory_xact_lock_shared(4711); return new; end $$"
+        )
+        gate.execute("create trigger gate before update on checkpoint for each row execute function wait_at_gate()")
+        gate.execute("select pg_advisory_lock(4711)")
+        engine = sync_engine(database, WORKER_ROLE)
+        folding = threading.Thread(target=worker.run_once, args=(engine, "movemint", 100))
+        folding.start()
+        waits(gate, "advisory")
+        lifting = threading.Thread(target=lift, args=(operator,))
+        lifting.start()
+        waits(gate, "transactionid")
+        gate.execute("select pg_advisory_unlock(4711)")
+        folding.join(timeout=20)
+        lifting.join(timeout=20)
+        engine.dispose()
+    assert model.stored_roster(database)["7"] == (8, 8, NAME)
+
+
+def test_lifting_waits_for_a_worker_in_a_later_batch(database: str, worker_engine: Engine, operator: Engine) -> None:
+    model.append(database, BODIES)
+    drain(worker_engine)
+    erase(operator)
+    model.append(database, [LATE])
+    with worker_engine.begin() as connection:
+        assert checkpoint.take(connection, "participants", "movemint") == 7
+        lifting = threading.Thread(target=lift, args=(operator,))
+        lifting.start()
+        with psycopg.connect(database, autocommit=True) as watch:
+            waits(watch, "transactionid")
+        checkpoint.move(connection, "participants", "movemint", 8)
+    lifting.join(timeout=20)
+    assert model.stored_roster(database)["7"] == (8, 8, NAME)
+
+
+def test_who_asked_stays_as_it_was_written_down(database: str, operator: Engine) -> None:
+    model.append(database, BODIES)
+    erase(operator)
+    [(login,)] = query(database, "select recorded_by from erasures where recorded_at = erased_at")
+    assert login == psycopg.conninfo.conninfo_to_dict(database)["user"]
+    with psycopg.connect(database, autocommit=True) as owner:
+        for change in (
+            "update erasures set reason = 'x'", "update erasures set digests = '{}'", "delete from erasures",
+            "truncate erasures", "update erasures set recorded_by = 'x'",
+        ):  # fmt: skip
+            with pytest.raises(errors.RestrictViolation):
+                owner.execute(change.encode())
+
+
+@pytest.mark.parametrize(
+    "column", ["source", "position", "received_at", "event_type", "subject", "digest", "signature", "chain", "body"]
+)
+def test_promise_5_no_column_can_be_changed(database: str, column: str) -> None:
+    model.append(database, BODIES)
+    with psycopg.connect(database) as connection, pytest.raises(errors.RestrictViolation, match="append-only"):
+        connection.execute(f"update event_log set {column} = {column}".encode())
+
+
+def test_the_function_that_erases_runs_on_its_own_search_path_and_waits_for_some_seconds(database: str) -> None:
+    [(settings,)] = query(database, "select proconfig from pg_proc where proname = 'apply_erasure'")
+    assert sorted(settings) == ["lock_timeout=15s", "search_path=pg_catalog, public, pg_temp"]
+
+
+def test_the_log_is_vacuumed_for_every_dead_row_and_every_hundred_thousand_new_ones(database: str) -> None:
+    """A log of 100 million events would wait for 20 million more otherwise."""
+    [(options, toasted)] = query(
+        database,
+        "select c.reloptions, t.reloptions from pg_class c join pg_class t on t.oid = c.reltoastrelid "
+        "where c.relname = 'event_log'",
+    )
+    for found in (options, toasted):
+        assert set(found) == {
+            "autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=0", "autovacuum_freeze_min_age=0",
+            "autovacuum_vacuum_insert_scale_factor=0", "autovacuum_vacuum_insert_threshold=100000",
+        }  # fmt: skip

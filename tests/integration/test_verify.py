@@ -16,6 +16,7 @@ from ingest.log.verify import verify
 from tests import model
 
 EVENTS = [model.body(1, first_name="Zoë"), b"not JSON", *(model.body(number) for number in range(2, 10))]
+WRONG = "signature wrong: none of the secrets made it, and nothing proves the event as it came"
 BROKEN = "the chain breaks: this event, or its place in the log, was altered"
 ALTERED = "the body was altered: it is not the one that its digest is of"
 
@@ -31,8 +32,7 @@ def prove(
     engine: Engine, noted: Noted | None = None, secrets: Sequence[bytes] | None = None, source: str = "movemint"
 ) -> Proof:
     checked: list[int] = []
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        proof = verify(connection, source, noted, secrets, checked.append)
+    proof = verify(engine, source, noted, secrets, checked.append)
     assert sum(checked) == proof.events
     return proof
 
@@ -46,9 +46,11 @@ def unguarded(database: str) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's session with every trigger of the log off."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter table event_log disable trigger all")
+        connection.execute("alter table erasures disable trigger all")
         yield connection
         connection.execute("alter table event_log enable always trigger event_log_is_append_only")
         connection.execute("alter table event_log enable always trigger event_log_body_is_only_erased")
+        connection.execute("alter table erasures enable always trigger erasures_are_kept")
 
 
 def put(connection: psycopg.Connection[Any], position: int, like: int) -> None:
@@ -176,6 +178,7 @@ def test_promise_5_the_last_event_cannot_be_removed_unseen(database: str, operat
         connection.execute("delete from event_log where position = 10")
     assert prove(operator).problems == []  # nothing in the database tells
     assert found(prove(operator, noted)) == [(10, "missing: the log ends at 9, but position 10 was noted")]
+    assert prove(operator, noted).chain == chain_at(database, 9)
     model.append(database, [b"another event in its place", b"and one more"])
     problem = "the chain value is not the one noted: this event or one before it was altered since"
     assert found(prove(operator, noted)) == [(10, problem)]
@@ -220,12 +223,45 @@ def test_a_secret_no_longer_known_is_told_from_a_wrong_signature(database: str, 
         connection.execute("update event_log set signature = repeat('0', 64) where position = 4")
         connection.execute("update event_log set signature = 'none' where position = 6")
     proof = prove(operator, secrets=[model.SECRET])
-    wrong = "the signature is wrong: none of the secrets made it, and the event is not as it came"
-    assert found(proof) == [(4, BROKEN), (4, wrong), (6, BROKEN), (6, wrong)]
+    assert found(proof) == [(4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
     proof = prove(operator, secrets=[b"the one after"])
     assert proof.unknown_secret is not None
     assert (proof.unknown_secret.events, proof.unknown_secret.first, proof.unknown_secret.last) == (8, 1, 10)
-    assert [position for position, _ in found(proof)] == [4, 4, 6, 6]
+    unknown = "signed with a secret no longer known: 8 events from position 1 to 10; give retired secrets too, last"
+    assert found(proof) == [(1, unknown), (4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
+
+
+@pytest.mark.parametrize("signature", ["none", "", "x" + model.signature(b"new"), model.signature(b"new")[:-1]])
+def test_a_signature_that_no_secret_could_make_is_wrong_whatever_the_chain_says(
+    database: str, operator: Engine, signature: str
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("select append_events('movemint', %s, %s, '{null}', '{null}')", [[b"new"], [signature]])
+    assert found(prove(operator)) == []
+    assert found(prove(operator, secrets=[model.SECRET])) == [(1, WRONG)]
+
+
+def test_after_a_damaged_event_the_next_one_is_not_taken_for_proved(database: str, operator: Engine) -> None:
+    model.append(database, EVENTS)
+    with unguarded(database) as connection:
+        connection.execute("update event_log set chain = 'x' where position = 4")
+        connection.execute("update event_log set signature = repeat('0', 64) where position = 5")
+    damaged = "a value is missing, or has a length it cannot have"
+    assert found(prove(operator, secrets=[model.SECRET])) == [(4, damaged), (5, WRONG)]
+
+
+def test_sources_are_proved_apart(database: str, operator: Engine) -> None:
+    """The same deliveries in two sources are no doubles, and an erasure in one says nothing of the other."""
+    model.append(database, EVENTS)
+    model.append(database, EVENTS, "other")
+    with operator.begin() as connection:
+        erasing.erase(connection, "movemint", "3", "an operator", "asked for it")
+    assert [(proof.problems, proof.erased) for proof in (prove(operator), prove(operator, source="other"))] == [
+        ([], 1), ([], 0)
+    ]  # fmt: skip
+    with unguarded(database) as unguarded_connection:
+        unguarded_connection.execute("update event_log set body = null where position = 4 and source = 'other'")
+    assert found(prove(operator, source="other")) == [(4, "the body is gone, and no erasure names it")]
 
 
 def test_erased_bodies_are_counted_and_come_with_their_erasure_only(database: str, operator: Engine) -> None:

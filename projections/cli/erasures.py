@@ -1,0 +1,115 @@
+"""What `rosterlog erase` does with all erasures at once: list, export, take over, carry out again, sweep up."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.cli.group import WrongUsage, printable, say, utc
+from ingest.cli.progress import progress
+from ingest.database import OPERATOR_ROLE, WORKER_ROLE, unusable
+from ingest.log import erase as erasing
+from ingest.log.register import NotARegister, read_register, write_register
+from projections.refold import hold, refold
+
+
+def show(engine: Engine) -> None:
+    """List the erasures, each with the positions of what arrived about its participant since."""
+    with engine.connect() as connection:
+        found = erasing.listed(connection)
+    for one, with_bodies in found:
+        who = f"{one.source}  participant {printable(one.subject)}"
+        why = f"by {printable(one.operator)}: {printable(one.reason)}"
+        click.echo(f"{who}  erased {utc(one.erased_at)} {why}  (positions {_joined(one.positions)})")
+        if one.lifted_at is not None:
+            click.echo(f"  lifted {utc(one.lifted_at)} by {printable(one.lifted_by)}")
+        elif with_bodies:
+            click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(with_bodies)}")
+
+
+def export(engine: Engine, target: str) -> None:
+    """Write the register to a file that only its owner can read, or to standard output."""
+    with engine.connect() as connection:
+        every = [one for one, _ in erasing.listed(connection)]
+    content = write_register(every)
+    if target == "-":
+        click.echo(content, nl=False)
+        return
+    try:
+        # A file of its own name until it is whole: the export of last time is not lost to a full disk.
+        with tempfile.NamedTemporaryFile(dir=Path(target).parent, delete=False) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(target)
+    except OSError as error:
+        raise WrongUsage(f"{target} cannot be written: {error.strerror}") from None
+    click.echo(f"exported {len(every)} erasures")
+
+
+def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> None:
+    """Take over a register, carry out everything again, or both. `limit`: events refolded at a time; null: do not."""
+    if register is not None:
+        try:
+            given = read_register(register.read())
+        except NotARegister as error:
+            raise WrongUsage(str(error)) from None
+        with engine.begin() as connection:
+            new = erasing.take_over(connection, given)
+        then = "" if limit else "; erase --reapply carries them out"
+        click.echo(f"took over {len(given)} erasures, {new} of them new{then}")
+    if limit is not None:
+        _reapply(engine, limit)
+
+
+def _reapply(engine: Engine, limit: int) -> None:
+    with engine.connect() as connection:
+        every = [one for one, _ in erasing.listed(connection)]
+    emptied = 0
+    with progress("carrying out erasures", len(every), "erasures") as advance:
+        for one in every:
+            with engine.begin() as connection:
+                emptied += len(erasing.carry_out(connection, one.source, one.erasure_id))
+            advance(1)
+    click.echo(f"carried out {len(every)} erasures again: {emptied} bodies emptied")
+    # What came after an erasure that was lifted is to be seen.
+    for source, subject in sorted({(one.source, one.subject) for one in every if one.lifted_at is not None}):
+        with engine.begin() as connection, as_worker(connection):
+            refold(connection, source, subject, hold(connection, source), limit)
+    sweep(engine)
+
+
+@contextmanager
+def as_worker(connection: Connection) -> Iterator[None]:
+    """Projections are the worker's to write."""
+    connection.execute(text(f"set local role {WORKER_ROLE}"))
+    yield
+    connection.execute(text(f"set local role {OPERATOR_ROLE}"))
+
+
+def sweep(engine: Engine) -> None:
+    """The erasure is done whatever becomes of this."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            connection.execute(text("reset role"))
+            connection.execute(text("set lock_timeout = '10s'"))
+            erasing.sweep(connection)
+        except DBAPIError as error:
+            say(f"the old row versions are in the tables until the next vacuum: {unusable(error)}")
+        connection.invalidate()  # nobody else shall have it without its role
+
+
+def count(positions: Sequence[int]) -> str:
+    """So many bodies, and where."""
+    number = f"{len(positions)} bodies" if len(positions) != 1 else "1 body"
+    return f"{number} (positions {_joined(positions)})" if positions else number
+
+
+def _joined(positions: Sequence[int]) -> str:
+    return ", ".join(map(str, positions)) or "none"
