@@ -41,12 +41,15 @@ class DatabaseUnusable(Exception):
 
 
 @contextmanager
-def open_database(settings: Settings, say: Callable[[str], None]) -> Iterator[str]:
-    """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block."""
+def open_database(settings: Settings, say: Callable[[str], None], *, make: bool = False) -> Iterator[str]:
+    """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block.
+
+    An embedded database that is not there yet is made only if asked for.
+    """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    with postgres.server(settings.data_dir, say) as server:
+    with postgres.server(settings.data_dir, say, make=make) as server:
         yield server.conninfo
 
 

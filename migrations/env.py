@@ -44,7 +44,7 @@ def main() -> None:
         migrate_online(handed_in)
     else:
         settings = read_settings(os.environ)
-        with open_database(settings, lambda line: print(line, file=sys.stderr)) as conninfo:  # noqa: T201
+        with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
             engine = sync_engine(conninfo)
             with engine.connect() as connection:
                 migrate_online(connection)

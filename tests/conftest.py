@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
 from ingest import postgres
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.migrate import migrate
 
 _numbers = itertools.count(1)
@@ -57,6 +57,13 @@ def engine(database: str) -> Iterator[Engine]:
 @pytest.fixture
 def worker_engine(database: str) -> Iterator[Engine]:
     engine = sync_engine(database, WORKER_ROLE)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def operator(database: str) -> Iterator[Engine]:
+    engine = sync_engine(database, OPERATOR_ROLE)
     yield engine
     engine.dispose()
 

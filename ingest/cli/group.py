@@ -60,6 +60,7 @@ def run_group() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
         sys.exit(130)
     except (SettingsError, WrongUsage) as error:
         say(str(error))

@@ -39,7 +39,8 @@ def pg(settings: Settings, program: str, args: tuple[str, ...]) -> None:
 def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
     with open_database(settings, say) as conninfo:
         program = postgres.find_program(name)
-        with subprocess.Popen([program, *args], env=_libpq_environ(conninfo)) as process:
+        # What it writes has personal data in it.
+        with subprocess.Popen([program, *args], env=_libpq_environ(conninfo), umask=0o077) as process:
             # The terminal's Ctrl-C is for the program; psql cancels its query with it and goes on.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             code = process.wait()

@@ -28,7 +28,7 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
 @settings_of
 def migrate(settings: Settings, *, only_roles: bool) -> None:
     """Bring the database's schema up to date."""
-    with open_database(settings, say) as conninfo:
+    with open_database(settings, say, make=True) as conninfo:
         engine = sync_engine(conninfo)
         if only_roles:
             migrations.make_roles(engine)

@@ -105,14 +105,16 @@ def _as_json(proof: Proof) -> dict[str, object]:
 
 
 def _print(proof: Proof) -> None:
-    verdict = f"{proof.problems_found} PROBLEMS" if proof.problems_found else "ok"
-    checked = f"{proof.first} to {proof.head}" if proof.events else "none"
+    found = proof.problems_found
+    verdict = f"{found} PROBLEM{'S' if found > 1 else ''}" if found else "ok"
+    none = f"nothing after position {proof.first - 1}" if proof.first > 1 else "none"
+    checked = f"{proof.first} to {proof.head}" if proof.events else none
     click.echo(
         f"{proof.source}  {verdict}  {proof.events} events ({checked})  {proof.erased} erased  "
         f"head {proof.head}  chain {proof.chain.hex()}"
     )
     for problem in proof.problems:
         click.echo(f"  position {problem.position}: {problem.problem}")
-    left = proof.problems_found - len(proof.problems)
+    left = found - len(proof.problems)
     if left:
         say(f"{left} more problems of {proof.source} are not listed")

@@ -4,7 +4,7 @@ Every function works in the caller's transaction, whose role is the operator's.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
@@ -34,16 +34,33 @@ _CARRY_OUT = text("select apply_erasure(:source, :erasure_id)")
 _WITH_BODIES = text("""
 select
   r.source, r.erasure_id, r.subject, r.operator, r.reason, r.erased_at, r.positions, r.digests,
-  r.lifted_at, r.lifted_by,
-  array(
-    select e.position
-    from event_log e
-    where e.source = r.source and e.subject = r.subject and e.body is not null
-    order by e.position
-  ) as with_bodies
+  r.lifted_at, r.lifted_by, b.named, b.later
 from erasures r
+cross join lateral (
+  select
+    coalesce(array_agg(e.position order by e.position) filter (where e.digest = any (r.digests)), '{}') as named,
+    coalesce(array_agg(e.position order by e.position) filter (where e.digest <> all (r.digests)), '{}') as later
+  from event_log e
+  where e.source = r.source and e.subject = r.subject and e.body is not null
+) b
 order by r.source, r.erased_at, r.erasure_id
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An erasure, and where its participant has bodies: `undone` are those it names, `later` those that came since."""
+
+    erasure: Erasure
+    undone: Sequence[int]
+    later: Sequence[int]
+
+
+class Contradiction(Exception):
+    """An erasure is known under the same id with other contents; nothing was taken over."""
+
+    def __init__(self, known: Erasure) -> None:
+        super().__init__(f"the erasure {known.erasure_id} is known with other contents; nothing was taken over")
 
 
 def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | None:
@@ -94,17 +111,21 @@ def lift(connection: Connection, source: str, subject: str, operator: str) -> in
     return connection.execute(update(erasures).where(theirs).values(lifted_at=func.now(), lifted_by=operator)).rowcount
 
 
-def listed(connection: Connection) -> list[tuple[Erasure, list[int]]]:
-    """Every erasure, oldest first, each with the positions of its participant's events that do have a body."""
-    return [(Erasure(*row[:-1]), row[-1]) for row in connection.execute(_WITH_BODIES)]
+def listed(connection: Connection) -> list[Listed]:
+    """Every erasure, oldest first."""
+    return [Listed(Erasure(*row[:-2]), row[-2], row[-1]) for row in connection.execute(_WITH_BODIES)]
 
 
 def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
     """Write down erasures from an export; gives how many were not known. Nothing is emptied before `carry_out`.
 
-    One that is known already becomes lifted if the given one is.
+    One that is known already becomes lifted if the given one is. Raises `Contradiction` if it is another one.
     """
-    known = set(connection.execute(select(erasures.c.erasure_id)).scalars())
+    known = {one.erasure.erasure_id: one.erasure for one in listed(connection)}
+    for one in given:
+        before = known.get(one.erasure_id, one)
+        if (before.source, before.subject, *before.digests) != (one.source, one.subject, *one.digests):
+            raise Contradiction(before)
     new = insert(erasures).values({field.name: bindparam(field.name) for field in fields(Erasure)})
     is_lifted_only_now = erasures.c.lifted_at.is_(None) & new.excluded.lifted_at.is_not(None)
     merged = new.on_conflict_do_update(
@@ -114,4 +135,4 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
     )
     for one in given:
         connection.execute(merged, asdict(one))
-    return len({one.erasure_id for one in given} - known)
+    return len({one.erasure_id for one in given} - known.keys())

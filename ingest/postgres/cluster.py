@@ -60,7 +60,11 @@ class Cluster:
 
     @property
     def password(self) -> str:
-        return (self.home / "password").read_text().strip()
+        try:
+            return (self.home / "password").read_text().strip()
+        except OSError as error:
+            missing = f"{self.home / 'password'}: {error.strerror}"
+            raise EmbeddedPostgresError(f"the embedded database needs its password: {missing}") from None
 
     def conninfo(self, postmaster: Postmaster, dbname: str = NAME) -> str:
         return make_conninfo(
@@ -75,6 +79,10 @@ def cluster_in(data_dir: Path, say: Say) -> Cluster:
     link = data_dir / "postgres"
     existing = link.resolve() if (link / "data" / "PG_VERSION").exists() else None
     account = account_for(existing / "data" if existing else None)
+    if existing and account.uid is not None and not account.can_reach(existing / "data"):
+        raise EmbeddedPostgresError(
+            f"PostgreSQL runs as {account.name}, which cannot enter {existing}: put it below a folder that it can enter"
+        )
     binaries = find_binaries(_major(existing)).reachable_by(account)
     home = existing or _make_home(data_dir, account, say)
     cluster = Cluster(home, account, binaries)

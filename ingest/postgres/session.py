@@ -26,8 +26,16 @@ class Server:
 
 
 @contextmanager
-def server(data_dir: Path, say: Say) -> Iterator[Server]:
-    """The server of a data folder for as long as the block lasts, shared with every other process that uses it."""
+def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
+    """The server of a data folder for as long as the block lasts, shared with every other process that uses it.
+
+    Raises `EmbeddedPostgresError` if there is none and it shall not be made: in a wrong folder nobody wants a new one.
+    """
+    home = data_dir / "postgres"
+    if not make and not home.exists() and not home.is_symlink():
+        raise EmbeddedPostgresError(
+            f"there is no database in {data_dir}: is ROSTERLOG_DATA_DIR right? rosterlog up or migrate makes a new one"
+        )
     data_dir = _made(data_dir)
     # Both locks die with their process, so a killed one leaves no trace and its server is simply joined.
     with _locked(data_dir / "start.lock", fcntl.LOCK_EX), _opened(data_dir / "users.lock") as users:

@@ -139,7 +139,9 @@ def _lift(engine: Engine, source: str, asked: _Asked, limit: int) -> None:
 def _ask(question: str) -> None:
     try:
         agreed = click.confirm(question, err=True)
-    except click.Abort:
+    except (click.Abort, RuntimeError) as error:  # Ctrl-C, or no standard input to read from
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
         raise WrongUsage("nobody answered, so nothing was erased: add --yes where nobody can be asked") from None
     if not agreed:
         say("nothing was erased")

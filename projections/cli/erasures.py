@@ -23,20 +23,25 @@ def show(engine: Engine) -> None:
     """List the erasures, each with the positions of what arrived about its participant since."""
     with engine.connect() as connection:
         found = erasing.listed(connection)
-    for one, with_bodies in found:
+    if not found:
+        say("there is no erasure")
+    for line in found:
+        one = line.erasure
         who = f"{one.source}  participant {printable(one.subject)}"
         why = f"by {printable(one.operator)}: {printable(one.reason)}"
         click.echo(f"{who}  erased {utc(one.erased_at)} {why}  (positions {_joined(one.positions)})")
+        if line.undone:
+            click.echo(f"  NOT CARRIED OUT at positions {_joined(line.undone)}: run rosterlog erase --reapply")
         if one.lifted_at is not None:
             click.echo(f"  lifted {utc(one.lifted_at)} by {printable(one.lifted_by)}")
-        elif with_bodies:
-            click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(with_bodies)}")
+        elif line.later:
+            click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(line.later)}")
 
 
 def export(engine: Engine, target: str) -> None:
     """Write the register to a file that only its owner can read, or to standard output."""
     with engine.connect() as connection:
-        every = [one for one, _ in erasing.listed(connection)]
+        every = [one.erasure for one in erasing.listed(connection)]
     content = write_register(every)
     if target == "-":
         click.echo(content, nl=False)
@@ -50,7 +55,7 @@ def export(engine: Engine, target: str) -> None:
         Path(file.name).replace(target)
     except OSError as error:
         raise WrongUsage(f"{target} cannot be written: {error.strerror}") from None
-    click.echo(f"exported {len(every)} erasures")
+    click.echo(f"erasures exported: {len(every)}")
 
 
 def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> None:
@@ -58,26 +63,26 @@ def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> Non
     if register is not None:
         try:
             given = read_register(register.read())
-        except NotARegister as error:
+            with engine.begin() as connection:
+                new = erasing.take_over(connection, given)
+        except (NotARegister, erasing.Contradiction) as error:
             raise WrongUsage(str(error)) from None
-        with engine.begin() as connection:
-            new = erasing.take_over(connection, given)
         then = "" if limit else "; erase --reapply carries them out"
-        click.echo(f"took over {len(given)} erasures, {new} of them new{then}")
+        click.echo(f"erasures taken over: {len(given)}, new ones: {new}{then}")
     if limit is not None:
         _reapply(engine, limit)
 
 
 def _reapply(engine: Engine, limit: int) -> None:
     with engine.connect() as connection:
-        every = [one for one, _ in erasing.listed(connection)]
+        every = [one.erasure for one in erasing.listed(connection)]
     emptied = 0
     with progress("carrying out erasures", len(every), "erasures") as advance:
         for one in every:
             with engine.begin() as connection:
                 emptied += len(erasing.carry_out(connection, one.source, one.erasure_id))
             advance(1)
-    click.echo(f"carried out {len(every)} erasures again: {emptied} bodies emptied")
+    click.echo(f"erasures carried out again: {len(every)}; bodies emptied: {emptied}")
     # What came after an erasure that was lifted is to be seen.
     for source, subject in sorted({(one.source, one.subject) for one in every if one.lifted_at is not None}):
         with engine.begin() as connection, as_worker(connection):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests import model
-from tests.acceptance.program import COMMAND, DEADLINE, deliver, environ, free_port, get, run, running, status_of, until
+from tests.acceptance.program import COMMAND, DEADLINE, environ, run, running, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -165,99 +165,16 @@ def test_bad_input_is_one_clear_line_and_changes_nothing(database: str, args: tu
         assert connection.execute("select count(*) from erasures").fetchone() == (0,)
 
 
-def test_a_file_that_is_no_export_is_refused_whole(database: str) -> None:
-    env = environ(DATABASE_URL=database)
-    model.append(database, PEOPLE)
-    run("erase", "1", "--reason", "asked", "--yes", env=env)
-    [exported] = json.loads(run("erase", "--export", "-", env=env))
-    for wrong in ("", "{}", "[1]", json.dumps([{**exported, "digests": ["00"]}]), json.dumps([{"source": "x"}])):
-        found = subprocess.run(
-            [*COMMAND, "erase", "--import", "-"], env=env, input=wrong, capture_output=True, text=True, check=False
-        )
-        assert (found.returncode, found.stdout) == (2, "")
-        assert "this is no export of erasures" in found.stderr
+def test_in_a_wrong_folder_no_database_is_made(tmp_path: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(tmp_path / "typo"))
+    for command in (("pg", "pg_dump"), ("psql",), ("verify",), ("status",), ("erase", "--list")):
+        assert "there is no database in" in run(*command, env=env, code=1)
+    assert not (tmp_path / "typo").exists()
 
 
-def test_an_erased_person_is_on_no_answer_and_a_redelivery_brings_nothing_back(database: str, tmp_path: Path) -> None:
-    port = free_port()
-    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET)
-    token = run("token", "create", "reader", env=env).splitlines()[-1]
-    model.append(database, PEOPLE)
-
-    def ids() -> set[str]:
-        status = get(port, "/v1/status", token)[2]["sources"][0]
-        found = get(port, "/v1/participants", token)[2]["data"]
-        return {one["participant_id"] for one in found} if status["lag"] == 0 else set()
-
-    with running("serve", "--port", str(port), env=env), running("worker", env=env):
-        until(lambda: status_of(port, "/readyz") == 200)
-        until(lambda: ids() == {"1", "2", "3", "4", "5"})
-        said = run("erase", "3", "--reason", "asked for it", "--operator", "Ops", "--yes", env=env)
-        assert "erased participant 3 of movemint: 1 body (positions 3) emptied" in said
-        assert ids() == {"1", "2", "4", "5"}
-        assert get(port, "/v1/participants/3", token)[0] == 404
-        assert deliver(port, PEOPLE[2]) == (200, {"status": "duplicate", "source": "movemint", "position": 3})
-        assert deliver(port, model.body(3, first_name="Later"))[1]["status"] == "stored"
-        deliver(port, model.body(6))
-        until(lambda: "6" in ids())
-        assert ids() == {"1", "2", "4", "5", "6"}
-        listed = run("erase", "--list", env=env)
-        assert "participant 3" in listed
-        assert "by Ops: asked for it  (positions 3)" in listed
-        assert "arrived since, kept and shown to nobody: positions 6" in listed
-        assert "Later" not in listed
-        assert "erased already" not in run("erase", "3", "--reason", "again", "--yes", env=env)
-        assert "is erased already" in run("erase", "3", "--reason", "again", "--yes", env=env)
-        assert "the body was erased" in run("log", "show", "3", "--body", env=env, code=1)
-        assert proof(env)["erased"] == 2
-        model.append(database, [model.body(3, first_name="Much later")])
-        run("erase", "3", "--lift", env=env, code=0)
-        until(lambda: "3" in ids())
-        assert get(port, "/v1/participants/3", token)[2]["first_name"] == "Much later"
-        target = tmp_path / "erasures.json"
-        run("erase", "--export", str(target), env=env)
-        run("erase", "--export", str(target), env=env)
-        assert target.stat().st_mode & 0o777 == 0o600
-        assert "took over 2 erasures, 0 of them new" in run("erase", "--import", str(target), "--reapply", env=env)
-        assert ids() == {"1", "2", "3", "4", "5", "6"}
-
-
-def test_asked_for_a_yes_only_a_yes_erases(database: str) -> None:
-    env = environ(DATABASE_URL=database)
-    model.append(database, PEOPLE)
-    command = [*COMMAND, "erase", "2", "--reason", "asked"]
-    for answer, code, left in (("n\n", 1, 5), ("y\n", 0, 4)):
-        found = subprocess.run(command, env=env, input=answer, capture_output=True, text=True, check=False)
-        assert found.returncode == code
-        assert "Erase 1 body (positions 2) of participant 2 of movemint?" in found.stderr
-        assert len(set(PEOPLE).intersection(model.stored_bodies(database))) == left
-
-
-def test_promise_7_an_erase_that_is_killed_changed_nothing(database: str) -> None:
-    """Killed at its last step, with everything done and nothing committed."""
-    env = environ(DATABASE_URL=database)
-    model.append(database, PEOPLE)
-    with psycopg.connect(database, autocommit=True) as gate:
-        gate.execute("create table zz_last (source text, participant_id text)")
-        gate.execute("insert into zz_last values ('movemint', '2')")
-        gate.execute(
-            "create function wait_at_gate() returns trigger language plpgsql security definer as "
-            "$$ begin perform pg_advisory_xact_lock_shared(4711); return old; end $$"
-        )
-        gate.execute("create trigger gate before delete on zz_last for each row execute function wait_at_gate()")
-        gate.execute("select pg_advisory_lock(4711)")
-        waiting = b"select pid from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
-        held = b"select pid from pg_locks where relation = 'checkpoint'::regclass"
-        with subprocess.Popen([*COMMAND, "erase", "2", "--reason", "asked", "--yes"], env=env) as process:
-            until(lambda: gate.execute(waiting).fetchone())
-            assert gate.execute(held).fetchone() is not None
-            process.kill()
-        gate.execute("select pg_advisory_unlock(4711)")
-        until(lambda: gate.execute(held).fetchone() is None)
-    assert model.stored_bodies(database) == PEOPLE
-    with psycopg.connect(database) as connection:
-        assert connection.execute("select count(*) from erasures").fetchone() == (0,)
-        assert connection.execute("select count(*) from zz_last").fetchone() == (1,)
+def test_what_postgresqls_programs_write_only_its_owner_can_read(database: str, tmp_path: Path) -> None:
+    run("pg", "pg_dump", f"--file={tmp_path / 'dump'}", env=environ(DATABASE_URL=database))
+    assert (tmp_path / "dump").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_source_that_is_gone_altogether_is_missing_not_unknown(database: str) -> None:
@@ -290,32 +207,6 @@ def test_a_damaged_log_can_be_shown(database: str) -> None:
     assert "Somebody 3" in shown
     assert "chain         -" in shown
     assert "missing: the log was damaged" in run("log", "show", "3", env=env, code=1)
-
-
-def test_what_is_printed_cannot_move_the_cursor(database: str) -> None:
-    env = environ(DATABASE_URL=database)
-    model.append(database, [model.body("7\x1b[2Jx\rforged")])
-    run("erase", "7\x1b[2Jx\rforged", "--reason", "asked", "--yes", env=env)
-    for command in (("erase", "--list"), ("log", "list"), ("log", "show", "1")):
-        said = run(*command, env=env)
-        assert "7\\u001b[2Jx\\u000dforged" in said
-        assert "\x1b" not in said
-
-
-def test_erase_leaves_no_old_row_versions_and_is_done_even_if_they_cannot_be_removed(database: str) -> None:
-    env = environ(DATABASE_URL=database)
-    model.append(database, PEOPLE)
-    versions = b"select count(*) from heap_page_items(get_raw_page('event_log', 0)) where t_data is not null"
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("create extension pageinspect")
-        run("erase", "1", "--reason", "asked", "--yes", env=env)
-        assert connection.execute(versions).fetchone() == (5,)
-        connection.execute("begin")
-        connection.execute("lock table event_log in share update exclusive mode")
-        said = run("erase", "2", "--reason", "asked", "--yes", env=env)
-        connection.execute("rollback")
-    assert "erased participant 2 of movemint" in said
-    assert "the old row versions are in the tables until the next vacuum" in said
 
 
 def test_a_program_of_postgresqls_ends_at_ctrl_c(database: str) -> None:

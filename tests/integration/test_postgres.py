@@ -217,3 +217,42 @@ def test_programs_an_account_cannot_reach_are_copied_where_it_can() -> None:
             assert mode(Path(private)) == 0o700
         finally:
             shutil.rmtree(REACHABLE / "postgresql-0.test", ignore_errors=True)
+
+
+def test_without_its_password_it_says_which_file_is_missing(folder: Path) -> None:
+    """As after a base backup was put back without it."""
+    with postgres.server(folder / "data", print) as server:
+        server.password_file.rename(folder / "elsewhere")
+        with (
+            pytest.raises(postgres.EmbeddedPostgresError, match="password: No such file"),
+            postgres.server(folder / "data", print),
+        ):
+            pass
+        (folder / "elsewhere").rename(server.password_file)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root runs PostgreSQL as another account")
+def test_a_folder_put_where_its_account_cannot_enter_is_named(folder: Path) -> None:
+    with postgres.server(folder / "data", print):
+        pass
+    (folder / "data").chmod(0o700)
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    (folder / "data").rename(closed / "data")
+    with (
+        pytest.raises(postgres.EmbeddedPostgresError, match="which cannot enter"),
+        postgres.server(closed / "data", print),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can own a folder as root")
+def test_a_data_folder_of_roots_is_named(folder: Path) -> None:
+    with postgres.server(folder / "data", print):
+        pass
+    os.chown((folder / "data" / "postgres" / "data").resolve(), 0, 0)
+    with (
+        pytest.raises(postgres.EmbeddedPostgresError, match="belongs to root"),
+        postgres.server(folder / "data", print),
+    ):
+        pass

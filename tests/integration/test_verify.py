@@ -21,13 +21,6 @@ BROKEN = "the chain breaks: this event, or its place in the log, was altered"
 ALTERED = "the body was altered: it is not the one that its digest is of"
 
 
-@pytest.fixture
-def operator(database: str) -> Iterator[Engine]:
-    engine = sync_engine(database, OPERATOR_ROLE)
-    yield engine
-    engine.dispose()
-
-
 def prove(
     engine: Engine, noted: Noted | None = None, secrets: Sequence[bytes] | None = None, source: str = "movemint"
 ) -> Proof:
