@@ -65,6 +65,11 @@ def test_promise_5_a_body_goes_only_where_an_erasure_names_it(database: str, ope
             with pytest.raises(errors.RestrictViolation, match="append-only"):
                 connection.execute(statement.encode())
             connection.execute("reset session_replication_role")
+        model.append(database, [LATE])
+        model.append(database, BODIES, "other")
+        for event in ("position = 8", "position = 2 and source = 'other'"):
+            with pytest.raises(errors.RestrictViolation, match="append-only"):
+                connection.execute(f"update event_log set body = null where {event}".encode())
 
 
 def test_promise_5_without_the_trigger_any_body_can_go(database: str) -> None:
