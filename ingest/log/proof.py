@@ -80,10 +80,7 @@ def check_each(
     secrets: Sequence[bytes] | None,
     progress: Callable[[int], None],
 ) -> None:
-    """Check rows of `COLUMNS` that follow one another, as the proof's `first` and `chain` say. Written for speed.
-
-    `named`: positions whose bodies an erasure names. `progress` gets how many were checked since it was last called.
-    """
+    """Check rows of `COLUMNS` that follow the proof's `first` and `chain`. `named`: positions that erasures name."""
     previous: bytes | None = proof.chain
     expected, number = proof.first, 0
     for number, row in enumerate(rows, 1):

@@ -52,11 +52,7 @@ def erase(
         raise WrongUsage("only --import and --reapply go together: everything else is done by itself")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
-    if (participant_id is None or lift) and reason is not None:
-        raise WrongUsage("--reason is for erasing a participant")
-    if participant_id is None and (source, operator) != (None, None):
-        raise WrongUsage("--source and --operator go with a participant")
-    asked = None if participant_id is None else _asked(participant_id, operator, None if lift else reason or "")
+    asked = _asked(participant_id, source, operator, reason, lift=lift)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
         if asked is not None:
             with engine.connect() as connection:
@@ -82,11 +78,19 @@ class _Asked:
     reason: str
 
 
-def _asked(participant_id: str, operator: str | None, reason: str | None) -> _Asked:
+def _asked(
+    participant_id: str | None, source: str | None, operator: str | None, reason: str | None, *, lift: bool
+) -> _Asked | None:
+    if participant_id is None:
+        if (source, operator, reason) != (None, None, None):
+            raise WrongUsage("--source, --operator and --reason go with a participant")
+        return None
+    if lift and reason is not None:
+        raise WrongUsage("--reason is for erasing; a lifted erasure keeps its own")
     return _Asked(
         unicode(participant_id, "PARTICIPANT_ID"),
         _line(operator or _user(), "--operator"),
-        "" if reason is None else _line(reason, "--reason"),
+        "" if lift else _line(reason or "", "--reason"),
     )
 
 

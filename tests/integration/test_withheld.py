@@ -1,6 +1,7 @@
 """After an erasure (design point 7): what arrives is kept and shown to nobody, and nothing erased comes back."""
 
 import threading
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -16,6 +17,20 @@ from tests import model
 from tests.integration.erasing import BODIES, LATE, NAME, erase, gate, lift, traces, waits
 from tests.integration.test_verify import prove, unguarded
 from tests.integration.test_worker import drain, query
+
+OlderBackup = tuple[Engine, Engine]
+
+
+@pytest.fixture
+def older_backup(empty_database: str) -> Iterator[OlderBackup]:
+    """The operator's and the worker's engine on another database, which knows nothing of the first one's erasures."""
+    owner = sync_engine(empty_database)
+    migrate(owner)
+    owner.dispose()
+    restored, folding = sync_engine(empty_database, OPERATOR_ROLE), sync_engine(empty_database, WORKER_ROLE)
+    yield restored, folding
+    restored.dispose()
+    folding.dispose()
 
 
 def test_promise_7_what_arrives_later_is_kept_withheld_and_reported(
@@ -76,7 +91,7 @@ def test_promise_7_folding_all_again_does_not_bring_the_person_back(
 
 @pytest.mark.parametrize("is_lifted", [False, True])
 def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them(
-    database: str, empty_database: str, operator: Engine, *, is_lifted: bool
+    database: str, empty_database: str, older_backup: OlderBackup, operator: Engine, *, is_lifted: bool
 ) -> None:
     """As in an older backup: the bodies are there, the erasures are not, and positions went another way since."""
     model.append(database, BODIES)
@@ -86,11 +101,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         lift(operator)
     with operator.connect() as connection:
         exported = write_register([one.erasure for one in erasing.listed(connection)])
-
-    owner = sync_engine(empty_database)
-    migrate(owner)
-    owner.dispose()
-    restored, folding = sync_engine(empty_database, OPERATOR_ROLE), sync_engine(empty_database, WORKER_ROLE)
+    restored, folding = older_backup
     model.append(empty_database, [*BODIES[:3], model.body(10), BODIES[4], LATE])
     drain(folding)
     with restored.begin() as connection:
@@ -108,8 +119,6 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
     assert traces(empty_database, "Unmistakable") == ({"event_log", "participants"} if is_lifted else {"event_log"})
     with restored.begin() as connection:
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == []
-    restored.dispose()
-    folding.dispose()
 
 
 def test_an_erasure_lifted_elsewhere_is_lifted_by_its_export(database: str, operator: Engine) -> None:
@@ -146,25 +155,20 @@ def test_promise_7_after_a_lifting_one_can_erase_again_before_anything_arrives(
 
 
 def test_promise_7_an_erased_body_delivered_again_to_an_older_backup_is_withheld_even_if_lifted(
-    database: str, empty_database: str, operator: Engine
+    database: str, empty_database: str, older_backup: OlderBackup, operator: Engine
 ) -> None:
     model.append(database, BODIES)
     erase(operator)
     lift(operator)
     with operator.connect() as connection:
         exported = write_register([one.erasure for one in erasing.listed(connection)])
-    owner = sync_engine(empty_database)
-    migrate(owner)
-    owner.dispose()
-    restored, folding = sync_engine(empty_database, OPERATOR_ROLE), sync_engine(empty_database, WORKER_ROLE)
+    restored, folding = older_backup
     with restored.begin() as connection:
         erasing.take_over(connection, read_register(exported))
     model.append(empty_database, [BODIES[1], model.body(10), LATE])
     drain(folding)
     assert model.stored_roster(empty_database)["7"] == (3, 3, NAME)
     assert [problem.position for problem in prove(restored).problems] == [1]
-    restored.dispose()
-    folding.dispose()
 
 
 def test_promise_7_an_erasure_covers_one_source(database: str, worker_engine: Engine, operator: Engine) -> None:
