@@ -224,6 +224,13 @@ def test_a_secret_no_longer_known_is_told_from_a_wrong_signature(database: str, 
     assert found(proof) == [(1, unknown), (4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
 
 
+def test_the_signature_of_an_altered_body_is_wrong(database: str, operator: Engine) -> None:
+    model.append(database, EVENTS)
+    with unguarded(database) as connection:
+        connection.execute("update event_log set body = 'x' where position = 4")
+    assert found(prove(operator, secrets=[model.SECRET])) == [(4, ALTERED), (4, WRONG)]
+
+
 @pytest.mark.parametrize("signature", ["none", "", "x" + model.signature(b"new"), model.signature(b"new")[:-1]])
 def test_a_signature_that_no_secret_could_make_is_wrong_whatever_the_chain_says(
     database: str, operator: Engine, signature: str
