@@ -1,6 +1,7 @@
 """`rosterlog erase`: asked, killed, exported, carried out again; seen over HTTP and on the terminal."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_an_export_is_taken_over_whole_or_not_at_all(database: str, tmp_path: Pa
 
 def test_without_a_standard_input_nobody_is_asked_and_nothing_erased(database: str) -> None:
     model.append(database, PEOPLE)
-    script = " ".join([*COMMAND, "erase", "1", "--reason", "asked", "<&-"])
+    script = shlex.join([*COMMAND, "erase", "1", "--reason", "asked"]) + " <&-"
     found = subprocess.run(
         ["bash", "-c", script], env=environ(DATABASE_URL=database), capture_output=True, text=True, check=False
     )

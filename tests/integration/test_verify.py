@@ -16,7 +16,6 @@ from ingest.log.verify import verify
 from tests import model
 
 EVENTS = [model.body(1, first_name="Zoë"), b"not JSON", *(model.body(number) for number in range(2, 10))]
-WRONG = "signature wrong: none of the secrets made it, and nothing proves the event as it came"
 BROKEN = "the chain breaks: this event, or its place in the log, was altered"
 ALTERED = "the body was altered: it is not the one that its digest is of"
 
@@ -200,54 +199,6 @@ def test_the_first_problems_are_listed_and_the_rest_counted(database: str, opera
     proof = prove(operator)
     assert [position for position, _ in found(proof)] == list(range(1, MOST_PROBLEMS + 1))
     assert proof.problems_found == MOST_PROBLEMS + 50
-
-
-def test_signatures_are_checked_with_every_secret(database: str, operator: Engine) -> None:
-    model.append(database, EVENTS)
-    proof = prove(operator, secrets=[b"new", model.SECRET])
-    assert proof.problems == []
-    assert proof.unknown_secret is not None
-    assert proof.unknown_secret.events == 0
-
-
-def test_a_secret_no_longer_known_is_told_from_a_wrong_signature(database: str, operator: Engine) -> None:
-    model.append(database, EVENTS)
-    with unguarded(database) as connection:
-        connection.execute("update event_log set signature = repeat('0', 64) where position = 4")
-        connection.execute("update event_log set signature = 'none' where position = 6")
-    proof = prove(operator, secrets=[model.SECRET])
-    assert found(proof) == [(4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
-    proof = prove(operator, secrets=[b"the one after"])
-    assert proof.unknown_secret is not None
-    assert (proof.unknown_secret.events, proof.unknown_secret.first, proof.unknown_secret.last) == (8, 1, 10)
-    unknown = "signed with a secret no longer known: 8 events from position 1 to 10; give retired secrets too, last"
-    assert found(proof) == [(1, unknown), (4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
-
-
-def test_the_signature_of_an_altered_body_is_wrong(database: str, operator: Engine) -> None:
-    model.append(database, EVENTS)
-    with unguarded(database) as connection:
-        connection.execute("update event_log set body = 'x' where position = 4")
-    assert found(prove(operator, secrets=[model.SECRET])) == [(4, ALTERED), (4, WRONG)]
-
-
-@pytest.mark.parametrize("signature", ["none", "", "x" + model.signature(b"new"), model.signature(b"new")[:-1]])
-def test_a_signature_that_no_secret_could_make_is_wrong_whatever_the_chain_says(
-    database: str, operator: Engine, signature: str
-) -> None:
-    with psycopg.connect(database) as connection:
-        connection.execute("select append_events('movemint', %s, %s, '{null}', '{null}')", [[b"new"], [signature]])
-    assert found(prove(operator)) == []
-    assert found(prove(operator, secrets=[model.SECRET])) == [(1, WRONG)]
-
-
-def test_after_a_damaged_event_the_next_one_is_not_taken_for_proved(database: str, operator: Engine) -> None:
-    model.append(database, EVENTS)
-    with unguarded(database) as connection:
-        connection.execute("update event_log set chain = 'x' where position = 4")
-        connection.execute("update event_log set signature = repeat('0', 64) where position = 5")
-    damaged = "a value is missing, or has a length it cannot have"
-    assert found(prove(operator, secrets=[model.SECRET])) == [(4, damaged), (5, WRONG)]
 
 
 def test_sources_are_proved_apart(database: str, operator: Engine) -> None:

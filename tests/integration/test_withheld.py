@@ -121,6 +121,17 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == []
 
 
+def test_lifting_does_not_run_ahead_of_the_worker(database: str, worker_engine: Engine, operator: Engine) -> None:
+    model.append(database, BODIES)
+    drain(worker_engine)
+    erase(operator)
+    model.append(database, [LATE])
+    lift(operator)
+    assert "7" not in model.stored_roster(database)
+    drain(worker_engine)
+    assert model.stored_roster(database)["7"] == (8, 8, NAME)
+
+
 def test_an_erasure_lifted_elsewhere_is_lifted_by_its_export(database: str, operator: Engine) -> None:
     model.append(database, BODIES)
     erase(operator)
