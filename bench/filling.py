@@ -1,11 +1,12 @@
 """Fills a log quickly: the append function in large batches, with bodies that are cheap to make."""
 
 import time
-from hashlib import sha256
 from typing import Any
 
 import psycopg
 
+from bench.load import SECRET
+from ingest.signature import sign
 from ingest.simulator.people import body_of, person
 
 _APPEND = b"select count(*) from append_events(%b, %b::bytea[], %b::text[], %b::text[], %b::text[])"
@@ -20,7 +21,7 @@ def deliveries(first: int, count: int) -> Arrays:
     """Bodies of about 620 bytes, signatures, types, subjects: participants with the ids `first`, `first` + 1, ..."""
     ids = range(first, first + count)
     bodies = [_PATTERNS[number % 500][0] + b"%d" % number + _PATTERNS[number % 500][1] for number in ids]
-    signatures = [sha256(body).hexdigest() for body in bodies]
+    signatures = [sign(body, SECRET) for body in bodies]
     return bodies, signatures, ["event.participant.created"] * count, [str(number) for number in ids]
 
 

@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Engine
 
 from bench.filling import fill
+from bench.load import SECRET
 from bench.machine import show, show_head
 from ingest.database import sync_engine
 from ingest.log.verify import verify
@@ -29,7 +30,7 @@ def measure(conninfo: str) -> None:
         ways: dict[str, Callable[[], None]] = {
             "verify": lambda: _verify(engine, None, EVENTS),
             "COPY to the same client": lambda: _copy(connection),
-            "verify --signatures": lambda: _verify(engine, [b"one", b"two"], EVENTS),
+            "verify --signatures": lambda: _verify(engine, [b"another", SECRET], EVENTS),
         }
         rates: dict[str, list[float]] = {way: [] for way in ways}
         for number, (way, run) in ((number, item) for number in range(ROUNDS + 1) for item in ways.items()):
