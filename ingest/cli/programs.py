@@ -43,7 +43,11 @@ def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
         with subprocess.Popen([program, *args], env=_libpq_environ(conninfo), umask=0o077) as process:
             # The terminal's Ctrl-C is for the program; psql cancels its query with it and goes on.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            code = process.wait()
+            try:
+                code = process.wait()
+            except BaseException:  # asked to end
+                process.terminate()
+                raise
     sys.exit(code if code >= 0 else 128 - code)
 
 

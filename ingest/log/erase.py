@@ -39,17 +39,30 @@ from erasures r
 cross join lateral (
   select
     coalesce(array_agg(e.position order by e.position) filter (where e.digest = any (r.digests)), '{}') as named,
-    coalesce(array_agg(e.position order by e.position) filter (where e.digest <> all (r.digests)), '{}') as later
+    coalesce(array_agg(e.position order by e.position) filter (where not exists (
+      select from erasures o where o.source = r.source and o.subject = r.subject and e.digest = any (o.digests)
+    )), '{}') as later
   from event_log e
   where e.source = r.source and e.subject = r.subject and e.body is not null
 ) b
 order by r.source, r.erased_at, r.erasure_id
 """)
 
+_LEFT_ALONE = text("""
+select c.oid::regclass::text
+from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'm') and not c.relispartition
+  and 2 = (
+    select count(*) from pg_attribute a
+    where a.attrelid = c.oid and not a.attisdropped and a.attname in ('source', 'participant_id')
+  )
+  and c.oid not in (select kept_by_participant())
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An erasure, and where its participant has bodies: `undone` are those it names, `later` those that came since."""
+    """An erasure, and where its participant has bodies: `undone` are those it names, `later` those no erasure does."""
 
     erasure: Erasure
     undone: Sequence[int]
@@ -93,6 +106,11 @@ def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int
     return emptied
 
 
+def left_alone(connection: Connection) -> list[str]:
+    """Tables that are kept by participant as it seems, but are not rosterlog's own: an erasure does not touch them."""
+    return list(connection.execute(_LEFT_ALONE).scalars())
+
+
 def sweep(connection: Connection) -> None:
     """Remove what erasures left behind: old row versions, as far as no transaction can see them, and samples of them.
 
@@ -122,8 +140,9 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
     One that is known already becomes lifted if the given one is. Raises `Contradiction` if it is another one.
     """
     known = {one.erasure.erasure_id: one.erasure for one in listed(connection)}
+    number = len(known)
     for one in given:
-        before = known.get(one.erasure_id, one)
+        before = known.setdefault(one.erasure_id, one)
         if (before.source, before.subject, *before.digests) != (one.source, one.subject, *one.digests):
             raise Contradiction(before)
     new = insert(erasures).values({field.name: bindparam(field.name) for field in fields(Erasure)})
@@ -135,4 +154,4 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
     )
     for one in given:
         connection.execute(merged, asdict(one))
-    return len({one.erasure_id for one in given} - known.keys())
+    return len(known) - number

@@ -185,9 +185,10 @@ def initialise(cluster: Cluster) -> None:
     staging = cluster.home / "data.new"
     shutil.rmtree(staging, ignore_errors=True)
     password = cluster.home / "password"
-    password.touch(mode=0o600)
-    password.write_text(secrets.token_urlsafe(24) + "\n")
-    cluster.account.own(password)
+    if not password.exists():  # one put there beforehand, as for a restore, is not lost
+        password.touch(mode=0o600)
+        password.write_text(secrets.token_urlsafe(24) + "\n")
+        cluster.account.own(password)
     done = cluster.account.run(
         cluster.binaries.folder / "initdb", "-D", staging, "-U", NAME, "-E", "UTF8", "--data-checksums",
         "--auth=scram-sha-256", f"--pwfile={password}", *_collation(cluster.binaries.major),

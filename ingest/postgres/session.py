@@ -31,8 +31,7 @@ def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
 
     Raises `EmbeddedPostgresError` if there is none and it shall not be made: in a wrong folder nobody wants a new one.
     """
-    home = data_dir / "postgres"
-    if not make and not home.exists() and not home.is_symlink():
+    if not make and not (data_dir / "postgres" / "data" / "PG_VERSION").exists():
         raise EmbeddedPostgresError(
             f"there is no database in {data_dir}: is ROSTERLOG_DATA_DIR right? rosterlog up or migrate makes a new one"
         )

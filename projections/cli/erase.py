@@ -136,7 +136,9 @@ def _lift(engine: Engine, source: str, asked: _Asked, limit: int) -> None:
             raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
         with every.as_worker(connection):
             refold(connection, source, asked.participant_id, last, limit)
-        positions = erasing.bodies_of(connection, source, asked.participant_id) or []
+        same = (source, asked.participant_id)
+        every_one = erasing.listed(connection)
+    positions = next(one.later for one in every_one if (one.erasure.source, one.erasure.subject) == same)
     click.echo(f"lifted the erasure of {person}: {every.count(positions)} shown again")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 import click
 from sqlalchemy import Connection, Engine, text
@@ -15,6 +16,7 @@ from ingest.cli.group import WrongUsage, printable, say, utc
 from ingest.cli.progress import progress
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE, unusable
 from ingest.log import erase as erasing
+from ingest.log.event import Erasure
 from ingest.log.register import NotARegister, read_register, write_register
 from projections.refold import hold, refold
 
@@ -39,23 +41,46 @@ def show(engine: Engine) -> None:
 
 
 def export(engine: Engine, target: str) -> None:
-    """Write the register to a file that only its owner can read, or to standard output."""
+    """Write the register to a file that only its owner can read, or to standard output.
+
+    An earlier export is replaced, unless it knows of an erasure that this database does not.
+    """
     with engine.connect() as connection:
         every = [one.erasure for one in erasing.listed(connection)]
-    content = write_register(every)
     if target == "-":
-        click.echo(content, nl=False)
+        click.echo(write_register(every), nl=False)
         return
     try:
-        # A file of its own name until it is whole: the export of last time is not lost to a full disk.
-        with tempfile.NamedTemporaryFile(dir=Path(target).parent, delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(target)
+        if Path(target).exists():
+            _check_known(Path(target), {one.erasure_id for one in every})
+        _replace(Path(target), write_register(every))
     except OSError as error:
         raise WrongUsage(f"{target} cannot be written: {error.strerror}") from None
     click.echo(f"erasures exported: {len(every)}")
+
+
+def _check_known(target: Path, known: set[UUID]) -> None:
+    if not target.is_file():
+        raise WrongUsage(f"{target} is no file: name one, or - for standard output")
+    try:
+        earlier = read_register(target.read_bytes())
+    except NotARegister:
+        raise WrongUsage(f"{target} is there and no export of erasures: choose another name") from None
+    if any(one.erasure_id not in known for one in earlier):
+        raise WrongUsage(f"{target} holds erasures that this database lacks: erase --import {target} --reapply first")
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Under another name until it is whole: the export of last time is not lost to a full disk."""
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
 
 
 def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> None:
@@ -74,19 +99,22 @@ def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> Non
 
 
 def _reapply(engine: Engine, limit: int) -> None:
+    """One transaction a person: nobody whose erasure was lifted is missing from the roster in between."""
     with engine.connect() as connection:
         every = [one.erasure for one in erasing.listed(connection)]
+    people: dict[tuple[str, str], list[Erasure]] = {}
+    for one in every:
+        people.setdefault((one.source, one.subject), []).append(one)
     emptied = 0
     with progress("carrying out erasures", len(every), "erasures") as advance:
-        for one in every:
+        for (source, subject), theirs in people.items():
             with engine.begin() as connection:
-                emptied += len(erasing.carry_out(connection, one.source, one.erasure_id))
-            advance(1)
+                emptied += sum(len(erasing.carry_out(connection, source, one.erasure_id)) for one in theirs)
+                if any(one.lifted_at is not None for one in theirs):
+                    with as_worker(connection):
+                        refold(connection, source, subject, hold(connection, source), limit)
+            advance(len(theirs))
     click.echo(f"erasures carried out again: {len(every)}; bodies emptied: {emptied}")
-    # What came after an erasure that was lifted is to be seen.
-    for source, subject in sorted({(one.source, one.subject) for one in every if one.lifted_at is not None}):
-        with engine.begin() as connection, as_worker(connection):
-            refold(connection, source, subject, hold(connection, source), limit)
     sweep(engine)
 
 
@@ -104,6 +132,8 @@ def sweep(engine: Engine) -> None:
         try:
             connection.execute(text("reset role"))
             connection.execute(text("set lock_timeout = '10s'"))
+            for table in erasing.left_alone(connection):
+                say(f"{table} has the columns source and participant_id but is not rosterlog's: it was left alone")
             erasing.sweep(connection)
         except DBAPIError as error:
             say(f"the old row versions are in the tables until the next vacuum: {unusable(error)}")

@@ -8,10 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ingest.database import WORKER_ROLE, sync_engine
 from tests import model
 from tests.acceptance.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 from tests.acceptance.test_vault import PEOPLE, SECRET, proof, tamper
 from tests.integration.erasing import gate
+from tests.integration.test_worker import drain
 
 pytestmark = pytest.mark.acceptance
 
@@ -84,6 +86,60 @@ def test_an_export_is_taken_over_whole_or_not_at_all(database: str, tmp_path: Pa
     assert "NOT CARRIED OUT" not in run("erase", "--list", env=env)
     target.write_text(target.read_text().replace('"subject": "1"', '"subject": "2"'))
     assert "is known with other contents" in run("erase", "--import", str(target), env=env, code=2)
+
+
+def test_an_export_never_replaces_what_this_database_does_not_know(database: str, tmp_path: Path) -> None:
+    env = environ(DATABASE_URL=database)
+    model.append(database, PEOPLE)
+    run("erase", "1", "--reason", "asked", "--yes", env=env)
+    [known] = json.loads(run("erase", "--export", "-", env=env))
+    target = tmp_path / "erasures.json"
+    newer = json.dumps([known, {**known, "erasure_id": "00000000-0000-4000-8000-000000000000"}])
+    for content, said in ((newer, "holds erasures that this database lacks"), ("{}", "no export of erasures")):
+        target.write_text(content)
+        assert said in run("erase", "--export", str(target), env=env, code=2)
+        assert target.read_text() == content
+    assert "is no file" in run("erase", "--export", "/dev/null", env=env, code=2)
+    assert "is no file" in run("erase", "--export", str(tmp_path), env=env, code=2)
+    assert [*tmp_path.iterdir()] == [target]
+    target.write_text(json.dumps([known, {**known, "digests": ["00" * 32]}]))
+    assert "known with other contents" in run("erase", "--import", str(target), env=env, code=2)
+    twice = {**known, "erasure_id": "00000000-0000-4000-8000-000000000000"}
+    target.write_text(json.dumps([twice, {**twice, "digests": ["00" * 32]}]))
+    assert "known with other contents" in run("erase", "--import", str(target), env=env, code=2)
+
+
+def test_an_interrupted_reapply_leaves_nobody_missing(database: str) -> None:
+    """Somebody whose erasure was lifted has a row: it is there before, and again after, the transaction."""
+    env = environ(DATABASE_URL=database)
+    model.append(database, PEOPLE)
+    worker = sync_engine(database, WORKER_ROLE)
+    run("erase", "1", "--reason", "asked", "--yes", env=env)
+    run("erase", "1", "--lift", env=env)
+    model.append(database, [model.body(1, first_name="Again")])
+    drain(worker)
+    with psycopg.connect(database, autocommit=True) as connection:
+        before = model.stored_roster(database)
+        connection.execute(
+            "create function die() returns trigger language plpgsql security definer as "
+            "$$ begin raise exception 'no' using errcode = 'XX000'; end $$"
+        )
+        connection.execute("create trigger die before insert on participants for each row execute function die()")
+        run("erase", "--reapply", env=env, code=1)
+        assert model.stored_roster(database) == before
+        connection.execute("drop trigger die on participants")
+    run("erase", "--reapply", env=env)
+    assert model.stored_roster(database) == before
+    worker.dispose()
+
+
+def test_a_table_of_somebody_elses_is_named(database: str) -> None:
+    env = environ(DATABASE_URL=database)
+    model.append(database, PEOPLE)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create table by_number (source text, participant_id bigint)")
+    said = run("erase", "1", "--reason", "asked", "--yes", env=env)
+    assert "by_number has the columns source and participant_id but is not rosterlog's: it was left alone" in said
 
 
 def test_without_a_standard_input_nobody_is_asked_and_nothing_erased(database: str) -> None:

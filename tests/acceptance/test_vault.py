@@ -170,6 +170,11 @@ def test_in_a_wrong_folder_no_database_is_made(tmp_path: Path) -> None:
     for command in (("pg", "pg_dump"), ("psql",), ("verify",), ("status",), ("erase", "--list")):
         assert "there is no database in" in run(*command, env=env, code=1)
     assert not (tmp_path / "typo").exists()
+    (tmp_path / "half" / "postgres").mkdir(parents=True)
+    (tmp_path / "half" / "postgres" / "password").write_text("kept")
+    said = run("status", env=environ(ROSTERLOG_DATA_DIR=str(tmp_path / "half")), code=1)
+    assert "there is no database in" in said
+    assert (tmp_path / "half" / "postgres" / "password").read_text() == "kept"
 
 
 def test_what_postgresqls_programs_write_only_its_owner_can_read(database: str, tmp_path: Path) -> None:
@@ -217,3 +222,11 @@ def test_a_program_of_postgresqls_ends_at_ctrl_c(database: str) -> None:
         os.killpg(program.process.pid, signal.SIGINT)
         assert program.process.wait(timeout=20) != 0
         program.line("canceling statement")
+
+
+def test_a_program_of_postgresqls_ends_with_rosterlog(database: str) -> None:
+    with running("pg", "psql", "-c", "select pg_sleep(60)", env=environ(DATABASE_URL=database)) as program:
+        with psycopg.connect(database, autocommit=True) as connection:
+            asleep = b"select true from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
+            until(lambda: connection.execute(asleep).fetchone())
+        assert program.stop(signal.SIGTERM) == 143
