@@ -17,6 +17,8 @@ from tests.integration.test_worker import drain
 
 pytestmark = pytest.mark.acceptance
 
+VERSIONS = b"select count(*) from heap_page_items(get_raw_page('event_log', 0)) where t_data is not null"
+
 
 def test_a_file_that_is_no_export_is_refused_whole(database: str) -> None:
     env = environ(DATABASE_URL=database)
@@ -83,6 +85,9 @@ def test_an_export_is_taken_over_whole_or_not_at_all(database: str, tmp_path: Pa
     assert "new ones: 1; erase --reapply carries them out" in run("erase", "--import", str(target), env=env)
     assert "NOT CARRIED OUT at positions 1: run rosterlog erase --reapply" in run("erase", "--list", env=env)
     assert "bodies emptied: 1" in run("erase", "--reapply", env=env)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("create extension pageinspect")
+        assert connection.execute(VERSIONS).fetchone() == (len(PEOPLE),), "no old row versions are left"
     assert "NOT CARRIED OUT" not in run("erase", "--list", env=env)
     target.write_text(target.read_text().replace('"subject": "1"', '"subject": "2"'))
     assert "is known with other contents" in run("erase", "--import", str(target), env=env, code=2)
@@ -198,11 +203,10 @@ def test_what_is_printed_cannot_move_the_cursor(database: str) -> None:
 def test_erase_leaves_no_old_row_versions_and_is_done_even_if_they_cannot_be_removed(database: str) -> None:
     env = environ(DATABASE_URL=database)
     model.append(database, PEOPLE)
-    versions = b"select count(*) from heap_page_items(get_raw_page('event_log', 0)) where t_data is not null"
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("create extension pageinspect")
         run("erase", "1", "--reason", "asked", "--yes", env=env)
-        assert connection.execute(versions).fetchone() == (5,)
+        assert connection.execute(VERSIONS).fetchone() == (5,)
         connection.execute("begin")
         connection.execute("lock table event_log in share update exclusive mode")
         said = run("erase", "2", "--reason", "asked", "--yes", env=env)
