@@ -62,11 +62,12 @@ def full_conninfo(conninfo: str) -> str:
 def session_commands(role: str | None, *, read_only: bool = False) -> str:
     """What a fresh connection runs first: least privilege, and nothing written where nothing should be."""
     # The roles' own schemas, or the user's, must not come before ours.
-    commands = ["set search_path = public"] + ([f"set role {role}"] if role else [])
+    commands = ["set search_path = public", "set client_encoding = 'UTF8'", "set timezone = 'UTC'"]
+    commands += [f"set role {role}"] if role else []
     if role == WORKER_ROLE:
-        # Whatever becomes of a worker, its checkpoint's lock is free again within seconds.
-        commands += ["set idle_in_transaction_session_timeout = '10s'", "set tcp_keepalives_idle = 10"]
-        commands += ["set tcp_keepalives_interval = 3", "set tcp_keepalives_count = 3"]
+        # Whatever becomes of a worker, its checkpoint's lock is free again within five seconds.
+        commands += ["set idle_in_transaction_session_timeout = '4s'", "set client_connection_check_interval = '1s'"]
+        commands += ["set tcp_keepalives_idle = 2", "set tcp_keepalives_interval = 1", "set tcp_keepalives_count = 2"]
     if read_only:
         commands += ["set default_transaction_read_only = on", "set statement_timeout = '15s'"]
     return "; ".join(commands)

@@ -1,9 +1,25 @@
-"""How far each projection has read each source. Taking a checkpoint locks it, which makes its worker the only one."""
+"""How far each build of a projection has read each source. Taking a checkpoint locks it: its worker is the only one."""
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, PrimaryKeyConstraint, Table, Text, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from ingest.database import metadata
+from projections.builds import Build
 
 checkpoint = Table(
     "checkpoint",
@@ -12,37 +28,60 @@ checkpoint = Table(
     Column("projection", Text(collation="C"), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("source", "projection", name="checkpoint_pkey"),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("source", "projection", "build", name="checkpoint_pkey"),
 )
 
 
-def take(connection: Connection, projection: str, source: str) -> int | None:
+def take(connection: Connection, build: Build, source: str) -> int | None:
     """Lock the checkpoint until the transaction ends; gives its position (0 at first), null if another has it."""
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)
-    held = connection.execute(select(checkpoint.c.position).where(mine).with_for_update(skip_locked=True)).scalar()
+    found = select(checkpoint.c.position).where(_of(build, source)).with_for_update(skip_locked=True)
+    held = connection.execute(found).scalar()
     if held is not None:
         return int(held)
-    first = insert(checkpoint).values(source=source, projection=projection, position=0).on_conflict_do_nothing()
-    taken: int | None = connection.execute(first.returning(checkpoint.c.position)).scalar()
+    taken: int | None = connection.execute(_first(build, source).returning(checkpoint.c.position)).scalar()
     return taken
 
 
-def wait_for(connection: Connection, projection: str, source: str) -> int:
+def wait_for(connection: Connection, build: Build, source: str) -> int:
     """Lock the checkpoint until the transaction ends, however long another has it; gives its position (0 at first)."""
     # Waits for a worker whose first batch is under way: there is nothing to lock before it commits.
-    first = insert(checkpoint).values(source=source, projection=projection, position=0).on_conflict_do_nothing()
-    connection.execute(first)
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)
-    return int(connection.execute(select(checkpoint.c.position).where(mine).with_for_update()).scalar_one())
+    connection.execute(_first(build, source))
+    return int(
+        connection.execute(select(checkpoint.c.position).where(_of(build, source)).with_for_update()).scalar_one()
+    )
 
 
-def move(connection: Connection, projection: str, source: str, position: int) -> None:
+def hold_all(connection: Connection) -> None:
+    """Keep everybody from moving any checkpoint until the transaction ends. Readers do not notice."""
+    connection.execute(text("lock table checkpoint in exclusive mode"))
+
+
+def move(connection: Connection, build: Build, source: str, position: int) -> None:
     """Say that everything up to this position is folded, in the transaction that folded it."""
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == projection)
-    connection.execute(update(checkpoint).where(mine).values(position=position, moved_at=func.now()))
+    connection.execute(update(checkpoint).where(_of(build, source)).values(position=position, moved_at=func.now()))
 
 
-def positions(connection: Connection, projection: str) -> dict[str, int]:
-    """The checkpoint of every source that this projection has begun."""
-    found = select(checkpoint.c.source, checkpoint.c.position).where(checkpoint.c.projection == projection)
-    return {row.source: row.position for row in connection.execute(found)}
+def positions(connection: Connection, build: Build) -> dict[str, int]:
+    """The checkpoint of every source that this build has begun."""
+    mine = (checkpoint.c.projection == build.projection) & (checkpoint.c.build == build.number)
+    return {
+        row.source: row.position
+        for row in connection.execute(select(checkpoint.c.source, checkpoint.c.position).where(mine))
+    }
+
+
+def forget(connection: Connection, build: Build) -> None:
+    """Remove the checkpoints of a build whose tables are gone."""
+    mine = (checkpoint.c.projection == build.projection) & (checkpoint.c.build == build.number)
+    connection.execute(delete(checkpoint).where(mine))
+
+
+def _of(build: Build, source: str) -> ColumnElement[bool]:
+    of = checkpoint.c
+    return (of.source == source) & (of.projection == build.projection) & (of.build == build.number)
+
+
+def _first(build: Build, source: str) -> Insert:
+    values = {"source": source, "projection": build.projection, "build": build.number, "position": 0}
+    return insert(checkpoint).values(values).on_conflict_do_nothing()

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +11,7 @@ from ingest.log.read import heads, holds_any
 from ingest.settings import DEFAULT_SOURCE
 from ingest.simulator.deliver import Target, deliver
 from ingest.simulator.plan import Amount, Wishes, plan
+from projections.projection import Projection
 from projections.status import read_status
 from projections.web import tokens
 
@@ -36,7 +37,9 @@ def fresh_token(connection: Connection) -> str:
     return tokens.create(connection, TOKEN_NAME, DEFAULT_SOURCE, (), None)
 
 
-async def run_demo(engine: Engine, base_url: str, secret: bytes, tell: Callable[[str], None]) -> None:
+async def run_demo(
+    engine: Engine, projections: Sequence[Projection], base_url: str, secret: bytes, tell: Callable[[str], None]
+) -> None:
     """Deliver the demo's registrations and wait, not for ever, until they are on the roster."""
     target = Target(f"{base_url}/webhooks/{DEFAULT_SOURCE}", secret)
     outcome = await deliver(plan(WISHES), target, lambda: None)
@@ -44,12 +47,12 @@ async def run_demo(engine: Engine, base_url: str, secret: bytes, tell: Callable[
         tell(line)
     try:
         async with asyncio.timeout(_FOLD_SECONDS):
-            while await asyncio.to_thread(_lag, engine):
+            while await asyncio.to_thread(_lag, engine, projections):
                 await asyncio.sleep(0.05)
     except (TimeoutError, DBAPIError):
         tell("the roster has not caught up; rosterlog status shows how far it is")
 
 
-def _lag(engine: Engine) -> int:
+def _lag(engine: Engine, projections: Sequence[Projection]) -> int:
     with engine.connect() as connection:
-        return sum(status.lag for status in read_status(connection, ()))
+        return sum(status.lag for status in read_status(connection, projections, ()))

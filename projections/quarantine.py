@@ -1,23 +1,30 @@
 """What a projection could not fold: parked here with its reason, seen in `status`, gone when it heals."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
+    any_,
     delete,
     func,
+    literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from ingest.database import metadata
+from projections.builds import Build, projection
 from projections.outcome import Parked
 
 quarantine = Table(
@@ -25,18 +32,31 @@ quarantine = Table(
     metadata,
     Column("source", Text(collation="C"), nullable=False),
     Column("projection", Text(collation="C"), nullable=False),
-    Column("position", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False, autoincrement=False),
     Column("participant_id", Text(collation="C")),
     Column("reason", Text, nullable=False),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("source", "projection", "position", name="quarantine_pkey"),
-    Index("quarantine_participant", "source", "projection", "participant_id"),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("source", "projection", "build", "position", name="quarantine_pkey"),
+    Index("quarantine_participant", "source", "projection", "build", "participant_id"),
 )
 
 
-def park(connection: Connection, projection: str, source: str, parked: Sequence[Parked]) -> None:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A parked event: of which projection and source, where in the log, about whom if that is known, and why."""
+
+    source: str
+    projection: str
+    position: int
+    participant_id: str | None
+    reason: str
+    parked_at: datetime
+
+
+def park(connection: Connection, build: Build, source: str, parked: Sequence[Parked]) -> None:
     rows = [
-        {"source": source, "projection": projection, "position": one.position,
+        {"source": source, "projection": build.projection, "build": build.number, "position": one.position,
          "participant_id": one.participant_id, "reason": one.reason}
         for one in parked
     ]  # fmt: skip
@@ -44,23 +64,62 @@ def park(connection: Connection, projection: str, source: str, parked: Sequence[
         connection.execute(insert(quarantine).on_conflict_do_nothing(), rows)
 
 
-def heal(connection: Connection, projection: str, source: str, good: Mapping[str, int]) -> None:
+def heal(connection: Connection, build: Build, source: str, good: Mapping[str, int]) -> None:
     """Release participants of whom a good event came later than the parked ones. `good`: id -> its position."""
-    parked = (
-        select(quarantine.c.participant_id, quarantine.c.position)
-        .where(quarantine.c.source == source, quarantine.c.projection == projection)
-        .where(quarantine.c.participant_id.in_(list(good)))
-    )
+    if not good:
+        return
+    theirs = quarantine.c.participant_id == any_(literal(list(good), ARRAY(quarantine.c.participant_id.type)))
+    parked = select(quarantine.c.participant_id, quarantine.c.position).where(_of(build, source), theirs)
     healed = [row.position for row in connection.execute(parked) if row.position < good[row.participant_id]]
     if healed:
-        connection.execute(
-            delete(quarantine)
-            .where(quarantine.c.source == source, quarantine.c.projection == projection)
-            .where(quarantine.c.position.in_(healed))
-        )
+        release(connection, build, source, healed)
+
+
+def release(connection: Connection, build: Build, source: str, positions: Sequence[int]) -> None:
+    """Take events out of the quarantine."""
+    connection.execute(delete(quarantine).where(_of(build, source), quarantine.c.position.in_(list(positions))))
+
+
+def release_participant(connection: Connection, build: Build, source: str, participant_id: str) -> None:
+    """Take every event of a participant out of the quarantine."""
+    connection.execute(delete(quarantine).where(_of(build, source), quarantine.c.participant_id == participant_id))
+
+
+def forget(connection: Connection, build: Build) -> None:
+    """Remove what a build whose tables are gone had parked."""
+    mine = (quarantine.c.projection == build.projection) & (quarantine.c.build == build.number)
+    connection.execute(delete(quarantine).where(mine))
+
+
+def listed(
+    connection: Connection,
+    source: str | None = None,
+    name: str | None = None,
+    position: int | None = None,
+    limit: int | None = None,
+) -> list[Entry]:
+    """What the live builds have parked: of one source, one projection, at one position, where these are given."""
+    of = quarantine.c
+    found = select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at).where(_is_live())
+    for column, value in ((of.source, source), (of.projection, name), (of.position, position)):
+        if value is not None:
+            found = found.where(column == value)
+    ordered = found.order_by(of.source, of.projection, of.position).limit(limit)
+    return [Entry(*row) for row in connection.execute(ordered)]
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """How many events are parked, by source."""
-    found = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
+    """How many events the live builds have parked, by source."""
+    of = quarantine.c
+    found = select(of.source, func.count()).where(_is_live()).group_by(of.source)
     return {row[0]: row[1] for row in connection.execute(found)}
+
+
+def _is_live() -> ColumnElement[bool]:
+    current = select(projection.c.live).where(projection.c.projection == quarantine.c.projection).scalar_subquery()
+    return quarantine.c.build == current
+
+
+def _of(build: Build, source: str) -> ColumnElement[bool]:
+    of = quarantine.c
+    return (of.source == source) & (of.projection == build.projection) & (of.build == build.number)

@@ -1,23 +1,55 @@
-"""Folds the events of one participant again, those that their projection has passed already."""
+"""Folds the events of one participant again, those that a projection's live build has passed already."""
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, text
 
 from ingest.log.read import read_subject
-from projections import checkpoint
-from projections.participants import rows
+from projections import builds, checkpoint, folding, quarantine
+from projections.builds import Build
+from projections.projection import Projection
+
+Held = list[tuple[Projection, Build, int]]
 
 
-def hold(connection: Connection, source: str) -> int:
-    """Keep every worker from folding this source until the transaction ends; gives the last position folded."""
-    return checkpoint.wait_for(connection, rows.NAME, source)
+def hold(connection: Connection, projections: Sequence[Projection], source: str) -> Held:
+    """Keep every worker from folding this source until the transaction ends; gives the last position folded of each.
+
+    A projection whose live build is of another version is left out: its rebuild folds everything.
+    """
+    held: Held = []
+    for projection in projections:
+        build = builds.open_first(connection, projection.name, projection.version)
+        if build.version == projection.version:
+            held.append((projection, build, checkpoint.wait_for(connection, build, source)))
+    return held
 
 
-def refold(connection: Connection, source: str, participant_id: str, last: int, limit: int) -> None:
-    """Bring a participant's row to what their events up to `last` say, where `hold` said that the projection is.
+def refold(connection: Connection, held: Held, source: str, participant_id: str, limit: int) -> None:
+    """Bring a participant's rows to what their events say, up to where `hold` said that each projection is.
 
     In the caller's transaction, as the worker's role. `limit`: events in memory at a time.
     """
+    for projection, build, last in held:
+        refold_in(connection, projection, build, source, participant_id, last, limit)
+
+
+def refold_in(
+    connection: Connection,
+    projection: Projection,
+    build: Build,
+    source: str,
+    participant_id: str,
+    last: int,
+    limit: int,
+) -> None:
+    """The same in one build, whose checkpoint of the source the caller holds at `last`."""
+    for table in builds.tables(connection, projection.name):
+        if "participant_id" in projection.columns[table]:
+            theirs = f"delete from {build.table(table)} where source = :source and participant_id = :id"  # noqa: S608
+            connection.execute(text(theirs), {"source": source, "id": participant_id})
+    quarantine.release_participant(connection, build, source, participant_id)
     position = 0
     while events := read_subject(connection, source, participant_id, position, last, limit):
-        rows.apply(connection, source, events)
+        folding.apply(connection, projection, build, source, events)
         position = events[-1].position

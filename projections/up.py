@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from ingest.database import sync_engine
 from ingest.migrate import migrate
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections import demo
+from projections.projection import Projection
 from projections.web.api import api_part
 from projections.worker_process import WorkerProcess
 
@@ -27,6 +28,7 @@ class _Machine:
     """What one `up` consists of."""
 
     settings: Settings
+    projections: Sequence[Projection]
     environ: Mapping[str, str]
     conninfo: str
     engine: Engine
@@ -45,12 +47,13 @@ def with_demo_secret(settings: Settings) -> Settings:
     return settings.model_copy(update={"movemint_webhook_secret": SecretStr(secrets.token_hex(24))})
 
 
-def run(settings: Settings, environ: Mapping[str, str], *, with_demo: bool) -> None:
+def run(settings: Settings, projections: Sequence[Projection], environ: Mapping[str, str], *, with_demo: bool) -> None:
     """Start everything, stay until a signal, and stop what was started."""
     with _only_up(settings), server.bind(settings.host, settings.port) as bound, _database(settings) as conninfo:
         engine = sync_engine(conninfo)
         migrate(engine)
-        machine = _Machine(settings, environ, conninfo, engine, bound, _prepare_demo(engine, with_demo=with_demo))
+        token = _prepare_demo(engine, with_demo=with_demo)
+        machine = _Machine(settings, projections, environ, conninfo, engine, bound, token)
         server.run(_serve(machine))
         engine.dispose()
 
@@ -88,7 +91,7 @@ async def _serve(machine: _Machine) -> None:
     settings = machine.settings
     read = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     supervised = Part([], nullcontext, {"worker": worker.is_at_work})
-    app = build_app([ingest_part(settings, machine.conninfo), api_part(read), supervised])
+    app = build_app([ingest_part(settings, machine.conninfo), api_part(read, machine.projections), supervised])
     async with asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(worker.keep_running())
         telling: list[asyncio.Task[None]] = []
@@ -108,7 +111,7 @@ async def _tell(machine: _Machine) -> None:
         click.echo("token     rosterlog token create NAME")
     else:
         secret = machine.settings.sources[DEFAULT_SOURCE][0]
-        await demo.run_demo(machine.engine, machine.url, secret, click.echo)
+        await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
         click.echo(f"token     {machine.demo_token}")
     token = machine.demo_token or "TOKEN"
     click.echo(f"try       curl -H 'Authorization: Bearer {token}' '{roster}?limit=3'")

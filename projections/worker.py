@@ -1,68 +1,109 @@
-"""Moves the participants projection along the log. `run_once` is one transaction; `run` loops until told to stop."""
+"""Moves projections along the log. `run_once` is one transaction; `run` loops until told to stop."""
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from ingest.log.read import HoleInLog, heads, read_after
-from projections import checkpoint, passed
-from projections.participants import rows
+from ingest.log.read import HoleInLog, beyond, sources
+from projections import builds, checkpoint
+from projections.folding import advance
+from projections.projection import Projection
 
 log = logging.getLogger(__name__)
 
+_LONGEST_IDLE = 0.5  # seconds between two looks at the log, however quiet it is
+_LOOK_FOR_SOURCES = 1.0  # seconds between two looks for sources that have no checkpoint yet
 
-def run_once(engine: Engine, source: str, limit: int) -> int:
-    """Fold one batch of a source: take its checkpoint, read past it, fold, save, move the checkpoint, commit.
 
-    Gives the number of events folded: none at the head, or while another worker advances this source. Killed anywhere
-    in between, nothing happened.
+def run_once(engine: Engine, projection: Projection, source: str, limit: int) -> int:
+    """Fold one batch of a source into the live build: one transaction. Killed anywhere, nothing happened.
+
+    Gives the number of events folded: none at the head, while another worker advances this source, or if the live build
+    is of another version, into which this program must not write.
     """
     with engine.begin() as connection:
-        position = checkpoint.take(connection, rows.NAME, source)
-        if position is None:
+        build = builds.open_first(connection, projection.name, projection.version)
+        if build.version != projection.version:
             return 0
-        events = read_after(connection, source, position, limit)
-        if events:
-            passed.count(connection, rows.NAME, source, rows.apply(connection, source, events))
-            checkpoint.move(connection, rows.NAME, source, events[-1].position)
-        return len(events)
+        return advance(connection, projection, build, source, limit) or 0
 
 
-def behind(connection: Connection) -> list[str]:
-    """The sources whose log goes on past their checkpoint."""
-    done = checkpoint.positions(connection, rows.NAME)
-    return [source for source, head in heads(connection).items() if head > done.get(source, 0)]
+class Worker:
+    """What a worker remembers between two looks at the log: which sources there are, and what it has said already."""
 
+    def __init__(self, engine: Engine, projections: Sequence[Projection], limit: int) -> None:
+        self._engine = engine
+        self._projections = projections
+        self._limit = limit
+        self._sources: list[str] = []
+        self._looked_at = 0.0
+        self._needs_rebuild: set[str] = set()
 
-def run(engine: Engine, limit: int, poll_seconds: float, stop: threading.Event, ready: Callable[[], None]) -> None:
-    """Fold whatever arrives until `stop` is set; the batch in hand is finished. Polling is what guarantees progress."""
-    idle = 0
-    while not stop.is_set():
-        with engine.connect() as connection:
-            sources = behind(connection)
-        if idle == 0:
-            ready()
-        folded = _fold_each(engine, sources, limit)
-        if any(folded.values()):
-            log.debug("folded", extra={"fields": folded})
-            idle = 1
-        else:
-            # Quiet for a while: look less often, but never less than every half second or so.
-            idle += 1
-            stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, 0.5)))
+    def run(self, poll_seconds: float, stop: threading.Event, ready: Callable[[], None]) -> None:
+        """Fold whatever arrives until `stop` is set; the batch in hand is finished. Polling guarantees progress."""
+        idle = 0
+        while not stop.is_set():
+            behind = self.behind()
+            if idle == 0:
+                ready()
+            folded = self._fold_each(behind, stop)
+            if folded:
+                log.debug("folded", extra={"fields": {"events": folded}})
+                idle = 1
+            else:
+                # Quiet for a while: look less often, but never less than every half second or so.
+                idle += 1
+                stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
 
+    def behind(self) -> list[tuple[Projection, str]]:
+        """What can be advanced: projections, each with a source whose log goes on past its checkpoint."""
+        with self._engine.begin() as connection:
+            if time.monotonic() - self._looked_at > _LOOK_FOR_SOURCES:
+                self._sources = sources(connection)
+                self._looked_at = time.monotonic()
+            return [
+                (projection, source)
+                for projection in self._projections
+                if self._may_write(connection, projection)
+                for source in self._behind_of(connection, projection)
+            ]
 
-def _fold_each(engine: Engine, sources: list[str], limit: int) -> dict[str, int]:
-    """One batch of each source. A damaged log stops the worker, but only after everybody else had their turn."""
-    folded: dict[str, int] = {}
-    damage: HoleInLog | None = None
-    for source in sources:
-        try:
-            folded[source] = run_once(engine, source, limit)
-        except HoleInLog as error:
-            damage = error
-    if damage is not None:
-        raise damage
-    return folded
+    def _behind_of(self, connection: Connection, projection: Projection) -> list[str]:
+        build = builds.live(connection, projection.name)
+        done = checkpoint.positions(connection, build) if build else {}
+        return beyond(connection, {**dict.fromkeys(self._sources, 0), **done})
+
+    def _may_write(self, connection: Connection, projection: Projection) -> bool:
+        """Whether the live build is of this program's version. If not, it says so once, and looks again each time."""
+        build = builds.live(connection, projection.name)
+        if build is None or build.version == projection.version:
+            self._needs_rebuild.discard(projection.name)
+            return True
+        if projection.name not in self._needs_rebuild:
+            self._needs_rebuild.add(projection.name)
+            fields = {
+                "projection": projection.name,
+                "built_with": build.version,
+                "version": projection.version,
+                "do": f"rosterlog rebuild {projection.name}",
+            }
+            log.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
+        return False
+
+    def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event) -> int:
+        """One batch of each. A damaged log stops the worker, but only after everybody else had their turn."""
+        folded = 0
+        damage: HoleInLog | None = None
+        for projection, source in behind:
+            if stop.is_set():
+                break
+            try:
+                folded += run_once(self._engine, projection, source, self._limit)
+            except HoleInLog as error:
+                damage = error
+        if damage is not None:
+            raise damage
+        return folded

@@ -95,6 +95,16 @@ def migrated_engine(settings: Settings, role: str | None = None) -> Iterator[Eng
             engine.dispose()
 
 
+def ask(question: str, unanswered: str) -> bool:
+    """Ask on standard error. Raises `WrongUsage` with this message where nobody can answer."""
+    try:
+        return click.confirm(question, err=True)
+    except (click.Abort, RuntimeError) as error:  # Ctrl-C, or no standard input to read from
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        raise WrongUsage(unanswered) from None
+
+
 def source_of(settings: Settings, given: str | None, held: Iterable[str] | None = None) -> str:
     """The source a command is about: the one named, else the default, else the only one.
 

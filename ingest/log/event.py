@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -25,13 +26,15 @@ class Receipt:
     stored: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A delivery as recorded. `body` is null once it was erased, or while an erasure of its participant is in force."""
+class Event(NamedTuple):
+    """A delivery as recorded. `body` is null once it was erased, or while an erasure of its participant is in force.
+
+    `received_at` is text as PostgreSQL writes it, in UTC. (A tuple, since a rebuild makes one of every event there is.)
+    """
 
     source: str
     position: int
-    received_at: datetime
+    received_at: str
     event_type: str | None
     subject: str | None
     body: bytes | None

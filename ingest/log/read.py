@@ -1,8 +1,9 @@
 """Reads the log: the next events after a checkpoint, and how far each source has come. Appending is `append`'s."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, any_, case, exists, func, null, select, text
+from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, or_, select, text
 
 from ingest.log.event import Event
 from ingest.log.table import erasures, event_log
@@ -23,6 +24,25 @@ cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) h
 order by s.source
+""")
+
+
+_SOURCES = text("""
+with recursive sources as (
+  (select source from event_log order by source limit 1)
+  union all
+  select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
+  from sources s
+  where s.source is not null
+)
+select source from sources where source is not null
+""")
+
+_BEYOND = text("""
+select given.source
+from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as given (source, position)
+where exists (select from event_log e where e.source = given.source and e.position > given.position)
+order by given.source
 """)
 
 
@@ -63,7 +83,7 @@ def _read(connection: Connection, source: str, wanted: ColumnElement[bool], limi
     )
     nearest = (
         select(
-            log.source, log.position, log.received_at, log.event_type, log.subject,
+            log.source, log.position, cast(log.received_at, Text).label("received_at"), log.event_type, log.subject,
             # Withheld here, so that no projection and no rebuild can show whom an erasure covers.
             case((erased, null()), else_=log.body).label("body"),
         )
@@ -84,7 +104,27 @@ def heads(connection: Connection) -> dict[str, int]:
     return {row.source: row.position for row in connection.execute(_HEADS)}
 
 
+def sources(connection: Connection) -> list[str]:
+    """Every source that has an event."""
+    return list(connection.execute(_SOURCES).scalars())
+
+
+def beyond(connection: Connection, positions: Mapping[str, int]) -> list[str]:
+    """Those of the given sources whose log goes on past the given position: one index probe each."""
+    if not positions:
+        return []
+    given = {"sources": list(positions), "positions": list(positions.values())}
+    return list(connection.execute(_BEYOND, given).scalars())
+
+
 def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> bool:
     """Whether a delivery with one of these SHA-256 is in the log of a source."""
     mine = (event_log.c.source == source) & event_log.c.digest.in_(digests)
     return connection.execute(select(exists().where(mine))).scalar_one()
+
+
+def erased_or_lifted_since(connection: Connection, moment: datetime) -> list[tuple[str, str]]:
+    """Source and subject of everybody whose erasures changed at this time of the database's, or after it."""
+    changed = or_(erasures.c.recorded_at >= moment, erasures.c.lifted_at >= moment)
+    found = select(erasures.c.source, erasures.c.subject).where(changed).distinct()
+    return [(row[0], row[1]) for row in connection.execute(found)]

@@ -1,18 +1,21 @@
 """`rosterlog erase`: what an operator is asked and told about one participant; `erasures` has what concerns all."""
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import click
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, say, settings_of, source_of, unicode
+from ingest.cli.group import WrongUsage, ask, group, migrated_engine, say, settings_of, source_of, unicode
 from ingest.database import OPERATOR_ROLE
 from ingest.log import erase as erasing
 from ingest.log.read import heads
 from ingest.settings import Settings
 from projections.cli import erasures as every
+from projections.cli.definition import projections_of
+from projections.projection import Projection
 from projections.refold import hold, refold
 
 
@@ -52,13 +55,14 @@ def erase(
         raise WrongUsage("only --import and --reapply go together: everything else is done by itself")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
+    projections = projections_of(settings)
     asked = _asked(participant_id, source, operator, reason, lift=lift)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
         if asked is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
             if lift:
-                _lift(engine, source, asked, settings.batch_size)
+                _lift(engine, projections, source, asked, settings.batch_size)
             else:
                 _erase(engine, source, asked, yes=yes)
         elif show:
@@ -66,7 +70,7 @@ def erase(
         elif export_to is not None:
             every.export(engine, export_to)
         else:
-            every.restore(engine, register, settings.batch_size if reapply else None)
+            every.restore(engine, projections, register, settings.batch_size if reapply else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +130,16 @@ def _erase(engine: Engine, source: str, asked: _Asked, *, yes: bool) -> None:
     say("backups, replicas and the write-ahead log may still hold copies; docs/operations.md says for how long")
 
 
-def _lift(engine: Engine, source: str, asked: _Asked, limit: int) -> None:
+def _lift(engine: Engine, projections: Sequence[Projection], source: str, asked: _Asked, limit: int) -> None:
     person = f"participant {asked.participant_id} of {source}"
     with engine.begin() as connection:
         # The checkpoint first, as everybody takes it before an erasure's row.
         with every.as_worker(connection):
-            last = hold(connection, source)
+            held = hold(connection, projections, source)
         if not erasing.lift(connection, source, asked.participant_id, asked.operator):
             raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
         with every.as_worker(connection):
-            refold(connection, source, asked.participant_id, last, limit)
+            refold(connection, held, source, asked.participant_id, limit)
         same = (source, asked.participant_id)
         every_one = erasing.listed(connection)
     positions = next(one.later for one in every_one if (one.erasure.source, one.erasure.subject) == same)
@@ -143,12 +147,6 @@ def _lift(engine: Engine, source: str, asked: _Asked, limit: int) -> None:
 
 
 def _ask(question: str) -> None:
-    try:
-        agreed = click.confirm(question, err=True)
-    except (click.Abort, RuntimeError) as error:  # Ctrl-C, or no standard input to read from
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        raise WrongUsage("nobody answered, so nothing was erased: add --yes where nobody can be asked") from None
-    if not agreed:
+    if not ask(question, "nobody answered, so nothing was erased: add --yes where nobody can be asked"):
         say("nothing was erased")
         raise SystemExit(1)

@@ -18,6 +18,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, unusable
 from ingest.log import erase as erasing
 from ingest.log.event import Erasure
 from ingest.log.register import NotARegister, read_register, write_register
+from projections.projection import Projection
 from projections.refold import hold, refold
 
 
@@ -83,7 +84,7 @@ def _replace(target: Path, content: bytes) -> None:
             raise
 
 
-def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> None:
+def restore(engine: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None) -> None:
     """Take over a register, carry out everything again, or both. `limit`: events refolded at a time; null: do not."""
     if register is not None:
         try:
@@ -95,10 +96,10 @@ def restore(engine: Engine, register: BinaryIO | None, limit: int | None) -> Non
         then = "" if limit else "; erase --reapply carries them out"
         click.echo(f"erasures taken over: {len(given)}, new ones: {new}{then}")
     if limit is not None:
-        _reapply(engine, limit)
+        _reapply(engine, projections, limit)
 
 
-def _reapply(engine: Engine, limit: int) -> None:
+def _reapply(engine: Engine, projections: Sequence[Projection], limit: int) -> None:
     """One transaction a person: nobody whose erasure was lifted is missing from the roster in between."""
     with engine.connect() as connection:
         every = [one.erasure for one in erasing.listed(connection)]
@@ -112,7 +113,7 @@ def _reapply(engine: Engine, limit: int) -> None:
                 emptied += sum(len(erasing.carry_out(connection, source, one.erasure_id)) for one in theirs)
                 if any(one.lifted_at is not None for one in theirs):
                     with as_worker(connection):
-                        refold(connection, source, subject, hold(connection, source), limit)
+                        refold(connection, hold(connection, projections, source), source, subject, limit)
             advance(len(theirs))
     click.echo(f"erasures carried out again: {len(every)}; bodies emptied: {emptied}")
     sweep(engine)

@@ -15,8 +15,9 @@ from ingest.cli.servers import address_options, with_address
 from ingest.database import WORKER_ROLE
 from ingest.settings import Settings
 from projections import up as everything
-from projections import worker as folding
+from projections.cli.definition import projections_of
 from projections.web.api import api_part
+from projections.worker import Worker
 from projections.worker_process import READY
 
 
@@ -29,7 +30,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
     if with_demo:
         settings = everything.with_demo_secret(settings)
     need_sources(settings)
-    everything.run(with_address(settings, host, port), os.environ, with_demo=with_demo)
+    everything.run(with_address(settings, host, port), projections_of(settings), os.environ, with_demo=with_demo)
 
 
 @group.command()
@@ -37,11 +38,12 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the read-only API only."""
+    projections = projections_of(settings)
     settings = with_address(settings, host, port)
     bound = server.bind(settings.host, settings.port)
     # A replica serves everything, also while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
-        app = build_app([api_part(conninfo)])
+        app = build_app([api_part(conninfo, projections)])
         server.run(server.serve(app, bound, lambda: say(f"roster at {server.base_url(bound)}/v1/participants")))
 
 
@@ -51,26 +53,29 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 def serve(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
+    projections = projections_of(settings)
     settings = with_address(settings, host, port)
     bound = server.bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
-        app = build_app([ingest_part(settings, conninfo), api_part(read)])
+        app = build_app([ingest_part(settings, conninfo), api_part(read, projections)])
         server.run(server.serve(app, bound, lambda: say(f"webhooks and roster at {server.base_url(bound)}")))
 
 
-@group.command()
+@group.command("worker")
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: whoever started this is gone.")
 @settings_of
-def worker(settings: Settings, *, stop_at_eof: bool) -> None:
+def work(settings: Settings, *, stop_at_eof: bool) -> None:
     """Fold what arrives in the log into the roster, until asked to stop. Any number may run."""
+    projections = projections_of(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
     with migrated_engine(settings, WORKER_ROLE) as engine:
-        folding.run(engine, settings.batch_size, settings.poll_seconds, stop, lambda: click.echo(READY))
+        worker = Worker(engine, projections, settings.batch_size)
+        worker.run(settings.poll_seconds, stop, lambda: click.echo(READY))
 
 
 def _stop_at_eof(stop: threading.Event) -> None:

@@ -5,24 +5,37 @@ from pydantic_core import to_json
 
 from ingest.cli.group import group, migrated_engine, settings_of
 from ingest.settings import DEFAULT_SOURCE, Settings
-from projections.status import SourceStatus, read_status
+from projections.cli.definition import projections_of
+from projections.status import ProjectionStatus, SourceStatus, read_projections, read_status
 
 
 @group.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
 def status(settings: Settings, *, as_json: bool) -> None:
-    """Show how far each source's log and roster have come, and what is parked."""
+    """Show how far each source's log and roster have come, what is parked, and what needs a rebuild."""
+    projections = projections_of(settings)
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        found = read_status(connection, settings.sources or [DEFAULT_SOURCE])
+        found = read_status(connection, projections, settings.sources or [DEFAULT_SOURCE])
+        built = read_projections(connection, projections)
     if as_json:
-        click.echo(to_json({"sources": [one.as_json() for one in found]}).decode())
+        shown = {"sources": [one.as_json() for one in found], "projections": [one.as_json() for one in built]}
+        click.echo(to_json(shown).decode())
     else:
-        _print_status(found)
+        _print_status(found, built)
 
 
-def _print_status(found: list[SourceStatus]) -> None:
-    click.echo(f"{'source':<24}{'head':>12}{'roster':>12}{'lag':>12}{'parked':>12}")
+def _print_status(found: list[SourceStatus], built: list[ProjectionStatus]) -> None:
+    names = [one.projection for one in built]
+    click.echo(f"{'source':<24}{'head':>12}" + "".join(f"{name:>16}" for name in names) + f"{'lag':>12}{'parked':>12}")
     for one in found:
-        folded = one.checkpoints["participants"]
-        click.echo(f"{one.source:<24}{one.head:>12}{folded:>12}{one.lag:>12}{one.quarantined:>12}")
+        folded = "".join(f"{one.checkpoints[name]:>16}" for name in names)
+        click.echo(f"{one.source:<24}{one.head:>12}{folded}{one.lag:>12}{one.quarantined:>12}")
+    if any(one.quarantined for one in found):
+        click.echo("parked: rosterlog quarantine list shows what, and why")
+    for build in built:
+        if build.needs_rebuild:
+            click.echo(
+                f"{build.projection}: built with another definition, so nothing is folded into it: "
+                f"rosterlog rebuild {build.projection}"
+            )

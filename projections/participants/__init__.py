@@ -1,1 +1,19 @@
-"""The participants projection: one row for each person registered, as the newest delivery shows them."""
+"""The roster: one row a participant, the answers to questions, and every superseded state."""
+
+from ingest import delivery
+from projections import outcome, version
+from projections.participants import answers, convert, fields, fold, rows
+from projections.projection import Projection
+
+
+def projection(declared: fields.Fields) -> Projection:
+    """The participants as folded by these fields."""
+    return Projection(
+        name="participants",
+        version=version.version_of((delivery, fields, convert, answers, fold, outcome), declared),
+        columns=rows.COLUMNS,
+        fold=fold.folding(declared),
+        save=rows.save,
+        load=rows.load,
+        compared={rows.ROSTER: ("participant_id",), rows.ANSWERS: ("participant_id", "place")},
+    )

@@ -1,64 +1,72 @@
-"""Reads one value of a delivery as a column's kind. Pure and total: a value, or why there is none; no guesses."""
+"""Reads one value of a delivery as a column's kind. Pure and total: a value, or why there is none; no guesses.
+
+A value is given as PostgreSQL reads it: text, an id, `12`, `1990-12-31`, `2026-05-01T09:30:00Z`.
+"""
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from ingest.delivery import LONGEST_NAME, identifier
 from projections.participants.fields import Kind
 
-Value = str | int | date | datetime
 _LARGEST_INTEGER = 2_147_483_647
+_USUAL_ID = 2**63
+_CANONICAL = len("2026-05-01T09:30:00Z")
 
 
 class WillNotConvert(Exception):
     """The value is not of the column's kind; the message says what was expected and never shows the value."""
 
 
-def convert(value: object, kind: Kind) -> Value:
-    """The value as its column holds it. Raises `WillNotConvert`."""
-    return _READERS[kind](value)
+Reader = Callable[[object], str]
 
 
 def _id(value: object) -> str:
-    found = identifier(value)
+    found = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
     if found is None:
         raise WillNotConvert(f"not an id: neither an integer nor a text of 1 to {LONGEST_NAME} characters")
     return found
 
 
 def _text(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if value.__class__ is str:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise WillNotConvert("not a text")
-    text = str(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise WillNotConvert("not a finite number")
-    if "\x00" in text:
-        raise WillNotConvert("a text with a NUL character, which PostgreSQL cannot store")
-    return text
+    return str(value)
 
 
-def _integer(value: object) -> int:
+def _integer(value: object) -> str:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 20:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST_INTEGER:
         raise WillNotConvert("not a whole number")
-    return value
+    return str(value)
 
 
-def _date(value: object) -> date:
+def _date(value: object) -> str:
     # A date with a time of day names its own day, whatever the zone.
-    return _iso(value, "not an ISO date such as 1990-12-31").date()
+    return _iso(value, "not an ISO date such as 1990-12-31").date().isoformat()
 
 
-def _time(value: object) -> datetime:
+def _time(value: object) -> str:
     found = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
+    if found.tzinfo is UTC and _is_canonical(moment := str(value)):
+        return moment
     try:
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
+    return found.isoformat()
+
+
+def _is_canonical(moment: str) -> bool:
+    return len(moment) == _CANONICAL and moment[10] == "T" and moment[13:17:3] == "::" and moment[19] == "Z"
 
 
 def _iso(value: object, expected: str) -> datetime:
@@ -71,7 +79,8 @@ def _iso(value: object, expected: str) -> datetime:
         raise WillNotConvert(expected) from None
 
 
-_READERS: dict[Kind, Callable[[object], Value]] = {
+# Each gives the value as text, or raises `WillNotConvert`.
+READERS: dict[Kind, Reader] = {
     Kind.ID: _id,
     Kind.TEXT: _text,
     Kind.INTEGER: _integer,

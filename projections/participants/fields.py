@@ -1,11 +1,14 @@
 """The declared table: each column of a participant, its kind, and the keys of `data.object` it may come from.
 
 Movemint's field list is not published to us. Every key but `id` is a guess, and nothing but `id` is required. To adapt,
-change this table and rebuild.
+name other keys in the file of `ROSTERLOG_FIELDS`, or change this table, and rebuild.
 """
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
 
 class Kind(Enum):
@@ -20,39 +23,99 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column and where its value comes from: the key of its own name first, then the others; a dot goes deeper."""
+    """A column and where its value comes from: the first of these keys that has one; a dot goes deeper."""
 
     column: str
-    kind: Kind = Kind.TEXT
-    others: tuple[str, ...] = ()
+    kind: Kind
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Everything the fold looks for: the columns' keys, and those that answers to questions may be under."""
+
+    columns: tuple[Field, ...]
+    answers: tuple[str, ...]
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.column, *self.others)
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """The keys of each column, and of `answers`, by its name."""
+        return {**{field.column: field.keys for field in self.columns}, ANSWERS: self.answers}
 
 
-FIELDS = (
-    Field("event_id", Kind.ID, ("event.id",)),
-    Field("event_name", others=("event.name",)),
-    Field("sub_event_id", Kind.ID, ("sub_event.id",)),
-    Field("sub_event_name", others=("sub_event.name",)),
-    Field("athlete_id", Kind.ID, ("athlete.id",)),
-    Field("status", others=("registration_status",)),
-    Field("first_name", others=("athlete.first_name",)),
-    Field("last_name", others=("athlete.last_name",)),
-    Field("email", others=("email_address", "athlete.email")),
-    Field("phone", others=("phone_number", "athlete.phone")),
-    Field("bib", others=("bib_number",)),
-    Field("gender", others=("gender_identity", "gender_name", "athlete.gender_identity")),
-    Field("dob", Kind.DATE, ("date_of_birth", "athlete.dob")),
-    Field("age", Kind.INTEGER),
-    Field("team", others=("team_name", "team.name")),
-    Field("wave", others=("wave_name", "wave.name")),
-    Field("city", others=("address.city",)),
-    Field("state", others=("address.state",)),
-    Field("country", others=("address.country",)),
-    Field("zip_code", others=("postal_code", "address.zip_code")),
-    Field("checked_in_at", Kind.TIME),
-    Field("registered_at", Kind.TIME, ("created_at",)),
-    Field("updated_at", Kind.TIME),
+class FieldsError(Exception):
+    """The file of `ROSTERLOG_FIELDS` cannot be used; the message says what is wrong with it."""
+
+
+def _field(column: str, kind: Kind = Kind.TEXT, others: tuple[str, ...] = ()) -> Field:
+    """The key of the column's own name first, then the others."""
+    return Field(column, kind, (column, *others))
+
+
+ANSWERS = "answers"
+DECLARED = Fields(
+    (
+        _field("event_id", Kind.ID, ("event.id",)),
+        _field("event_name", others=("event.name",)),
+        _field("sub_event_id", Kind.ID, ("sub_event.id",)),
+        _field("sub_event_name", others=("sub_event.name",)),
+        _field("athlete_id", Kind.ID, ("athlete.id",)),
+        _field("status", others=("registration_status",)),
+        _field("first_name", others=("athlete.first_name",)),
+        _field("last_name", others=("athlete.last_name",)),
+        _field("email", others=("email_address", "athlete.email")),
+        _field("phone", others=("phone_number", "athlete.phone")),
+        _field("bib", others=("bib_number",)),
+        _field("gender", others=("gender_identity", "gender_name", "athlete.gender_identity")),
+        _field("dob", Kind.DATE, ("date_of_birth", "birth_date", "athlete.dob")),
+        _field("age", Kind.INTEGER),
+        _field("team", others=("team_name", "team.name")),
+        _field("wave", others=("wave_name", "wave.name")),
+        _field("city", others=("address.city",)),
+        _field("state", others=("address.state",)),
+        _field("country", others=("address.country",)),
+        _field("zip_code", others=("postal_code", "address.zip_code", "address.postal_code")),
+        _field("checked_in_at", Kind.TIME),
+        _field("registered_at", Kind.TIME, ("created_at",)),
+        _field("updated_at", Kind.TIME),
+    ),
+    (ANSWERS, "question_answers", "custom_answers", "custom_questions", "questions", "custom_fields"),
 )
+COLUMN_NAMES = tuple(field.column for field in DECLARED.columns)
+
+
+def read_fields(path: Path | None) -> Fields:
+    """The declared table, with the keys that the user's TOML file gives instead. Raises `FieldsError`.
+
+    `bib = "race_number"` or `bib = ["race_number", "athlete.number"]`: these keys and no others, in this order.
+    """
+    if path is None:
+        return DECLARED
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FieldsError(f"ROSTERLOG_FIELDS: {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # of TOML or of UTF-8
+        raise FieldsError(f"ROSTERLOG_FIELDS: {path} is not TOML: {error}") from None
+    return _pointed_elsewhere(given)
+
+
+def _pointed_elsewhere(given: Mapping[str, object]) -> Fields:
+    unknown = sorted(set(given) - set(DECLARED.keys))
+    if unknown:
+        raise FieldsError(f"ROSTERLOG_FIELDS: {unknown[0]!r} is no column; the columns are {', '.join(DECLARED.keys)}")
+    keys = {**DECLARED.keys, **{column: _keys(column, value) for column, value in given.items()}}
+    columns = tuple(replace(field, keys=keys[field.column]) for field in DECLARED.columns)
+    return Fields(columns, keys[ANSWERS])
+
+
+def _keys(column: str, value: object) -> tuple[str, ...]:
+    keys = [value] if isinstance(value, str) else value
+    if not isinstance(keys, list) or not keys:
+        keys = [None]
+    found = tuple(key for key in keys if isinstance(key, str) and all(key.split(".")))
+    if len(found) != len(keys):
+        raise FieldsError(
+            f'ROSTERLOG_FIELDS: {column} takes a key such as "race_number", or a list of keys; a dot goes deeper'
+        )
+    return found

@@ -1,81 +1,229 @@
-"""Folds one event into a participant's state, and tells the newer of two states. Pure: no database, no clock."""
+"""Folds events into states of participants, and tells which of two is newer. Pure: no database, no clock."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple, Protocol, cast
 
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.outcome import Parked, Passed
-from projections.participants.convert import Value, WillNotConvert, convert
-from projections.participants.fields import FIELDS
+from projections.participants.answers import Answer, NoAnswers, read_answers
+from projections.participants.convert import READERS, Reader, WillNotConvert
+from projections.participants.fields import ANSWERS, COLUMN_NAMES, Fields, Kind
 
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
+_UPDATED_AT = COLUMN_NAMES.index("updated_at")
+_NO_KEY = "\ud800"  # that no participant has: half of a character, which no body that was read can hold
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A participant as one event shows them: `values` has every declared column, `errors` what did not convert."""
+class State(NamedTuple):
+    """A participant as one event shows them.
+
+    `values`: every declared column in its order, as PostgreSQL reads it; empty for null. `errors`: what did not
+    convert. `attributes`: null where PostgreSQL can read the object out of the event's body itself. (A tuple, since one
+    is made of every event.)
+    """
 
     participant_id: str
     position: int
-    received_at: datetime
-    values: Mapping[str, Value | None]
+    received_at: str
+    values: list[str]
     errors: Mapping[str, str]
-    attributes: JsonObject
+    attributes: JsonObject | None
+    answers: list[Answer]
 
     @property
     def updated_at(self) -> datetime | None:
-        found = self.values["updated_at"]
-        return found if isinstance(found, datetime) else None
+        found = self.values[_UPDATED_AT]
+        return datetime.fromisoformat(found) if found else None
 
 
-def fold(event: Event) -> State | Parked | Passed:
-    """What an event means for the roster. Whatever the body holds, this gives an answer."""
-    if event.body is None:
-        return Passed(event.position, None)
-    envelope = read_envelope(event.body)
-    if envelope.event_type not in (None, REGISTERED):
-        return Passed(event.position, envelope.event_type)
-    if envelope.participant is None:
-        return Parked(event.position, envelope.subject, envelope.problem or "the body has no data.object")
-    if envelope.subject is None:
-        return Parked(event.position, None, "the participant has no usable id")
-    return _state(event, envelope.subject, envelope.participant)
+class Known(NamedTuple):
+    """What decides whether a later event is newer than the state there is."""
+
+    first_position: int
+    position: int
+    updated_at: datetime | None
 
 
-def is_newer(state: State, updated_at: datetime | None, position: int) -> bool:
-    """Whether a state is newer than one of this time and position: by `updated_at` if both have it, else position."""
-    if state.updated_at is not None and updated_at is not None and state.updated_at != updated_at:
-        return state.updated_at > updated_at
-    return state.position > position
+class Lasting(NamedTuple):
+    """A state that was accepted; since when the participant is known; which position ended it, 0 if none."""
+
+    state: State
+    first_position: int
+    until_position: int
 
 
-def _state(event: Event, participant_id: str, participant: JsonObject) -> State:
-    values: dict[str, Value | None] = {}
-    errors: dict[str, str] = {}
-    for field in FIELDS:
-        values[field.column] = None
-        found = next((value for key in field.keys if (value := _at(participant, key)) not in (None, "")), None)
-        if found is None:
+class Changes(NamedTuple):
+    """What events come to: the newest state of each participant, those superseded meanwhile, and ends of stored ones.
+
+    `ends`: the position at which the state there was gave way, by participant.
+    """
+
+    newest: list[Lasting]
+    superseded: list[Lasting]
+    ends: dict[str, int]
+
+
+Fold = Callable[[Event], State | Parked | Passed]
+
+
+def folding(fields: Fields) -> Fold:
+    """The fold by these fields: what an event means for the roster. Whatever the body holds, it gives an answer."""
+    columns = _Columns(fields)
+    first, others = _paths(fields.answers)
+
+    def read(event: Event) -> State | Parked | Passed:
+        body = event.body
+        if body is None:
+            return Passed(event.position, None)
+        event_type, subject, participant, problem, is_plain = read_envelope(body)
+        if event_type is not None and event_type != REGISTERED:
+            return Passed(event.position, event_type)
+        if participant is None:
+            return Parked(event.position, event.subject, problem or "the body has no data.object")
+        if subject is None:
+            return Parked(event.position, event.subject, "the participant has no usable id")
+        if subject != event.subject:  # and could not be erased by it
+            return Parked(event.position, event.subject, "the log has the event under another id, or under none")
+        values, errors = columns.read(participant)
+        answers = _answers(participant.get(first) or _at(participant, others), errors)
+        if is_plain:
+            return State(subject, event.position, event.received_at, values, errors, None, answers)
+        return _cleaned(State(subject, event.position, event.received_at, values, errors, participant, answers))
+
+    return read
+
+
+class Dated(Protocol):
+    """Anything that can be newer than what is known."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def updated_at(self) -> datetime | None: ...
+
+
+def is_newer(state: Dated, known: Known) -> bool:
+    """Whether a state is newer than what is known: by `updated_at` if both have it, else by position."""
+    if known.updated_at is not None:
+        updated_at = state.updated_at
+        if updated_at is not None and updated_at != known.updated_at:
+            return updated_at > known.updated_at
+    return state.position > known.position
+
+
+def advance(states: Iterable[State], known: Mapping[str, Known]) -> Changes:
+    """Take states in the log's order over what is known of their participants, one after the other.
+
+    Not by "the newest of all": "newer" is not transitive, so only the order gives every split into batches one end.
+    """
+    newest: dict[str, Lasting] = {}
+    superseded: list[Lasting] = []
+    ends: dict[str, int] = {}
+    now = dict(known)
+    for state in states:
+        id_ = state.participant_id
+        before = now.get(id_)
+        if before is not None and not is_newer(state, before):
             continue
-        try:
-            values[field.column] = convert(found, field.kind)
-        except WillNotConvert as error:
-            errors[field.column] = str(error)
-    attributes, changed = _storable(participant)
+        first = before.first_position if before else state.position
+        if id_ in newest:
+            superseded.append(newest[id_]._replace(until_position=state.position))
+        elif before is not None:
+            ends[id_] = state.position
+        now[id_] = Known(first, state.position, state.updated_at)
+        newest[id_] = Lasting(state, first, 0)
+    return Changes(list(newest.values()), superseded, ends)
+
+
+_Path = tuple[str, ...]
+
+
+def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[_Path, ...]]:
+    """The first key, if it is one that goes no deeper: most values are there. The rest as paths."""
+    paths = [tuple(key.split(".")) for key in keys]
+    first = paths.pop(0)[0] if len(paths[0]) == 1 else _NO_KEY
+    return first, tuple(paths)
+
+
+class _Columns:
+    """The declared columns, laid out so that most of them, texts under their first key, need a look and no more."""
+
+    def __init__(self, fields: Fields) -> None:
+        paths = [_paths(field.keys) for field in fields.columns]
+        self._first_keys = [first for first, _ in paths]
+        every = [
+            (number, field.column, others, READERS[field.kind])
+            for number, (field, (_, others)) in enumerate(zip(fields.columns, paths, strict=True))
+        ]
+        self._texts = [one for one in every if fields.columns[one[0]].kind is Kind.TEXT]
+        self._rest = [one for one in every if fields.columns[one[0]].kind is not Kind.TEXT]
+
+    def read(self, participant: JsonObject) -> tuple[list[str], dict[str, str]]:
+        """The value of each column in their order, and what did not convert, by column."""
+        found = list(map(participant.get, self._first_keys))
+        errors: dict[str, str] = {}
+        for one in self._texts:
+            value = found[one[0]]
+            if value.__class__ is not str or not value:
+                found[one[0]] = _read(participant, value, one, errors)
+        for one in self._rest:
+            found[one[0]] = _read(participant, found[one[0]], one, errors)
+        return cast("list[str]", found), errors  # all of them are texts by now
+
+
+def _read(
+    participant: JsonObject, value: object, column: tuple[int, str, tuple[_Path, ...], Reader], errors: dict[str, str]
+) -> str:
+    _, name, others, read = column
+    if value is None or value == "":
+        value = _at(participant, others) if others else None
+        if value is None:
+            return ""
+    try:
+        return read(value)
+    except WillNotConvert as error:
+        errors[name] = str(error)
+        return ""
+
+
+def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:
+    """The first value at one of these paths; null if there is none."""
+    for path in paths:
+        found: object = participant.get(path[0])
+        for key in path[1:]:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None and found != "":
+            return found
+    return None
+
+
+def _answers(given: object, errors: dict[str, str]) -> list[Answer]:
+    if not given:
+        return []
+    try:
+        return read_answers(given)
+    except NoAnswers as error:
+        errors[ANSWERS] = str(error)
+        return []
+
+
+def _cleaned(state: State) -> State:
+    """The state without what PostgreSQL cannot hold: NUL characters, infinite numbers."""
+    errors = dict(state.errors)
+    values = list(state.values)
+    for number, value in enumerate(values):
+        if "\x00" in value:
+            values[number] = ""
+            errors[COLUMN_NAMES[number]] = "a text with a NUL character, which PostgreSQL cannot store"
+    attributes, changed = _storable(state.attributes)
     if changed:
         errors["attributes"] = "held NUL characters or infinite numbers; the delivery's body in the log has them"
     assert isinstance(attributes, dict)  # noqa: S101 - an object stays an object
-    return State(participant_id, event.position, event.received_at, values, errors, attributes)
-
-
-def _at(participant: JsonObject, path: str) -> object:
-    found: object = participant
-    for key in path.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+    answers = [Answer(*(text.replace("\x00", "\ufffd") for text in answer)) for answer in state.answers]
+    return state._replace(values=values, errors=errors, attributes=attributes, answers=answers)
 
 
 def _storable(value: object) -> tuple[object, bool]:

@@ -1,39 +1,53 @@
-"""Reads the roster: one participant, or a page of them by id. What may be seen comes with the scope."""
+"""Reads the roster, as of now or of a position: one participant, or a page of them by id. The scope is the asker's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import FromClause, RowMapping, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql import ColumnElement
 
+from projections.builds import projection
 from projections.checkpoint import checkpoint
-from projections.participants import rows
-from projections.participants.table import COLUMNS, participants
+from projections.participants.table import COLUMNS, participant_history, participants
+
+NAME = "participants"
+_NAMES = [column.name for column in COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Whose roster is asked for: a source, and of that all events (null) or some."""
+    """Whose roster is asked for: a source, of that all events (null) or some, as of now (null) or of a position."""
 
     source: str
     event_ids: tuple[str, ...] | None = None
+    as_of: int | None = None
 
     @property
-    def condition(self) -> ColumnElement[bool]:
-        mine: ColumnElement[bool] = participants.c.source == self.source
-        return mine if self.event_ids is None else mine & participants.c.event_id.in_(self.event_ids)
+    def rows(self) -> FromClause:
+        """What may be seen, with the columns of a participant."""
+        of = participants if self.as_of is None else _roster_at(self.source, self.as_of)
+        mine = select(*(of.c[name] for name in _NAMES)).where(of.c.source == self.source)
+        return (mine if self.event_ids is None else mine.where(of.c.event_id.in_(self.event_ids))).subquery()
 
 
 async def position(connection: AsyncConnection, source: str) -> int:
     """The log position that the roster reflects."""
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == rows.NAME)
+    live = select(projection.c.live).where(projection.c.projection == NAME).scalar_subquery()
+    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == NAME) & (checkpoint.c.build == live)
     return (await connection.execute(select(checkpoint.c.position).where(mine))).scalar() or 0
 
 
+async def position_at(connection: AsyncConnection, source: str, moment: datetime) -> int:
+    """The last position that was received at a time or before; 0 if there is none."""
+    found: int = (await connection.execute(select(func.position_at(source, moment)))).scalar_one()
+    return found
+
+
 async def participant(connection: AsyncConnection, view: View, participant_id: str) -> RowMapping | None:
-    found = select(*COLUMNS).where(view.condition, participants.c.participant_id == participant_id)
+    rows = view.rows
+    found = select(rows).where(rows.c.participant_id == participant_id)
     return (await connection.execute(found)).mappings().first()
 
 
@@ -41,15 +55,43 @@ async def page(
     connection: AsyncConnection, view: View, event_id: str | None, after: str | None, limit: int
 ) -> Sequence[RowMapping]:
     """Up to `limit` participants in the order of their ids (as text), those after an id if one is given."""
-    found = select(*COLUMNS).where(view.condition)
+    rows = view.rows
+    found = select(rows)
     if event_id is not None:
-        found = found.where(participants.c.event_id == event_id)
+        found = found.where(rows.c.event_id == event_id)
     if after is not None:
-        found = found.where(participants.c.participant_id > after)
-    result = await connection.execute(found.order_by(participants.c.participant_id).limit(limit))
+        found = found.where(rows.c.participant_id > after)
+    result = await connection.execute(found.order_by(rows.c.participant_id).limit(limit))
     return result.mappings().all()
 
 
 def as_json(row: RowMapping) -> dict[str, Any]:
     """A participant as every answer shows them: the contract's columns in its order."""
     return dict(row)
+
+
+def _roster_at(source: str, position: int) -> FromClause:
+    """The roster as it was at a position: of each participant the state that held then, by one look into the history.
+
+    Whoever is on it has a newest state too, so its cost goes with the roster's size, however long the log is.
+    """
+    names = ["source", *_NAMES]
+    unchanged = select(*(participants.c[name] for name in names)).where(
+        participants.c.source == source, participants.c.position <= position
+    )
+    newest = participants.alias()
+    held = (
+        select(*(participant_history.c[name] for name in names))
+        .where(
+            participant_history.c.source == newest.c.source,
+            participant_history.c.participant_id == newest.c.participant_id,
+            participant_history.c.position <= position,
+        )
+        .order_by(participant_history.c.position.desc())
+        .limit(1)
+        .lateral()
+    )
+    changed = select(*(held.c[name] for name in names)).where(
+        newest.c.source == source, newest.c.first_position <= position, newest.c.position > position
+    )
+    return union_all(unchanged, changed.select_from(newest)).subquery()

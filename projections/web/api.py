@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 from pydantic_core import to_json
@@ -21,7 +23,8 @@ from ingest.app import Part
 from ingest.database import API_ROLE, async_engine
 from ingest.problems import problem
 from projections.participants import query
-from projections.status import read_status
+from projections.projection import Projection
+from projections.status import read_projections, read_status
 from projections.web import cursor, tokens
 
 log = logging.getLogger(__name__)
@@ -41,13 +44,22 @@ class Asking:
     scope: tokens.Scope
     position: int
 
+    as_of: int | None = None
+
     @property
     def view(self) -> query.View:
-        return query.View(self.scope.source, self.scope.event_ids)
+        return query.View(self.scope.source, self.scope.event_ids, self.as_of)
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Rosterlog-Position": str(self.position)}
+
+    async def back_to(self, given: str | None) -> "Asking":
+        """The same as of an earlier position or time; itself if none is given."""
+        if given is None:
+            return self
+        position = await _position_of(self, given)
+        return replace(self, position=position, as_of=position)
 
     def answer(self, content: object) -> Response:
         return Response(to_json(content), headers=self.headers, media_type="application/json")
@@ -59,8 +71,9 @@ class Asking:
 class Api:
     """The endpoints over one engine, whose sessions can only read."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, projections: Sequence[Projection]) -> None:
         self._engine = engine
+        self._projections = projections
 
     def part(self) -> Part:
         routes = [
@@ -69,11 +82,15 @@ class Api:
             Route("/v1/status", self.status),
         ]
         errors = dict.fromkeys(_DATABASE_ERRORS, _on_database_error)
-        return Part(routes, self._running, {"roster": self._is_ready}, errors)
+        checks: dict[str, Callable[[], Awaitable[bool]]] = {"roster": self._is_ready}
+        for one in self._projections:
+            checks[f"{one.name} (a rebuild is needed)"] = partial(self._is_as_defined, one)
+        return Part(routes, self._running, checks, errors)
 
     async def participants(self, request: Request) -> Response:
-        async with self._asking(request, ("event_id", "limit", "cursor")) as asking:
-            filters = {name: value for name, value in request.query_params.items() if name == "event_id"}
+        async with self._asking(request, ("event_id", "as_of", "limit", "cursor")) as now:
+            asking = await now.back_to(request.query_params.get("as_of"))
+            filters = {name: value for name, value in request.query_params.items() if name in ("event_id", "as_of")}
             limit = _limit(asking, request.query_params.get("limit"))
             after = _after(asking, request.query_params.get("cursor"), filters)
             found = await query.page(asking.connection, asking.view, filters.get("event_id"), after, limit + 1)
@@ -84,7 +101,8 @@ class Api:
             return asking.answer({"data": shown, "next": following, "position": asking.position})
 
     async def participant(self, request: Request) -> Response:
-        async with self._asking(request, ()) as asking:
+        async with self._asking(request, ("as_of",)) as now:
+            asking = await now.back_to(request.query_params.get("as_of"))
             wanted = request.path_params["participant_id"]
             # NUL cannot be in an id, and PostgreSQL would refuse the question.
             found = None if "\x00" in wanted else await query.participant(asking.connection, asking.view, wanted)
@@ -95,7 +113,7 @@ class Api:
     async def status(self, request: Request) -> Response:
         async with self._asking(request, ()) as asking:
             source = asking.scope.source
-            every = await asking.connection.run_sync(read_status, [source])
+            every = await asking.connection.run_sync(read_status, self._projections, [source])
             return asking.answer({"sources": [status.as_json() for status in every if status.source == source]})
 
     @asynccontextmanager
@@ -120,15 +138,24 @@ class Api:
             return False
         return True
 
+    async def _is_as_defined(self, projection: Projection) -> bool:
+        """Whether the live build is of this program's definition. Where nothing can be read, another check says so."""
+        try:
+            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
+                [found] = await connection.run_sync(read_projections, [projection])
+        except _DATABASE_ERRORS:
+            return True
+        return not found.needs_rebuild
+
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         yield
         await self._engine.dispose()
 
 
-def api_part(conninfo: str) -> Part:
+def api_part(conninfo: str, projections: Sequence[Projection]) -> Part:
     """The read API on a database or a replica of it."""
-    return Api(async_engine(conninfo, API_ROLE, read_only=True)).part()
+    return Api(async_engine(conninfo, API_ROLE, read_only=True), projections).part()
 
 
 async def _on_database_error(_request: Request, error: Exception) -> Response:
@@ -165,6 +192,23 @@ def _limit(asking: Asking, given: str | None) -> int:
     if given.isascii() and given.isdigit() and len(given) < 9 and 1 <= int(given) <= LARGEST_PAGE:
         return int(given)
     raise asking.refuse(400, f"limit must be a whole number from 1 to {LARGEST_PAGE}.")
+
+
+async def _position_of(asking: Asking, as_of: str) -> int:
+    """The position that `as_of` names, or that was reached at the time it names."""
+    if as_of.isascii() and as_of.isdigit() and len(as_of) < 19:
+        found = int(as_of)
+    else:
+        try:
+            moment = datetime.fromisoformat(as_of)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            detail = "as_of must be a position, or a time such as 2026-05-01T09:30:00Z."
+            raise asking.refuse(400, detail) from None
+        found = min(await query.position_at(asking.connection, asking.scope.source, moment), asking.position)
+    if found > asking.position:
+        raise asking.refuse(400, f"as_of is beyond the roster, which is at position {asking.position}.")
+    return found
 
 
 def _after(asking: Asking, given: str | None, filters: dict[str, str]) -> str | None:

@@ -20,8 +20,8 @@ SECRET = model.SECRET.decode()
 
 def test_migrate_runs_once_and_a_second_time_does_nothing(empty_database: str) -> None:
     env = environ(DATABASE_URL=empty_database)
-    assert run("migrate", env=env) == "migrated from nothing to 0004\n"
-    assert run("migrate", env=env) == "already at 0004\n"
+    assert run("migrate", env=env) == "migrated from nothing to 0005\n"
+    assert run("migrate", env=env) == "already at 0005\n"
 
 
 def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) -> None:
@@ -39,11 +39,17 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
         until(lambda: get(port, "/v1/status", token)[2]["sources"][0]["lag"] == 0)
         assert len(get(port, "/v1/participants?limit=1000", token)[2]["data"]) == 120
         worker.stop()
-    assert json.loads(run("status", "--json", env=env)) == {
-        "sources": [
-            {"source": "movemint", "head": 300, "checkpoints": {"participants": 300}, "lag": 0, "quarantined": 0}
-        ]
-    }
+    status = json.loads(run("status", "--json", env=env))
+    assert [one["needs_rebuild"] for one in status["projections"]] == [False, False]
+    assert status["sources"] == [
+        {
+            "source": "movemint",
+            "head": 300,
+            "checkpoints": {"participants": 300, "registrations": 300},
+            "lag": 0,
+            "quarantined": 0,
+        }
+    ]
     assert {row[2] for row in model.stored_roster(database).values()} == {
         row[2] for row in model.roster(model.stored_bodies(database)).values()
     }

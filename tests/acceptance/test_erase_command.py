@@ -12,8 +12,8 @@ from ingest.database import WORKER_ROLE, sync_engine
 from tests import model
 from tests.acceptance.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 from tests.acceptance.test_vault import PEOPLE, SECRET, proof, tamper
+from tests.integration.building import drain
 from tests.integration.erasing import gate
-from tests.integration.test_worker import drain
 
 pytestmark = pytest.mark.acceptance
 
@@ -129,10 +129,10 @@ def test_an_interrupted_reapply_leaves_nobody_missing(database: str) -> None:
             "create function die() returns trigger language plpgsql security definer as "
             "$$ begin raise exception 'no' using errcode = 'XX000'; end $$"
         )
-        connection.execute("create trigger die before insert on participants for each row execute function die()")
+        connection.execute("create trigger die before insert on participants_build for each row execute function die()")
         run("erase", "--reapply", env=env, code=1)
         assert model.stored_roster(database) == before
-        connection.execute("drop trigger die on participants")
+        connection.execute("drop trigger die on participants_build")
     run("erase", "--reapply", env=env)
     assert model.stored_roster(database) == before
     worker.dispose()

@@ -84,5 +84,5 @@ def _has_grown(answered: dict[bytes, int], beyond: int) -> bool:
 
 def _checkpoint(database: str) -> int:
     with psycopg.connect(database) as connection:
-        row = connection.execute("select position from checkpoint").fetchone()
-        return row[0] if row else 0
+        row = connection.execute("select min(position) from checkpoint").fetchone()
+        return (row and row[0]) or 0

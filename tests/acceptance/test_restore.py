@@ -19,7 +19,7 @@ from ingest.postgres.binaries import Binaries
 from ingest.postgres.cluster import Cluster, initialise
 from tests import model
 from tests.acceptance.program import environ, run
-from tests.integration.test_worker import drain, query
+from tests.integration.building import drain, query
 
 pytestmark = pytest.mark.acceptance
 
@@ -103,7 +103,7 @@ def check_restored(data_dir: Path, settings: dict[str, str]) -> None:
         assert model.stored_roster(server.conninfo) == expected
         assert query(server.conninfo, "select distinct subject from event_log where body is null") == [("5",), ("7",)]
         assert json.loads(run("verify", "--json", env=env).splitlines()[-1])["ok"] is True
-        shell(commands("fold the roster anew"), **settings)
+        shell(commands("fold everything anew"), **settings)
         worker = sync_engine(server.conninfo, WORKER_ROLE)
         drain(worker)
         assert model.stored_roster(server.conninfo) == expected

@@ -12,6 +12,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase as erasing
 from projections.refold import hold, refold
 from tests import model
+from tests.integration.building import PROJECTIONS
 
 NAME = "Zoë Unmistakable"
 LATE = model.body(7, first_name=NAME, status="deferred")
@@ -35,18 +36,19 @@ def erase(operator: Engine, subject: str = "7", source: str = "movemint") -> lis
 def lift(operator: Engine, subject: str = "7") -> None:
     with operator.begin() as connection:
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        last = hold(connection, "movemint")
+        held = hold(connection, PROJECTIONS, "movemint")
         connection.execute(text(f"set local role {OPERATOR_ROLE}"))
         assert erasing.lift(connection, "movemint", subject, "another operator") == 1
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, "movemint", subject, last, 2)
+        refold(connection, held, "movemint", subject, 2)
 
 
 def traces(database: str, word: str) -> set[str]:
     """The tables of the database that hold a word anywhere, bodies included."""
     with psycopg.connect(database) as connection:
         tables = connection.execute(
-            "select oid::regclass::text from pg_class where relkind in ('r', 'm', 'p') and relpersistence = 'p' "
+            "select oid::regclass::text from pg_class "
+            "where relkind in ('r', 'm', 'p') and relpersistence = 'p' and not relispartition "
             "and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
         ).fetchall()
         found = set()
@@ -58,7 +60,7 @@ def traces(database: str, word: str) -> set[str]:
             ).fetchone()
             assert row is not None
             if row[0]:
-                found.add(table)
+                found.add(table.removesuffix("_build"))
         sampled = connection.execute(
             "select distinct tablename::text from pg_stats "
             "where schemaname = 'public' and (most_common_vals::text ilike %(word)s or "

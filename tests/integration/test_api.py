@@ -15,11 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.app import build_app
 from ingest.database import API_ROLE, async_engine
-from projections import worker
 from projections.participants.table import COLUMNS
 from projections.web import tokens
 from projections.web.api import api_part
 from tests import model
+from tests.integration.building import PROJECTIONS, drain
 
 CONTRACT = """
 participant_id event_id event_name sub_event_id sub_event_name athlete_id status first_name last_name email phone bib
@@ -34,7 +34,7 @@ def asked(conninfo: str, scenario: Callable[[Ask], Coroutine[Any, Any, Any]]) ->
     """Run a scenario against the application, with a function that asks it."""
 
     async def run() -> Any:  # noqa: ANN401
-        app = build_app([api_part(conninfo)])
+        app = build_app([api_part(conninfo, PROJECTIONS)])
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -73,7 +73,7 @@ def roster(database: str, worker_engine: Engine) -> str:
     model.append(database, [model.body(number, event_id=number % 2, first_name=f"n{number}") for number in range(20)])
     model.append(database, [model.body("elsewhere", event_id=0)], "spring")
     for source in ("movemint", "spring"):
-        worker.run_once(worker_engine, source, 500)
+        drain(worker_engine, source)
     return database
 
 
@@ -122,7 +122,13 @@ def test_status_is_the_contracts(roster: str, engine: Engine) -> None:
     model.append(roster, [b"one more"])
     answer = get(roster, "/v1/status", make_token(engine))
     assert answer.json()["sources"] == [
-        {"source": "movemint", "head": 21, "checkpoints": {"participants": 20}, "lag": 1, "quarantined": 0}
+        {
+            "source": "movemint",
+            "head": 21,
+            "checkpoints": {"participants": 20, "registrations": 20},
+            "lag": 1,
+            "quarantined": 0,
+        }
     ]
     assert answer.headers["Rosterlog-Position"] == "20"
 

@@ -12,9 +12,9 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from projections import worker
 from tests import model
+from tests.integration.building import PARTICIPANTS, drain, query
 from tests.integration.erasing import BODIES, THEIRS, erase, gate, traces, waits
 from tests.integration.test_verify import prove
-from tests.integration.test_worker import drain, query
 
 
 def everything_else(database: str) -> list[tuple[Any, ...]]:
@@ -40,7 +40,7 @@ def test_promise_7_the_person_is_gone_and_everything_else_is_kept(
     assert set(model.stored_roster(database)) == {"5", "8"}
     assert set(model.stored_roster(database, "other")) == {"7"}, "another source is another person"
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("delete from participants where source = 'other'")
+        connection.execute("delete from participants_build where source = 'other'")
         connection.execute("alter table event_log disable trigger all")
         connection.execute("delete from event_log where source = 'other'")
     assert traces(database, "Unmistakable") == set()
@@ -73,7 +73,7 @@ def test_promise_7_a_worker_in_the_middle_of_a_batch_does_not_bring_the_person_b
     model.append(database, BODIES)
     with gate(database, "checkpoint", "update") as held:
         engine = sync_engine(database, WORKER_ROLE)
-        folding = threading.Thread(target=worker.run_once, args=(engine, "movemint", 100))
+        folding = threading.Thread(target=worker.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
         folding.start()
         waits(held, "advisory")
         erasing_ = threading.Thread(target=erase, args=(operator,))
@@ -100,7 +100,7 @@ def test_promise_7_an_erasure_that_dies_in_the_middle_changed_nothing(
             "create function die() returns trigger language plpgsql security definer as $$ "
             "begin perform pg_terminate_backend(pg_backend_pid()); return old; end $$"
         )
-        connection.execute("create trigger die before delete on participants for each row execute function die()")
+        connection.execute("create trigger die before delete on participants_build for each row execute function die()")
     with pytest.raises(DBAPIError, match="terminat"):
         erase(operator)
     assert (query(database, "select * from event_log order by position"), model.stored_roster(database)) == before
@@ -143,11 +143,11 @@ def test_the_old_row_versions_are_gone_from_the_tables_too(
         )
         return int(count)
 
-    assert (versions("event_log"), versions("participants")) == (len(BODIES) + len(THEIRS), 3)
+    assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES) + len(THEIRS), 3)
     with operator.connect().execution_options(isolation_level="AUTOCOMMIT") as connection_:
         connection_.execute(text("reset role"))
         erasing.sweep(connection_)
-    assert (versions("event_log"), versions("participants")) == (len(BODIES), 2)
+    assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES), 2)
 
 
 def test_the_planners_statistics_keep_no_sample_of_the_person(
@@ -157,8 +157,8 @@ def test_the_planners_statistics_keep_no_sample_of_the_person(
     drain(worker_engine)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter table event_log alter column body set statistics -1")
-        connection.execute("analyze event_log, participants")
-        assert len(traces(database, "Unmistakable")) == 4, "the hazard with its guard off"
+        connection.execute("analyze event_log, participants_build")
+        assert len(traces(database, "Unmistakable")) == 5, "the hazard with its guard off"
         connection.execute("delete from pg_statistic where starelid = 'event_log'::regclass")
         connection.execute("alter table event_log alter column body set statistics 0")
     for subject in ("0", "77", "149"):

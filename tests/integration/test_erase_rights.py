@@ -11,9 +11,9 @@ from ingest.database import OPERATOR_ROLE, ROLES, WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.migrate import migrate
 from tests import model
+from tests.integration.building import drain, query
 from tests.integration.erasing import BODIES, LATE, THEIRS, erase, lift, traces
 from tests.integration.test_verify import prove, unguarded
-from tests.integration.test_worker import drain, query
 
 
 @pytest.mark.parametrize("role", ["rosterlog_ingest", "rosterlog_worker", "rosterlog_api"])
@@ -43,7 +43,7 @@ def test_promise_7_the_operator_can_change_nothing_but_through_the_door(database
         "insert into event_log (source) values ('x')",
         "delete from erasures",
         "update erasures set reason = 'another'",
-        "delete from participants",
+        "delete from participants_build",
     ):
         with operator.connect() as connection, pytest.raises(DBAPIError, match="permission denied"):
             connection.execute(text(statement))

@@ -11,12 +11,12 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
-from projections import checkpoint, worker
+from projections import builds, checkpoint, worker
 from projections.refold import hold, refold
 from tests import model
+from tests.integration.building import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 from tests.integration.erasing import BODIES, LATE, NAME, erase, gate, lift, traces, waits
 from tests.integration.test_verify import prove, unguarded
-from tests.integration.test_worker import drain, query
 
 OlderBackup = tuple[Engine, Engine]
 
@@ -81,8 +81,7 @@ def test_promise_7_folding_all_again_does_not_bring_the_person_back(
     if is_lifted:
         lift(operator)
     before = query(database, "select * from participants order by participant_id")
-    with psycopg.connect(database) as connection:
-        connection.execute("truncate participants, checkpoint, quarantine, passed_event_type")
+    forget_projections(database)
     drain(worker_engine)
     assert query(database, "select * from participants order by participant_id") == before
     assert ("7" in model.stored_roster(database)) == is_lifted
@@ -112,7 +111,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         [erasure] = [one.erasure for one in erasing.listed(connection)]
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == [2, 3, 5]
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, "movemint", "7", hold(connection, "movemint"), 10)
+        refold(connection, hold(connection, PROJECTIONS, "movemint"), "movemint", "7", 10)
     assert prove(restored).problems == []
     assert query(empty_database, "select positions from erasures") == [([2, 3, 5],)]
     assert set(model.stored_roster(empty_database)) == ({"5", "7", "10"} if is_lifted else {"5", "10"})
@@ -197,7 +196,7 @@ def test_lifting_waits_for_a_worker_in_a_sources_first_batch(database: str, oper
     model.append(database, [LATE])
     with gate(database, "checkpoint", "update") as held:
         engine = sync_engine(database, WORKER_ROLE)
-        folding = threading.Thread(target=worker.run_once, args=(engine, "movemint", 100))
+        folding = threading.Thread(target=worker.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
         folding.start()
         waits(held, "advisory")
         lifting = threading.Thread(target=lift, args=(operator,))
@@ -216,11 +215,13 @@ def test_lifting_waits_for_a_worker_in_a_later_batch(database: str, worker_engin
     erase(operator)
     model.append(database, [LATE])
     with worker_engine.begin() as connection:
-        assert checkpoint.take(connection, "participants", "movemint") == 7
+        build = builds.live(connection, "participants")
+        assert build is not None
+        assert checkpoint.take(connection, build, "movemint") == 7
         lifting = threading.Thread(target=lift, args=(operator,))
         lifting.start()
         with psycopg.connect(database, autocommit=True) as watch:
             waits(watch, "transactionid")
-        checkpoint.move(connection, "participants", "movemint", 8)
+        checkpoint.move(connection, build, "movemint", 8)
     lifting.join(timeout=20)
     assert model.stored_roster(database)["7"] == (8, 8, NAME)

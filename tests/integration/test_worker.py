@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -15,23 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, sync_engine, unusable
 from ingest.log.event import Event
 from projections import worker
-from projections.participants import rows
-from projections.participants.fold import fold
+from projections.participants import fold as folding
+from projections.participants.fields import DECLARED
 from projections.status import read_status
 from tests import model
-
-
-def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
-    total = 0
-    while folded := worker.run_once(engine, source, limit):
-        total += folded
-    return total
-
-
-def query(conninfo: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(conninfo) as connection:
-        return connection.execute(statement.encode(), values).fetchall()
-
+from tests.integration.building import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 
 _TIMES = st.none() | st.integers(0, 5).map(lambda second: f"2026-05-01T10:00:0{second}Z")
 _PEOPLE = st.builds(
@@ -51,12 +39,13 @@ def test_promise_10_any_split_into_batches_ends_in_the_models_roster(
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter table event_log disable trigger all")
-        connection.execute("truncate event_log, participants, checkpoint, quarantine, passed_event_type")
+        connection.execute("truncate event_log, checkpoint, quarantine, passed_event_type")
         connection.execute("alter table event_log enable always trigger event_log_is_append_only")
+    forget_projections(database)
     model.append(database, bodies)
     known = [body if json_type(body) == "event.participant.created" else b"" for body in bodies]
     number = 0
-    while worker.run_once(worker_engine, "movemint", limits[number % len(limits)]):
+    while worker.run_once(worker_engine, PARTICIPANTS, "movemint", limits[number % len(limits)]):
         number += 1
     assert model.stored_roster(database) == model.roster(known)
 
@@ -78,7 +67,7 @@ def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str
         connection.execute("alter function die() security definer")
         connection.execute("create trigger die before update on checkpoint for each row execute function die()")
     with pytest.raises(Exception, match="terminat"):
-        worker.run_once(worker_engine, "movemint", 5)
+        worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5)
     assert query(database, "select * from participants") == []
     with psycopg.connect(database) as connection:
         connection.execute("drop trigger die on checkpoint")
@@ -89,12 +78,12 @@ def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str
 def test_promise_9_a_source_is_advanced_by_one_worker_at_a_time(database: str, worker_engine: Engine) -> None:
     model.append(database, [model.body(number) for number in range(10)])
     model.append(database, [model.body(1)], "spring")
-    worker.run_once(worker_engine, "movemint", 1)
+    worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
     with psycopg.connect(database) as other:
         other.execute("select * from checkpoint where source = 'movemint' for update")
-        assert worker.run_once(worker_engine, "movemint", 5) == 0
-        assert worker.run_once(worker_engine, "spring", 5) == 1
-    assert worker.run_once(worker_engine, "movemint", 5) == 5
+        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 0
+        assert worker.run_once(worker_engine, PARTICIPANTS, "spring", 5) == 1
+    assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 5
 
 
 def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Engine) -> None:
@@ -104,13 +93,14 @@ def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Eng
     threads = []
     for _ in range(4):
         own = sync_engine(database, WORKER_ROLE)
-        thread = threading.Thread(target=worker.run, args=(own, 7, 0.01, stop, lambda: None))
+        run = worker.Worker(own, PROJECTIONS, 7).run
+        thread = threading.Thread(target=run, args=(0.01, stop, lambda: None))
         thread.start()
         threads.append((thread, own))
     waiting = threading.Event()
     for _ in range(600):
         with engine.connect() as connection:
-            if read_status(connection, ())[0].lag == 0:
+            if read_status(connection, PROJECTIONS, ())[0].lag == 0:
                 break
         waiting.wait(0.05)
     stop.set()
@@ -154,15 +144,16 @@ def test_promise_12_nothing_stops_the_worker(database: str, worker_engine: Engin
     assert drain(worker_engine, limit=9) == len(HOSTILE) + 1
     assert set(model.stored_roster(database)) == {"1", "text", "-3", str(2**63), "4", "5", "6", "7", "8", "last"}
     with engine.connect() as connection:
-        [status] = read_status(connection, ())
+        [status] = read_status(connection, PROJECTIONS, ())
     assert (status.head, status.lag) == (len(HOSTILE) + 1, 0)
     assert status.quarantined == 14
     assert query(database, "select event_type, events from passed_event_type") == [("unknown", 1)]
 
 
 def test_promise_12_a_row_postgres_refuses_parks_only_its_participant(database: str, worker_engine: Engine) -> None:
+    drain(worker_engine)
     with psycopg.connect(database) as connection:
-        connection.execute("alter table participants add constraint no_poison check (first_name <> 'poison')")
+        connection.execute("alter table participants_build_1 add constraint no_poison check (first_name <> 'poison')")
     model.append(database, [model.body(number, first_name="poison" if number == 3 else "ok") for number in range(6)])
     drain(worker_engine)
     assert set(model.stored_roster(database)) == {"0", "1", "2", "4", "5"}
@@ -175,18 +166,16 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant(database: 
     assert model.stored_roster(database)["3"] == (7, 7, "healed")
 
 
-def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(
-    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(database: str, worker_engine: Engine) -> None:
+    fold = folding.folding(DECLARED)
 
     def faulty(event: Event) -> object:
         if event.subject == "3":
             raise ZeroDivisionError("somebody's name")
         return fold(event)
 
-    monkeypatch.setattr(rows, "fold", faulty)
     model.append(database, [model.body(number) for number in range(6)])
-    drain(worker_engine)
+    assert worker.run_once(worker_engine, replace(PARTICIPANTS, fold=faulty), "movemint", 100) == 6
     assert set(model.stored_roster(database)) == {"0", "1", "2", "4", "5"}
     assert query(database, "select participant_id, reason from quarantine") == [
         ("3", "the fold failed with ZeroDivisionError")
@@ -207,20 +196,24 @@ def test_promise_12_a_body_with_half_a_character_parks_its_participant_and_heals
 
 def test_promise_9_a_frozen_worker_loses_its_lock_within_seconds(worker_engine: Engine) -> None:
     with worker_engine.connect() as connection:
-        assert connection.execute(text("show idle_in_transaction_session_timeout")).scalar() == "10s"
+        assert connection.execute(text("show idle_in_transaction_session_timeout")).scalar() == "4s"
 
 
 def test_an_error_of_the_database_shows_nothing_of_a_participant(database: str, worker_engine: Engine) -> None:
+    drain(worker_engine)
     with psycopg.connect(database) as connection:
         connection.execute(
             "create function fail() returns trigger language plpgsql as $$ "
             "begin raise exception 'no' using errcode = 'XX000'; end $$"
         )
-        connection.execute("create trigger fail before insert on participants for each row execute function fail()")
+        connection.execute(
+            "create trigger fail before insert on participants_build_1 for each row execute function fail()"
+        )
     model.append(database, [model.body(1, email="somebody@example.org")])
-    with pytest.raises(DBAPIError) as caught:
-        worker.run_once(worker_engine, "movemint", 10)
+    with pytest.raises((DBAPIError, psycopg.Error)) as caught:
+        worker.run_once(worker_engine, PARTICIPANTS, "movemint", 10)
     assert "somebody" not in str(caught.value)
+    assert isinstance(caught.value, DBAPIError | psycopg.Error)
     assert "somebody" not in str(unusable(caught.value))
 
 

@@ -1,0 +1,98 @@
+"""Reads a whole log out, for a rebuild: people of one event in the log's order, then people of several, one by one.
+
+So a reader need not keep anything of a participant once it has gone on to the next, and most need no sorting. What an
+erasure covers comes without its body, as everywhere.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, text
+
+from ingest.log.event import Event
+from ingest.log.read import HoleInLog
+
+_SEVERAL = """
+with several as materialized (
+  select subject from event_log where source = %(source)s and subject is not null
+  group by subject having count(*) > 1
+)
+"""
+_EVENT = """
+select e.source, e.position, e.received_at::text, e.event_type, e.subject,
+  case
+    when e.subject in (select r.subject from erasures r where r.source = %(source)s) and exists (
+      select from erasures r
+      where r.source = e.source and r.subject = e.subject and (r.lifted_at is null or e.digest = any (r.digests))
+    ) then null
+    else e.body
+  end
+from event_log e
+"""
+_ALONE = f"""
+{_SEVERAL} {_EVENT}
+where e.source = %(source)s and e.position between %(first)s and %(last)s
+  and not exists (select from several s where s.subject = e.subject)
+"""
+_TOGETHER = f"""
+{_SEVERAL} {_EVENT}
+join several s on s.subject = e.subject
+where e.source = %(source)s and e.position <= %(last)s and abs(hashtext(e.subject)::bigint) %% %(shares)s = %(share)s
+order by e.subject, e.position
+"""
+
+# A cursor's plan is made for its first rows otherwise. The reader may take its time between two fetches.
+_SETTINGS = "set cursor_tuple_fraction = 1; set idle_in_transaction_session_timeout = 0; set work_mem = '64MB'"
+_MOST_AT_A_TIME = 500  # events
+_BYTES_AT_A_TIME = 8_000_000  # of bodies, as far as the ones before tell
+
+_COUNT = text("select count(*) from event_log where source = :source and position <= :last")
+_MISSING = text("""
+select min(n)
+from generate_series(1, :last) as n
+where not exists (select from event_log e where e.source = :source and e.position = n)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """A part of a source's log up to a position: share `share` of `shares` (0, 1, ...) that together are all of it."""
+
+    source: str
+    last: int
+    share: int
+    shares: int
+
+
+def alone(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
+    """The stripe's events of participants that have no other, and of nobody; some at a time."""
+    first = stripe.last * stripe.share // stripe.shares + 1
+    last = stripe.last * (stripe.share + 1) // stripe.shares
+    return _events(connection, _ALONE, {"source": stripe.source, "first": first, "last": last})
+
+
+def together(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
+    """The stripe's events of participants that have several: one after the other, each in the log's order."""
+    values = {"source": stripe.source, "last": stripe.last, "share": stripe.share, "shares": stripe.shares}
+    return _events(connection, _TOGETHER, values)
+
+
+def check_whole(connection: Connection, source: str, last: int) -> None:
+    """Raise `HoleInLog` unless every position up to this one is there."""
+    upto = {"source": source, "last": last}
+    if connection.execute(_COUNT, upto).scalar_one() != last:
+        raise HoleInLog(source, connection.execute(_MISSING, upto).scalar_one() or last)
+
+
+def _events(connection: psycopg.Connection[Any], statement: str, values: dict[str, Any]) -> Iterator[list[Event]]:
+    connection.execute(_SETTINGS)
+    with connection.cursor("scan", binary=True) as cursor:
+        cursor.execute(statement.encode(), values)
+        number = _MOST_AT_A_TIME
+        while rows := cursor.fetchmany(number):
+            yield [Event._make(row) for row in rows]
+            size = sum(len(row[5]) for row in rows if row[5] is not None) // len(rows)
+            number = max(1, min(_MOST_AT_A_TIME, _BYTES_AT_A_TIME // max(size, 1)))
+    connection.rollback()

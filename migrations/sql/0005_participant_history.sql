@@ -1,0 +1,11 @@
+-- Superseded states, each with the position of the event that ended it. It held from `position` until then.
+create view participant_history as
+select
+  p.source, p.participant_id, p.event_id, p.event_name, p.sub_event_id, p.sub_event_name, p.athlete_id, p.status,
+  p.first_name, p.last_name, p.email, p.phone, p.bib, p.gender, p.dob, p.age, p.team, p.wave, p.city, p.state,
+  p.country, p.zip_code, p.checked_in_at, p.registered_at, p.updated_at, p.first_position, p.position, p.received_at,
+  p.field_errors, p.until_position,
+  coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes
+from participant_history_build p
+left join event_log e on e.source = p.source and e.position = p.position
+where p.build = (select r.live from projection r where r.projection = 'participants')

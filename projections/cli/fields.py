@@ -1,0 +1,91 @@
+"""`rosterlog fields`."""
+
+from collections.abc import Iterator
+
+import click
+from pydantic_core import to_json
+from sqlalchemy import Connection
+
+from ingest.cli.group import group, migrated_engine, printable, say, settings_of, source_of
+from ingest.cli.progress import progress
+from ingest.database import WORKER_ROLE
+from ingest.log.event import Event
+from ingest.log.read import heads, read_after
+from ingest.settings import Settings, SettingsError
+from projections.participants.fields import FieldsError, read_fields
+from projections.participants.seen import MOST_PATHS, Key, Seen
+
+_AT_A_TIME = 2_000
+
+
+@group.command()
+@click.option("--source", help="Only this source. Default: all of them.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@settings_of
+def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
+    """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
+    try:
+        seen = Seen(read_fields(settings.fields_file))
+    except FieldsError as error:
+        raise SettingsError(str(error)) from None
+    with migrated_engine(settings, WORKER_ROLE) as engine, engine.connect() as connection:
+        held = heads(connection)
+        chosen = [source_of(settings, source, held)] if source else sorted(held)
+        with progress("reading the log", sum(held.get(one, 0) for one in chosen)) as advance:
+            for one in chosen:
+                for events in _events(connection, one, held.get(one, 0)):
+                    for event in events:
+                        seen.add(event)
+                    advance(len(events))
+    if as_json:
+        click.echo(to_json(_as_json(seen)).decode())
+    else:
+        _print(seen)
+
+
+def _events(connection: Connection, source: str, head: int) -> Iterator[list[Event]]:
+    position = 0
+    while position < head:
+        events = list(read_after(connection, source, position, _AT_A_TIME))
+        connection.rollback()  # nothing is held on to between two batches
+        yield events
+        position = events[-1].position
+
+
+def _as_json(seen: Seen) -> dict[str, object]:
+    return {
+        "events": seen.events,
+        "unread": seen.unread,
+        "erased": seen.erased,
+        "other_types": dict(seen.other_types),
+        "unmapped": seen.unmapped,
+        "keys": [key.as_json() for key in seen.keys],
+        "empty_columns": seen.empty_columns,
+        "left_out": seen.left_out,
+    }
+
+
+def _print(seen: Seen) -> None:
+    keys = seen.keys
+    width = max([len(printable(key.path)) for key in keys] + [3])
+    click.echo(f"{'key':<{width}}  {'events':>10}  {'column':<18}  {'types':<28}  shapes")
+    for key in keys:
+        types = ", ".join(f"{name} {number}" for name, number in key.types.most_common())
+        shapes = "  ".join(printable(shape) for shape in key.shapes)
+        click.echo(
+            f"{printable(key.path):<{width}}  {key.events:>10}  {_column(key):<18}  {types:<28}  {shapes}".rstrip()
+        )
+        for column, number in key.unconverted.items():
+            click.echo(f"{'':<{width}}  {number:>10}  did not convert to {column}")
+    click.echo(f"\n{seen.events} events with a participant, {seen.unread} without, {seen.erased} erased")
+    for event_type, number in seen.other_types.most_common():
+        click.echo(f"{number} of the type {printable(event_type)}, which is not folded")
+    click.echo(f"not mapped: {', '.join(map(printable, seen.unmapped)) or 'none'}")
+    click.echo(f"columns that nothing arrived for: {', '.join(seen.empty_columns) or 'none'}")
+    click.echo('To point a column at another key: ROSTERLOG_FIELDS, a file with lines such as bib = "race_number"')
+    if seen.left_out:
+        say(f"more than {MOST_PATHS} keys: {seen.left_out} values of others were left out")
+
+
+def _column(key: Key) -> str:
+    return ", ".join(key.columns) or "-"

@@ -1,0 +1,166 @@
+"""`rosterlog rebuild`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from ingest.cli.group import WrongUsage, ask, group, migrated_database, printable, say, settings_of
+from ingest.cli.progress import progress
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.settings import Settings
+from projections import builds
+from projections.builds import Build
+from projections.cli.definition import projections_of
+from projections.projection import Projection
+from projections.rebuild import building
+from projections.rebuild.catching_up import catch_up, lag
+from projections.rebuild.comparing import MOST_EXAMPLES, Difference, compare
+from projections.rebuild.swap import drop, swap
+
+
+@group.command()
+@click.argument("projection", required=False)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--diff", "only_compare", is_flag=True, help="Stop after the comparison; nothing is changed.")
+@click.option("--rollback", is_flag=True, help="Bring back the build that was live before, caught up with the log.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold. Default: one a core, 4 at the most.")
+@settings_of
+def rebuild(
+    settings: Settings, projection: str | None, jobs: int | None, *, yes: bool, only_compare: bool, rollback: bool
+) -> None:
+    """Fold a projection from the log anew, compare it with the live one, and let readers see it.
+
+    Without a name, each projection. The live one serves readers and follows the log meanwhile. The one before stays for
+    --rollback.
+    """
+    if rollback and only_compare:
+        raise WrongUsage("--rollback compares nothing: give it without --diff")
+    chosen = _chosen(projections_of(settings), projection)
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine:
+        for one in chosen:
+            with building.only_one(engine, one.name):
+                if rollback:
+                    _roll_back(engine, one, settings.batch_size)
+                else:
+                    run = _Rebuild(settings, conninfo, engine, one, jobs or building.default_jobs())
+                    run.run(yes=yes, only_compare=only_compare)
+
+
+@contextmanager
+def _engine(conninfo: str) -> Iterator[Engine]:
+    engine = sync_engine(conninfo, WORKER_ROLE)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _chosen(projections: Sequence[Projection], name: str | None) -> Sequence[Projection]:
+    found = [one for one in projections if name in (None, one.name)]
+    if not found:
+        names = ", ".join(one.name for one in projections)
+        raise WrongUsage(f"there is no projection {printable(name)}; there is {names}")
+    return found
+
+
+class _Rebuild:
+    """One rebuild of one projection, from the new build's first table to its being live, or dropped again."""
+
+    def __init__(self, settings: Settings, conninfo: str, engine: Engine, projection: Projection, jobs: int) -> None:
+        self._settings = settings
+        self._conninfo = conninfo
+        self._engine = engine
+        self._projection = projection
+        self._jobs = jobs
+
+    def run(self, *, yes: bool, only_compare: bool) -> None:
+        build, up_to = building.begin(self._engine, self._projection)
+        is_live = False
+        try:
+            self._fill(build, up_to)
+            self._compare(build)
+            if not only_compare and (yes or self._agreed()):
+                swap(self._engine, self._projection, build, self._settings.batch_size)
+                is_live = True
+        finally:
+            if not is_live:
+                with suppress(DBAPIError):  # the next rebuild drops it, and what is wrong is being told already
+                    drop(self._engine, build)
+        if is_live:
+            self._finish(build)
+        elif not only_compare:
+            say("nothing was changed")
+            raise SystemExit(1)
+
+    def _fill(self, build: Build, up_to: dict[str, int]) -> None:
+        name = self._projection.name
+        events = sum(up_to.values())
+        with progress(f"folding {name}", events) as advance:
+            building.load(self._engine, self._conninfo, build, self._settings.fields_file, up_to, self._jobs, advance)
+        say(f"making the indexes of {name}")
+        building.attach(self._engine, self._projection, build, up_to)
+        with self._engine.connect() as connection:
+            behind = lag(connection, build)
+        with progress(f"catching up {name}", behind) as advance:
+            catch_up(self._engine, self._projection, build, self._settings.batch_size, advance)
+
+    def _compare(self, build: Build) -> None:
+        with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            live = builds.live(connection, self._projection.name)
+            found = compare(connection, self._projection, live, build) if live else []
+        if live is None:
+            click.echo(f"{self._projection.name}: there is no live build to compare with")
+        for difference in found:
+            _print(difference)
+
+    def _agreed(self) -> bool:
+        question = f"Let readers see the new {self._projection.name}?"
+        return ask(question, "nobody answered, so nothing was changed: add --yes where nobody can be asked")
+
+    def _finish(self, build: Build) -> None:
+        name = self._projection.name
+        click.echo(
+            f"{name}: build {build.number} is live; rosterlog rebuild {name} --rollback brings back the one before"
+        )
+        if not building.drop_beside(self._engine, name):
+            say("an older build is being read from at this moment: the next rebuild drops it")
+        _sweep(self._engine, build)
+
+
+def _sweep(engine: Engine, build: Build) -> None:
+    """The rebuild is done whatever becomes of this; autovacuum comes by, too."""
+    with suppress(DBAPIError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        building.sweep(connection, build)
+
+
+def _roll_back(engine: Engine, projection: Projection, limit: int) -> None:
+    with engine.connect() as connection:
+        before = builds.previous(connection, projection.name)
+        behind = lag(connection, before) if before else 0
+    if before is None:
+        raise WrongUsage(f"there is no build of {projection.name} to go back to")
+    if before.version != projection.version:
+        raise WrongUsage(
+            f"build {before.number} of {projection.name} was folded by definition {before.version}, and this program's "
+            f"is {projection.version}: bring back that release, or that file of ROSTERLOG_FIELDS, and run this again"
+        )
+    with progress(f"catching up {projection.name}", behind) as advance:
+        catch_up(engine, projection, before, limit, advance)
+    swap(engine, projection, before, limit)
+    click.echo(f"{projection.name}: build {before.number} is live again")
+
+
+def _print(found: Difference) -> None:
+    click.echo(f"{found.table}: {found.added} added, {found.removed} removed, {found.changed} changed")
+    for column, number in sorted(found.columns.items(), key=lambda item: (-item[1], item[0])):
+        click.echo(f"  {column}: {number} changed")
+    for one in found.examples:
+        which = f": {one.columns}" if one.columns else ""
+        click.echo(f"  {one.kind} {printable(one.id)} of {one.source}{which}")
+    if max(found.added, found.removed, found.changed) > MOST_EXAMPLES:
+        click.echo(f"  (of each kind the first {MOST_EXAMPLES})")
+    if found.later:
+        click.echo(f"  {found.later} more come from events that only one of the two has reached, and were not compared")

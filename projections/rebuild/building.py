@@ -1,0 +1,101 @@
+"""The steps of a rebuild up to a build that could go live: one at a time, made, loaded, attached, counted."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.log.read import heads
+from ingest.log.scan import check_whole
+from projections import builds, checkpoint
+from projections.builds import Build
+from projections.projection import Projection
+from projections.rebuild import jobs
+from projections.rebuild.swap import drop
+
+# For the indexes; and nobody has to wait for the disk before the swap.
+_SETTINGS = "set local maintenance_work_mem = '256MB'; set local synchronous_commit = off"
+_LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
+_UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
+
+
+class AnotherRebuild(Exception):
+    """Another rebuild of this projection is under way."""
+
+
+@contextmanager
+def only_one(engine: Engine, name: str) -> Iterator[None]:
+    """Be the only rebuild of this projection; what one before left unfinished is dropped. Raises `AnotherRebuild`."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text(_LOCK), {"name": name}).scalar_one():
+            raise AnotherRebuild(f"another rebuild of {name} is under way: wait until it is done")
+        try:
+            drop_beside(engine, name)
+            yield
+        finally:
+            with suppress(DBAPIError):
+                connection.execute(text(_UNLOCK), {"name": name})
+
+
+def drop_beside(engine: Engine, name: str) -> bool:
+    """Drop every build that is neither live nor the one before. False if readers hold some of it back."""
+    with engine.connect() as connection:
+        beside = builds.beside(connection, name)
+    dropped = [drop(engine, build) for build in beside]
+    return all(dropped)
+
+
+def begin(engine: Engine, projection: Projection) -> tuple[Build, dict[str, int]]:
+    """A new build with empty tables, and the heads of the log up to which it is to be loaded."""
+    with engine.begin() as connection:
+        return builds.begin(connection, projection.name, projection.version), heads(connection)
+
+
+def load(
+    engine: Engine,
+    conninfo: str,
+    build: Build,
+    fields_file: Path | None,
+    up_to: Mapping[str, int],
+    number: int,
+    advance: Callable[[int], None],
+) -> None:
+    """Fold the log up to these positions into the build, in so many processes. `advance` gets events done since."""
+    with engine.connect() as connection:
+        for source, head in up_to.items():
+            check_whole(connection, source, head)
+    jobs.run(conninfo, build, fields_file, jobs.stripes(up_to, number), advance)
+
+
+def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int]) -> None:
+    """Make the indexes, put the tables in their place, count what is counted, and say how far the build is."""
+    with engine.connect() as connection:
+        tables = builds.tables(connection, projection.name)
+    for table in tables:
+        with engine.begin() as connection:
+            connection.execute(text(_SETTINGS))
+            builds.attach(connection, build, table)
+    with engine.begin() as connection:
+        connection.execute(text(_SETTINGS))
+        # An erasure waits meanwhile: what it takes away is either counted and uncounted again, or neither.
+        connection.execute(text("lock table checkpoint in row share mode"))
+        projection.finish(connection, build)
+        for source, head in up_to.items():
+            checkpoint.wait_for(connection, build, source)
+            checkpoint.move(connection, build, source, head)
+
+
+def sweep(connection: Connection, build: Build) -> None:
+    """Let index-only scans work at once, as far as the login owns the tables. The connection is in autocommit mode."""
+    connection.execute(text("reset role"))
+    for table in builds.tables(connection, build.projection):
+        connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
+    connection.invalidate()  # nobody else shall have it without its role
+
+
+def default_jobs() -> int:
+    """As many as this process may use cores, four at the most: the database works on the same machine, often."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)

@@ -1,0 +1,139 @@
+"""Folds a stripe of the log into the tables of a new build, which are empty and have no indexes yet, with COPY.
+
+The fold and the rows are the worker's own; only that nothing has to be looked up, since nothing is there, is different.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, groupby
+from operator import attrgetter
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from ingest.log.event import Event
+from ingest.log.scan import Stripe, alone, together
+from projections import passed, quarantine
+from projections.builds import Build
+from projections.copying import copy
+from projections.folding import fold_or_park, refused, still_parked
+from projections.outcome import Parked, Passed
+from projections.projection import Projection
+
+_AT_A_TIME = 5_000  # participants written in one transaction
+_BYTES_AT_A_TIME = 8_000_000  # of bodies that they came in
+
+
+class Loading:
+    """What was folded and is not written yet: rows by table, the participants they are of, and what was set aside."""
+
+    def __init__(self, engine: Engine, projection: Projection, build: Build, source: str) -> None:
+        self._engine = engine
+        self._projection = projection
+        self._build = build
+        self._source = source
+        self._clear()
+
+    def _clear(self) -> None:
+        self._people: list[list[Any]] = []
+        self._parked: list[Parked] = []
+        self._passed: list[Passed] = []
+        self._bytes = 0
+        self._events = 0
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Fold all events of one participant, in the log's order."""
+        states = []
+        parked = []
+        for event in events:
+            outcome = fold_or_park(self._projection, event)
+            if outcome.__class__ is Passed:
+                self._passed.append(outcome)
+            elif outcome.__class__ is Parked:
+                parked.append(outcome)
+            else:
+                states.append(outcome)
+            self._bytes += len(event.body or b"")
+        self._events += len(events)
+        if parked:
+            last = {states[-1].participant_id: states[-1].position} if states else {}
+            self._parked += still_parked(parked, last)
+        if states:
+            self._people.append(states)
+
+    def write_if_full(self) -> int:
+        """Write it if it is enough for a transaction; gives the number of events it came from."""
+        return self.write() if self._events >= _AT_A_TIME or self._bytes >= _BYTES_AT_A_TIME else 0
+
+    def write(self) -> int:
+        """Write it in one transaction; gives the number of events it came from."""
+        try:
+            with self._engine.begin() as connection:
+                self._copy(connection, self._people)
+                self._set_aside(connection)
+        except (DBAPIError, psycopg.Error) as error:
+            if refused(error) is None:
+                raise
+            with self._engine.begin() as connection:
+                for states in self._people:
+                    self._copy_what_is_taken(connection, states)
+                self._set_aside(connection)
+        written = self._events
+        self._clear()
+        return written
+
+    def _copy(self, connection: Connection, people: Sequence[Sequence[Any]]) -> None:
+        for table, lines in self._projection.load(self._source, people).items():
+            copy(connection, self._build.table(table), self._projection.columns[table], lines)
+
+    def _copy_what_is_taken(self, connection: Connection, states: Sequence[Any]) -> None:
+        """The participant's rows without the states that the database refuses, which are parked."""
+        taken: list[Any] = []
+        for state in states:
+            reason = self._refusal(connection, [*taken, state])
+            if reason is None:
+                taken.append(state)
+            else:
+                self._parked.append(Parked(state.position, state.participant_id, reason))
+        if taken:
+            good = {taken[-1].participant_id: taken[-1].position}
+            self._parked = still_parked(self._parked, good)
+            self._copy(connection, [taken])
+
+    def _refusal(self, connection: Connection, states: Sequence[Any]) -> str | None:
+        trial = connection.begin_nested()
+        try:
+            self._copy(connection, [states])
+        except (DBAPIError, psycopg.Error) as error:
+            reason = refused(error)
+            if reason is None:
+                raise
+            return reason
+        finally:
+            trial.rollback()
+        return None
+
+    def _set_aside(self, connection: Connection) -> None:
+        quarantine.park(connection, self._build, self._source, self._parked)
+        passed.count(connection, self._build, self._source, self._passed)
+
+
+def load(engine: Engine, projection: Projection, build: Build, stripe: Stripe, advance: Callable[[int], None]) -> None:
+    """Fold a stripe into a build. `advance` gets the number of events done since it was last called."""
+    with engine.connect() as connection:
+        reading = connection.connection.driver_connection
+        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
+        loading = Loading(engine, projection, build, stripe.source)
+        for events in alone(reading, stripe):
+            for event in events:
+                loading.add((event,))
+            advance(loading.write_if_full())
+        for theirs in _by_subject(together(reading, stripe)):
+            loading.add(theirs)
+            advance(loading.write_if_full())
+        advance(loading.write())
+
+
+def _by_subject(events: Iterable[list[Event]]) -> Iterable[list[Event]]:
+    return (list(theirs) for _, theirs in groupby(chain.from_iterable(events), attrgetter("subject")))

@@ -1,0 +1,97 @@
+"""Lets readers see another build: one short transaction, decided in the log's own order, that no reader waits for."""
+
+import time
+from datetime import datetime
+
+from psycopg import errors
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.log.read import erased_or_lifted_since
+from projections import builds, checkpoint, passed, quarantine
+from projections.builds import Build
+from projections.folding import advance
+from projections.projection import Projection
+from projections.rebuild.catching_up import catch_up, settle, settle_one
+
+_TRIES = 20
+_MOST_AT_ONCE = 5  # batches that may be left for the swap itself
+
+
+class CannotSwap(Exception):
+    """The build could not be made live now; the live roster is as it was."""
+
+
+def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> None:
+    """Make a build live that is at least as far as the live one, for every source. The live one becomes the previous.
+
+    Workers wait for the moment of the swap, readers do not: they see the one build before its commit, the other after.
+    """
+    for _ in range(_TRIES):
+        catch_up(engine, projection, build, limit, lambda _: None)
+        settled = settle(engine, projection, build, limit)
+        try:
+            with engine.begin() as connection:
+                connection.execute(text("set local lock_timeout = '2s'"))
+                checkpoint.hold_all(connection)
+                if _reach_live(connection, projection, build, limit):
+                    _settle_the_rest(connection, projection, build, settled, limit)
+                    builds.go_live(connection, build)
+                    return
+        except DBAPIError as error:
+            if not isinstance(error.orig, errors.LockNotAvailable):
+                raise
+    raise CannotSwap(
+        "the new roster could not be made live, since more arrives than is folded or the checkpoints are locked; the "
+        "live roster is as it was: try again"
+    )
+
+
+def _reach_live(connection: Connection, projection: Projection, build: Build, limit: int) -> bool:
+    """Fold what the live build has and this one has not; false if that is too much for a moment."""
+    live = builds.live(connection, projection.name)
+    ahead = checkpoint.positions(connection, live) if live else {}
+    done = checkpoint.positions(connection, build)
+    missing = {source: position for source, position in ahead.items() if position > done.get(source, 0)}
+    if sum(position - done.get(source, 0) for source, position in missing.items()) > _MOST_AT_ONCE * limit:
+        return False
+    for source, position in missing.items():
+        while checkpoint.positions(connection, build).get(source, 0) < position:
+            advance(connection, projection, build, source, limit)
+    return True
+
+
+def _settle_the_rest(
+    connection: Connection, projection: Projection, build: Build, settled: datetime, limit: int
+) -> None:
+    for source, subject in erased_or_lifted_since(connection, settled):
+        settle_one(connection, projection, build, source, subject, limit)
+
+
+def drop(engine: Engine, build: Build) -> bool:
+    """Drop a build that is not live. False if readers hold one of its tables back; then the next rebuild does it."""
+    with engine.connect() as connection:
+        tables = builds.tables(connection, build.projection)
+    dropped = [_drop_table(engine, build, table) for table in tables]
+    if not all(dropped):
+        return False
+    with engine.begin() as connection:
+        for kept in (checkpoint, quarantine, passed):
+            kept.forget(connection, build)
+        builds.forget(connection, build)
+    return True
+
+
+def _drop_table(engine: Engine, build: Build, table: str) -> bool:
+    """Readers never queue behind this for longer than its own short lock time-out."""
+    for turn in range(_TRIES):
+        try:
+            with engine.begin() as connection:
+                builds.drop_table(connection, build, table)
+        except DBAPIError as error:
+            if not isinstance(error.orig, errors.LockNotAvailable | errors.DeadlockDetected):
+                raise
+            time.sleep(0.05 * turn)
+        else:
+            return True
+    return False

@@ -1,0 +1,42 @@
+"""Folds parked events again, once the fold can be hoped to take them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from ingest.log.read import read_after
+from projections import builds, checkpoint, quarantine
+from projections.folding import apply
+from projections.projection import Projection
+from projections.quarantine import Entry
+from projections.refold import refold_in
+
+
+class Retrying:
+    """One round over what is parked. A participant is folded again once, however many of their events are."""
+
+    def __init__(self, projections: Sequence[Projection], limit: int) -> None:
+        self._projections = {one.name: one for one in projections}
+        self._limit = limit
+        self._done: set[tuple[str, str, str]] = set()
+
+    def retry(self, connection: Connection, entry: Entry) -> None:
+        """Fold the participant of a parked event again, from their first event to where the projection is.
+
+        In the caller's transaction, as the worker's role. A build of another version is left alone: it needs a rebuild.
+        """
+        projection = self._projections.get(entry.projection)
+        build = builds.live(connection, entry.projection)
+        if projection is None or build is None or build.version != projection.version:
+            return
+        last = checkpoint.wait_for(connection, build, entry.source)
+        if entry.participant_id is None:  # nobody's, so that nothing comes before or after it
+            quarantine.release(connection, build, entry.source, [entry.position])
+            apply(
+                connection, projection, build, entry.source, read_after(connection, entry.source, entry.position - 1, 1)
+            )
+            return
+        about = (entry.projection, entry.source, entry.participant_id)
+        if about not in self._done:
+            self._done.add(about)
+            refold_in(connection, projection, build, entry.source, entry.participant_id, last, self._limit)
