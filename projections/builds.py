@@ -101,6 +101,14 @@ def attach(connection: Connection, build: Build, table: str) -> None:
     )
 
 
+def analyze(connection: Connection, build: Build, table: str) -> None:
+    """Tell the planner what is in a table."""
+    connection.execute(
+        text("select analyze_build(:projection, :build, :table)"),
+        {"projection": build.projection, "build": build.number, "table": table},
+    )
+
+
 def open_first(connection: Connection, name: str, version: str) -> Build:
     """The live build; where there is none yet, a new one, empty, that is live at once."""
     found = live(connection, name)

@@ -52,6 +52,11 @@ def wait_for(connection: Connection, build: Build, source: str) -> int:
     )
 
 
+def join(connection: Connection) -> None:
+    """Keep the live build from being swapped until the transaction ends; wait for a swap that is under way."""
+    connection.execute(text("lock table checkpoint in row exclusive mode"))
+
+
 def hold_all(connection: Connection) -> None:
     """Keep everybody from moving any checkpoint until the transaction ends. Readers do not notice."""
     connection.execute(text("lock table checkpoint in exclusive mode"))

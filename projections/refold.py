@@ -18,6 +18,7 @@ def hold(connection: Connection, projections: Sequence[Projection], source: str)
     A projection whose live build is of another version is left out: its rebuild folds everything.
     """
     held: Held = []
+    checkpoint.join(connection)
     for projection in projections:
         build = builds.open_first(connection, projection.name, projection.version)
         if build.version == projection.version:

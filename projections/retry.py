@@ -25,6 +25,7 @@ class Retrying:
 
         In the caller's transaction, as the worker's role. A build of another version is left alone: it needs a rebuild.
         """
+        checkpoint.join(connection)
         projection = self._projections.get(entry.projection)
         build = builds.live(connection, entry.projection)
         if projection is None or build is None or build.version != projection.version:

@@ -25,6 +25,7 @@ def run_once(engine: Engine, projection: Projection, source: str, limit: int) ->
     is of another version, into which this program must not write.
     """
     with engine.begin() as connection:
+        checkpoint.join(connection)
         build = builds.open_first(connection, projection.name, projection.version)
         if build.version != projection.version:
             return 0

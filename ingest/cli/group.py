@@ -27,7 +27,12 @@ class WrongUsage(Exception):
     """What was asked for cannot be done like this; the message says how it can."""
 
 
+class Problem(Exception):
+    """Something is not as it should be, and the command could not do its work; the message says what to do."""
+
+
 _PROBLEMS = (
+    Problem,
     DatabaseUnusable,
     HoleInLog,
     postgres.AlreadyUp,

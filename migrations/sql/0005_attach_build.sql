@@ -1,4 +1,4 @@
--- Puts one loaded table of a build in its place: makes the indexes that its like have, and the planner's statistics.
+-- Puts one loaded table of a build in its place, and makes the indexes that its like have.
 -- Nobody has to wait: readers and writers of the other builds may go on.
 create function attach_build(in_projection text, in_build integer, in_table text)
 returns void
@@ -19,6 +19,5 @@ begin
   end if;
   execute format('alter table public.%I attach partition public.%I for values in (%s)', in_table, made, in_build);
   execute format('alter table public.%I drop constraint %I', made, made || '_check');
-  execute format('analyze public.%I', made);
 end
 $$

@@ -172,6 +172,7 @@ create index quarantine_participant on quarantine (source, projection, {build}pa
 FUNCTIONS = {
     "begin_build(text, text)": "0005_begin_build.sql",
     "attach_build(text, integer, text)": "0005_attach_build.sql",
+    "analyze_build(text, integer, text)": "0005_analyze_build.sql",
     "drop_build(text, integer, text)": "0005_drop_build.sql",
 }
 

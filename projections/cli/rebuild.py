@@ -7,7 +7,7 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from ingest.cli.group import WrongUsage, ask, group, migrated_database, printable, say, settings_of
+from ingest.cli.group import Problem, WrongUsage, ask, group, migrated_database, printable, say, settings_of
 from ingest.cli.progress import progress
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.settings import Settings
@@ -16,9 +16,11 @@ from projections.builds import Build
 from projections.cli.definition import projections_of
 from projections.projection import Projection
 from projections.rebuild import building
+from projections.rebuild.building import AnotherRebuild
 from projections.rebuild.catching_up import catch_up, lag
 from projections.rebuild.comparing import MOST_EXAMPLES, Difference, compare
-from projections.rebuild.swap import drop, swap
+from projections.rebuild.jobs import JobFailed
+from projections.rebuild.swap import CannotSwap, drop, swap
 
 
 @group.command()
@@ -39,7 +41,7 @@ def rebuild(
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(projections_of(settings), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine:
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _problems():
         for one in chosen:
             with building.only_one(engine, one.name):
                 if rollback:
@@ -47,6 +49,14 @@ def rebuild(
                 else:
                     run = _Rebuild(settings, conninfo, engine, one, jobs or building.default_jobs())
                     run.run(yes=yes, only_compare=only_compare)
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except (AnotherRebuild, CannotSwap, JobFailed) as error:
+        raise Problem(str(error)) from None
 
 
 @contextmanager
@@ -101,7 +111,7 @@ class _Rebuild:
         with progress(f"folding {name}", events) as advance:
             building.load(self._engine, self._conninfo, build, self._settings.fields_file, up_to, self._jobs, advance)
         say(f"making the indexes of {name}")
-        building.attach(self._engine, self._projection, build, up_to)
+        building.attach(self._engine, self._projection, build, up_to, self._settings.batch_size)
         with self._engine.connect() as connection:
             behind = lag(connection, build)
         with progress(f"catching up {name}", behind) as advance:

@@ -14,6 +14,7 @@ from projections import builds, checkpoint
 from projections.builds import Build
 from projections.projection import Projection
 from projections.rebuild import jobs
+from projections.rebuild.catching_up import settle
 from projections.rebuild.swap import drop
 
 # For the indexes; and nobody has to wait for the disk before the swap.
@@ -70,8 +71,11 @@ def load(
     jobs.run(conninfo, build, fields_file, jobs.stripes(up_to, number), advance)
 
 
-def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int]) -> None:
-    """Make the indexes, put the tables in their place, count what is counted, and say how far the build is."""
+def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:
+    """Make the indexes, put the tables in their place, count what is counted, and say how far the build is.
+
+    The planner's statistics come last: they must not keep samples of somebody who was erased meanwhile.
+    """
     with engine.connect() as connection:
         tables = builds.tables(connection, projection.name)
     for table in tables:
@@ -86,6 +90,10 @@ def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[
         for source, head in up_to.items():
             checkpoint.wait_for(connection, build, source)
             checkpoint.move(connection, build, source, head)
+    settle(engine, projection, build, limit)
+    for table in tables:
+        with engine.begin() as connection:
+            builds.analyze(connection, build, table)
 
 
 def sweep(connection: Connection, build: Build) -> None:

@@ -5,8 +5,14 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine
 
-from projections import worker
+from ingest.log.scan import Stripe
+from projections import builds, worker
+from projections.builds import Build
 from projections.catalogue import projections
+from projections.projection import Projection
+from projections.rebuild import building
+from projections.rebuild.catching_up import catch_up
+from projections.rebuild.load import load
 
 PROJECTIONS = projections(None)
 PARTICIPANTS, REGISTRATIONS = PROJECTIONS
@@ -30,3 +36,45 @@ def forget_projections(conninfo: str) -> None:
     """As if nothing had been folded yet: no build is live."""
     with psycopg.connect(conninfo) as connection:
         connection.execute("update projection set live = null, previous = null")
+
+
+def contents(conninfo: str, projection: Projection, build: Build) -> dict[str, list[dict[str, Any]]]:
+    """Everything that a build holds, in an order of its own making: no row says which build it is of."""
+    found = {
+        table: [
+            row[0]
+            for row in query(
+                conninfo,
+                f"select to_jsonb(t) - 'build' as row from {build.table(table)} t order by (to_jsonb(t))::text",
+            )
+        ]
+        for table in projection.columns
+    }
+    for table in ("quarantine", "passed_event_type"):
+        rows = query(
+            conninfo,
+            f"select to_jsonb(t) - 'build' - 'parked_at' from {table} t where projection = %s and build = %s "
+            "order by (to_jsonb(t) - 'parked_at')::text",
+            projection.name,
+            build.number,
+        )
+        found[table] = [row[0] for row in rows]
+    return found
+
+
+def live(engine: Engine, projection: Projection) -> Build:
+    with engine.connect() as connection:
+        found = builds.live(connection, projection.name)
+    assert found is not None
+    return found
+
+
+def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build:
+    """A build beside the live one, loaded, attached and caught up; in this process."""
+    build, up_to = building.begin(engine, projection)
+    for source, head in up_to.items():
+        for share in range(shares):
+            load(engine, projection, build, Stripe(source, head, share, shares), lambda _: None)
+    building.attach(engine, projection, build, up_to, 100)
+    catch_up(engine, projection, build, 100, lambda _: None)
+    return build

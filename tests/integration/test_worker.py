@@ -148,6 +148,10 @@ def test_promise_12_nothing_stops_the_worker(database: str, worker_engine: Engin
     assert (status.head, status.lag) == (len(HOSTILE) + 1, 0)
     assert status.quarantined == 14
     assert query(database, "select event_type, events from passed_event_type") == [("unknown", 1)]
+    attributes = query(database, "select participant_id, attributes ->> 'id' from participants")
+    assert all(participant_id == id_ for participant_id, id_ in attributes), (
+        "each can be read out of the log, or is kept"
+    )
 
 
 def test_promise_12_a_row_postgres_refuses_parks_only_its_participant(database: str, worker_engine: Engine) -> None:

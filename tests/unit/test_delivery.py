@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import from_json
 
 from ingest.delivery import LONGEST_NAME, identifier, read_envelope
 
@@ -80,3 +81,27 @@ def test_the_last_of_duplicate_keys_counts() -> None:
 
 def test_the_object_of_another_type_is_no_participant() -> None:
     assert read_envelope(b'{"type": "invoice.paid", "data": {"object": {"id": 7}}}').subject is None
+
+
+@given(_JSON, st.booleans())
+def test_the_quick_reading_and_the_careful_one_read_the_same(participant: object, ensure_ascii: bool) -> None:  # noqa: FBT001
+    document = {"type": "event.participant.created", "data": {"object": participant}}
+    body = json.dumps(document, ensure_ascii=ensure_ascii).encode("utf-8", "surrogatepass")
+    envelope = read_envelope(body)
+    if envelope.is_plain:
+        assert json.dumps(envelope.participant) == json.dumps(from_json(body)["data"]["object"])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_plain"),
+    [
+        ("1.5", True), ("12345678901234567890123", True), ('"a\\nb"', True), ("1e5", False), ("1E999", False),
+        ("1e-400", False),
+        ("0." + "0" * 400 + "1", False), ('"\\u0000"', False), ("[" * 210 + "]" * 210, None),
+    ],
+)  # fmt: skip
+def test_plain_is_only_what_postgresql_reads_in_the_same_way(text: str, is_plain: bool | None) -> None:  # noqa: FBT001
+    body = b'{"type": "event.participant.created", "data": {"object": {"id": 1, "x": %b}}}' % text.encode()
+    envelope = read_envelope(body)
+    assert envelope.is_plain is bool(is_plain)
+    assert (envelope.problem is None) == (is_plain is not None)

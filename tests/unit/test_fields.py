@@ -1,0 +1,123 @@
+"""The declared fields, the user's file that points columns at other keys, and the version that both are part of."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.delivery import read_envelope
+from ingest.log.event import Event
+from projections import catalogue, outcome, version
+from projections.participants import convert
+from projections.participants.fields import COLUMN_NAMES, DECLARED, FieldsError, read_fields
+from projections.participants.fold import State, folding
+from projections.participants.seen import Seen
+from tests import model
+
+
+def fields_file(folder: Path, content: str) -> Path:
+    file = folder / "fields.toml"
+    file.write_text(content)
+    return file
+
+
+def test_the_contracts_columns_are_declared_in_its_order() -> None:
+    assert (
+        tuple(
+            "event_id event_name sub_event_id sub_event_name athlete_id status first_name last_name email phone bib gender "
+            "dob age team wave city state country zip_code checked_in_at registered_at updated_at".split()
+        )
+        == COLUMN_NAMES
+    )
+    assert all(field.keys[0] == field.column for field in DECLARED.columns)
+
+
+def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path) -> None:
+    fields = read_fields(
+        fields_file(tmp_path, 'bib = "race_number"\nteam = ["club.name", "team"]\nanswers = "extras"\n')
+    )
+    fold = folding(fields)
+
+    def folded(**object_: object) -> State:
+        content = model.body(1, **object_)
+        state = fold(
+            Event("movemint", 1, "2026-05-01", "event.participant.created", read_envelope(content).subject, content)
+        )
+        assert isinstance(state, State)
+        return state
+
+    def column(name: str, **object_: object) -> str:
+        return folded(**object_).values[COLUMN_NAMES.index(name)]
+
+    assert column("bib", race_number=7, bib="no") == "7"
+    assert column("bib", bib="no") == ""
+    assert column("team", club={"name": "Owls"}, team="no") == "Owls"
+    assert column("team", club=None, team="Owls") == "Owls"
+    assert column("gender", gender_identity="x") == "x", "the rest is as declared"
+    assert [answer.answer for answer in folded(extras={"size": "M"}, answers={"no": "no"}).answers] == ["M"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("bibb = 'x'", "'bibb' is no column; the columns are event_id, "),
+        ("bib = 7", "bib takes a key"),
+        ("bib = []", "bib takes a key"),
+        ("bib = ['x', 7]", "bib takes a key"),
+        ("bib = ''", "bib takes a key"),
+        ("bib = 'a..b'", "bib takes a key"),
+        ("[bib]\nkey = 'x'", "bib takes a key"),
+        ("bib", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_what_is_wrong(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(FieldsError, match="ROSTERLOG_FIELDS") as caught:
+        read_fields(fields_file(tmp_path, content))
+    assert said in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FieldsError, match=r"none\.toml cannot be read"):
+        read_fields(tmp_path / "none.toml")
+
+
+def test_the_version_follows_the_file_and_the_code_and_nothing_else(tmp_path: Path) -> None:
+    declared = [one.version for one in catalogue.projections(None)]
+    assert [one.version for one in catalogue.projections(None)] == declared
+    pointed = [one.version for one in catalogue.projections(fields_file(tmp_path, 'bib = "race_number"'))]
+    assert all(new != old for new, old in zip(pointed, declared, strict=True))
+    again = [one.version for one in catalogue.projections(fields_file(tmp_path, '# the same\nbib = ["race_number"]'))]
+    assert again == pointed
+    same = [one.version for one in catalogue.projections(fields_file(tmp_path, 'bib = ["bib", "bib_number"]'))]
+    assert same == declared
+
+
+def test_the_version_follows_every_file_that_folds() -> None:
+    assert version.version_of((convert, outcome), DECLARED) != version.version_of((outcome,), DECLARED)
+    assert len(version.version_of((convert,), DECLARED)) == 12
+
+
+def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() -> None:
+    seen = Seen(DECLARED)
+    for position, content in enumerate((
+        model.body(1, dob="31/12/1990", phone="+44 20 7946", tags=["fast", {"n": 1}], address={"city": "Leeds"}),
+        model.body(2, phone=None, new_key=1.5),
+    )):  # fmt: skip
+        seen.add(Event("movemint", position, "", "event.participant.created", read_envelope(content).subject, content))
+    keys = {key.path: key for key in seen.keys}
+    assert (keys["dob"].columns, dict(keys["dob"].unconverted)) == (["dob"], {"dob": 1})
+    assert (keys["phone"].events, dict(keys["phone"].types), keys["phone"].shapes) == (
+        2, {"string": 1, "null": 1}, ["+99 99 9999"],
+    )  # fmt: skip
+    assert keys["address.city"].columns == ["city"]
+    assert dict(keys["tags[]"].types) == {"string": 1, "object": 1}
+    assert seen.unmapped == ["new_key", "tags[]", "tags[].n"]
+    assert "Leeds" not in str([key.as_json() for key in seen.keys])
+
+
+def test_ever_new_keys_do_not_fill_the_memory() -> None:
+    seen = Seen(DECLARED)
+    for number in range(30):
+        content = model.body(1, answers={f"question {number} {n}": "x" for n in range(100)})
+        seen.add(Event("movemint", number, "", "event.participant.created", "1", content))
+    assert len(seen.keys) == 2_000
+    assert seen.left_out > 900
