@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 LONGEST_NAME = 255  # characters. Types and ids are indexed, and an index row has a limit of its own (2704 bytes).
 _PARTICIPANT_TYPES = "event.participant."
+_USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes: known to be fit without a look
 _LARGEST_ID = 10**LONGEST_NAME
 _DEEPEST = 200  # levels, more or less: what the careful reading takes too
 _LONGEST_NUMBER = 300  # characters, far below what `jsonb` takes
@@ -44,10 +45,17 @@ def read_envelope(body: bytes) -> Envelope:
             return _salvaged(body)
     if not isinstance(document, dict):
         return Envelope(problem="the body is not a JSON object")
-    event_type = _name(document.get("type"))
-    if event_type is None:
+    event_type = document.get("type")
+    if event_type != _USUAL_TYPE and (event_type := _name(event_type)) is None:
         return Envelope(problem="the body has no usable type")
-    return _read_data(event_type, document.get("data"), is_plain=is_plain)
+    data = document.get("data")
+    participant = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(participant, dict):
+        return Envelope(event_type, problem="the body has no data.object")
+    # Other events' objects are not participants: their ids would name somebody else.
+    about_participant = event_type == _USUAL_TYPE or event_type.startswith(_PARTICIPANT_TYPES)
+    subject = identifier(participant.get("id")) if about_participant else None
+    return Envelope(event_type, subject, participant, None, is_plain)
 
 
 def _float(digits: str) -> float:
@@ -69,16 +77,6 @@ def _salvaged(body: bytes) -> Envelope:
     except (ValueError, KeyError, TypeError, RecursionError):
         return Envelope(problem="the body is not JSON")
     return Envelope(event_type, subject, problem="the body is not JSON that can be stored")
-
-
-def _read_data(event_type: str, data: object, *, is_plain: bool) -> Envelope:
-    participant = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(participant, dict):
-        return Envelope(event_type=event_type, problem="the body has no data.object")
-    # Other events' objects are not participants: their ids would name somebody else.
-    about_participant = event_type.startswith(_PARTICIPANT_TYPES)
-    subject = identifier(participant.get("id")) if about_participant else None
-    return Envelope(event_type, subject, participant, None, is_plain)
 
 
 def identifier(value: object) -> str | None:

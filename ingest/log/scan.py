@@ -1,14 +1,17 @@
 """Reads a whole log out, for a rebuild: people of one event in the log's order, then people of several, one by one.
 
 So a reader need not keep anything of a participant once it has gone on to the next, and most need no sorting. What an
-erasure covers comes without its body, as everywhere.
+erasure covers comes without its body, as everywhere. Who has one event and who has several is decided in one snapshot:
+a delivery that came between two readings would move somebody from the one to the other.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Connection, text
 
 from ingest.log.event import Event
@@ -66,15 +69,35 @@ class Stripe:
     shares: int
 
 
+@contextmanager
+def snapshot(connection: psycopg.Connection[Any], exported: str | None = None) -> Iterator[str]:
+    """Read in one snapshot for the block: this connection's own, or the one that another exported. Gives its name.
+
+    Where there are several readers, the first keeps its block open until the others have begun theirs.
+    """
+    connection.execute(_SETTINGS)
+    connection.commit()
+    connection.execute("set transaction isolation level repeatable read")
+    if exported is None:
+        row = connection.execute("select pg_export_snapshot()").fetchone()
+        exported = str(row[0]) if row else ""
+    else:
+        connection.execute(sql.SQL("set transaction snapshot {}").format(exported))
+    try:
+        yield exported
+    finally:
+        connection.rollback()
+
+
 def alone(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
-    """The stripe's events of participants that have no other, and of nobody; some at a time."""
+    """The stripe's events of participants that have no other, and of nobody; some at a time. Within `snapshot`."""
     first = stripe.last * stripe.share // stripe.shares + 1
     last = stripe.last * (stripe.share + 1) // stripe.shares
     return _events(connection, _ALONE, {"source": stripe.source, "first": first, "last": last})
 
 
 def together(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
-    """The stripe's events of participants that have several: one after the other, each in the log's order."""
+    """The stripe's events of participants that have several: one by one, in the log's order. Within `snapshot`."""
     values = {"source": stripe.source, "last": stripe.last, "share": stripe.share, "shares": stripe.shares}
     return _events(connection, _TOGETHER, values)
 
@@ -87,12 +110,10 @@ def check_whole(connection: Connection, source: str, last: int) -> None:
 
 
 def _events(connection: psycopg.Connection[Any], statement: str, values: dict[str, Any]) -> Iterator[list[Event]]:
-    connection.execute(_SETTINGS)
     with connection.cursor("scan", binary=True) as cursor:
         cursor.execute(statement.encode(), values)
         number = _MOST_AT_A_TIME
         while rows := cursor.fetchmany(number):
-            yield [Event._make(row) for row in rows]
+            yield list(map(Event._make, rows))
             size = sum(len(row[5]) for row in rows if row[5] is not None) // len(rows)
             number = max(1, min(_MOST_AT_A_TIME, _BYTES_AT_A_TIME // max(size, 1)))
-    connection.rollback()

@@ -87,10 +87,10 @@ class _Rebuild:
         self._jobs = jobs
 
     def run(self, *, yes: bool, only_compare: bool) -> None:
-        build, up_to = building.begin(self._engine, self._projection)
+        build = building.begin(self._engine, self._projection)
         is_live = False
         try:
-            self._fill(build, up_to)
+            self._fill(build)
             self._compare(build)
             if not only_compare and (yes or self._agreed()):
                 swap(self._engine, self._projection, build, self._settings.batch_size)
@@ -105,13 +105,12 @@ class _Rebuild:
             say("nothing was changed")
             raise SystemExit(1)
 
-    def _fill(self, build: Build, up_to: dict[str, int]) -> None:
-        name = self._projection.name
-        events = sum(up_to.values())
-        with progress(f"folding {name}", events) as advance:
-            building.load(self._engine, self._conninfo, build, self._settings.fields_file, up_to, self._jobs, advance)
+    def _fill(self, build: Build) -> None:
+        name, settings = self._projection.name, self._settings
+        with building.whole_log(self._engine) as log, progress(f"folding {name}", sum(log.heads.values())) as advance:
+            building.load(self._conninfo, build, settings.fields_file, log, self._jobs, advance)
         say(f"making the indexes of {name}")
-        building.attach(self._engine, self._projection, build, up_to, self._settings.batch_size)
+        building.attach(self._engine, self._projection, build, log.heads, self._settings.batch_size)
         with self._engine.connect() as connection:
             behind = lag(connection, build)
         with progress(f"catching up {name}", behind) as advance:

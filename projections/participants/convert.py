@@ -5,13 +5,15 @@ A value is given as PostgreSQL reads it: text, an id, `12`, `1990-12-31`, `2026-
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from ingest.delivery import LONGEST_NAME, identifier
 from projections.participants.fields import Kind
 
 _LARGEST_INTEGER = 2_147_483_647
 _USUAL_ID = 2**63
+_NO_DATE = "not an ISO date such as 1990-12-31"
+_DAY = len("1990-12-31")
 _CANONICAL = len("2026-05-01T09:30:00Z")
 
 
@@ -50,8 +52,14 @@ def _integer(value: object) -> str:
 
 
 def _date(value: object) -> str:
+    if value.__class__ is str and len(value) == _DAY and value[4] == value[7] == "-":
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise WillNotConvert(_NO_DATE) from None
+        return value
     # A date with a time of day names its own day, whatever the zone.
-    return _iso(value, "not an ISO date such as 1990-12-31").date().isoformat()
+    return _iso(value, _NO_DATE).date().isoformat()
 
 
 def _time(value: object) -> str:

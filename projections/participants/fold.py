@@ -14,7 +14,7 @@ from projections.participants.fields import ANSWERS, COLUMN_NAMES, Fields, Kind
 
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
 _UPDATED_AT = COLUMN_NAMES.index("updated_at")
-_NO_KEY = "\ud800"  # that no participant has: half of a character, which no body that was read can hold
+_NO_KEY = chr(0xD800)  # that no participant has: half of a character, which no body that was read can hold
 
 
 class State(NamedTuple):
@@ -138,13 +138,13 @@ def advance(states: Iterable[State], known: Mapping[str, Known]) -> Changes:
     return Changes(list(newest.values()), superseded, ends)
 
 
-_Path = tuple[str, ...]
+_Path = tuple[str, tuple[str, ...]]  # the first key, and those that go deeper
 
 
 def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[_Path, ...]]:
     """The first key, if it is one that goes no deeper: most values are there. The rest as paths."""
-    paths = [tuple(key.split(".")) for key in keys]
-    first = paths.pop(0)[0] if len(paths[0]) == 1 else _NO_KEY
+    paths = [(parts[0], tuple(parts[1:])) for parts in (key.split(".") for key in keys)]
+    first = _NO_KEY if paths[0][1] else paths.pop(0)[0]
     return first, tuple(paths)
 
 
@@ -191,9 +191,11 @@ def _read(
 
 def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:
     """The first value at one of these paths; null if there is none."""
-    for path in paths:
-        found: object = participant.get(path[0])
-        for key in path[1:]:
+    for first, deeper in paths:
+        found = participant.get(first)
+        if found is None:
+            continue
+        for key in deeper:
             found = found.get(key) if isinstance(found, dict) else None
         if found is not None and found != "":
             return found

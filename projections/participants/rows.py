@@ -1,6 +1,6 @@
 """Writes folded states into a build: roster, answers, history. Transactions are the caller's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
@@ -52,8 +52,12 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
 
 def _lines(source: str, changes: Changes) -> Rows:
     return {
-        ROSTER: [_row(source, one.state, one.first_position) for one in changes.newest],
-        ANSWERS: [row for one in changes.newest if one.state.answers for row in _answers(source, one.state)],
+        ROSTER: [_row(source, state, first) for state, first, _ in changes.newest],
+        ANSWERS: [
+            line((source, state.participant_id, str(place), *answer, str(state.position)))
+            for state, _, _ in changes.newest
+            for place, answer in enumerate(state.answers, 1)
+        ],
         HISTORY: [_row(source, one.state, one.first_position, one.until_position) for one in changes.superseded],
     }
 
@@ -72,12 +76,6 @@ def _row(source: str, state: State, first_position: int, *until: int) -> str:
             *map(str, until),
         )
     )
-
-
-def _answers(source: str, state: State) -> Iterator[str]:
-    position = str(state.position)
-    for place, answer in enumerate(state.answers, 1):
-        yield line((source, state.participant_id, str(place), *answer, position))
 
 
 def _known(connection: Connection, build: Build, source: str, ids: Iterable[str]) -> dict[str, Known]:

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.log.read import heads
-from ingest.log.scan import check_whole
+from ingest.log.scan import check_whole, snapshot
 from projections import builds, checkpoint
 from projections.builds import Build
 from projections.projection import Projection
@@ -49,26 +51,38 @@ def drop_beside(engine: Engine, name: str) -> bool:
     return all(dropped)
 
 
-def begin(engine: Engine, projection: Projection) -> tuple[Build, dict[str, int]]:
-    """A new build with empty tables, and the heads of the log up to which it is to be loaded."""
+def begin(engine: Engine, projection: Projection) -> Build:
+    """A new build, whose tables are empty."""
     with engine.begin() as connection:
-        return builds.begin(connection, projection.name, projection.version), heads(connection)
+        return builds.begin(connection, projection.name, projection.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log as one snapshot has it, which other sessions can read too: its name, and the heads of the sources."""
+
+    snapshot: str
+    heads: dict[str, int]
+
+
+@contextmanager
+def whole_log(engine: Engine) -> Iterator[Log]:
+    """The log as it is at this moment, for the block. Raises `HoleInLog` if it is damaged."""
+    with engine.connect() as connection:
+        reading = connection.connection.driver_connection
+        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
+        with snapshot(reading) as name:
+            up_to = heads(connection)
+            for source, head in up_to.items():
+                check_whole(connection, source, head)
+            yield Log(name, up_to)
 
 
 def load(
-    engine: Engine,
-    conninfo: str,
-    build: Build,
-    fields_file: Path | None,
-    up_to: Mapping[str, int],
-    number: int,
-    advance: Callable[[int], None],
+    conninfo: str, build: Build, fields_file: Path | None, log: Log, number: int, advance: Callable[[int], None]
 ) -> None:
-    """Fold the log up to these positions into the build, in so many processes. `advance` gets events done since."""
-    with engine.connect() as connection:
-        for source, head in up_to.items():
-            check_whole(connection, source, head)
-    jobs.run(conninfo, build, fields_file, jobs.stripes(up_to, number), advance)
+    """Fold the log into the build, in so many processes. `advance` gets the events done since it was last called."""
+    jobs.run(conninfo, build, fields_file, log.snapshot, jobs.stripes(log.heads, number), advance)
 
 
 def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:

@@ -39,8 +39,8 @@ def main() -> None:
     engine = sync_engine(told["conninfo"], WORKER_ROLE)
     event.listen(engine, "connect", _prepare)
     try:
-        for stripe in told["stripes"]:
-            load(engine, projection, build, Stripe(**stripe), lambda done: _say({"done": done}))
+        stripes = [Stripe(**stripe) for stripe in told["stripes"]]
+        load(engine, projection, build, stripes, lambda done: _say({"done": done}), told["snapshot"])
     except (DBAPIError, psycopg.Error) as error:
         _say({"failed": str(unusable(error))})
     engine.dispose()

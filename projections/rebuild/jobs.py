@@ -36,10 +36,14 @@ def run(
     conninfo: str,
     build: Build,
     fields_file: Path | None,
+    snapshot: str,
     shares: Sequence[Sequence[Stripe]],
     advance: Callable[[int], None],
 ) -> None:
-    """Load the shares, each in a process of its own. Raises `JobFailed`; none of them runs any more then."""
+    """Load the shares, each in a process of its own, as the log is in an exported snapshot.
+
+    Raises `JobFailed`; none of them runs any more then.
+    """
     heard: queue.Queue[dict[str, object]] = queue.Queue()
     processes = []
     try:
@@ -48,6 +52,7 @@ def run(
                 "conninfo": conninfo,
                 "build": asdict(build),
                 "fields_file": str(fields_file.resolve()) if fields_file else None,
+                "snapshot": snapshot,
                 "stripes": [asdict(stripe) for stripe in share],
             }
             processes.append(_start(json.dumps(told), heard))

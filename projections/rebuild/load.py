@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.log.event import Event
-from ingest.log.scan import Stripe, alone, together
+from ingest.log.scan import Stripe, alone, snapshot, together
 from projections import passed, quarantine
 from projections.builds import Build
 from projections.copying import copy
@@ -36,7 +36,7 @@ class Loading:
         self._clear()
 
     def _clear(self) -> None:
-        self._people: list[list[Any]] = []
+        self._people: list[Sequence[Any]] = []
         self._parked: list[Parked] = []
         self._passed: list[Passed] = []
         self._bytes = 0
@@ -61,6 +61,23 @@ class Loading:
             self._parked += still_parked(parked, last)
         if states:
             self._people.append(states)
+
+    def add_each(self, events: Sequence[Event]) -> None:
+        """Fold events each of which is the only one of its participant, or nobody's."""
+        fold, people, parked = self._projection.fold, self._people, self._parked
+        for event in events:
+            try:
+                outcome = fold(event)
+            except Exception:
+                outcome = fold_or_park(self._projection, event)
+            if outcome.__class__ is Parked:
+                parked.append(outcome)
+            elif outcome.__class__ is Passed:
+                self._passed.append(outcome)
+            else:
+                people.append((outcome,))
+        self._events += len(events)
+        self._bytes += sum([len(event.body) for event in events if event.body is not None])
 
     def write_if_full(self) -> int:
         """Write it if it is enough for a transaction; gives the number of events it came from."""
@@ -119,20 +136,42 @@ class Loading:
         passed.count(connection, self._build, self._source, self._passed)
 
 
-def load(engine: Engine, projection: Projection, build: Build, stripe: Stripe, advance: Callable[[int], None]) -> None:
-    """Fold a stripe into a build. `advance` gets the number of events done since it was last called."""
+def load(
+    engine: Engine,
+    projection: Projection,
+    build: Build,
+    stripes: Sequence[Stripe],
+    advance: Callable[[int], None],
+    exported: str | None = None,
+) -> None:
+    """Fold stripes into a build, as the log was in an exported snapshot, or is now.
+
+    `advance` gets the number of events done since it was last called.
+    """
     with engine.connect() as connection:
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
-        loading = Loading(engine, projection, build, stripe.source)
-        for events in alone(reading, stripe):
-            for event in events:
-                loading.add((event,))
-            advance(loading.write_if_full())
-        for theirs in _by_subject(together(reading, stripe)):
-            loading.add(theirs)
-            advance(loading.write_if_full())
-        advance(loading.write())
+        with snapshot(reading, exported):
+            for stripe in stripes:
+                _load(engine, projection, build, reading, stripe, advance)
+
+
+def _load(
+    engine: Engine,
+    projection: Projection,
+    build: Build,
+    reading: psycopg.Connection[Any],
+    stripe: Stripe,
+    advance: Callable[[int], None],
+) -> None:
+    loading = Loading(engine, projection, build, stripe.source)
+    for events in alone(reading, stripe):
+        loading.add_each(events)
+        advance(loading.write_if_full())
+    for theirs in _by_subject(together(reading, stripe)):
+        loading.add(theirs)
+        advance(loading.write_if_full())
+    advance(loading.write())
 
 
 def _by_subject(events: Iterable[list[Event]]) -> Iterable[list[Event]]:

@@ -71,10 +71,12 @@ def live(engine: Engine, projection: Projection) -> Build:
 
 def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build:
     """A build beside the live one, loaded, attached and caught up; in this process."""
-    build, up_to = building.begin(engine, projection)
-    for source, head in up_to.items():
+    build = building.begin(engine, projection)
+    with building.whole_log(engine) as log:
+        up_to = log.heads
         for share in range(shares):
-            load(engine, projection, build, Stripe(source, head, share, shares), lambda _: None)
+            stripes = [Stripe(source, head, share, shares) for source, head in up_to.items()]
+            load(engine, projection, build, stripes, lambda _: None, log.snapshot)
     building.attach(engine, projection, build, up_to, 100)
     catch_up(engine, projection, build, 100, lambda _: None)
     return build

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.event import Event
-from ingest.log.read import HoleInLog
-from ingest.log.scan import Stripe, alone, together
+from ingest.log.read import HoleInLog, heads
+from ingest.log.scan import Stripe, alone, snapshot, together
 from projections import builds, worker
 from projections.participants import projection as participants_by
 from projections.participants.fields import DECLARED, Fields
@@ -41,6 +41,12 @@ def folded(database: str, worker_engine: Engine) -> str:
     model.append(database, PEOPLE)
     drain(worker_engine)
     return database
+
+
+def begin(engine: Engine) -> tuple[builds.Build, dict[str, int]]:
+    """A new build of the participants, and how far the log is."""
+    with engine.connect() as connection:
+        return building.begin(engine, PARTICIPANTS), heads(connection)
 
 
 def bibs(database: str) -> list[tuple[str, int]]:
@@ -144,9 +150,9 @@ def has_role(connection: psycopg.Connection[Any]) -> bool:
 
 
 def test_promise_13_it_catches_up_and_the_live_roster_goes_on_meanwhile(folded: str, worker_engine: Engine) -> None:
-    build, up_to = building.begin(worker_engine, PARTICIPANTS)
+    build, up_to = begin(worker_engine)
     model.append(folded, [model.body(number, first_name="later") for number in range(290, 310)])
-    load(worker_engine, PARTICIPANTS, build, Stripe("movemint", up_to["movemint"], 0, 1), lambda _: None)
+    load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     drain(worker_engine)
     assert len(model.stored_roster(folded)) == 310
     building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
@@ -188,10 +194,10 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
     """It has the events in its hands when the erasure comes, and writes them afterwards."""
     model.append(database, BODIES)
     drain(worker_engine)
-    build, up_to = building.begin(worker_engine, PARTICIPANTS)
+    build, up_to = begin(worker_engine)
     with gate(database, "quarantine", "insert") as held:
-        stripe = Stripe("movemint", up_to["movemint"], 0, 1)
-        loading = threading.Thread(target=load, args=(worker_engine, PARTICIPANTS, build, stripe, lambda _: None))
+        stripes = [Stripe("movemint", up_to["movemint"], 0, 1)]
+        loading = threading.Thread(target=load, args=(worker_engine, PARTICIPANTS, build, stripes, lambda _: None))
         loading.start()
         waits(held, "advisory")
         assert erase(operator) == THEIRS
@@ -235,10 +241,10 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant_in_a_rebui
 ) -> None:
     bodies = [model.body(n % 20, first_name=f"poison{n}" if n in (3, 24, 44) else f"ok{n}") for n in range(60)]
     model.append(database, bodies)
-    build, up_to = building.begin(worker_engine, PARTICIPANTS)
+    build, up_to = begin(worker_engine)
     with psycopg.connect(database) as connection:
         connection.execute(f"alter table {build.table('participants_build')} add check (first_name not like 'poison%')")
-    load(worker_engine, PARTICIPANTS, build, Stripe("movemint", up_to["movemint"], 0, 1), lambda _: None)
+    load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     good = [body for n, body in enumerate(bodies) if n not in (3, 24, 44)]
@@ -266,7 +272,7 @@ def test_promise_12_a_fault_in_the_fold_parks_only_its_participant_in_a_rebuild_
 
 
 def test_promise_13_what_a_rebuild_left_unfinished_is_dropped_by_the_next(folded: str, worker_engine: Engine) -> None:
-    unattached, _ = building.begin(worker_engine, PARTICIPANTS)
+    unattached, _ = begin(worker_engine)
     attached = build_anew(worker_engine, PARTICIPANTS)
     with building.only_one(worker_engine, "participants"):
         with worker_engine.connect() as connection:
@@ -339,23 +345,23 @@ def test_a_hole_in_the_log_stops_a_rebuild(folded: str, worker_engine: Engine) -
     with psycopg.connect(folded) as connection:
         connection.execute("alter table event_log disable trigger all")
         connection.execute("delete from event_log where position = 7")
-    build, up_to = building.begin(worker_engine, PARTICIPANTS)
-    with pytest.raises(HoleInLog, match="position 7"):
-        building.load(worker_engine, folded, build, None, up_to, 1, lambda _: None)
+    with pytest.raises(HoleInLog, match="position 7"), building.whole_log(worker_engine):
+        pass
 
 
-def test_stripes_cover_every_event_once(database: str, worker_engine: Engine) -> None:
+def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: str, worker_engine: Engine) -> None:
     model.append(database, [model.body(n % 40 if n % 2 else 1000 + n) for n in range(120)] + [b"not JSON"])
     positions = []
-    with worker_engine.connect() as connection:
+    with building.whole_log(worker_engine) as log, worker_engine.connect() as connection:
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)
-        [(head,)] = query(database, "select max(position) from event_log")
         for share in range(3):
-            for read in (alone, together):
-                for events in read(reading, Stripe("movemint", head, share, 3)):
-                    positions += [event.position for event in events]
-    assert sorted(positions) == list(range(1, head + 1))
+            model.append(database, [model.body(1000 + n, share=share) for n in range(0, 120, 2)])
+            with snapshot(reading, log.snapshot):
+                for read in (alone, together):
+                    for events in read(reading, Stripe("movemint", log.heads["movemint"], share, 3)):
+                        positions += [event.position for event in events]
+    assert sorted(positions) == list(range(1, log.heads["movemint"] + 1))
 
 
 def test_the_daily_counts_are_rebuilt_and_an_erasure_is_taken_off_them(
