@@ -2,12 +2,20 @@
 
 import sys
 
-from bench import deliveries, growth, proof
+from bench import deliveries, following, growth, proof, rebuild
 from bench.machine import database, server
 
-MEASUREMENTS = {"deliveries": deliveries.measure, "growth": growth.measure, "proof": proof.measure}
+MEASUREMENTS = {
+    "deliveries": deliveries.measure,
+    "following": following.measure,
+    "growth": growth.measure,
+    "proof": proof.measure,
+    "rebuild": rebuild.measure,
+    "rebuild-growth": rebuild.measure_growth,
+}
+ON_THE_SERVER = ("following", "growth", "rebuild-growth")  # which make databases of their own
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"\n# {name}")
     with server() as conninfo:
-        MEASUREMENTS[name](conninfo if name == "growth" else database(conninfo, name))
+        MEASUREMENTS[name](conninfo if name in ON_THE_SERVER else database(conninfo, name))

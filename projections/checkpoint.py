@@ -1,5 +1,7 @@
 """How far each build of a projection has read each source. Taking a checkpoint locks it: its worker is the only one."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -31,6 +33,20 @@ checkpoint = Table(
     Column("build", Integer, nullable=False, autoincrement=False),
     PrimaryKeyConstraint("source", "projection", "build", name="checkpoint_pkey"),
 )
+
+
+_BEHIND = text("""
+with heads as materialized (
+  select s.source, (select e.position from event_log e where e.source = s.source order by e.position desc limit 1) as head
+  from unnest(cast(:sources as text[])) as s (source)
+)
+select p.projection, h.source
+from projection p
+cross join heads h
+left join checkpoint c on c.projection = p.projection and c.source = h.source and c.build = p.live
+where p.projection = any (cast(:names as text[])) and h.head > coalesce(c.position, 0)
+order by p.projection, h.source
+""")
 
 
 def take(connection: Connection, build: Build, source: str) -> int | None:
@@ -74,6 +90,12 @@ def positions(connection: Connection, build: Build) -> dict[str, int]:
         row.source: row.position
         for row in connection.execute(select(checkpoint.c.source, checkpoint.c.position).where(mine))
     }
+
+
+def behind(connection: Connection, names: Sequence[str], sources: Sequence[str]) -> list[tuple[str, str]]:
+    """Projections and sources whose log goes on past the live build's checkpoint: one index probe a source."""
+    given = {"names": list(names), "sources": list(sources)}
+    return [(row[0], row[1]) for row in connection.execute(_BEHIND, given)]
 
 
 def forget(connection: Connection, build: Build) -> None:

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from ingest.log.read import HoleInLog, beyond, sources
+from ingest.log.read import HoleInLog, sources
 from projections import builds, checkpoint
+from projections.builds import Build
 from projections.folding import advance
 from projections.projection import Projection
 
@@ -65,21 +66,14 @@ class Worker:
             if time.monotonic() - self._looked_at > _LOOK_FOR_SOURCES:
                 self._sources = sources(connection)
                 self._looked_at = time.monotonic()
+            live = builds.every_live(connection)
+            by_name = {one.name: one for one in self._projections if self._may_write(live.get(one.name), one)}
             return [
-                (projection, source)
-                for projection in self._projections
-                if self._may_write(connection, projection)
-                for source in self._behind_of(connection, projection)
+                (by_name[name], source) for name, source in checkpoint.behind(connection, [*by_name], self._sources)
             ]
 
-    def _behind_of(self, connection: Connection, projection: Projection) -> list[str]:
-        build = builds.live(connection, projection.name)
-        done = checkpoint.positions(connection, build) if build else {}
-        return beyond(connection, {**dict.fromkeys(self._sources, 0), **done})
-
-    def _may_write(self, connection: Connection, projection: Projection) -> bool:
+    def _may_write(self, build: Build | None, projection: Projection) -> bool:
         """Whether the live build is of this program's version. If not, it says so once, and looks again each time."""
-        build = builds.live(connection, projection.name)
         if build is None or build.version == projection.version:
             self._needs_rebuild.discard(projection.name)
             return True

@@ -1,6 +1,6 @@
 """Reads the log: the next events after a checkpoint, and how far each source has come. Appending is `append`'s."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, or_, select, text
@@ -36,13 +36,6 @@ with recursive sources as (
   where s.source is not null
 )
 select source from sources where source is not null
-""")
-
-_BEYOND = text("""
-select given.source
-from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as given (source, position)
-where exists (select from event_log e where e.source = given.source and e.position > given.position)
-order by given.source
 """)
 
 
@@ -107,14 +100,6 @@ def heads(connection: Connection) -> dict[str, int]:
 def sources(connection: Connection) -> list[str]:
     """Every source that has an event."""
     return list(connection.execute(_SOURCES).scalars())
-
-
-def beyond(connection: Connection, positions: Mapping[str, int]) -> list[str]:
-    """Those of the given sources whose log goes on past the given position: one index probe each."""
-    if not positions:
-        return []
-    given = {"sources": list(positions), "positions": list(positions.values())}
-    return list(connection.execute(_BEYOND, given).scalars())
 
 
 def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> bool:

@@ -1,0 +1,140 @@
+"""A rebuild of a million events against the best single set-based SQL statement that fills the same columns, in turn."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine
+
+from bench.filling import fill
+from bench.machine import database, show, show_head
+from ingest.database import WORKER_ROLE, sync_engine
+from projections.builds import Build
+from projections.catalogue import projections
+from projections.participants.fields import DECLARED, Field, Kind
+from projections.projection import Projection
+from projections.rebuild import building
+from projections.rebuild.swap import drop
+
+EVENTS = 1_000_000
+ROUNDS = 5
+LARGE = 10_000_000
+
+# As quick as PostgreSQL can be made to do it: the object once a row, in a function scan, so that workers can share it.
+_SETTINGS = """
+set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0;
+set work_mem = '256MB'; set maintenance_work_mem = '256MB'
+"""
+_STATEMENT = """
+create table by_sql as
+select l.source, o ->> 'id' as participant_id, {columns},
+  l.position as first_position, l.position, l.received_at, '{{}}'::jsonb as field_errors{attributes}
+from event_log l
+cross join lateral jsonb_extract_path(convert_from(l.body, 'UTF8')::jsonb, 'data', 'object') as o
+where l.source = 'movemint'
+"""
+_INDEXES = (
+    "create unique index on by_sql (source, participant_id)",
+    "create index on by_sql (source, event_id, participant_id)",
+    "analyze by_sql",
+)
+_GUARDS = {
+    Kind.INTEGER: "case when {0} ~ '^-?[0-9]{{1,9}}$' then ({0})::integer end",
+    Kind.DATE: "case when {0} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}' then left({0}, 10)::date end",
+    Kind.TIME: "case when {0} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}' then ({0})::timestamptz end",
+}
+
+
+def measure(conninfo: str) -> None:
+    [roster, _] = projections(None)
+    engine = sync_engine(conninfo, WORKER_ROLE)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        fill(connection, 0, EVENTS)
+        connection.execute("vacuum (analyze) event_log")
+        connection.execute(_SETTINGS.encode())
+        ways: dict[str, Callable[[], float]] = {
+            "rosterlog rebuild, two jobs": lambda: rebuild(engine, conninfo, roster, 2),
+            "one SQL statement": lambda: by_sql(connection, attributes=True),
+            "one SQL statement, without the object": lambda: by_sql(connection, attributes=False),
+        }
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        for number in range(ROUNDS + 1):
+            for way, run in ways.items():
+                took = run()
+                if number > 0:  # the first round warms up
+                    seconds[way].append(took)
+                    print(f"round {number}  {way:<40}{took:>7.1f} s", flush=True)
+        alone = rebuild(engine, conninfo, roster, 1)
+    engine.dispose()
+    show_head()
+    for way, found in seconds.items():
+        show(f"{way}: s", found, 1)
+    ours, *others = seconds
+    for other in others:
+        pairs = [theirs / mine for theirs, mine in zip(seconds[other], seconds[ours], strict=True)]
+        show(f"speed against {other}", pairs, 2)
+    print(f"with one job: {alone:.1f} s")
+
+
+def measure_growth(server: str) -> None:
+    """The same rebuild at one and at ten million events, and the memory that its jobs took at the most."""
+    [roster, _] = projections(None)
+    took: dict[int, float] = {}
+    for events in (EVENTS, LARGE):
+        conninfo = database(server, f"rebuild_{events}")
+        engine = sync_engine(conninfo, WORKER_ROLE)
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            fill(connection, 0, events)
+            connection.execute("vacuum (analyze) event_log")
+        rebuild(engine, conninfo, roster, 2)  # warms up
+        took[events] = rebuild(engine, conninfo, roster, 2)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(
+            f"{events:,} events: {took[events]:.1f} s, largest process of the rebuild so far {peak:.0f} MB", flush=True
+        )
+        engine.dispose()
+    print(f"ratio {took[LARGE] / took[EVENTS]:.2f}")
+
+
+def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> float:
+    """The seconds from the first table to a build that could go live; it is dropped again."""
+    with building.only_one(engine, projection.name):
+        begun = time.perf_counter()
+        build = _rebuild(engine, conninfo, projection, jobs)
+        took = time.perf_counter() - begun
+        assert drop(engine, build)
+    return took
+
+
+def _rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> Build:
+    build = building.begin(engine, projection)
+    with building.whole_log(engine) as log:
+        building.load(conninfo, build, None, log, jobs, lambda _: None)
+    building.attach(engine, projection, build, log.heads, 500)
+    return build
+
+
+def by_sql(connection: psycopg.Connection[Any], *, attributes: bool) -> float:
+    """The seconds of the statement and of the same indexes and statistics."""
+    connection.execute("drop table if exists by_sql")
+    columns = ", ".join(f"{_expression(field)} as {field.column}" for field in DECLARED.columns)
+    begun = time.perf_counter()
+    for statement in (
+        _STATEMENT.format(columns=columns, attributes=", o as attributes" if attributes else ""),
+        *_INDEXES,
+    ):
+        connection.execute(statement.encode())
+    return time.perf_counter() - begun
+
+
+def _expression(field: Field) -> str:
+    values = [f"nullif({_path(key)}, '')" for key in field.keys]
+    value = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+    return _GUARDS.get(field.kind, "{0}").format(value)
+
+
+def _path(key: str) -> str:
+    *parents, last = (f"'{part}'" for part in key.split("."))
+    return "o" + "".join(f" -> {parent}" for parent in parents) + f" ->> {last}"
