@@ -1,4 +1,4 @@
-"""A rebuild of a million events against the best single set-based SQL statement that fills the same columns, in turn."""
+"""A rebuild of a million events against the best set-based SQL statement that fills the same columns, in turn."""
 
 import resource
 import time

@@ -37,8 +37,11 @@ checkpoint = Table(
 
 _BEHIND = text("""
 with heads as materialized (
-  select s.source, (select e.position from event_log e where e.source = s.source order by e.position desc limit 1) as head
+  select s.source, h.head
   from unnest(cast(:sources as text[])) as s (source)
+  cross join lateral (
+    select e.position as head from event_log e where e.source = s.source order by e.position desc limit 1
+  ) h
 )
 select p.projection, h.source
 from projection p

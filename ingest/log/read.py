@@ -10,7 +10,8 @@ from ingest.log.table import erasures, event_log
 
 MOST_BYTES = 16_777_216  # of bodies in one batch, so that a thousand large ones do not fill the memory
 
-_HEADS = text("""
+# One index probe a source, however many events there are.
+_EVERY_SOURCE = """
 with recursive sources as (
   (select source from event_log order by source limit 1)
   union all
@@ -18,25 +19,16 @@ with recursive sources as (
   from sources s
   where s.source is not null
 )
+"""
+_SOURCES = text(f"{_EVERY_SOURCE} select source from sources where source is not null")  # noqa: S608 - the text above
+_HEADS = text(f"""{_EVERY_SOURCE}
 select s.source, h.position
 from sources s
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) h
 order by s.source
-""")
-
-
-_SOURCES = text("""
-with recursive sources as (
-  (select source from event_log order by source limit 1)
-  union all
-  select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
-  from sources s
-  where s.source is not null
-)
-select source from sources where source is not null
-""")
+""")  # noqa: S608 - the text above
 
 
 class HoleInLog(Exception):
