@@ -63,6 +63,7 @@ def session_commands(role: str | None, *, read_only: bool = False) -> str:
     """What a fresh connection runs first: least privilege, and nothing written where nothing should be."""
     # The roles' own schemas, or the user's, must not come before ours.
     commands = ["set search_path = public", "set client_encoding = 'UTF8'", "set timezone = 'UTC'"]
+    commands += ["set datestyle = 'ISO, YMD'"]
     commands += [f"set role {role}"] if role else []
     if role == WORKER_ROLE:
         # Whatever becomes of a worker, its checkpoint's lock is free again within five seconds.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    Select,
     Table,
     Text,
     any_,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
@@ -91,21 +94,30 @@ def forget(connection: Connection, build: Build) -> None:
     connection.execute(delete(quarantine).where(mine))
 
 
-def listed(
-    connection: Connection,
-    source: str | None = None,
-    name: str | None = None,
-    position: int | None = None,
-    limit: int | None = None,
-) -> list[Entry]:
-    """What the live builds have parked: of one source, one projection, at one position, where these are given."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the parked events: of one source, at one position, where these are given."""
+
+    source: str | None = None
+    position: int | None = None
+
+
+def listed(connection: Connection, wanted: Wanted, limit: int, after: Entry | None = None) -> list[Entry]:
+    """Up to `limit` events that the live builds have parked, by source, projection and position; those after one."""
     of = quarantine.c
-    found = select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at).where(_is_live())
-    for column, value in ((of.source, source), (of.projection, name), (of.position, position)):
-        if value is not None:
-            found = found.where(column == value)
+    found = _wanted(select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at), wanted)
+    if after is not None:
+        found = found.where(
+            tuple_(of.source, of.projection, of.position) > tuple_(after.source, after.projection, after.position)
+        )
     ordered = found.order_by(of.source, of.projection, of.position).limit(limit)
     return [Entry(*row) for row in connection.execute(ordered)]
+
+
+def number(connection: Connection, wanted: Wanted) -> int:
+    """How many events the live builds have parked."""
+    found: int = connection.execute(_wanted(select(func.count()).select_from(quarantine), wanted)).scalar_one()
+    return found
 
 
 def counts(connection: Connection) -> dict[str, int]:
@@ -113,6 +125,15 @@ def counts(connection: Connection) -> dict[str, int]:
     of = quarantine.c
     found = select(of.source, func.count()).where(_is_live()).group_by(of.source)
     return {row[0]: row[1] for row in connection.execute(found)}
+
+
+def _wanted(found: Select[Any], wanted: Wanted) -> Select[Any]:
+    found = found.where(_is_live())
+    if wanted.source is not None:
+        found = found.where(quarantine.c.source == wanted.source)
+    if wanted.position is not None:
+        found = found.where(quarantine.c.position == wanted.position)
+    return found
 
 
 def _is_live() -> ColumnElement[bool]:

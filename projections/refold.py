@@ -9,20 +9,32 @@ from projections import builds, checkpoint, folding, quarantine
 from projections.builds import Build
 from projections.projection import Projection
 
+
+class OfAnotherDefinition(Exception):
+    """A projection's live build was folded by another definition than this program's."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} was folded by another definition: run rosterlog rebuild {name} first, or bring back that "
+            "definition; nothing was changed"
+        )
+
+
 Held = list[tuple[Projection, Build, int]]
 
 
 def hold(connection: Connection, projections: Sequence[Projection], source: str) -> Held:
     """Keep every worker from folding this source until the transaction ends; gives the last position folded of each.
 
-    A projection whose live build is of another version is left out: its rebuild folds everything.
+    Raises `OfAnotherDefinition`: what was folded again by this definition would not be the live build's.
     """
     held: Held = []
     checkpoint.join(connection)
     for projection in projections:
         build = builds.open_first(connection, projection.name, projection.version)
-        if build.version == projection.version:
-            held.append((projection, build, checkpoint.wait_for(connection, build, source)))
+        if build.version != projection.version:
+            raise OfAnotherDefinition(projection.name)
+        held.append((projection, build, checkpoint.wait_for(connection, build, source)))
     return held
 
 

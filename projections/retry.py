@@ -9,7 +9,7 @@ from projections import builds, checkpoint, quarantine
 from projections.folding import apply
 from projections.projection import Projection
 from projections.quarantine import Entry
-from projections.refold import refold_in
+from projections.refold import OfAnotherDefinition, refold_in
 
 
 class Retrying:
@@ -20,16 +20,20 @@ class Retrying:
         self._limit = limit
         self._done: set[tuple[str, str, str]] = set()
 
+    def is_done(self, entry: Entry) -> bool:
+        """Whether this round has folded the event's participant already."""
+        return (entry.projection, entry.source, entry.participant_id) in self._done
+
     def retry(self, connection: Connection, entry: Entry) -> None:
         """Fold the participant of a parked event again, from their first event to where the projection is.
 
-        In the caller's transaction, as the worker's role. A build of another version is left alone: it needs a rebuild.
+        In the caller's transaction, as the worker's role. Raises `OfAnotherDefinition`.
         """
         checkpoint.join(connection)
-        projection = self._projections.get(entry.projection)
-        build = builds.live(connection, entry.projection)
-        if projection is None or build is None or build.version != projection.version:
-            return
+        projection = self._projections[entry.projection]
+        build = builds.open_first(connection, projection.name, projection.version)
+        if build.version != projection.version:
+            raise OfAnotherDefinition(projection.name)
         last = checkpoint.wait_for(connection, build, entry.source)
         if entry.participant_id is None:  # nobody's, so that nothing comes before or after it
             quarantine.release(connection, build, entry.source, [entry.position])
@@ -37,7 +41,6 @@ class Retrying:
                 connection, projection, build, entry.source, read_after(connection, entry.source, entry.position - 1, 1)
             )
             return
-        about = (entry.projection, entry.source, entry.participant_id)
-        if about not in self._done:
-            self._done.add(about)
+        if not self.is_done(entry):
+            self._done.add((entry.projection, entry.source, entry.participant_id))
             refold_in(connection, projection, build, entry.source, entry.participant_id, last, self._limit)

@@ -1,9 +1,8 @@
 """Reads the log: the next events after a checkpoint, and how far each source has come. Appending is `append`'s."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, select, text
 
 from ingest.log.event import Event
 from ingest.log.table import erasures, event_log
@@ -29,6 +28,9 @@ cross join lateral (
 ) h
 order by s.source
 """)  # noqa: S608 - the text above
+
+
+_ERASURES = text("select source, subject, xmin::text || ctid::text from erasures order by source, subject, erasure_id")
 
 
 class HoleInLog(Exception):
@@ -100,8 +102,12 @@ def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> 
     return connection.execute(select(exists().where(mine))).scalar_one()
 
 
-def erased_or_lifted_since(connection: Connection, moment: datetime) -> list[tuple[str, str]]:
-    """Source and subject of everybody whose erasures changed at this time of the database's, or after it."""
-    changed = or_(erasures.c.recorded_at >= moment, erasures.c.lifted_at >= moment)
-    found = select(erasures.c.source, erasures.c.subject).where(changed).distinct()
-    return [(row[0], row[1]) for row in connection.execute(found)]
+def erasure_marks(connection: Connection) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Everybody there is an erasure of, by source and subject, with marks that are others once one of them changed.
+
+    Writing one down, lifting it, taking over a register and carrying it out again all make a new version of its row.
+    """
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for source, subject, mark in connection.execute(_ERASURES):
+        found[source, subject] = (*found.get((source, subject), ()), mark)
+    return found

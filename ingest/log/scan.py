@@ -6,7 +6,7 @@ a delivery that came between two readings would move somebody from the one to th
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,10 @@ from ingest.log.read import HoleInLog
 _SEVERAL = """
 with several as materialized (
   select subject from event_log where source = %(source)s and subject is not null
-  group by subject having count(*) > 1
+  group by subject having count(*) > 1 {share}
 )
 """
+_SHARE = "and abs(hashtext(subject)::bigint) %% %(shares)s = %(share)s"
 _EVENT = """
 select e.source, e.position, e.received_at::text, e.event_type, e.subject,
   case
@@ -35,14 +36,14 @@ select e.source, e.position, e.received_at::text, e.event_type, e.subject,
 from event_log e
 """
 _ALONE = f"""
-{_SEVERAL} {_EVENT}
+{_SEVERAL.format(share="")} {_EVENT}
 where e.source = %(source)s and e.position between %(first)s and %(last)s
   and not exists (select from several s where s.subject = e.subject)
 """
 _TOGETHER = f"""
-{_SEVERAL} {_EVENT}
+{_SEVERAL.format(share=_SHARE)} {_EVENT}
 join several s on s.subject = e.subject
-where e.source = %(source)s and e.position <= %(last)s and abs(hashtext(e.subject)::bigint) %% %(shares)s = %(share)s
+where e.source = %(source)s and e.position <= %(last)s
 order by e.subject, e.position
 """
 
@@ -86,7 +87,8 @@ def snapshot(connection: psycopg.Connection[Any], exported: str | None = None) -
     try:
         yield exported
     finally:
-        connection.rollback()
+        with suppress(psycopg.OperationalError):  # it is gone, and what is wrong is being told already
+            connection.rollback()
 
 
 def alone(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:

@@ -185,6 +185,10 @@ do $$ begin
     drop index participants_event;
     alter table participants rename to participants_build_1;
     alter table participants_build attach partition participants_build_1 for values in (1);
+    create table participant_answers_build_1 partition of participant_answers_build for values in (1);
+    create table participant_history_build_1 partition of participant_history_build for values in (1);
+    grant select, insert, update, delete on participant_answers_build_1, participant_history_build_1
+      to rosterlog_worker;
     insert into projection_build (projection, build, version) values ('participants', 1, 'before 0005');
     update projection set live = 1, last_build = 1 where projection = 'participants';
   else
@@ -208,6 +212,24 @@ end $$
 """
 # By the name of a migration's file, which is no name of a module.
 PARTICIPANTS_OF_0002: str = import_module("migrations.versions.0002_participants").PARTICIPANTS
+
+# Who could read the roster can read it still.
+COPY_GRANTS = """
+do $$ declare given record; begin
+  if to_regclass('public.participants_build_1') is not null then
+    for given in
+      select r.rolname from pg_class c
+      cross join aclexplode(c.relacl) as acl
+      join pg_roles r on r.oid = acl.grantee
+      where c.oid = 'public.participants_build_1'::regclass and acl.privilege_type = 'SELECT'
+    loop
+      execute format('grant select on participants to %I', given.rolname);
+    end loop;
+  end if;
+end $$
+"""
+
+APPLY = "apply_erasure(text, uuid)"
 
 VIEWS = ("participants", "participant_answers", "participant_history", "registrations", "registrations_daily")
 
@@ -235,7 +257,16 @@ def upgrade() -> None:
     for view in VIEWS:
         op.execute(sql_file(f"0005_{view}.sql"))
     op.execute(sql_file("0005_position_at.sql"))
+    _replace_apply_erasure("0005_apply_erasure.sql")
+    op.execute(COPY_GRANTS)
     _grant()
+
+
+def _replace_apply_erasure(file: str) -> None:
+    op.execute(f"drop function {APPLY}")
+    op.execute(sql_file(file))
+    op.execute(f"revoke all on function {APPLY} from public")
+    op.execute(f"grant execute on function {APPLY} to rosterlog_operator")
 
 
 def _grant() -> None:
@@ -258,6 +289,7 @@ def downgrade() -> None:
     for view in VIEWS:
         op.execute(f"drop view {view}")
     op.execute("drop function position_at(text, timestamptz)")
+    _replace_apply_erasure("0004_apply_erasure.sql")
     for function in FUNCTIONS:
         op.execute(f"drop function {function}")
     for tables in PROJECTIONS.values():

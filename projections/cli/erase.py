@@ -132,7 +132,7 @@ def _erase(engine: Engine, source: str, asked: _Asked, *, yes: bool) -> None:
 
 def _lift(engine: Engine, projections: Sequence[Projection], source: str, asked: _Asked, limit: int) -> None:
     person = f"participant {asked.participant_id} of {source}"
-    with engine.begin() as connection:
+    with engine.begin() as connection, every.of_this_definition():
         # The checkpoint first, as everybody takes it before an erasure's row.
         with every.as_worker(connection):
             held = hold(connection, projections, source)

@@ -12,14 +12,14 @@ import click
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.cli.group import WrongUsage, printable, say, utc
+from ingest.cli.group import Problem, WrongUsage, printable, say, utc
 from ingest.cli.progress import progress
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE, unusable
 from ingest.log import erase as erasing
 from ingest.log.event import Erasure
 from ingest.log.register import NotARegister, read_register, write_register
 from projections.projection import Projection
-from projections.refold import hold, refold
+from projections.refold import OfAnotherDefinition, hold, refold
 
 
 def show(engine: Engine) -> None:
@@ -109,7 +109,7 @@ def _reapply(engine: Engine, projections: Sequence[Projection], limit: int) -> N
     emptied = 0
     with progress("carrying out erasures", len(every), "erasures") as advance:
         for (source, subject), theirs in people.items():
-            with engine.begin() as connection:
+            with engine.begin() as connection, of_this_definition():
                 emptied += sum(len(erasing.carry_out(connection, source, one.erasure_id)) for one in theirs)
                 if any(one.lifted_at is not None for one in theirs):
                     with as_worker(connection):
@@ -117,6 +117,15 @@ def _reapply(engine: Engine, projections: Sequence[Projection], limit: int) -> N
             advance(len(theirs))
     click.echo(f"erasures carried out again: {len(every)}; bodies emptied: {emptied}")
     sweep(engine)
+
+
+@contextmanager
+def of_this_definition() -> Iterator[None]:
+    """Whoever is to be folded again needs builds of this program's definition."""
+    try:
+        yield
+    except OfAnotherDefinition as error:
+        raise Problem(str(error)) from None
 
 
 @contextmanager

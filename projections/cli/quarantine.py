@@ -10,10 +10,12 @@ from ingest.database import WORKER_ROLE
 from ingest.settings import Settings
 from projections import quarantine as parking
 from projections.cli.definition import projections_of
-from projections.quarantine import Entry
+from projections.cli.erasures import of_this_definition
+from projections.quarantine import Entry, Wanted
 from projections.retry import Retrying
 
 _OF_SOURCE = click.option("--source", help="Only of this source. Default: of all of them.")
+_AT_A_TIME = 1_000
 _POSITION = click.IntRange(1, 2**63 - 1)
 
 
@@ -30,7 +32,7 @@ def quarantine() -> None:
 def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: bool) -> None:
     """List what is parked: source, position, participant, projection, since when, and why."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        found = parking.listed(connection, _checked(settings, connection, source), limit=limit + 1)
+        found = parking.listed(connection, Wanted(_checked(settings, connection, source)), limit + 1)
     if as_json:
         click.echo(to_json({"parked": [_as_json(one) for one in found[:limit]]}).decode())
         return
@@ -53,16 +55,16 @@ def show(settings: Settings, position: int, source: str | None) -> None:
     """Show why the event at a position is parked, and what would bring it back."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
         source = source_of(settings, source, parking.counts(connection))
-        found = parking.listed(connection, source, position=position)
+        found = parking.listed(connection, Wanted(source, position), _AT_A_TIME)
     if not found:
         raise _not_parked(position, source)
     for one in found:
         for name, value in _as_json(one).items():
-            click.echo(f"{name:<14}{printable(None if value is None else str(value))}")
+            click.echo(f"{name:<16}{printable(None if value is None else str(value))}")
     about = f" --source {source}" if source_of(settings, None) != source else ""
-    click.echo(f"\nthe body:     rosterlog log show {position} --body{about}")
-    click.echo("it heals:     when a newer good event of the participant arrives, or by rosterlog quarantine retry")
-    click.echo("              once the fold, or the file of ROSTERLOG_FIELDS, takes it (and after a rebuild)")
+    click.echo(f"\nthe body:       rosterlog log show {position} --body{about}")
+    newer = "" if found[0].participant_id is None else "when a newer good event of the participant arrives; "
+    click.echo(f"it heals:       {newer}by rosterlog quarantine retry, or a rebuild, once the fold takes it")
 
 
 @quarantine.command()
@@ -72,34 +74,40 @@ def show(settings: Settings, position: int, source: str | None) -> None:
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold what is parked again: everything, or the event at one position. The worker goes on meanwhile."""
     projections = projections_of(settings)
-    with migrated_engine(settings, WORKER_ROLE) as engine:
+    with migrated_engine(settings, WORKER_ROLE) as engine, of_this_definition():
         with engine.connect() as connection:
             given = _checked(settings, connection, source)
             if position is not None and given is None:
                 given = source_of(settings, None, parking.counts(connection))
-            found = parking.listed(connection, given, position=position)
+            wanted = Wanted(given, position)
+            found = parking.number(connection, wanted)
         if not found:
             if position is not None:
-                raise WrongUsage(
-                    f"position {position} of {given} is not parked; rosterlog quarantine list shows what is"
-                )
+                raise _not_parked(position, given)
             say("nothing is parked")
             return
-        left = _retry(engine, Retrying(projections, settings.batch_size), found)
-    click.echo(f"folded again: {len(found)}; still parked: {left}")
+        _retry(engine, Retrying(projections, settings.batch_size), wanted, found)
+        with engine.connect() as connection:
+            left = parking.number(connection, wanted)
+    click.echo(f"folded again: {found}; still parked: {left}")
     if left:
         raise SystemExit(1)
 
 
-def _retry(engine: Engine, retrying: Retrying, found: list[Entry]) -> int:
-    with progress("folding again", len(found)) as advance:
-        for one in found:
-            with engine.begin() as connection:
-                retrying.retry(connection, one)
-            advance(1)
-    with engine.connect() as connection:
-        still = {(one.source, one.projection, one.position) for one in parking.listed(connection)}
-    return len(still & {(one.source, one.projection, one.position) for one in found})
+def _retry(engine: Engine, retrying: Retrying, wanted: Wanted, number: int) -> None:
+    last: Entry | None = None
+    with progress("folding again", number) as advance:
+        while True:
+            with engine.connect() as connection:
+                found = parking.listed(connection, wanted, _AT_A_TIME, last)
+            for one in found:
+                if not retrying.is_done(one):
+                    with engine.begin() as connection:
+                        retrying.retry(connection, one)
+            advance(len(found))
+            if len(found) < _AT_A_TIME:
+                return
+            last = found[-1]
 
 
 def _not_parked(position: int, source: str | None) -> WrongUsage:

@@ -1,15 +1,16 @@
 """`rosterlog rebuild`."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import click
+import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.cli.group import Problem, WrongUsage, ask, group, migrated_database, printable, say, settings_of
 from ingest.cli.progress import progress
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE, sync_engine, unusable
 from ingest.settings import Settings
 from projections import builds
 from projections.builds import Build
@@ -17,7 +18,7 @@ from projections.cli.definition import projections_of
 from projections.projection import Projection
 from projections.rebuild import building
 from projections.rebuild.building import AnotherRebuild
-from projections.rebuild.catching_up import catch_up, lag
+from projections.rebuild.catching_up import CannotCatchUp, catch_up, lag
 from projections.rebuild.comparing import MOST_EXAMPLES, Difference, compare
 from projections.rebuild.jobs import JobFailed
 from projections.rebuild.swap import CannotSwap, drop, swap
@@ -28,7 +29,7 @@ from projections.rebuild.swap import CannotSwap, drop, swap
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--diff", "only_compare", is_flag=True, help="Stop after the comparison; nothing is changed.")
 @click.option("--rollback", is_flag=True, help="Bring back the build that was live before, caught up with the log.")
-@click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold. Default: one a core, 4 at the most.")
+@click.option("--jobs", type=click.IntRange(1, 16), help="Processes that fold. Default: one a core, 4 at the most.")
 @settings_of
 def rebuild(
     settings: Settings, projection: str | None, jobs: int | None, *, yes: bool, only_compare: bool, rollback: bool
@@ -41,22 +42,31 @@ def rebuild(
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(projections_of(settings), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _problems():
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _problems(), ExitStack() as alone:
         for one in chosen:
-            with building.only_one(engine, one.name):
-                if rollback:
-                    _roll_back(engine, one, settings.batch_size)
-                else:
-                    run = _Rebuild(settings, conninfo, engine, one, jobs or building.default_jobs())
-                    run.run(yes=yes, only_compare=only_compare)
+            for held_back in alone.enter_context(building.only_one(engine, one.name)):
+                say(held_back)
+        if rollback:
+            _roll_back(engine, chosen, settings.batch_size)
+            return
+        done = [
+            _Rebuild(settings, conninfo, engine, one, jobs or building.default_jobs()).run(
+                yes=yes, only_compare=only_compare
+            )
+            for one in chosen
+        ]
+    if not all(done):
+        raise SystemExit(1)
 
 
 @contextmanager
 def _problems() -> Iterator[None]:
     try:
         yield
-    except (AnotherRebuild, CannotSwap, JobFailed) as error:
+    except (AnotherRebuild, CannotCatchUp, CannotSwap, JobFailed) as error:
         raise Problem(str(error)) from None
+    except (DBAPIError, psycopg.OperationalError) as error:
+        raise Problem(f"{unusable(error)} Readers have a whole roster all the same; run the rebuild again") from None
 
 
 @contextmanager
@@ -86,7 +96,8 @@ class _Rebuild:
         self._projection = projection
         self._jobs = jobs
 
-    def run(self, *, yes: bool, only_compare: bool) -> None:
+    def run(self, *, yes: bool, only_compare: bool) -> bool:
+        """Gives false if somebody was asked and did not agree."""
         build = building.begin(self._engine, self._projection)
         is_live = False
         try:
@@ -102,8 +113,8 @@ class _Rebuild:
         if is_live:
             self._finish(build)
         elif not only_compare:
-            say("nothing was changed")
-            raise SystemExit(1)
+            say(f"{self._projection.name}: nothing was changed")
+        return is_live or only_compare
 
     def _fill(self, build: Build) -> None:
         name, settings = self._projection.name, self._settings
@@ -117,6 +128,7 @@ class _Rebuild:
             catch_up(self._engine, self._projection, build, self._settings.batch_size, advance)
 
     def _compare(self, build: Build) -> None:
+        say(f"comparing {self._projection.name}")
         with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             live = builds.live(connection, self._projection.name)
             found = compare(connection, self._projection, live, build) if live else []
@@ -134,8 +146,8 @@ class _Rebuild:
         click.echo(
             f"{name}: build {build.number} is live; rosterlog rebuild {name} --rollback brings back the one before"
         )
-        if not building.drop_beside(self._engine, name):
-            say("an older build is being read from at this moment: the next rebuild drops it")
+        for held_back in building.drop_beside(self._engine, name):
+            say(held_back)
         _sweep(self._engine, build)
 
 
@@ -145,21 +157,25 @@ def _sweep(engine: Engine, build: Build) -> None:
         building.sweep(connection, build)
 
 
-def _roll_back(engine: Engine, projection: Projection, limit: int) -> None:
+def _roll_back(engine: Engine, chosen: Sequence[Projection], limit: int) -> None:
     with engine.connect() as connection:
-        before = builds.previous(connection, projection.name)
-        behind = lag(connection, before) if before else 0
-    if before is None:
-        raise WrongUsage(f"there is no build of {projection.name} to go back to")
-    if before.version != projection.version:
-        raise WrongUsage(
-            f"build {before.number} of {projection.name} was folded by definition {before.version}, and this program's "
-            f"is {projection.version}: bring back that release, or that file of ROSTERLOG_FIELDS, and run this again"
-        )
-    with progress(f"catching up {projection.name}", behind) as advance:
-        catch_up(engine, projection, before, limit, advance)
-    swap(engine, projection, before, limit)
-    click.echo(f"{projection.name}: build {before.number} is live again")
+        before = [(one, builds.previous(connection, one.name)) for one in chosen]
+    to_bring_back = [(one, build) for one, build in before if build is not None]
+    if not to_bring_back:
+        raise WrongUsage(f"there is no build of {', '.join(one.name for one in chosen)} to go back to")
+    for one, build in to_bring_back:
+        if build.version != one.version:
+            raise WrongUsage(
+                f"build {build.number} of {one.name} was folded by definition {build.version}, and this program's is "
+                f"{one.version}: bring back that release, or that file of ROSTERLOG_FIELDS, and run this again"
+            )
+    for one, build in to_bring_back:
+        with engine.connect() as connection:
+            behind = lag(connection, build)
+        with progress(f"catching up {one.name}", behind) as advance:
+            catch_up(engine, one, build, limit, advance)
+        swap(engine, one, build, limit)
+        click.echo(f"{one.name}: build {build.number} is live again")
 
 
 def _print(found: Difference) -> None:

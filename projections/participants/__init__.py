@@ -10,7 +10,7 @@ def projection(declared: fields.Fields) -> Projection:
     """The participants as folded by these fields."""
     return Projection(
         name="participants",
-        version=version.version_of((delivery, fields, convert, answers, fold, outcome), declared),
+        version=version.version_of((delivery, fields, convert, answers, fold, rows, outcome), declared),
         columns=rows.COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import FromClause, RowMapping, func, select, union_all
+from sqlalchemy import ColumnElement, FromClause, RowMapping, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.builds import projection
@@ -14,6 +14,7 @@ from projections.participants.table import COLUMNS, participant_history, partici
 
 NAME = "participants"
 _NAMES = [column.name for column in COLUMNS]
+_SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,14 @@ def as_json(row: RowMapping) -> dict[str, Any]:
 def _roster_at(source: str, position: int) -> FromClause:
     """The roster as it was at a position: of each participant the state that held then, by one look into the history.
 
-    Whoever is on it has a newest state too, so its cost goes with the roster's size, however long the log is.
+    Whoever is on it has a newest state too, so its cost goes with the roster's size, however long the log is. Source
+    and id are the newest state's, so that what is asked of them finds the index, and a page ends the search.
     """
-    names = ["source", *_NAMES]
-    unchanged = select(*(participants.c[name] for name in names)).where(
-        participants.c.source == source, participants.c.position <= position
-    )
     newest = participants.alias()
     held = (
-        select(*(participant_history.c[name] for name in names))
+        select(participant_history)
         .where(
+            newest.c.position > position,
             participant_history.c.source == newest.c.source,
             participant_history.c.participant_id == newest.c.participant_id,
             participant_history.c.position <= position,
@@ -91,7 +90,15 @@ def _roster_at(source: str, position: int) -> FromClause:
         .limit(1)
         .lateral()
     )
-    changed = select(*(held.c[name] for name in names)).where(
-        newest.c.source == source, newest.c.first_position <= position, newest.c.position > position
+
+    def column(name: str) -> ColumnElement[Any]:
+        if name in _SAME_IN_ALL_STATES:
+            return newest.c[name]
+        return case((newest.c.position <= position, newest.c[name]), else_=held.c[name]).label(name)
+
+    return (
+        select(*map(column, ("source", *_NAMES)))
+        .select_from(newest.join(held, true(), isouter=True))
+        .where(newest.c.source == source, newest.c.first_position <= position)
+        .subquery()
     )
-    return union_all(unchanged, changed.select_from(newest)).subquery()

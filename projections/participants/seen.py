@@ -3,7 +3,7 @@
 It is shown events one after the other. No value is kept, only its shape: letters as a, digits as 9. No database.
 """
 
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +16,6 @@ from projections.participants.fold import REGISTERED, State, folding
 MOST_PATHS = 2_000  # keys that are told apart; a map by ids could have as many as there are events
 _MOST_SHAPES = 3
 _LONGEST_SHAPE = 40
-_LETTERS = re.compile(r"[^\W\d_]+")
-_DIGITS = re.compile(r"\d")
 _TYPES = {
     str: "string",
     bool: "boolean",
@@ -157,11 +155,25 @@ def _at(participant: Mapping[str, object], path: str) -> object:
 
 
 def _shape(value: object) -> str:
-    """How a value looks, not what it is: letters as one a, each digit as 9. Of numbers their type says enough."""
+    """How a value looks, not what it is: letters as one a, each digit as 9, ASCII signs as they are, all else as a ?.
+
+    Of numbers their type says enough.
+    """
     if not isinstance(value, str):
         return ""
-    shape = _DIGITS.sub("9", _LETTERS.sub("a", value[:200]))
-    return shape if len(shape) <= _LONGEST_SHAPE else shape[:_LONGEST_SHAPE] + "…"
+    shape = "".join(_sign(letter) for letter in value[:_LONGEST_SHAPE])
+    while "aa" in shape:
+        shape = shape.replace("aa", "a")
+    return shape if len(value) <= _LONGEST_SHAPE else f"{shape}…"
+
+
+def _sign(letter: str) -> str:
+    kind = unicodedata.category(letter)[0]
+    if kind in "LM":  # a mark belongs to its letter
+        return "a"
+    if kind == "N":
+        return "9"
+    return letter if letter.isascii() and letter.isprintable() else "?"
 
 
 def _columns_by_path(fields: Fields) -> dict[str, list[str]]:

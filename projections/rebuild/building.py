@@ -17,7 +17,7 @@ from projections.builds import Build
 from projections.projection import Projection
 from projections.rebuild import jobs
 from projections.rebuild.catching_up import settle
-from projections.rebuild.swap import drop
+from projections.rebuild.swap import InTheWay, drop
 
 # For the indexes; and nobody has to wait for the disk before the swap.
 _SETTINGS = "set local maintenance_work_mem = '256MB'; set local synchronous_commit = off"
@@ -30,25 +30,33 @@ class AnotherRebuild(Exception):
 
 
 @contextmanager
-def only_one(engine: Engine, name: str) -> Iterator[None]:
-    """Be the only rebuild of this projection; what one before left unfinished is dropped. Raises `AnotherRebuild`."""
+def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
+    """Be the only rebuild of this projection; what one before left unfinished is dropped. Raises `AnotherRebuild`.
+
+    Gives what keeps some of it from being dropped.
+    """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text(_LOCK), {"name": name}).scalar_one():
             raise AnotherRebuild(f"another rebuild of {name} is under way: wait until it is done")
         try:
-            drop_beside(engine, name)
-            yield
+            yield drop_beside(engine, name)
         finally:
             with suppress(DBAPIError):
                 connection.execute(text(_UNLOCK), {"name": name})
 
 
-def drop_beside(engine: Engine, name: str) -> bool:
-    """Drop every build that is neither live nor the one before. False if readers hold some of it back."""
+def drop_beside(engine: Engine, name: str) -> list[str]:
+    """Drop every build that is neither live nor the one before; gives what keeps some of them from being dropped."""
     with engine.connect() as connection:
         beside = builds.beside(connection, name)
-    dropped = [drop(engine, build) for build in beside]
-    return all(dropped)
+    held_back = []
+    for build in beside:
+        try:
+            if not drop(engine, build):
+                held_back.append(f"build {build.number} of {name} is being read from: the next rebuild drops it")
+        except InTheWay as error:
+            held_back.append(str(error))
+    return held_back
 
 
 def begin(engine: Engine, projection: Projection) -> Build:
@@ -112,10 +120,13 @@ def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[
 
 def sweep(connection: Connection, build: Build) -> None:
     """Let index-only scans work at once, as far as the login owns the tables. The connection is in autocommit mode."""
-    connection.execute(text("reset role"))
-    for table in builds.tables(connection, build.projection):
-        connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
-    connection.invalidate()  # nobody else shall have it without its role
+    try:
+        tables = builds.tables(connection, build.projection)
+        connection.execute(text("reset role"))
+        for table in tables:
+            connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
+    finally:
+        connection.invalidate()  # nobody else shall have it without its role
 
 
 def default_jobs() -> int:

@@ -1,18 +1,22 @@
 """Brings a loaded build to where the log is by now, as a worker would, and to what was erased and lifted meanwhile."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
-from ingest.log.read import erased_or_lifted_since, heads
+from ingest.log.read import erasure_marks, heads
 from projections import checkpoint
-from projections.builds import Build, projection_build
+from projections.builds import Build
 from projections.folding import advance
 from projections.projection import Projection
 from projections.refold import refold_in
 
-_AN_ERASURE_TAKES = timedelta(minutes=1)  # at the most, from the time it notes to its commit
+Marks = dict[tuple[str, str], tuple[str, ...]]
+_ROUNDS = 1_000
+
+
+class CannotCatchUp(Exception):
+    """A build does not reach the end of the log; the live roster is as it was."""
 
 
 def lag(connection: Connection, build: Build) -> int:
@@ -23,7 +27,7 @@ def lag(connection: Connection, build: Build) -> int:
 
 def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, told: Callable[[int], None]) -> None:
     """Fold what arrived since, each batch a transaction, until little is left. `told` gets the events of each batch."""
-    while True:
+    for _ in range(_ROUNDS):
         with engine.connect() as connection:
             targets = heads(connection)
             done = checkpoint.positions(connection, build)
@@ -32,6 +36,7 @@ def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, t
             _reach(engine, projection, build, source, head, limit, told)
         if sum(head - done.get(source, 0) for source, head in behind.items()) <= limit:
             return
+    raise CannotCatchUp("more arrives than is folded: try again when there is less going on")
 
 
 def _reach(
@@ -46,34 +51,36 @@ def _reach(
     position = 0
     while position < head:
         with engine.begin() as connection:
-            folded = advance(connection, projection, build, source, limit) or 0
+            folded = advance(connection, projection, build, source, limit)
+            if not folded:
+                raise CannotCatchUp("somebody else holds the checkpoints of the build: try again")
             position = checkpoint.positions(connection, build)[source]
         told(folded)
 
 
-def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> datetime:
-    """Fold everybody again about whom an erasure was made or lifted since the build was begun.
+def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> Marks:
+    """Fold everybody again of whom there is an erasure, lifted or not; gives the marks that the erasures had before.
 
-    A job may have read a body right before it was erased, and written the row right after. Gives the database's time
-    up to which this was looked at.
+    A job may have read a body right before it was erased, and written the row right after; and carrying out an erasure
+    again takes somebody out of every build, whom their lifting brings back into the live one alone.
     """
     with engine.connect() as connection:
-        begun = connection.execute(
-            select(projection_build.c.begun_at).where(
-                projection_build.c.projection == build.projection, projection_build.c.build == build.number
-            )
-        ).scalar_one()
-        now = connection.execute(select(func.now())).scalar_one()
-        people = erased_or_lifted_since(connection, begun - _AN_ERASURE_TAKES)
-    for source, subject in people:
+        marks = erasure_marks(connection)
+    for source, subject in marks:
         with engine.begin() as connection:
-            settle_one(connection, projection, build, source, subject, limit)
-    return now - _AN_ERASURE_TAKES
+            _fold_again(connection, projection, build, source, subject, limit)
+    return marks
 
 
-def settle_one(
+def settle_since(connection: Connection, projection: Projection, build: Build, before: Marks, limit: int) -> None:
+    """The same for those whose erasures changed since, in the caller's transaction."""
+    for (source, subject), mark in erasure_marks(connection).items():
+        if before.get((source, subject)) != mark:
+            _fold_again(connection, projection, build, source, subject, limit)
+
+
+def _fold_again(
     connection: Connection, projection: Projection, build: Build, source: str, subject: str, limit: int
 ) -> None:
-    """Fold one participant again in this build, up to where it is."""
     last = checkpoint.wait_for(connection, build, source)
     refold_in(connection, projection, build, source, subject, last, limit)

@@ -86,12 +86,12 @@ def _listen(heard: "queue.Queue[dict[str, object]]", running: int, advance: Call
     while running:
         line = heard.get()
         if "failed" in line:
-            raise JobFailed(f"the rebuild failed, the live roster is as it was: {line['failed']}")
+            raise JobFailed(f"{line['failed']} (the live roster is as it was: run the rebuild again)")
         if "ended" in line:
             running -= 1
             if line["ended"] != 0:
                 raise JobFailed(
-                    f"a process of the rebuild ended with {line['ended']}; the live roster is as it was: run it again"
+                    f"a process of the rebuild ended with {line['ended']}; the live roster is as it was: run the rebuild again"
                 )
         else:
             advance(int(str(line["done"])))

@@ -108,7 +108,7 @@ class Loading:
         """The participant's rows without the states that the database refuses, which are parked."""
         taken: list[Any] = []
         for state in states:
-            reason = self._refusal(connection, [*taken, state])
+            reason = self._refusal(connection, state)
             if reason is None:
                 taken.append(state)
             else:
@@ -118,10 +118,10 @@ class Loading:
             self._parked = still_parked(self._parked, good)
             self._copy(connection, [taken])
 
-    def _refusal(self, connection: Connection, states: Sequence[Any]) -> str | None:
+    def _refusal(self, connection: Connection, state: Any) -> str | None:  # noqa: ANN401 - the projection's own
         trial = connection.begin_nested()
         try:
-            self._copy(connection, [states])
+            self._copy(connection, [[state]])
         except (DBAPIError, psycopg.Error) as error:
             reason = refused(error)
             if reason is None:
@@ -151,9 +151,12 @@ def load(
     with engine.connect() as connection:
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
-        with snapshot(reading, exported):
-            for stripe in stripes:
-                _load(engine, projection, build, reading, stripe, advance)
+        try:
+            with snapshot(reading, exported):
+                for stripe in stripes:
+                    _load(engine, projection, build, reading, stripe, advance)
+        finally:
+            connection.invalidate()  # nobody else shall have it with a reader's settings
 
 
 def _load(

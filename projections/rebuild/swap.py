@@ -1,18 +1,16 @@
 """Lets readers see another build: one short transaction, decided in the log's own order, that no reader waits for."""
 
 import time
-from datetime import datetime
 
 from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.log.read import erased_or_lifted_since
 from projections import builds, checkpoint, passed, quarantine
 from projections.builds import Build
 from projections.folding import advance
 from projections.projection import Projection
-from projections.rebuild.catching_up import catch_up, settle, settle_one
+from projections.rebuild.catching_up import catch_up, settle, settle_since
 
 _TRIES = 20
 _MOST_AT_ONCE = 5  # batches that may be left for the swap itself
@@ -35,7 +33,7 @@ def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> No
                 connection.execute(text("set local lock_timeout = '2s'"))
                 checkpoint.hold_all(connection)
                 if _reach_live(connection, projection, build, limit):
-                    _settle_the_rest(connection, projection, build, settled, limit)
+                    settle_since(connection, projection, build, settled, limit)
                     builds.go_live(connection, build)
                     return
         except DBAPIError as error:
@@ -57,19 +55,20 @@ def _reach_live(connection: Connection, projection: Projection, build: Build, li
         return False
     for source, position in missing.items():
         while checkpoint.positions(connection, build).get(source, 0) < position:
-            advance(connection, projection, build, source, limit)
+            if not advance(connection, projection, build, source, limit):
+                return False
     return True
 
 
-def _settle_the_rest(
-    connection: Connection, projection: Projection, build: Build, settled: datetime, limit: int
-) -> None:
-    for source, subject in erased_or_lifted_since(connection, settled):
-        settle_one(connection, projection, build, source, subject, limit)
+class InTheWay(Exception):
+    """Somebody else's object is made on a table of one build, and keeps it from being dropped."""
 
 
 def drop(engine: Engine, build: Build) -> bool:
-    """Drop a build that is not live. False if readers hold one of its tables back; then the next rebuild does it."""
+    """Drop a build that is not live. False if readers hold one of its tables back; then the next rebuild does it.
+
+    Raises `InTheWay`.
+    """
     with engine.connect() as connection:
         tables = builds.tables(connection, build.projection)
     dropped = [_drop_table(engine, build, table) for table in tables]
@@ -89,6 +88,11 @@ def _drop_table(engine: Engine, build: Build, table: str) -> bool:
             with engine.begin() as connection:
                 builds.drop_table(connection, build, table)
         except DBAPIError as error:
+            if isinstance(error.orig, errors.DependentObjectsStillExist):
+                raise InTheWay(
+                    f"{build.table(table)} cannot be dropped, since other objects depend on it, and will not be read "
+                    f"from again: make them on the view instead ({error.orig.diag.message_detail})"
+                ) from None
             if not isinstance(error.orig, errors.LockNotAvailable | errors.DeadlockDetected):
                 raise
             time.sleep(0.05 * turn)

@@ -12,7 +12,7 @@ def projection(declared: fields.Fields) -> Projection:
     """The registrations as folded by these fields."""
     return Projection(
         name="registrations",
-        version=version.version_of((delivery, fields, convert, participant, fold, outcome), declared),
+        version=version.version_of((delivery, fields, convert, participant, fold, rows, outcome), declared),
         columns=rows.COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -9,9 +9,13 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from ingest.database import DatabaseUnusable, sync_engine
+from ingest.database import WORKER_ROLE, DatabaseUnusable, sync_engine
 from ingest.migrate import check_migrated, downgrade, migrate
+from projections.rebuild.comparing import compare
+from projections.rebuild.swap import drop, swap
+from projections.status import read_projections, read_status
 from tests import model
+from tests.integration.building import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
 
 # Everything of a schema that could differ: columns, constraints, indexes, triggers, functions, privileges.
 DUMP = (
@@ -98,3 +102,36 @@ def test_a_database_that_is_not_migrated_or_newer_is_refused(empty: Engine, empt
         check_migrated(connection)
     with pytest.raises(DatabaseUnusable, match="newer"):
         migrate(empty)
+
+
+def test_a_roster_of_an_older_release_stays_readable_and_asks_for_a_rebuild(empty: Engine, empty_database: str) -> None:
+    migrate(empty, "0004")
+    model.append(empty_database, [model.body(1, first_name="Zoë"), model.body(2)])
+    with psycopg.connect(empty_database) as owner:
+        owner.execute(
+            "insert into participants (source, participant_id, first_name, first_position, position, received_at, "
+            "field_errors, attributes) values ('movemint', '1', 'Zoë', 1, 1, now(), '{}', '{\"id\": 1}')"
+        )
+        owner.execute("insert into checkpoint (source, projection, position) values ('movemint', 'participants', 1)")
+        owner.execute(
+            "insert into quarantine (source, projection, position, reason) values ('movemint', 'participants', 9, 'x')"
+        )
+    migrate(empty)
+    assert model.stored_roster(empty_database) == {"1": (1, 1, "Zoë")}
+    assert query(empty_database, "select attributes from participants") == [({"id": 1},)]
+    worker = sync_engine(empty_database, WORKER_ROLE)
+    drain(worker)
+    assert set(model.stored_roster(empty_database)) == {"1"}, "it is another definition's"
+    with worker.connect() as connection:
+        assert [one.needs_rebuild for one in read_projections(connection, PROJECTIONS)] == [True, False]
+        assert read_status(connection, PROJECTIONS, ())[0].quarantined == 1
+    build, before = build_anew(worker, PARTICIPANTS), live(worker, PARTICIPANTS)
+    with worker.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        people, _ = compare(connection, PARTICIPANTS, before, build)
+    assert (people.added, people.removed, people.changed, people.later) == (0, 0, 1, 1)
+    assert set(people.columns) == {"received_at"}
+    swap(worker, PARTICIPANTS, build, 100)
+    drain(worker)
+    assert set(model.stored_roster(empty_database)) == {"1", "2"}
+    assert drop(worker, before)
+    worker.dispose()
