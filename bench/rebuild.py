@@ -88,7 +88,6 @@ def measure_growth(server: str) -> None:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             fill(connection, 0, events)
             connection.execute("vacuum (analyze) event_log")
-        rebuild(engine, conninfo, roster, 2)  # warms up
         took[events] = rebuild(engine, conninfo, roster, 2)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(

@@ -66,7 +66,7 @@ def _problems() -> Iterator[None]:
     except (AnotherRebuild, CannotCatchUp, CannotSwap, JobFailed) as error:
         raise Problem(str(error)) from None
     except (DBAPIError, psycopg.OperationalError) as error:
-        raise Problem(f"{unusable(error)} Readers have a whole roster all the same; run the rebuild again") from None
+        raise Problem(f"{unusable(error)}; readers have a whole roster all the same: run the rebuild again") from None
 
 
 @contextmanager

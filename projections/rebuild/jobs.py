@@ -90,8 +90,7 @@ def _listen(heard: "queue.Queue[dict[str, object]]", running: int, advance: Call
         if "ended" in line:
             running -= 1
             if line["ended"] != 0:
-                raise JobFailed(
-                    f"a process of the rebuild ended with {line['ended']}; the live roster is as it was: run the rebuild again"
-                )
+                how = f"a process of the rebuild ended with {line['ended']}"
+                raise JobFailed(f"{how}; the live roster is as it was: run the rebuild again")
         else:
             advance(int(str(line["done"])))
