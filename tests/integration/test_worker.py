@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.database import WORKER_ROLE, sync_engine, unusable
+from ingest.database import WORKER_ROLE, session_commands, sync_engine, unusable
 from ingest.log.event import Event
 from projections import worker
 from projections.participants import fold as folding
@@ -198,9 +198,23 @@ def test_promise_12_a_body_with_half_a_character_parks_its_participant_and_heals
     assert query(database, "select * from quarantine") == []
 
 
-def test_promise_9_a_frozen_worker_loses_its_lock_within_seconds(worker_engine: Engine) -> None:
-    with worker_engine.connect() as connection:
-        assert connection.execute(text("show idle_in_transaction_session_timeout")).scalar() == "4s"
+def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, worker_engine: Engine) -> None:
+    """It holds the checkpoint in an open transaction and does nothing more; PostgreSQL ends that within seconds."""
+    model.append(database, [model.body(number) for number in range(10)])
+    worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    with psycopg.connect(database) as frozen:
+        frozen.execute(session_commands(WORKER_ROLE).encode())
+        frozen.commit()
+        frozen.execute("select position from checkpoint for update")
+        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100) == 0
+        waiting = threading.Event()
+        for _ in range(600):
+            if worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100):
+                break
+            waiting.wait(0.05)
+        assert len(model.stored_roster(database)) == 10
+        with pytest.raises(psycopg.OperationalError):
+            frozen.execute("select 1")
 
 
 def test_an_error_of_the_database_shows_nothing_of_a_participant(database: str, worker_engine: Engine) -> None:
