@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg
@@ -202,7 +203,7 @@ def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, wo
     """It holds the checkpoint in an open transaction and does nothing more; PostgreSQL ends that within seconds."""
     model.append(database, [model.body(number) for number in range(10)])
     worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
-    with psycopg.connect(database) as frozen:
+    with closing(psycopg.connect(database)) as frozen:
         frozen.execute(session_commands(WORKER_ROLE).encode())
         frozen.commit()
         frozen.execute("select position from checkpoint for update")
@@ -213,7 +214,7 @@ def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, wo
                 break
             waiting.wait(0.05)
         assert len(model.stored_roster(database)) == 10
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             frozen.execute("select 1")
 
 
