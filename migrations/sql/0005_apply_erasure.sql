@@ -1,6 +1,6 @@
 -- Carries out an erasure that is written down already, in the caller's transaction: empties the bodies of the events it
 -- names, and removes its participant from every projection. Gives the positions emptied; a second time there are none.
-create function apply_erasure(in_source text, in_erasure uuid)
+create or replace function apply_erasure(in_source text, in_erasure uuid)
 returns bigint[]
 language plpgsql
 security definer

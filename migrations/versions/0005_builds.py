@@ -257,16 +257,9 @@ def upgrade() -> None:
     for view in VIEWS:
         op.execute(sql_file(f"0005_{view}.sql"))
     op.execute(sql_file("0005_position_at.sql"))
-    _replace_apply_erasure("0005_apply_erasure.sql")
+    op.execute(sql_file("0005_apply_erasure.sql"))
     op.execute(COPY_GRANTS)
     _grant()
-
-
-def _replace_apply_erasure(file: str) -> None:
-    op.execute(f"drop function {APPLY}")
-    op.execute(sql_file(file))
-    op.execute(f"revoke all on function {APPLY} from public")
-    op.execute(f"grant execute on function {APPLY} to rosterlog_operator")
 
 
 def _grant() -> None:
@@ -289,7 +282,10 @@ def downgrade() -> None:
     for view in VIEWS:
         op.execute(f"drop view {view}")
     op.execute("drop function position_at(text, timestamptz)")
-    _replace_apply_erasure("0004_apply_erasure.sql")
+    op.execute(f"drop function {APPLY}")
+    op.execute(sql_file("0004_apply_erasure.sql"))
+    op.execute(f"revoke all on function {APPLY} from public")
+    op.execute(f"grant execute on function {APPLY} to rosterlog_operator")
     for function in FUNCTIONS:
         op.execute(f"drop function {function}")
     for tables in PROJECTIONS.values():
