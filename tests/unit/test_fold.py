@@ -123,3 +123,10 @@ def test_newer_is_by_updated_at_if_both_have_it_then_by_position(
     later = state(updated_at=None if a is None else str(moment(a)))._replace(position=at)
     expected = (a, at) > (b, bt) if a is not None and b is not None else at > bt
     assert is_newer(later, Known(1, bt, moment(b))) == expected
+
+
+def test_promise_7_an_event_that_the_log_has_under_another_id_is_parked_since_nobody_could_erase_it() -> None:
+    for subject in (None, "2"):
+        folded = fold(event(model.body(1))._replace(subject=subject))
+        assert isinstance(folded, Parked)
+        assert folded.participant_id == subject
