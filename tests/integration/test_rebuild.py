@@ -18,6 +18,7 @@ from projections import builds, worker
 from projections.participants import projection as participants_by
 from projections.participants.fields import DECLARED, Fields
 from projections.rebuild import building
+from projections.rebuild import swap as swapping
 from projections.rebuild.catching_up import catch_up, settle, settle_since
 from projections.rebuild.comparing import compare
 from projections.rebuild.load import load
@@ -102,15 +103,15 @@ def live_before(engine: Engine) -> builds.Build:
 def test_promise_13_the_swap_does_not_hold_readers_back(folded: str, worker_engine: Engine) -> None:
     anew = build_anew(worker_engine, OTHER)
     with gate(folded, "projection", "update") as held:
-        swapping = threading.Thread(target=swap, args=(worker_engine, OTHER, anew, 100))
-        swapping.start()
+        swapping_ = threading.Thread(target=swap, args=(worker_engine, OTHER, anew, 100))
+        swapping_.start()
         waits(held, "advisory")
         with psycopg.connect(folded) as reader:
             reader.execute("set lock_timeout = '1ms'")
             assert reader.execute("select bib, count(*) from participants group by bib").fetchall() == [("old", 300)]
             assert reader.execute("select count(*) from checkpoint").fetchone() is not None
         held.execute("select pg_advisory_unlock(4711)")
-        swapping.join(timeout=30)
+        swapping_.join(timeout=30)
     assert bibs(folded) == [("new", 300)]
 
 
@@ -173,8 +174,8 @@ def test_promise_13_the_new_roster_is_never_older_than_the_one_before(folded: st
     model.append(folded, [model.body(1000), model.body(1, first_name="later")])
     drain(worker_engine)
     with gate(folded, "projection", "update") as held:
-        swapping = threading.Thread(target=swap, args=(worker_engine, PARTICIPANTS, anew, 100))
-        swapping.start()
+        swapping_ = threading.Thread(target=swap, args=(worker_engine, PARTICIPANTS, anew, 100))
+        swapping_.start()
         waits(held, "advisory")
         engine = sync_engine(folded, WORKER_ROLE)
         model.append(folded, [model.body(1001)])
@@ -182,12 +183,25 @@ def test_promise_13_the_new_roster_is_never_older_than_the_one_before(folded: st
         folding.start()
         waits(held, "relation")
         held.execute("select pg_advisory_unlock(4711)")
-        swapping.join(timeout=30)
+        swapping_.join(timeout=30)
         folding.join(timeout=30)
         engine.dispose()
     assert {"1000", "1001"} <= set(model.stored_roster(folded))
     assert model.stored_roster(folded)["1"] == (2, 302, "later")
     assert query(folded, "select position from checkpoint where projection = 'participants' and build = 2") == [(303,)]
+
+
+def test_promise_13_what_the_live_build_folds_in_the_last_moment_is_in_the_new_one(
+    folded: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if it came after the catching up and before the lock, which nothing can be put between."""
+    anew = build_anew(worker_engine, PARTICIPANTS)
+    model.append(folded, [model.body(1000), model.body(1, first_name="later")])
+    drain(worker_engine)
+    monkeypatch.setattr(swapping, "catch_up", lambda *_: None)
+    swap(worker_engine, PARTICIPANTS, anew, 1)
+    assert "1000" in model.stored_roster(folded)
+    assert model.stored_roster(folded)["1"] == (2, 302, "later")
 
 
 def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back(
@@ -447,11 +461,11 @@ def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: 
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)
         for share in range(3):
-            model.append(database, [model.body(1000 + n, share=share) for n in range(0, 120, 2)])
             with snapshot(reading, log.snapshot):
                 for read in (alone, together):
                     for events in read(reading, Stripe("movemint", log.heads["movemint"], share, 3)):
                         positions += [event.position for event in events]
+            model.append(database, [model.body(1000 + n, share=share) for n in range(0, 120, 2)])
     assert sorted(positions) == list(range(1, log.heads["movemint"] + 1))
 
 

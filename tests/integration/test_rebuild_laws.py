@@ -152,6 +152,17 @@ def test_promise_14_as_of_a_position_or_a_time_is_a_fresh_fold_up_to_there(
         assert row["attributes"] == json.loads(bodies[row["position"] - 1])["data"]["object"]
 
 
+def test_promise_14_each_of_many_states_is_what_held_at_its_positions(database: str, worker_engine: Engine) -> None:
+    bodies = [model.body(n % 2, first_name=f"{n}", bib=n) for n in range(10)]
+    model.append(database, bodies)
+    fold_in_batches(worker_engine, [3])
+    for position in range(1, 11):
+        with worker_engine.connect() as connection:
+            rows = connection.execute(_roster_at("movemint", position).select()).mappings().all()
+        names = {row["participant_id"]: (row["first_position"], row["position"], row["first_name"]) for row in rows}
+        assert names == model.roster(bodies[:position])
+
+
 @pytest.mark.parametrize("is_registration", [False, True])
 def test_an_erasure_and_its_lifting_leave_what_a_rebuild_gives(
     database: str, worker_engine: Engine, *, is_registration: bool
