@@ -90,16 +90,19 @@ def test_promise_13_rebuilds_under_traffic_and_kills_end_in_the_models_roster(
             sending.result(timeout=60)
         until(lambda: lag(env) == 0)
         assert worker.stop(signal.SIGTERM) == 0
-    bodies = model.stored_bodies(database)
-    assert set(answered) <= set(bodies)
-    expected = roster_model.roster(bodies)
-    assert rows(database) == expected.rows()
-    history = query(database, "select participant_id, position, until_position from participant_history")
-    assert set(history) == expected.history()
+    assert set(answered) <= set(model.stored_bodies(database))
+    equals_the_model(database)
     [(builds,)] = query(database, "select count(*) from projection_build")
     assert builds <= 4, "each projection's live build and the one before"
     tables = query(database, "select count(*) from pg_class where relkind = 'r' and relname ~ '_build_[0-9]+$'")
     assert tables <= [(10,)]
+
+
+def equals_the_model(database: str) -> None:
+    expected = roster_model.roster(model.stored_bodies(database))
+    assert rows(database) == expected.rows()
+    history = query(database, "select participant_id, position, until_position from participant_history")
+    assert set(history) == expected.history()
 
 
 def test_it_asks_and_changes_nothing_unless_agreed_to(folded: str, env: dict[str, str]) -> None:
