@@ -270,17 +270,14 @@ def _grant() -> None:
     op.execute("grant select, update (live, previous) on projection to rosterlog_worker")
     op.execute("grant select, delete on projection_build to rosterlog_worker")
     op.execute("grant select on projection, projection_build to rosterlog_api")
-    for tables in PROJECTIONS.values():
-        for table in tables:
-            op.execute(f"grant select, insert, update, delete on {table} to rosterlog_worker")
-    for view in VIEWS:
-        op.execute(f"grant select on {view} to rosterlog_worker, rosterlog_api")
+    every = ", ".join(table for tables in PROJECTIONS.values() for table in tables)
+    op.execute(f"grant select, insert, update, delete on {every} to rosterlog_worker")
+    op.execute(f"grant select on {', '.join(VIEWS)} to rosterlog_worker, rosterlog_api")
 
 
 def downgrade() -> None:
     # What was folded goes; the worker of the older release folds the log again.
-    for view in VIEWS:
-        op.execute(f"drop view {view}")
+    op.execute("drop view " + ", ".join(VIEWS))
     op.execute("drop function position_at(text, timestamptz)")
     op.execute(f"drop function {APPLY}")
     op.execute(sql_file("0004_apply_erasure.sql"))
@@ -288,13 +285,10 @@ def downgrade() -> None:
     op.execute(f"grant execute on function {APPLY} to rosterlog_operator")
     for function in FUNCTIONS:
         op.execute(f"drop function {function}")
-    for tables in PROJECTIONS.values():
-        for table in tables:
-            op.execute(f"drop table {table}")
+    op.execute("drop table " + ", ".join(table for tables in PROJECTIONS.values() for table in tables))
     op.execute(DROP_UNATTACHED)
     op.execute("drop function uncount_registration()")
-    op.execute("drop table projection_build")
-    op.execute("drop table projection")
+    op.execute("drop table projection_build, projection")
     op.execute("drop index quarantine_participant")
     for table, key in KEPT_BESIDE.items():
         op.execute(f"truncate {table}")

@@ -59,23 +59,13 @@ def test_promise_13_rebuilds_under_traffic_and_kills_end_in_the_models_roster(
     port = free_port()
     wait = random.Random(13)
     enough = threading.Event()
-    answered = []
-
-    def send() -> None:
-        number = 0
-        while not enough.is_set():
-            number += 1
-            content = model.body(number % 900, first_name=f"live {number}", bib=number)
-            status, answer = deliver(port, content)
-            assert status == 200, answer
-            answered.append(content)
-
+    answered: list[bytes] = []
     with running("ingest", "--port", str(port), env=env), running("worker", env=env) as worker:
         worker.line("ready")
         until(lambda: status_of(port, "/healthz") == 200)
         until(lambda: lag(env) == 0)
         with ThreadPoolExecutor(1) as pool:
-            sending = pool.submit(send)
+            sending = pool.submit(_send, port, answered, enough)
             try:
                 for _ in range(KILLS):
                     rebuild = Running(("rebuild", "--yes", "--jobs", "2"), env)
@@ -96,6 +86,16 @@ def test_promise_13_rebuilds_under_traffic_and_kills_end_in_the_models_roster(
     assert builds <= 4, "each projection's live build and the one before"
     tables = query(database, "select count(*) from pg_class where relkind = 'r' and relname ~ '_build_[0-9]+$'")
     assert tables <= [(10,)]
+
+
+def _send(port: int, answered: list[bytes], enough: threading.Event) -> None:
+    number = 0
+    while not enough.is_set():
+        number += 1
+        content = model.body(number % 900, first_name=f"live {number}", bib=number)
+        status, answer = deliver(port, content)
+        assert status == 200, answer
+        answered.append(content)
 
 
 def equals_the_model(database: str) -> None:
