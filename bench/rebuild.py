@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -40,6 +40,21 @@ _INDEXES = (
     "create index on by_sql (source, event_id, participant_id)",
     "analyze by_sql",
 )
+# The answers, which a rebuild also fills, out of the objects that are stored by then; one of their shapes, one key.
+_ANSWERS = (
+    """
+    create table answers_by_sql as
+    select p.source, p.participant_id, a.place::integer as place, a.answer ->> 'question_id' as question_id,
+      coalesce(a.answer ->> 'question', a.answer ->> 'question_id') as question, a.answer ->> 'answer' as answer,
+      p.position
+    from by_sql p
+    cross join lateral jsonb_array_elements(
+      case when jsonb_typeof(p.attributes -> 'answers') = 'array' then p.attributes -> 'answers' end
+    ) with ordinality as a (answer, place)
+    """,
+    "create unique index on answers_by_sql (source, participant_id, place)",
+    "analyze answers_by_sql",
+)
 _GUARDS = {
     Kind.INTEGER: "case when {0} ~ '^-?[0-9]{{1,9}}$' then ({0})::integer end",
     Kind.DATE: "case when {0} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}' then left({0}, 10)::date end",
@@ -56,8 +71,9 @@ def measure(conninfo: str) -> None:
         connection.execute(_SETTINGS.encode())
         ways: dict[str, Callable[[], float]] = {
             "rosterlog rebuild, two jobs": lambda: rebuild(engine, conninfo, roster, 2),
-            "one SQL statement": lambda: by_sql(connection, attributes=True),
-            "one SQL statement, without the object": lambda: by_sql(connection, attributes=False),
+            "SQL, with the object": lambda: by_sql(connection, attributes=True),
+            "SQL, without the object": lambda: by_sql(connection, attributes=False),
+            "SQL, with the object and the answers": lambda: by_sql(connection, attributes=True, also=_ANSWERS),
         }
         seconds: dict[str, list[float]] = {way: [] for way in ways}
         for number in range(ROUNDS + 1):
@@ -115,14 +131,15 @@ def _rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -
     return build
 
 
-def by_sql(connection: psycopg.Connection[Any], *, attributes: bool) -> float:
-    """The seconds of the statement and of the same indexes and statistics."""
-    connection.execute("drop table if exists by_sql")
+def by_sql(connection: psycopg.Connection[Any], *, attributes: bool, also: Sequence[str] = ()) -> float:
+    """The seconds of the statement, of the same indexes and statistics, and of what else there is."""
+    connection.execute("drop table if exists by_sql, answers_by_sql")
     columns = ", ".join(f"{_expression(field)} as {field.column}" for field in DECLARED.columns)
     begun = time.perf_counter()
     for statement in (
         _STATEMENT.format(columns=columns, attributes=", o as attributes" if attributes else ""),
         *_INDEXES,
+        *also,
     ):
         connection.execute(statement.encode())
     return time.perf_counter() - begun

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from ingest.log.event import Event
 from projections.builds import Build
+from projections.copying import Row
 from projections.outcome import Parked, Passed
 
 
@@ -21,7 +22,7 @@ class Folded(Protocol):
 
 
 Outcome = Any  # a `Folded` of the projection's own, `Parked` or `Passed`
-Rows = Mapping[str, Iterable[str]]  # lines for COPY, by table
+Rows = Mapping[str, Iterable[Row]]  # by table
 
 
 @dataclass(frozen=True, slots=True)

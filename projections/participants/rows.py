@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
 from projections.builds import Build
-from projections.copying import copy, line
+from projections.copying import Row, copy
 from projections.participants.fold import Changes, Known, Lasting, State, advance
 from projections.participants.table import (
     participant_answers,
@@ -34,8 +34,8 @@ def save(connection: Connection, build: Build, source: str, states: Sequence[Sta
     known = _known(connection, build, source, {state.participant_id for state in states})
     changes = advance(states, known)
     _end(connection, build, source, changes.ends)
-    for table, lines in _lines(source, changes).items():
-        copy(connection, build.table(table), COLUMNS[table], lines)
+    for table, rows in _rows(source, changes).items():
+        copy(connection, build.table(table), COLUMNS[table], rows)
 
 
 def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
@@ -47,14 +47,14 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
             newest, superseded, _ = advance(states, {})
             changes.newest.extend(newest)
             changes.superseded.extend(superseded)
-    return _lines(source, changes)
+    return _rows(source, changes)
 
 
-def _lines(source: str, changes: Changes) -> Rows:
+def _rows(source: str, changes: Changes) -> Rows:
     return {
         ROSTER: [_row(source, state, first) for state, first, _ in changes.newest],
         ANSWERS: [
-            line((source, state.participant_id, str(place), *answer, str(state.position)))
+            (source, state.participant_id, str(place), *answer, str(state.position))
             for state, _, _ in changes.newest
             for place, answer in enumerate(state.answers, 1)
         ],
@@ -62,19 +62,17 @@ def _lines(source: str, changes: Changes) -> Rows:
     }
 
 
-def _row(source: str, state: State, first_position: int, *until: int) -> str:
-    return line(
-        (
-            source,
-            state.participant_id,
-            *state.values,
-            str(first_position),
-            str(state.position),
-            state.received_at,
-            to_json(state.errors).decode() if state.errors else _NO_ERRORS,
-            "" if state.attributes is None else to_json(state.attributes).decode(),
-            *map(str, until),
-        )
+def _row(source: str, state: State, first_position: int, *until: int) -> Row:
+    return (
+        source,
+        state.participant_id,
+        *state.values,
+        str(first_position),
+        str(state.position),
+        state.received_at,
+        to_json(state.errors).decode() if state.errors else _NO_ERRORS,
+        "" if state.attributes is None else to_json(state.attributes).decode(),
+        *map(str, until),
     )
 
 

@@ -101,8 +101,8 @@ class Loading:
         return written
 
     def _copy(self, connection: Connection, people: Sequence[Sequence[Any]]) -> None:
-        for table, lines in self._projection.load(self._source, people).items():
-            copy(connection, self._build.table(table), self._projection.columns[table], lines)
+        for table, rows in self._projection.load(self._source, people).items():
+            copy(connection, self._build.table(table), self._projection.columns[table], rows)
 
     def _copy_what_is_taken(self, connection: Connection, states: Sequence[Any]) -> None:
         """The participant's rows without the states that the database refuses, which are parked."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from projections.builds import Build
-from projections.copying import copy, line
+from projections.copying import Row, copy
 from projections.participants.fold import Known
 from projections.projection import Rows
 from projections.registrations.fold import Registration, advance
@@ -58,11 +58,18 @@ def _count(build: Build, which: str) -> str:
     return _COUNT.format(daily=build.table(DAILY), registrations=build.table(REGISTRATIONS), which=which)
 
 
-def _row(source: str, one: Registration, first_position: int) -> str:
+def _row(source: str, one: Registration, first_position: int) -> Row:
     updated_at = "" if one.updated_at is None else str(one.updated_at)
     position = str(one.position)
-    return line(
-        (source, one.participant_id, one.event_id, one.sub_event_id, one.day, updated_at, str(first_position), position)
+    return (
+        source,
+        one.participant_id,
+        one.event_id,
+        one.sub_event_id,
+        one.day,
+        updated_at,
+        str(first_position),
+        position,
     )
 
 
