@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import deliveries, following, growth, proof, rebuild
+from bench import api, deliveries, following, growth, proof, rebuild
 from bench.machine import database, server
 
 MEASUREMENTS = {
+    "api": api.measure,
     "deliveries": deliveries.measure,
     "following": following.measure,
     "growth": growth.measure,
@@ -13,7 +14,7 @@ MEASUREMENTS = {
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
 }
-ON_THE_SERVER = ("following", "growth", "rebuild-growth")  # which make databases of their own
+ON_THE_SERVER = ("api", "following", "growth", "rebuild-growth")  # which make databases of their own
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"\n# {name}")

@@ -8,12 +8,14 @@ from typing import Any
 import psycopg
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ingest.database import INGEST_ROLE, full_conninfo, session_commands
 from ingest.group_commit import GroupCommit, Limits
+from ingest.headers import AnswerHeaders
 from ingest.problems import on_fault, on_http_exception, problem
 from ingest.settings import Settings
 from ingest.webhook import Webhook, webhook_route
@@ -72,6 +74,7 @@ def build_app(parts: Sequence[Part]) -> Starlette:
     app = Starlette(
         routes=[*routes, Route("/healthz", healthz), Route("/readyz", readyz)],
         lifespan=lifespan,
+        middleware=[Middleware(AnswerHeaders)],
         exception_handlers={HTTPException: on_http_exception, Exception: on_fault, **errors},
     )
     app.router.redirect_slashes = False  # a redirected POST would lose a delivery

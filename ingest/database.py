@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from ingest import postgres
 from ingest.settings import Settings
@@ -24,6 +25,7 @@ ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE)
 
 _AWAY = ("08", "57", "3D", "28", "53")  # SQLSTATE classes: connection, shutdown, no such database, password, resources
 OLDEST_VERSION = 150_000
+_STATEMENT_TIMEOUT = "15s"  # of whoever only reads
 _DIALECT = "postgresql+psycopg://"
 # Where the URL does not say otherwise. A machine that vanished without a word is given up after some seconds.
 _CONNECTING = {
@@ -70,7 +72,7 @@ def session_commands(role: str | None, *, read_only: bool = False) -> str:
         commands += ["set idle_in_transaction_session_timeout = '4s'", "set client_connection_check_interval = '1s'"]
         commands += ["set tcp_keepalives_idle = 2", "set tcp_keepalives_interval = 1", "set tcp_keepalives_count = 2"]
     if read_only:
-        commands += ["set default_transaction_read_only = on", "set statement_timeout = '15s'"]
+        commands += ["set default_transaction_read_only = on", f"set statement_timeout = '{_STATEMENT_TIMEOUT}'"]
     return "; ".join(commands)
 
 
@@ -82,16 +84,18 @@ def sync_engine(conninfo: str, role: str | None = None) -> Engine:
     return engine
 
 
-def async_engine(conninfo: str, role: str, *, read_only: bool) -> AsyncEngine:
-    """An engine for servers, its connections checked before use so that they survive a restart of the database."""
+def async_engine(conninfo: str, role: str, *, read_only: bool, keeps: bool = True) -> AsyncEngine:
+    """An engine for servers, its connections checked before use so that they survive a restart of the database.
+
+    `keeps`: connections are kept for the next use; else each is for one, and closed after it.
+    """
     full = full_conninfo(conninfo)
 
     async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(full)
 
-    engine = create_async_engine(
-        _DIALECT, async_creator=connect, pool_pre_ping=True, pool_size=8, pool_timeout=5, hide_parameters=True
-    )
+    pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
+    engine = create_async_engine(_DIALECT, async_creator=connect, hide_parameters=True, **pool)
     _run_first(engine.sync_engine, session_commands(role, read_only=read_only))
     return engine
 

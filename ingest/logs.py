@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from pydantic_core import to_json
 
+from ingest.headers import request_id
+
 
 class JsonLines(logging.Formatter):
     """Ids and counts come in `extra={"fields": {...}}`. Bodies and names of people never do."""
@@ -18,6 +20,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             **getattr(record, "fields", {}),
         }
+        if (id_ := request_id()) is not None:
+            line["request_id"] = id_
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return to_json(line, fallback=str).decode()

@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ingest.headers import request_id
+
 # For Starlette's own refusals, whose detail is only the status in words.
 _DETAILS = {
     404: "There is nothing at this address.",
@@ -15,9 +17,29 @@ _DETAILS = {
 }
 
 
-def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An `application/problem+json` answer. `detail` says what to do next and never repeats what a stranger sent."""
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+class Refusal(HTTPException):
+    """A refusal that a program can read more out of than its words: `members` of the problem document."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str], members: Mapping[str, object]) -> None:
+        super().__init__(status, detail, headers)
+        self.members = members
+
+
+def problem(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+) -> Response:
+    """An `application/problem+json` answer. `detail` says what to do next."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id(),
+        **(members or {}),
+    }
     return Response(to_json(content), status, headers, media_type="application/problem+json")
 
 
@@ -26,7 +48,7 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
     is_starlettes = error.detail == HTTPStatus(error.status_code).phrase
     detail = _DETAILS.get(error.status_code, error.detail) if is_starlettes else error.detail
-    return problem(error.status_code, detail, error.headers)
+    return problem(error.status_code, detail, error.headers, error.members if isinstance(error, Refusal) else None)
 
 
 async def on_fault(_request: Request, _error: Exception) -> Response:

@@ -16,6 +16,8 @@ DEFAULT_SOURCE = "movemint"
 PREFIX = "ROSTERLOG_"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
+_ORIGIN = re.compile(r"https?://[^/\s]+\Z")
+
 Secrets = tuple[bytes, ...]
 
 
@@ -52,7 +54,17 @@ class Settings(BaseModel):
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
     batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
+    token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)
+    cors: str = Field("", alias="ROSTERLOG_CORS_ORIGINS")
     poll_seconds: float = Field(0.1, alias="ROSTERLOG_POLL_SECONDS", ge=0.01, le=60)
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """The web pages that may read the API from a browser, by origin; `*` for all."""
+        found = tuple(part.strip() for part in self.cors.split(",") if part.strip())
+        if not all(one == "*" or _ORIGIN.match(one) for one in found):
+            raise SettingsError("ROSTERLOG_CORS_ORIGINS takes origins such as https://example.org, with commas between")
+        return found
 
     @property
     def sources(self) -> dict[str, Secrets]:
@@ -80,7 +92,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         raise SettingsError(
             "ROSTERLOG_MAX_PENDING_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never wait"
         )
-    _ = settings.sources  # wrong sources are a wrong setting too: say so now
+    _ = settings.sources, settings.cors_origins  # what is wrong in them is a wrong setting too: say so now
     return settings
 
 

@@ -43,8 +43,14 @@ def refold(connection: Connection, held: Held, source: str, participant_id: str,
 
     In the caller's transaction, as the worker's role. `limit`: events in memory at a time.
     """
+    note(connection, source, participant_id)
     for projection, build, last in held:
         refold_in(connection, projection, build, source, participant_id, last, limit)
+
+
+def note(connection: Connection, source: str, participant_id: str) -> None:
+    """Tell whoever follows the roster that a participant's rows change without a new event. Call it before they do."""
+    connection.execute(text("select note_roster_change(:source, :id)"), {"source": source, "id": participant_id})
 
 
 def refold_in(

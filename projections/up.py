@@ -19,7 +19,7 @@ from ingest.migrate import migrate
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections import demo
 from projections.projection import Projection
-from projections.web.api import api_part
+from projections.web.api import api_part, api_settings
 from projections.worker_process import WorkerProcess
 
 
@@ -91,7 +91,8 @@ async def _serve(machine: _Machine) -> None:
     settings = machine.settings
     read = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     supervised = Part([], nullcontext, {"worker": worker.is_at_work})
-    app = build_app([ingest_part(settings, machine.conninfo), api_part(read, machine.projections), supervised])
+    roster = api_part(read, machine.projections, api_settings(settings), machine.conninfo)
+    app = build_app([ingest_part(settings, machine.conninfo), roster, supervised])
     async with asyncio.TaskGroup() as tasks:
         keeping = tasks.create_task(worker.keep_running())
         telling: list[asyncio.Task[None]] = []

@@ -38,13 +38,13 @@ def template(server: postgres.Server) -> str:
 @pytest.fixture
 def empty_database(server: postgres.Server) -> str:
     """The connection string of a database with nothing in it."""
-    return _create(server, "template0")
+    return create(server, "template0")
 
 
 @pytest.fixture
 def database(server: postgres.Server, template: str) -> str:
     """The connection string of a migrated database of this test's own."""
-    return _create(server, template)
+    return create(server, template)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def operator(database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def _create(server: postgres.Server, template: str) -> str:
+def create(server: postgres.Server, template: str) -> str:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}")

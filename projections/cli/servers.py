@@ -16,7 +16,7 @@ from ingest.database import WORKER_ROLE
 from ingest.settings import Settings
 from projections import up as everything
 from projections.cli.definition import projections_of
-from projections.web.api import api_part
+from projections.web.api import api_part, api_settings
 from projections.worker import Worker
 from projections.worker_process import READY
 
@@ -43,7 +43,8 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     bound = server.bind(settings.host, settings.port)
     # A replica serves everything, also while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
-        app = build_app([api_part(conninfo, projections)])
+        primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
+        app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
         server.run(server.serve(app, bound, lambda: say(f"roster at {server.base_url(bound)}/v1/participants")))
 
 
@@ -58,7 +59,9 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     bound = server.bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
-        app = build_app([ingest_part(settings, conninfo), api_part(read, projections)])
+        app = build_app(
+            [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
+        )
         server.run(server.serve(app, bound, lambda: say(f"webhooks and roster at {server.base_url(bound)}")))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, settings_of, source_of
+from ingest.cli.group import WrongUsage, group, migrated_engine, settings_of, source_of, utc
 from ingest.settings import Settings
 from projections.web import tokens
 
@@ -36,11 +36,12 @@ def create_token(
 @token.command("list")
 @settings_of
 def list_tokens(settings: Settings) -> None:
-    """Show the live tokens: name, source, events, and when each was made and ends."""
+    """Show the live tokens: name, source, events, and when each was made, ends and was last used."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        for name, source, events, made, ends in tokens.listed(connection):
+        for name, source, events, made, ends, used in tokens.listed(connection):
             seen = "all events" if events is None else "events " + ", ".join(events)
-            click.echo(f"{name}  {source}  {seen}  made {made:%Y-%m-%d}  " + (f"ends {ends:%Y-%m-%d}" if ends else ""))
+            times = f"made {made:%Y-%m-%d}" + (f"  ends {ends:%Y-%m-%d}" if ends else "")
+            click.echo(f"{name}  {source}  {seen}  {times}  " + (f"last used {utc(used)}" if used else "never used"))
 
 
 @token.command("revoke")

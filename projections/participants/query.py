@@ -1,104 +1,109 @@
-"""Reads the roster, as of now or of a position: one participant, or a page of them by id. The scope is the asker's."""
+"""Reads the roster of a view: one participant, a page of those that meet criteria, how many those are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, RowMapping, case, func, select, true
+from sqlalchemy import ColumnElement, RowMapping, Select, func, literal_column, select, union_all
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.builds import projection
-from projections.checkpoint import checkpoint
-from projections.participants.table import COLUMNS, participant_history, participants
+from projections.participants.conditions import conditions
+from projections.participants.criteria import Criteria
+from projections.participants.order import Order
+from projections.participants.view import View
 
-NAME = "participants"
-_NAMES = [column.name for column in COLUMNS]
-_SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
+_Column = ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Whose roster is asked for: a source, of that all events (null) or some, as of now (null) or of a position."""
+class Page:
+    """Rows of a list, and the keys of the last one if more follow."""
 
-    source: str
-    event_ids: tuple[str, ...] | None = None
-    as_of: int | None = None
-
-    @property
-    def rows(self) -> FromClause:
-        """What may be seen, with the columns of a participant."""
-        of = participants if self.as_of is None else _roster_at(self.source, self.as_of)
-        mine = select(*(of.c[name] for name in _NAMES)).where(of.c.source == self.source)
-        return (mine if self.event_ids is None else mine.where(of.c.event_id.in_(self.event_ids))).subquery()
-
-
-async def position(connection: AsyncConnection, source: str) -> int:
-    """The log position that the roster reflects."""
-    live = select(projection.c.live).where(projection.c.projection == NAME).scalar_subquery()
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == NAME) & (checkpoint.c.build == live)
-    return (await connection.execute(select(checkpoint.c.position).where(mine))).scalar() or 0
-
-
-async def position_at(connection: AsyncConnection, source: str, moment: datetime) -> int:
-    """The last position that was received at a time or before; 0 if there is none."""
-    found: int = (await connection.execute(select(func.position_at(source, moment)))).scalar_one()
-    return found
+    rows: Sequence[RowMapping]
+    last: tuple[Any, ...] | None
 
 
 async def participant(connection: AsyncConnection, view: View, participant_id: str) -> RowMapping | None:
     rows = view.rows
-    found = select(rows).where(rows.c.participant_id == participant_id)
+    found = select(*view.shown(rows)).where(rows.c.participant_id == participant_id)
     return (await connection.execute(found)).mappings().first()
 
 
 async def page(
-    connection: AsyncConnection, view: View, event_id: str | None, after: str | None, limit: int
-) -> Sequence[RowMapping]:
-    """Up to `limit` participants in the order of their ids (as text), those after an id if one is given."""
-    rows = view.rows
-    found = select(rows)
-    if event_id is not None:
-        found = found.where(rows.c.event_id == event_id)
-    if after is not None:
-        found = found.where(rows.c.participant_id > after)
-    result = await connection.execute(found.order_by(rows.c.participant_id).limit(limit))
-    return result.mappings().all()
+    connection: AsyncConnection, view: View, criteria: Criteria, after: Sequence[object] | None, limit: int
+) -> Page:
+    """Up to `limit` participants in the order asked for, those that follow the keys `after`, if they are given.
 
-
-def as_json(row: RowMapping) -> dict[str, Any]:
-    """A participant as every answer shows them: the contract's columns in its order."""
-    return dict(row)
-
-
-def _roster_at(source: str, position: int) -> FromClause:
-    """The roster as it was at a position: of each participant the state that held then, by one look into the history.
-
-    Whoever is on it has a newest state too, so its cost goes with the roster's size, however long the log is. Source
-    and id are the newest state's, so that what is asked of them finds the index, and a page ends the search.
+    Raises `AnswersOfThePast`.
     """
-    newest = participants.alias()
-    held = (
-        select(participant_history)
-        .where(
-            newest.c.position > position,
-            participant_history.c.source == newest.c.source,
-            participant_history.c.participant_id == newest.c.participant_id,
-            participant_history.c.position <= position,
-        )
-        .order_by(participant_history.c.position.desc())
-        .limit(1)
-        .lateral()
-    )
+    found, keys = page_of(view, criteria, after, limit + 1)
+    rows = (await connection.execute(found)).mappings().all()
+    last = tuple(rows[limit - 1][key] for key in keys) if len(rows) > limit else None
+    return Page(rows[:limit], last)
 
-    def column(name: str) -> ColumnElement[Any]:
-        if name in _SAME_IN_ALL_STATES:
-            return newest.c[name]
-        return case((newest.c.position <= position, newest.c[name]), else_=held.c[name]).label(name)
 
-    return (
-        select(*map(column, ("source", *_NAMES)))
-        .select_from(newest.join(held, true(), isouter=True))
-        .where(newest.c.source == source, newest.c.first_position <= position)
-        .subquery()
+def listed(view: View, criteria: Criteria, shown: Callable[[_Column], _Column] = lambda column: column) -> Select[Any]:
+    """Everybody who meets the criteria, in the order asked for, for an export; each column as `shown` gives it.
+
+    Raises `AnswersOfThePast`.
+    """
+    rows = view.rows
+    columns = (shown(column).label(column.name) for column in view.shown(rows))
+    return select(*columns).where(conditions(view, rows, criteria)).order_by(*Order(rows, criteria.sort).all)
+
+
+async def count(connection: AsyncConnection, view: View, criteria: Criteria) -> int:
+    """How many meet the criteria: all of them are looked at."""
+    found: int = (await connection.execute(_counted(view, criteria, func.count()))).scalar_one()
+    return found
+
+
+async def estimate(connection: AsyncConnection, view: View, criteria: Criteria) -> int:
+    """How many the planner thinks there are, from its statistics: nothing is looked at."""
+    statement, values = for_psycopg(_counted(view, criteria, literal_column("1")))
+    [plan] = (await connection.exec_driver_sql(f"explain (format json) {statement}", values)).scalar_one()
+    return int(plan["Plan"]["Plan Rows"])
+
+
+def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+    """A statement as the driver takes it, and its values."""
+    compiled = statement.compile(
+        dialect=postgresql.psycopg.dialect(),  # type: ignore[no-untyped-call] # SQLAlchemy's own
+        compile_kwargs={"render_postcompile": True},
     )
+    return str(compiled), dict(compiled.params)
+
+
+def _counted(view: View, criteria: Criteria, what: _Column) -> Select[Any]:
+    rows = view.rows
+    return select(what).select_from(rows).where(conditions(view, rows, criteria))
+
+
+def page_of(
+    view: View, criteria: Criteria, after: Sequence[object] | None, limit: int
+) -> tuple[Select[Any], list[str]]:
+    """The statement of a page, and the names of the keys in it.
+
+    First who is on the page, from the indexes alone; then what is known of those few.
+    """
+    rows = view.rows
+    order = Order(rows, criteria.sort)
+    met = conditions(view, rows, criteria)
+    parts = [
+        select(rows.c.participant_id.label("id"), *order.keys, literal_column(str(number)).label("part"))
+        .where(met, one.condition)
+        .order_by(*one.order)
+        .limit(limit)
+        for number, one in enumerate(order.ranges(after))
+    ]
+    every = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    picked = select(every).order_by(every.c.part, *order.by(every)).limit(limit).subquery()
+    shown = view.rows
+    names = [key.name for key in order.keys]
+    found = (
+        select(*view.shown(shown), *(picked.c[name] for name in names))
+        .select_from(picked.join(shown, shown.c.participant_id == picked.c.id))
+        .order_by(picked.c.part, *order.by(picked))
+    )
+    return found, names

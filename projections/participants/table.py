@@ -3,8 +3,10 @@
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Column,
+    Computed,
     Date,
     DateTime,
     Index,
@@ -13,8 +15,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    func,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.types import TypeEngine
 
 from ingest.database import metadata
@@ -64,13 +68,25 @@ def _until() -> Column[int]:
 
 _BY_BUILD = "list (build)"
 
+# Keys are in the collation "C", so that a page is the same on every server; the comparison with the database is blind
+# to that.
 participants_build = Table(
     "participants_build",
     metadata,
     *_of_a_participant(),
     _build(),
+    Column("words", TSVECTOR, Computed("search_words(first_name, last_name, email, bib, team)", persisted=True)),
     PrimaryKeyConstraint("source", "participant_id", "build", name="participants_build_pkey"),
     Index("participants_build_event", "source", "event_id", "participant_id"),
+    *(
+        Index(f"participants_build_{column}", "source", text(f"sort_key({column})"), "participant_id")
+        for column in ("last_name", "first_name", "email")
+    ),
+    Index("participants_build_bib", "source", text("bib_key(bib)"), "participant_id"),
+    Index("participants_build_registered", "source", "registered_at", "participant_id"),
+    Index("participants_build_updated", "source", "updated_at", "participant_id"),
+    Index("participants_build_position", "source", "position"),
+    Index("participants_build_words", "words", postgresql_using="gin"),
     postgresql_partition_by=_BY_BUILD,
 )
 participant_answers_build = Table(
@@ -79,6 +95,13 @@ participant_answers_build = Table(
     *_of_an_answer(),
     _build(),
     PrimaryKeyConstraint("source", "participant_id", "place", "build", name="participant_answers_build_pkey"),
+    Index(
+        "participant_answers_build_question",
+        "source",
+        text('"left"(question, 100)'),
+        text('"left"(answer, 100)'),
+        "participant_id",
+    ),
     postgresql_partition_by=_BY_BUILD,
 )
 participant_history_build = Table(
@@ -91,9 +114,25 @@ participant_history_build = Table(
     postgresql_partition_by=_BY_BUILD,
 )
 
+# What changed on the roster without an event of the log: somebody was erased or folded again (`subject`), or another
+# build went live (null). `position`: where the roster was; `event_ids`: in which events they were seen before.
+roster_change = Table(
+    "roster_change",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("number", BigInteger, nullable=False, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("subject", Text(collation="C")),
+    Column("event_ids", ARRAY(Text), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("source", "number", name="roster_change_pkey"),
+    Index("roster_change_position", "source", "position"),
+)
+
 # The views. They are the migrations' to make, so they are not among the tables that those are compared with.
 _views = MetaData()
 participants = Table("participants", _views, *_of_a_participant())
+participants_searched = Table("participants_searched", _views, *_of_a_participant(), Column("words", TSVECTOR))
 participant_answers = Table("participant_answers", _views, *_of_an_answer())
 participant_history = Table("participant_history", _views, *_of_a_participant(), _until())
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
+from projections.participants.view import state_of
 
 PREFIX = "rosterlog_"
 
@@ -40,6 +42,7 @@ api_token = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("digest", name="api_token_pkey"),
     Index("api_token_live_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
 )
@@ -68,7 +71,7 @@ def create(
             insert(api_token).values(
                 source=source,
                 name=name,
-                digest=_digest(token),
+                digest=digest(token),
                 event_ids=list(event_ids) or None,
                 expires_at=expires_at,
             )
@@ -87,25 +90,28 @@ def revoke(connection: Connection, name: str) -> bool:
     return connection.execute(live.values(revoked_at=func.now())).rowcount > 0
 
 
-def listed(connection: Connection) -> Sequence[Row[str, str, list[str] | None, datetime, datetime | None]]:
-    """The live tokens: name, source, events, made, expires."""
+def listed(
+    connection: Connection,
+) -> Sequence[Row[str, str, list[str] | None, datetime, datetime | None, datetime | None]]:
+    """The live tokens: name, source, events, made, expires, last used."""
     token = api_token.c
-    columns = select(token.name, token.source, token.event_ids, token.created_at, token.expires_at)
+    columns = select(token.name, token.source, token.event_ids, token.created_at, token.expires_at, token.last_used_at)
     return connection.execute(columns.where(token.revoked_at.is_(None)).order_by(token.name)).all()
 
 
-def looked_up(token: str) -> Select[str, list[str] | None]:
-    """The query for what a presented token may see: no row if it is unknown, revoked or expired."""
+def looked_up(presented: bytes) -> Select[Any]:
+    """The query for what a presented token's digest may see, and the state of the roster that it is about.
+
+    Columns: source, event_ids, build, position, change. No row: it is unknown, revoked or expired.
+    """
     stored = api_token.c
     valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
-    return select(stored.source, stored.event_ids).where(
-        stored.digest == _digest(token), stored.revoked_at.is_(None), valid
-    )
+    build, position, change = state_of(stored.source)
+    return select(
+        stored.source, stored.event_ids, build.label("build"), position.label("position"), change.label("change")
+    ).where(stored.digest == presented, stored.revoked_at.is_(None), valid)
 
 
-def scope_of(token: str, row: Row[str, list[str] | None]) -> Scope:
-    return Scope(row[0], None if row[1] is None else tuple(row[1]), _digest(token))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def digest(token: str) -> bytes:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

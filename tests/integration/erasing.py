@@ -65,7 +65,7 @@ def traces(database: str, word: str) -> set[str]:
             "select distinct tablename::text from pg_stats "
             "where schemaname = 'public' and (most_common_vals::text ilike %(word)s or "
             "histogram_bounds::text ilike %(word)s or histogram_bounds::text like %(hex)s or "
-            "most_common_vals::text like %(hex)s)",
+            "most_common_vals::text like %(hex)s or most_common_elems::text ilike %(word)s)",
             {"word": f"%{word}%", "hex": f"%{word.encode().hex()}%"},
         )
     return found | {f"the statistics of {row[0]}" for row in sampled}

@@ -1,7 +1,6 @@
 """The read API over a real database: who may see what, pages, positions, and refusals that say why."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,58 +12,18 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.app import build_app
 from ingest.database import API_ROLE, async_engine
 from projections.participants.table import COLUMNS
 from projections.web import tokens
-from projections.web.api import api_part
 from tests import model
-from tests.integration.building import PROJECTIONS, drain
+from tests.integration.asking import get, make_token, running
+from tests.integration.building import drain
 
 CONTRACT = """
 participant_id event_id event_name sub_event_id sub_event_name athlete_id status first_name last_name email phone bib
 gender dob age team wave city state country zip_code checked_in_at registered_at updated_at first_position position
 received_at field_errors attributes
 """
-
-Ask = Callable[..., Coroutine[Any, Any, httpx.Response]]
-
-
-def asked(conninfo: str, scenario: Callable[[Ask], Coroutine[Any, Any, Any]]) -> Any:  # noqa: ANN401 - the scenario's
-    """Run a scenario against the application, with a function that asks it."""
-
-    async def run() -> Any:  # noqa: ANN401
-        app = build_app([api_part(conninfo, PROJECTIONS)])
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://t") as client,
-        ):
-
-            async def ask(path: str, token: str | None = None, **query: Any) -> httpx.Response:  # noqa: ANN401
-                headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
-                return await client.get(path, headers=headers, params=query)
-
-            return await scenario(ask)
-
-    return asyncio.run(run())
-
-
-def get(conninfo: str, path: str, token: str | None = None, **query: Any) -> httpx.Response:  # noqa: ANN401
-    answer = asked(conninfo, lambda ask: ask(path, token, **query))
-    assert isinstance(answer, httpx.Response)
-    return answer
-
-
-def make_token(
-    engine: Engine,
-    name: str = "t",
-    source: str = "movemint",
-    events: tuple[str, ...] = (),
-    ends: datetime | None = None,
-) -> str:
-    with engine.begin() as connection:
-        return tokens.create(connection, name, source, events, ends)
 
 
 @pytest.fixture
@@ -89,18 +48,9 @@ def test_a_participant_has_the_contracts_columns_in_its_order(roster: str, engin
 def test_pages_together_are_the_whole_roster_once(roster: str, engine: Engine) -> None:
     token = make_token(engine)
 
-    async def walk(ask: Ask) -> list[str]:
-        seen: list[str] = []
-        cursor: dict[str, str] = {}
-        while True:
-            page = (await ask("/v1/participants", token, limit=3, event_id="1", **cursor)).json()
-            assert page["position"] == 20
-            seen += [row["participant_id"] for row in page["data"]]
-            if page["next"] is None:
-                return seen
-            cursor = {"cursor": page["next"]}
-
-    assert asked(roster, walk) == sorted(str(number) for number in range(1, 20, 2))
+    with running(roster) as api:
+        seen = [row["participant_id"] for row in api.listed("/v1/participants", token, limit=3, event_id="1")]
+    assert seen == sorted(str(number) for number in range(1, 20, 2))
 
 
 def test_a_token_sees_its_source_and_its_events_alone(roster: str, engine: Engine) -> None:
@@ -186,10 +136,8 @@ def test_a_cursor_of_another_query_or_token_is_refused(roster: str, engine: Engi
 @given(path=st.text(max_size=20), token=st.text("abcé\x00 ", max_size=8))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_path_and_no_token_gives_a_500(roster: str, path: str, token: str) -> None:
-    async def scenario(ask: Ask) -> httpx.Response:
-        return await ask(f"/v1/participants/{httpx.QueryParams({'p': path})['p']!r}", token.encode("utf-8").hex())
-
-    assert asked(roster, scenario).status_code in (401, 404)
+    answer = get(roster, f"/v1/participants/{httpx.QueryParams({'p': path})['p']!r}", token.encode("utf-8").hex())
+    assert answer.status_code in (401, 404)
 
 
 def test_its_sessions_can_only_read(database: str) -> None:

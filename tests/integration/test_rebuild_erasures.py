@@ -21,6 +21,8 @@ from tests.integration.building import PARTICIPANTS, REGISTRATIONS, build_anew, 
 from tests.integration.erasing import BODIES, LATE, THEIRS, erase, gate, lift, traces, waits
 from tests.integration.rebuilding import OTHER, begin, live_before
 
+WRITTEN = ", ".join(PARTICIPANTS.columns["participants_build"])
+
 
 def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back(
     database: str, worker_engine: Engine, operator: Engine
@@ -46,7 +48,8 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
 
 def put_back(connection: psycopg.Connection[Any], build: builds.Build, rows: list[tuple[Any, ...]]) -> None:
     """Write rows into a build, as a job would that had read the body before it was erased."""
-    with connection.cursor().copy(f"copy {build.table('participants_build')} from stdin".encode()) as copying:
+    table = f"{build.table('participants_build')} ({WRITTEN})"
+    with connection.cursor().copy(f"copy {table} from stdin".encode()) as copying:
         for row in rows:
             copying.write_row([value if not isinstance(value, dict) else "{}" for value in row])
 
@@ -58,7 +61,7 @@ def test_promise_7_settling_folds_again_whoever_was_erased_or_lifted_since(
     drain(worker_engine)
     anew = build_anew(worker_engine, PARTICIPANTS)
     with psycopg.connect(database, autocommit=True) as connection:
-        kept = connection.execute(f"select * from {anew.table('participants_build')}").fetchall()
+        kept = connection.execute(f"select {WRITTEN} from {anew.table('participants_build')}").fetchall()
         erase(operator)
         put_back(connection, anew, [row for row in kept if row[1] == "7"])
     assert "participants" in traces(database, "Unmistakable")
@@ -107,13 +110,13 @@ def test_promise_7_an_erasure_in_the_moment_of_the_swap_is_not_missed(
     drain(worker_engine)
     anew = build_anew(worker_engine, PARTICIPANTS)
     marks = settle(worker_engine, PARTICIPANTS, anew, 100)
-    kept = query(database, f"select * from {anew.table('participants_build')} where participant_id = '7'")
+    kept = query(database, f"select {WRITTEN} from {anew.table('participants_build')} where participant_id = '7'")
     erase(operator)
     with psycopg.connect(database) as connection:
         put_back(connection, anew, kept)
     with worker_engine.begin() as connection_:
         settle_since(connection_, PARTICIPANTS, anew, marks, 100)
-    assert query(database, f"select * from {anew.table('participants_build')} where participant_id = '7'") == []
+    assert query(database, f"select {WRITTEN} from {anew.table('participants_build')} where participant_id = '7'") == []
 
 
 def test_promise_7_an_erasure_does_not_wait_for_a_rebuild_that_makes_indexes(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from ingest.database import sync_engine
 from projections import worker
-from projections.participants.query import _roster_at
+from projections.participants.view import _roster_at
 from projections.rebuild.swap import drop
 from tests import model, roster_model
 from tests.integration.building import (

@@ -1,0 +1,50 @@
+"""A roster of a million participants in 200 events, every one another person, for what is asked of it."""
+
+import psycopg
+from sqlalchemy import Engine
+
+from bench.filling import append
+from bench.load import SECRET
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.signature import sign
+from ingest.simulator.people import body_of, person
+from projections.catalogue import projections
+from projections.projection import Projection
+from projections.rebuild import building
+from projections.rebuild.swap import swap
+
+PEOPLE = 1_000_000
+EVENTS = 200
+_BATCH = 20_000
+
+
+def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
+    """Append one delivery about each, and build every projection."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for begin in range(0, people, _BATCH):
+            every = [
+                {**person(1, number), "event_id": 500 + number % EVENTS, "event_name": f"Race {number % EVENTS}"}
+                for number in range(begin, min(begin + _BATCH, people))
+            ]
+            bodies = [body_of(one) for one in every]
+            signatures = [sign(body, SECRET) for body in bodies]
+            ids = [str(one["id"]) for one in every]
+            append(connection, (bodies, signatures, ["event.participant.created"] * len(every), ids), 1_000)
+            print(".", end="", flush=True)
+        print(f" {people:,} people")
+        connection.execute("vacuum (analyze) event_log")
+    engine = sync_engine(conninfo, WORKER_ROLE)
+    for projection in projections(None):
+        _build(engine, conninfo, projection)
+    engine.dispose()
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("vacuum (analyze) participants_build, participant_answers_build")
+
+
+def _build(engine: Engine, conninfo: str, projection: Projection) -> None:
+    with building.only_one(engine, projection.name):
+        build = building.begin(engine, projection)
+        with building.whole_log(engine) as log:
+            building.load(conninfo, build, None, log, 2, lambda _: None)
+        building.attach(engine, projection, build, log.heads, 500)
+        swap(engine, projection, build, 500)

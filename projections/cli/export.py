@@ -1,0 +1,158 @@
+"""`rosterlog export`: the roster as a file, as of one position, with the filters of the API."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import psycopg
+from sqlalchemy import literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ingest.cli.group import Problem, WrongUsage, group, migrated_database, say, settings_of, source_of
+from ingest.database import API_ROLE, async_engine
+from ingest.settings import Settings
+from projections.export.export import Export, exported
+from projections.export.files import DoesNotFit, NotMade
+from projections.export.formats import FORMATS, Format, NotInstalled
+from projections.participants.conditions import AnswersOfThePast
+from projections.participants.criteria import Criteria, Refused, criteria, read, split_answers
+from projections.participants.view import View, position_at, state_of
+from projections.web.models import ExportAsked, SheetAsked
+
+_SAY_EVERY = 50_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks for. `as_of`: a position, a time, or null for now."""
+
+    format: Format
+    source: str
+    criteria: Criteria
+    as_of: int | datetime | None
+    keeps_formulas: bool
+
+
+@group.command()
+@click.argument("what", type=click.Choice(["participants"]))
+@click.argument("filters", nargs=-1, metavar="[NAME=VALUE ...]")
+@click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="How it is written.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder for one named after its position.")
+@click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
+@settings_of
+def export(
+    settings: Settings, what: str, filters: tuple[str, ...], name: str, output: Path | None, source: str | None
+) -> None:
+    """Write the roster to a file, or to standard output, as of one position.
+
+    The filters are those of the API: status=active, dob__lt=2008-01-01, "answer.Shirt size=M", sort=last_name,
+    as_of=1041. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
+    """
+    del what
+    asked = _asked(FORMATS[name], source_of(settings, source), filters)
+    if output is None and sys.stdout.isatty() and asked.format.module is not None:
+        raise WrongUsage(f"{name} is not for a terminal: add --output FILE")
+    with migrated_database(settings) as conninfo:
+        asyncio.run(_export(conninfo, asked, output))
+
+
+def _asked(format_: Format, source: str, filters: tuple[str, ...]) -> _Asked:
+    given: dict[str, str] = {}
+    for one in filters:
+        name, is_there, value = one.partition("=")
+        if not is_there:
+            raise WrongUsage(f"{one} is no filter: write NAME=VALUE, such as status=active")
+        if name in given:
+            raise WrongUsage(f"{name} is given more than once")
+        given[name] = value
+    try:
+        plain, answers = split_answers(given)
+        read_ = read(SheetAsked if format_.is_for_sheets else ExportAsked, plain)
+    except Refused as error:
+        raise WrongUsage(str(error)) from None
+    parameters: Any = read_
+    if parameters.min_position is not None:
+        raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
+    keeps_formulas = getattr(parameters, "formulas", None) == "keep"
+    return _Asked(format_, source, criteria(read_, answers), parameters.as_of, keeps_formulas)
+
+
+async def _export(conninfo: str, asked: _Asked, output: Path | None) -> None:
+    async with _snapshot(conninfo) as connection:
+        export = await _of(connection, asked)
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
+        try:
+            await _write(driver, export, output)
+        except AnswersOfThePast:
+            raise WrongUsage("answers are kept of the newest states alone: leave out as_of, or the answers") from None
+        except DoesNotFit as error:
+            raise WrongUsage(str(error)) from None
+        except NotMade as error:
+            raise Problem(f"the file could not be made: {error}") from None
+
+
+@asynccontextmanager
+async def _snapshot(conninfo: str) -> AsyncIterator[AsyncConnection]:
+    engine = async_engine(conninfo, API_ROLE, read_only=True, keeps=False)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ")
+            await connection.execute(text("set local statement_timeout = 0"))
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+async def _of(connection: AsyncConnection, asked: _Asked) -> Export:
+    source = select(literal(asked.source).label("source")).subquery()
+    _, position, _ = state_of(source.c.source)
+    reached: int = (await connection.execute(select(position))).scalar_one()
+    as_of = asked.as_of
+    if isinstance(as_of, datetime):
+        as_of = min(await position_at(connection, asked.source, as_of), reached)
+    if as_of is not None and as_of > reached:
+        raise WrongUsage(f"as_of is beyond the roster, which is at position {reached}")
+    view = View(asked.source, None, as_of)
+    try:
+        return Export(asked.format, view, asked.criteria, reached if as_of is None else as_of, asked.keeps_formulas)
+    except NotInstalled as error:
+        raise WrongUsage(str(error)) from None
+
+
+async def _write(driver: psycopg.AsyncConnection[Any], export: Export, output: Path | None) -> None:
+    if output is None:
+        size = await _copy(driver, export, sys.stdout.buffer)
+        say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
+        return
+    path = output / export.file_name if output.is_dir() else output  # noqa: ASYNC240 - nobody else waits here
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            size = await _copy(driver, export, file)
+        part.replace(path)  # nobody takes half of it for the whole
+    except OSError as error:
+        raise WrongUsage(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(f"{path}: {size:,} bytes as of position {export.position}")
+
+
+async def _copy(driver: psycopg.AsyncConnection[Any], export: Export, target: BinaryIO) -> int:
+    size = said = 0
+    async with aclosing(exported(driver, export)) as chunks:
+        async for chunk in chunks:
+            target.write(chunk)
+            size += len(chunk)
+            if size - said >= _SAY_EVERY:
+                said = size
+                say(f"{size // 1_000_000} MB written")
+    target.flush()
+    return size

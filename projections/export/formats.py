@@ -1,0 +1,47 @@
+"""The formats a roster can be written in: what each is called, and what it needs."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+# What a spreadsheet takes for the beginning of a formula, or skips before one.
+RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`module`: what has to be installed for it, with the extra of the same name as the format; null: nothing.
+
+    `is_for_sheets`: it is opened in spreadsheets, which run texts that begin like a formula.
+    """
+
+    name: str
+    media: str
+    module: str | None = None
+    is_for_sheets: bool = False
+
+    @property
+    def is_installed(self) -> bool:
+        return self.module is None or find_spec(self.module) is not None
+
+
+FORMATS = {
+    one.name: one
+    for one in (
+        Format("csv", "text/csv", is_for_sheets=True),
+        Format("ndjson", "application/x-ndjson"),
+        Format("parquet", "application/vnd.apache.parquet", "duckdb"),
+        Format(
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "xlsxwriter",
+            is_for_sheets=True,
+        ),
+    )
+}
+
+
+class NotInstalled(Exception):
+    """A format needs an extra that is not installed; the message names it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} needs the extra {name}: pip install 'rosterlog[{name}]'")

@@ -1,0 +1,96 @@
+"""Criteria as conditions on the rows of a view, so that PostgreSQL can use its indexes where there are any."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, false, func, literal, true
+
+from projections.participants.criteria import Criteria, Filter
+from projections.participants.table import participant_answers
+from projections.participants.view import View
+
+_SORTED_AS_TEXT = ("last_name", "first_name", "email")
+_INDEXED_LETTERS = 100  # of an answer and of its question
+
+
+class AnswersOfThePast(Exception):
+    """The answers of superseded states are not kept as rows."""
+
+
+def conditions(view: View, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
+    """What the rows of the view must meet. Raises `AnswersOfThePast`."""
+    found = [_condition(rows, one) for one in criteria.filters]
+    if criteria.words is not None:
+        found.append(func.coalesce(rows.c.words.op("@@")(func.search_query(criteria.words)), false()))
+    if criteria.answers and view.as_of is not None:
+        raise AnswersOfThePast
+    found += [_answered(view, rows, question, answer) for question, answer in criteria.answers]
+    return and_(true(), *found)
+
+
+def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What a column is sorted by: itself, or what is left of a text without case and accents."""
+    name = column.name
+    if name in _SORTED_AS_TEXT:
+        return func.sort_key(column, type_=Text()).collate("C")
+    return func.bib_key(column, type_=Text()).collate("C") if name == "bib" else column
+
+
+def _condition(rows: FromClause, one: Filter) -> ColumnElement[bool]:
+    column, value = rows.c[one.column], one.value
+    if isinstance(column.type, Integer) and one.operator != "isnull":  # a number may be larger than any in the column
+        value = [_number(number) for number in value] if one.operator == "in" else _number(value)
+    return _OPERATORS[one.operator](column, value)
+
+
+def _number(value: int) -> ColumnElement[int]:
+    return literal(value, BigInteger())
+
+
+def _is(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+    # What is equal has equal keys, and those have an index.
+    return and_(column == value, *_same_keys(column, [value]))
+
+
+def _in(column: ColumnElement[Any], values: list[object]) -> ColumnElement[bool]:
+    return and_(column.in_(values), *_same_keys(column, values))
+
+
+def _same_keys(column: ColumnElement[Any], values: list[object]) -> list[ColumnElement[bool]]:
+    key = key_of(column)
+    if key is column:
+        return []
+    of_value = func.bib_key if column.name == "bib" else func.sort_key
+    return [key.in_([of_value(value).collate("C") for value in values])]
+
+
+def _startswith(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = func.starts_with(column, value)
+    if column.name in _SORTED_AS_TEXT and value.isascii():  # beyond it, keys of beginnings need not be beginnings
+        return and_(found, func.starts_with(key_of(column), func.sort_key(value).collate("C")))
+    return found
+
+
+_OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
+    "eq": _is,
+    "ne": lambda column, value: column.is_distinct_from(value),
+    "in": _in,
+    "isnull": lambda column, value: column.is_(None) if value else column.is_not(None),
+    "startswith": _startswith,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+}
+
+
+def _answered(view: View, rows: FromClause, question: str, answer: str) -> ColumnElement[bool]:
+    of = participant_answers.c
+    return exists().where(
+        of.source == view.source,
+        of.participant_id == rows.c.participant_id,
+        of.question == question,
+        of.answer == answer,
+        func.left(of.question, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS],
+        func.left(of.answer, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS],
+    )

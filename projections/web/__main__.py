@@ -1,0 +1,10 @@
+"""`python -m projections.web`: the API's document, as it lies in `docs/openapi.json` for review."""
+
+import json
+import sys
+
+from projections.web.api import Api, ApiSettings
+
+if __name__ == "__main__":
+    json.dump(Api("", (), ApiSettings(), None).document, sys.stdout, indent=1, ensure_ascii=False)
+    sys.stdout.write("\n")

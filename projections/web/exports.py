@@ -1,0 +1,163 @@
+"""The roster as a file: streamed in one snapshot, on a session of its own that ends with the answer, however."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from projections.export.export import Export, exported
+from projections.export.files import DoesNotFit, NotMade
+from projections.export.formats import FORMATS, Format, NotInstalled
+from projections.participants.conditions import AnswersOfThePast
+from projections.web import models
+from projections.web.address import Address, Given
+from projections.web.asking import ANSWERS_OF_THE_PAST, Asking
+from projections.web.door import Bearer, Door
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # exports under way in this process
+_LONGEST_SECONDS = 900  # for all of an export
+_LOOK_SECONDS = 0.5  # between two looks whether somebody still waits for the first byte
+_SEND_SECONDS = 30.0  # for a reader to take what it was sent
+
+
+class Streamed(StreamingResponse):
+    """An answer in pieces. A reader that takes too long for one loses it, and the rest is never asked for.
+
+    `held`: what it needs, given back whatever becomes of it.
+    """
+
+    def __init__(
+        self, chunks: AsyncIterator[bytes], held: AsyncExitStack, headers: Mapping[str, str], media_type: str
+    ) -> None:
+        super().__init__(chunks, headers=headers, media_type=media_type)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._held:
+            await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await send(message)
+
+        try:
+            await super().stream_response(send_in_time)
+        except TimeoutError:  # the answer ends without its end, so that nobody takes it for whole
+            log.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
+
+
+class Exports:
+    """The exports of an API, of which so many may be under way."""
+
+    def __init__(self, engine: AsyncEngine, door: Door) -> None:
+        self._engine = engine
+        self._door = door
+        self._under_way = 0
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        return [self._address(one) for one in FORMATS.values()]
+
+    def _address(self, format_: Format) -> Address:
+        return Address(
+            f"/v1/participants.{format_.name}",
+            f"export{format_.name.capitalize()}",
+            f"The roster as {format_.name.upper()}, as of one position, which is in the file's name.",
+            models.SheetAsked if format_.is_for_sheets else models.ExportAsked,
+            "",
+            takes_answers=True,
+            media=format_.media,
+        )
+
+    async def answer(self, address: Address, request: Request) -> Response:
+        """Begin an export. Once its first bytes are there it is answered; the rest is sent as it comes."""
+        bearer = self._door.bearer(request)
+        format_ = FORMATS[address.path.rpartition(".")[2]]
+        return await self._door.until_answered(partial(self._begin, address, request, bearer, format_))
+
+    async def _begin(
+        self, address: Address, request: Request, bearer: Bearer, format_: Format, *, is_last: bool
+    ) -> Response:
+        async with AsyncExitStack() as held:
+            asking = await held.enter_async_context(self._door.opened(self._engine, bearer, request))
+            given = self._door.given(address, request, asking, is_last=is_last)
+            if asking.is_kept(request.headers.get("if-none-match")):
+                return Response(status_code=304, headers=asking.kept)
+            export = await _export(format_, asking, given)
+            headers = {
+                **(await asking.back_to(given.parameters.as_of)).kept,
+                "Content-Disposition": f'attachment; filename="{export.file_name}"',
+            }
+            if request.method == "HEAD":
+                return Response(headers=headers, media_type=format_.media)
+            self._enter(held)
+            chunks = await held.enter_async_context(aclosing(await _chunks(asking, export)))
+            first = await _first(request, asking, chunks)
+            return Streamed(_all(first, chunks), held.pop_all(), headers, format_.media)
+
+    def _enter(self, held: AsyncExitStack) -> None:
+        if self._under_way >= AT_ONCE:
+            raise HTTPException(503, "Too many exports are under way; ask again.", {"Retry-After": "5"})
+        self._under_way += 1
+        held.callback(self._leave)
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+
+
+async def _export(format_: Format, now: Asking, given: Given) -> Export:
+    asking = await now.back_to(given.parameters.as_of)
+    keeps_formulas = getattr(given.parameters, "formulas", None) == "keep"
+    try:
+        return Export(format_, asking.view, given.criteria, asking.position, keeps_formulas)
+    except NotInstalled as error:
+        raise asking.refuse(501, f"{error}.") from None
+
+
+async def _chunks(asking: Asking, export: Export) -> AsyncGenerator[bytes]:
+    await asking.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
+    raw = await asking.connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
+    return exported(driver, export)
+
+
+async def _first(request: Request, asking: Asking, chunks: AsyncGenerator[bytes]) -> bytes:
+    """The first bytes. Whoever asked may go while a file is made, and nobody needs it then."""
+    beginning = asyncio.ensure_future(anext(chunks))
+    try:
+        while not (await asyncio.wait([beginning], timeout=_LOOK_SECONDS))[0]:
+            if await request.is_disconnected():
+                raise ClientDisconnect
+        return beginning.result()
+    except AnswersOfThePast:
+        raise asking.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
+    except DoesNotFit as error:
+        raise asking.refuse(400, f"{str(error).capitalize()}.") from None
+    except NotMade as error:
+        log.error("export failed", extra={"fields": {"error": str(error)}})
+        raise asking.refuse(
+            503, "The file could not be made; csv and ndjson need less.", {"Retry-After": "5"}
+        ) from None
+    finally:
+        if not beginning.done():
+            beginning.cancel()
+            await asyncio.wait([beginning])
+
+
+async def _all(first: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for chunk in chunks:
+        yield chunk

@@ -1,0 +1,43 @@
+"""Writes down which tokens are in use, a little later and beside the answers: nobody waits or fails because of it."""
+
+import asyncio
+import logging
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+log = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 2.0
+_NOTE = text("select note_token_use(:digest)")
+
+
+class TokensInUse:
+    """The digests of tokens used since they were last written down."""
+
+    def __init__(self, engine: AsyncEngine | None, away: tuple[type[Exception], ...]) -> None:
+        self._engine = engine
+        self._away = away
+        self._used: set[bytes] = set()
+
+    def note(self, digest: bytes) -> None:
+        if self._engine is not None:
+            self._used.add(digest)
+
+    async def run(self) -> None:
+        """Write down what was noted, again and again; for a task of the server's."""
+        while self._engine is not None:
+            await asyncio.sleep(_EVERY_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write down what was noted. What cannot be written is forgotten: it is noted again at its next use."""
+        used, self._used = self._used, set()
+        if not used or self._engine is None:
+            return
+        try:
+            async with self._engine.begin() as connection:
+                for digest in sorted(used):
+                    await connection.execute(_NOTE, {"digest": digest})
+        except self._away as error:
+            log.warning("use of tokens not written down", extra={"fields": {"error": type(error).__name__}})

@@ -1,0 +1,64 @@
+"""`rosterlog export`: files as of one position, with the API's filters; refusals leave nothing half-written."""
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests import model
+from tests.acceptance.program import COMMAND, environ, run
+from tests.integration.building import drain
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture
+def env(database: str, worker_engine: Engine) -> dict[str, str]:
+    model.append(database, [model.body(number, event_id=number % 2, first_name="=1+1") for number in range(10)])
+    drain(worker_engine)
+    return environ(DATABASE_URL=database)
+
+
+def test_every_format_is_written_to_a_file_named_after_its_position(env: dict[str, str], tmp_path: Path) -> None:
+    for name in ("csv", "ndjson", "parquet", "xlsx"):
+        said = run("export", "participants", "--format", name, "--output", str(tmp_path), "event_id=1", env=env)
+        path = tmp_path / f"participants-movemint-10.{name}"
+        assert said == f"{path}: {path.stat().st_size:,} bytes as of position 10\n"
+    rows = list(csv.DictReader((tmp_path / "participants-movemint-10.csv").read_text().splitlines()))
+    assert [row["participant_id"] for row in rows] == ["1", "3", "5", "7", "9"]
+    assert rows[0]["first_name"] == "'=1+1"
+    lines = (tmp_path / "participants-movemint-10.ndjson").read_text().splitlines()
+    assert json.loads(lines[0])["first_name"] == "=1+1"
+    assert (tmp_path / "participants-movemint-10.parquet").read_bytes().startswith(b"PAR1")
+    assert (tmp_path / "participants-movemint-10.xlsx").read_bytes().startswith(b"PK")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_standard_output_has_the_rows_alone(env: dict[str, str]) -> None:
+    command = [*COMMAND, "export", "participants", "--format", "csv", "as_of=3", "formulas=keep", "sort=-position"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert [row["participant_id"] for row in csv.DictReader(done.stdout.splitlines())] == ["2", "1", "0"]
+    assert "as of position 3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("colour=red",), "colour is no parameter"),
+        (("age=old",), "age takes a whole number."),
+        (("status",), "status is no filter: write NAME=VALUE"),
+        (("bib=1", "bib=2"), "bib is given more than once"),
+        (("as_of=11",), "as_of is beyond the roster, which is at position 10"),
+        (("as_of=3", "answer.Shirt size=M"), "answers are kept of the newest states alone"),
+        (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv cannot be written: No such file or directory"),
+        (("--source", "elsewhere"), "there is no source elsewhere"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_with_exit_code_2(
+    env: dict[str, str], asked: tuple[str, ...], says: str
+) -> None:
+    env = {**env, "MOVEMINT_WEBHOOK_SECRET": "x"}
+    assert says in run("export", "participants", "--format", "csv", *asked, env=env, code=2)

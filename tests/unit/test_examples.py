@@ -1,0 +1,14 @@
+"""The document's examples are answers as the API gives them."""
+
+import json
+
+import pytest
+
+from projections.web.examples import EXAMPLES
+from projections.web.models import ANSWERS
+
+
+@pytest.mark.parametrize("shape", sorted(ANSWERS))
+def test_an_example_is_of_its_shape_and_has_all_of_it(shape: str) -> None:
+    read = ANSWERS[shape].validate_python(EXAMPLES[shape], strict=False)
+    assert json.loads(ANSWERS[shape].dump_json(read)) == EXAMPLES[shape]
