@@ -23,8 +23,9 @@ from bench.roster import PEOPLE, fill_roster
 from ingest.database import session_commands, sync_engine
 from projections.export.rows import CSV
 from projections.participants.criteria import Criteria, Sorted, criteria, read
+from projections.participants.order import name_of
 from projections.participants.query import for_psycopg, listed, page_of
-from projections.participants.view import View
+from projections.participants.view import NAMES, View
 from projections.web import tokens
 
 PAGES = 300  # of each kind
@@ -85,7 +86,7 @@ def _pages(api: Server, sql: psycopg.Connection[Any], sort: str | None, depth: i
     cursor, after = _walk(api, sql, asked, depth)
     statement, values = _statement(asked, after)
     ways: dict[str, Callable[[], object]] = {
-        "api": lambda: api.get("/v1/participants", limit=100, **asked, **cursor),
+        "api": lambda: api.read("/v1/participants", limit=100, **asked, **cursor),
         "sql": lambda: _rows(sql, statement, values),
     }
     _compare(f"page of 100, {sort or 'participant_id'}, at {depth:,}", ways, PAGES)
@@ -98,7 +99,7 @@ def _searches(api: Server, sql: psycopg.Connection[Any]) -> None:
     for number in range(SEARCHES + 20):
         asked = {"q": chosen.choice(words)}
         statement, values = _statement(asked, None)
-        by_api = _timed(partial(api.get, "/v1/participants", limit=100, **asked))
+        by_api = _timed(partial(api.read, "/v1/participants", limit=100, **asked))
         by_sql = _timed(partial(_rows, sql, statement, values))
         if number >= 20:
             took["api"].append(by_api)
@@ -155,19 +156,16 @@ def _walk(
     for _ in range(0, depth, 1000):
         cursor = {"cursor": api.get("/v1/participants", limit=1000, **asked, **cursor)["next"]}
         statement, values = _statement(asked, after, 1000)
-        after = sql.execute(statement, values).fetchall()[999][_shown() :]
+        after = sql.execute(statement, values).fetchall()[999][len(NAMES) :]
     return cursor, after
-
-
-def _shown() -> int:
-    view = View(_SOURCE)
-    return len(view.shown(view.rows))
 
 
 def _statement(asked: dict[str, str], after: tuple[Any, ...] | None, limit: int = 100) -> tuple[bytes, dict[str, Any]]:
     """What the API asks for such a page."""
-    statement, values = for_psycopg(page_of(View(_SOURCE), criteria(read(Sorted, asked), {}), after, limit + 1)[0])
-    return statement.encode(), values
+    empty = None if after is None else tuple(value is None for value in after)
+    page = page_of(View(_SOURCE), criteria(read(Sorted, asked), {}), empty, limit + 1)[0]
+    statement, values = for_psycopg(page)
+    return statement.encode(), {**values, **{name_of(place): value for place, value in enumerate(after or ())}}
 
 
 def _compare(name: str, ways: dict[str, Callable[[], object]], times: int) -> None:

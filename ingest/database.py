@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -92,7 +94,9 @@ def async_engine(conninfo: str, role: str, *, read_only: bool, keeps: bool = Tru
     full = full_conninfo(conninfo)
 
     async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(full)
+        made = await psycopg.AsyncConnection.connect(full)
+        set_json_loads(msgspec.json.decode, made)  # a tenth of the time of json.loads
+        return made
 
     pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect, hide_parameters=True, **pool)

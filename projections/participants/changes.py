@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.table import participant_history, participants, roster_change
-from projections.participants.view import State, View
+from projections.participants.view import State, View, shown
 
 _OF_CHANGE = roster_change.c
 _Rows = Sequence[RowMapping]
@@ -137,14 +137,21 @@ async def _as_they_are(connection: AsyncConnection, view: View, ids: set[str]) -
     if not ids:
         return {}
     rows = view.rows
-    found = await connection.execute(select(*view.shown(rows)).where(rows.c.participant_id.in_(sorted(ids))))
+    found = await connection.execute(
+        select(*shown(rows)).where(view.sees(rows), rows.c.participant_id.in_(sorted(ids)))
+    )
     return {row["participant_id"]: row for row in found.mappings()}
 
 
 async def _moved(connection: AsyncConnection, view: View, start: Place, limit: int) -> _Rows:
     """Who can be seen and has a newer state."""
     rows = view.rows
-    found = select(*view.shown(rows)).where(rows.c.position > start.position).order_by(rows.c.position).limit(limit)
+    found = (
+        select(*shown(rows))
+        .where(view.sees(rows), rows.c.position > start.position)
+        .order_by(rows.c.position)
+        .limit(limit)
+    )
     return (await connection.execute(found)).mappings().all()
 
 

@@ -1,9 +1,9 @@
 """Criteria as conditions on the rows of a view, so that PostgreSQL can use its indexes where there are any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, false, func, literal, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, false, func, literal
 
 from projections.participants.criteria import Criteria, Filter
 from projections.participants.table import participant_answers
@@ -18,14 +18,15 @@ class AnswersOfThePast(Exception):
 
 
 def conditions(view: View, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
-    """What the rows of the view must meet. Raises `AnswersOfThePast`."""
-    found = [_condition(rows, one) for one in criteria.filters]
+    """What rows must meet to be seen and found. Raises `AnswersOfThePast`."""
+    found = [view.sees(rows)]
+    found += [_condition(rows, one) for one in criteria.filters]
     if criteria.words is not None:
         found.append(func.coalesce(rows.c.words.op("@@")(func.search_query(criteria.words)), false()))
     if criteria.answers and view.as_of is not None:
         raise AnswersOfThePast
     found += [_answered(view, rows, question, answer) for question, answer in criteria.answers]
-    return and_(true(), *found)
+    return and_(*found)
 
 
 def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -37,7 +38,8 @@ def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _condition(rows: FromClause, one: Filter) -> ColumnElement[bool]:
-    column, value = rows.c[one.column], one.value
+    column: ColumnElement[Any] = rows.c[one.column]
+    value: Any = one.value
     if isinstance(column.type, Integer) and one.operator != "isnull":  # a number may be larger than any in the column
         value = [_number(number) for number in value] if one.operator == "in" else _number(value)
     return _OPERATORS[one.operator](column, value)
@@ -52,11 +54,11 @@ def _is(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
     return and_(column == value, *_same_keys(column, [value]))
 
 
-def _in(column: ColumnElement[Any], values: list[object]) -> ColumnElement[bool]:
+def _in(column: ColumnElement[Any], values: Sequence[object]) -> ColumnElement[bool]:
     return and_(column.in_(values), *_same_keys(column, values))
 
 
-def _same_keys(column: ColumnElement[Any], values: list[object]) -> list[ColumnElement[bool]]:
+def _same_keys(column: ColumnElement[Any], values: Sequence[object]) -> list[ColumnElement[bool]]:
     key = key_of(column)
     if key is column:
         return []

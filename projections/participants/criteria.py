@@ -4,7 +4,7 @@ Each name and what it takes is declared once, as a field of a model: what refuse
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -53,7 +53,7 @@ class Filter:
 
     column: str
     operator: str
-    value: Any
+    value: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,9 @@ def criteria(asked: Strict, answers: Mapping[str, str]) -> Criteria:
     for name in sorted(asked.model_fields_set & _NAMES.keys()):
         column, _, operator = _NAMES[name]
         value = getattr(asked, name)
-        filters.append(Filter(column, operator, value == "true" if operator == "isnull" else value))
+        if operator == "isnull":
+            value = value == "true"
+        filters.append(Filter(column, operator, tuple(value) if isinstance(value, list) else value))
     sort = getattr(asked, "sort", None)
     keys = tuple(SortKey(part.removeprefix("-"), part.startswith("-")) for part in sort.split(",")) if sort else ()
     return Criteria(tuple(filters), getattr(asked, "q", None), tuple(sorted(answers.items())), keys)

@@ -27,7 +27,13 @@ _BITS = {
 async def events(connection: AsyncConnection, view: View, after: str | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` events in the order of their ids (as text), those after an id if one is given."""
     rows = view.rows
-    ids = select(rows.c.event_id).where(rows.c.event_id.is_not(None)).distinct().order_by(rows.c.event_id).limit(limit)
+    ids = (
+        select(rows.c.event_id)
+        .where(view.sees(rows), rows.c.event_id.is_not(None))
+        .distinct()
+        .order_by(rows.c.event_id)
+        .limit(limit)
+    )
     if after is not None:
         ids = ids.where(rows.c.event_id > after)
     return await _counted(connection, view, (await connection.execute(ids)).scalars().all())
@@ -43,7 +49,7 @@ async def _counted(connection: AsyncConnection, view: View, event_ids: Sequence[
     rows = view.rows
     day = cast(func.timezone("UTC", func.coalesce(rows.c.registered_at, rows.c.received_at)), Date).label("day")
     of = select(*(rows.c[name] for name in ("event_id", "position", *_DETAILS[:-1])), day).where(
-        rows.c.event_id.in_(event_ids)
+        view.sees(rows), rows.c.event_id.in_(event_ids)
     )
     each = of.subquery()
     sets = [tuple_(each.c.event_id, *(each.c[name] for name in names)) for names in _SETS.values()]

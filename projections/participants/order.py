@@ -7,39 +7,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, false, literal, or_, true
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, or_, true
 
 from projections.participants.conditions import key_of
 from projections.participants.criteria import NEVER_EMPTY, SortKey
 
 
+def name_of(place: int) -> str:
+    """What the key at this place of an order is called in a statement."""
+    return f"key_{place}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Key:
+    name: str
     expression: ColumnElement[Any]
     descending: bool
     can_be_empty: bool
-
-    @property
-    def type(self) -> TypeEngine[Any]:
-        return self.expression.type
 
     @property
     def ordered(self) -> ColumnElement[Any]:
         ordered = self.expression.desc() if self.descending else self.expression.asc()
         return ordered.nulls_last() if self.can_be_empty else ordered
 
-    def is_same(self, value: object) -> ColumnElement[bool]:
-        return self.expression.is_(None) if value is None else self.expression == self._bound(value)
+    @property
+    def given(self) -> ColumnElement[Any]:
+        """The value of the row before, by its name."""
+        return bindparam(self.name, required=False, type_=self.expression.type)
 
-    def is_after(self, value: object) -> ColumnElement[bool]:
-        """Among those that are not empty."""
-        if value is None:
-            return false()
-        return self.expression < self._bound(value) if self.descending else self.expression > self._bound(value)
+    def is_same(self, *, is_empty: bool) -> ColumnElement[bool]:
+        return self.expression.is_(None) if is_empty else self.expression == self.given
 
-    def _bound(self, value: object) -> ColumnElement[Any]:
-        return literal(value, self.type)
+    def is_after(self) -> ColumnElement[bool]:
+        """Later than the row before, among those that are not empty."""
+        return self.expression < self.given if self.descending else self.expression > self.given
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ class Order:
         down = bool(sort) and sort[0].descending
         # The id goes the way of the first column, so that one index has both.
         every = [*sort] if "participant_id" in named else [*sort, SortKey("participant_id", down)]
-        self._keys = [_Key(key_of(rows.c[one.column]), one.descending, one.column not in NEVER_EMPTY) for one in every]
+        self._keys = [
+            _Key(name_of(place), key_of(rows.c[one.column]), one.descending, one.column not in NEVER_EMPTY)
+            for place, one in enumerate(every)
+        ]
 
     @property
     def keys(self) -> list[ColumnElement[Any]]:
         """What a row is ordered by; the values of the last row of a page say where the next begins."""
-        return [key.expression.label(f"key_{number}") for number, key in enumerate(self._keys)]
+        return [key.expression.label(key.name) for key in self._keys]
 
     @property
     def all(self) -> tuple[ColumnElement[Any], ...]:
@@ -72,25 +76,35 @@ class Order:
 
     def by(self, rows: FromClause) -> list[ColumnElement[Any]]:
         """The order of rows that have the keys as columns."""
-        columns = [rows.c[key.name] for key in self.keys]
-        return [replace(key, expression=column).ordered for key, column in zip(self._keys, columns, strict=True)]
+        return [replace(key, expression=rows.c[key.name]).ordered for key in self._keys]
 
-    def ranges(self, after: Sequence[object] | None) -> list[Range]:
-        """The whole order, or what follows a row with these keys, as ranges one after the other."""
+    def ranges(self, empty: Sequence[bool] | None) -> list[Range]:
+        """The whole order (null), or what follows a row, as ranges one after the other.
+
+        `empty`: which keys of that row are. The others are bound by their names.
+        """
         first = self._keys[0]
-        if after is None:
+        if empty is None:
             return self._split(true())
         found = []
         for number in reversed(range(1, len(self._keys))):
-            same = [key.is_same(value) for key, value in zip(self._keys[:number], after, strict=False)]
-            key, value = self._keys[number], after[number]
-            later = key.is_after(value)
-            if key.can_be_empty and value is not None:
-                later = or_(later, key.expression.is_(None))
+            key = self._keys[number]
+            if empty[number]:  # nothing comes after what is empty
+                continue
+            same = [one.is_same(is_empty=is_empty) for one, is_empty in zip(self._keys[:number], empty, strict=False)]
+            later = or_(key.is_after(), key.expression.is_(None)) if key.can_be_empty else key.is_after()
             found.append(Range(and_(*same, later), self._order(number)))
-        if after[0] is not None:
-            found += self._split(first.is_after(after[0]))
-        return found
+        return found if empty[0] else [*found, *self._split(first.is_after())]
+
+    def next(self, empty: Sequence[bool] | None) -> Range:
+        """What comes next, if not to the very end, as one range that is read from where it begins."""
+        first = self._keys[0]
+        ranges = self.ranges(empty)
+        if empty is None or empty[0]:
+            return ranges[0]
+        with_first = ranges[:-1] if first.can_be_empty else ranges
+        begins = first.expression <= first.given if first.descending else first.expression >= first.given
+        return Range(and_(begins, or_(*(one.condition for one in with_first))), with_first[-1].order)
 
     def _split(self, condition: ColumnElement[bool]) -> list[Range]:
         """Those with a first value, then those without: each is one range of its index."""

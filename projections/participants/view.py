@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, ScalarSelect, case, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, case, func, select, true
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,16 +33,18 @@ class View:
 
     @property
     def rows(self) -> FromClause:
-        """What may be seen, with the columns of a participant and the words by which they are searched."""
-        of = participants_searched if self.as_of is None else _roster_at(self.source, self.as_of)
-        words = of.c.words if self.as_of is None else _words(of)
-        mine = select(*(of.c[name] for name in NAMES), words.label("words")).where(of.c.source == self.source)
-        return (mine if self.event_ids is None else mine.where(of.c.event_id.in_(self.event_ids))).subquery()
+        """A row a participant, of everybody: what may be seen is for `sees` to say."""
+        return participants_searched if self.as_of is None else _roster_at(self.source, self.as_of)
 
-    @staticmethod
-    def shown(rows: FromClause) -> list[ColumnElement[Any]]:
-        """What an answer shows of the rows: the contract's columns in its order."""
-        return [rows.c[name] for name in NAMES]
+    def sees(self, rows: FromClause) -> ColumnElement[bool]:
+        """Whether a row may be seen."""
+        is_mine = rows.c.source == self.source
+        return is_mine if self.event_ids is None else and_(is_mine, rows.c.event_id.in_(self.event_ids))
+
+
+def shown(rows: FromClause) -> list[ColumnElement[Any]]:
+    """What an answer shows of rows: the contract's columns in its order."""
+    return [rows.c[name] for name in NAMES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,6 @@ async def position_at(connection: AsyncConnection, source: str, moment: datetime
     return found
 
 
-def _words(of: FromClause) -> ColumnElement[Any]:
-    return func.search_words(of.c.first_name, of.c.last_name, of.c.email, of.c.bib, of.c.team, type_=TSVECTOR())
-
-
 def _roster_at(source: str, position: int) -> FromClause:
     """The roster as it was at a position: of each participant the state that held then, by one look into the history.
 
@@ -102,8 +100,11 @@ def _roster_at(source: str, position: int) -> FromClause:
             return newest.c[name]
         return case((newest.c.position <= position, newest.c[name]), else_=held.c[name]).label(name)
 
+    every = [column(name) for name in ("source", *NAMES)]
+    texts = [column(name) for name in ("first_name", "last_name", "email", "bib", "team")]
+    words = func.search_words(*(one.element if isinstance(one, Label) else one for one in texts), type_=TSVECTOR())
     return (
-        select(*map(column, ("source", *NAMES)))
+        select(*every, words.label("words"))
         .select_from(newest.join(held, true(), isouter=True))
         .where(newest.c.source == source, newest.c.first_position <= position)
         .subquery()

@@ -104,7 +104,8 @@ class Door:
         """Authorise the request within one snapshot, so that rows and position agree."""
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
-            found = (await connection.execute(tokens.looked_up(bearer.digest))).one_or_none()
+            values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
+            found = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
             if found is None:
                 self._known.pop(bearer.digest, None)
                 self._wrong.take(bearer.address, time.monotonic())

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     select,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
+from projections.participants.query import for_psycopg
 from projections.participants.view import state_of
 
 PREFIX = "rosterlog_"
@@ -99,17 +101,18 @@ def listed(
     return connection.execute(columns.where(token.revoked_at.is_(None)).order_by(token.name)).all()
 
 
-def looked_up(presented: bytes) -> Select[Any]:
-    """The query for what a presented token's digest may see, and the state of the roster that it is about.
-
-    Columns: source, event_ids, build, position, change. No row: it is unknown, revoked or expired.
-    """
+def _looked_up() -> Select[Any]:
     stored = api_token.c
     valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
     build, position, change = state_of(stored.source)
     return select(
         stored.source, stored.event_ids, build.label("build"), position.label("position"), change.label("change")
-    ).where(stored.digest == presented, stored.revoked_at.is_(None), valid)
+    ).where(stored.digest == bindparam("digest", required=False), stored.revoked_at.is_(None), valid)
+
+
+# What a presented token's `digest` may see, and the state of the roster that it is about: source, event_ids, build,
+# position, change. No row: it is unknown, revoked or expired.
+LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 
 
 def digest(token: str) -> bytes:

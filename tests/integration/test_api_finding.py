@@ -3,6 +3,7 @@
 import random
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,9 +50,18 @@ def people() -> list[bytes]:
     return found
 
 
+@dataclass(frozen=True)
+class Rostered:
+    """An API over a roster, a token that sees it, and its rows by psycopg."""
+
+    api: Api
+    token: str
+    rows: list[dict[str, Any]] = field(repr=False)
+
+
 @pytest.fixture(scope="module")
-def rostered(server: postgres.Server, template: str) -> Iterator[tuple[Api, str, list[dict[str, Any]]]]:
-    """One roster for all of these questions: the API, a token that sees it, and its rows by psycopg."""
+def rostered(server: postgres.Server, template: str) -> Iterator[Rostered]:
+    """One roster for all of these questions."""
     conninfo = create(server, template)
     model.append(conninfo, people())
     worker, owner = sync_engine(conninfo, WORKER_ROLE), sync_engine(conninfo)
@@ -59,7 +69,7 @@ def rostered(server: postgres.Server, template: str) -> Iterator[tuple[Api, str,
     with psycopg.connect(conninfo, row_factory=dict_row) as connection:
         rows = connection.execute("select * from participants").fetchall()
     with running(conninfo) as api:
-        yield api, make_token(owner), rows
+        yield Rostered(api, make_token(owner), rows)
     for engine in (worker, owner):
         engine.dispose()
 
@@ -167,14 +177,14 @@ def in_order(rows: list[dict[str, Any]], sort: list[str]) -> list[str]:
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_criteria_find_what_plain_python_finds_in_the_same_order_on_any_pages(
-    rostered: tuple[Api, str, list[dict[str, Any]]],
+    rostered: Rostered,
     filters: list[tuple[str, str, Test]],
     words_: str | None,
     shirt: str | None,
     sort: list[str],
     limit: int,
 ) -> None:
-    api, token, rows = rostered
+    api, token, rows = rostered.api, rostered.token, rostered.rows
     asked = {name: sent for name, sent, _ in filters}
     found = [row for row in rows if all(test(row) for _, _, test in filters)]
     if words_ is not None:
@@ -190,8 +200,8 @@ def test_any_criteria_find_what_plain_python_finds_in_the_same_order_on_any_page
     assert api.ask("/v1/participants", token, limit=1, count="exact", **asked).json()["count"] == len(found)
 
 
-def test_an_estimate_is_the_planners(rostered: tuple[Api, str, list[dict[str, Any]]]) -> None:
-    api, token, rows = rostered
+def test_an_estimate_is_the_planners(rostered: Rostered) -> None:
+    api, token, rows = rostered.api, rostered.token, rostered.rows
     answer = api.ask("/v1/participants", token, count="estimated", status="active").json()
     assert 0 < answer["count"] <= len(rows)
     assert "count" not in api.ask("/v1/participants", token).json()
@@ -220,10 +230,8 @@ def test_an_estimate_is_the_planners(rostered: tuple[Api, str, list[dict[str, An
         ("a\x1bb", "x", "A name is no parameter of this address"),
     ],
 )  # fmt: skip
-def test_what_is_unknown_or_ill_typed_is_refused_by_name(
-    rostered: tuple[Api, str, list[dict[str, Any]]], name: str, value: str, says: str
-) -> None:
-    api, token, _ = rostered
+def test_what_is_unknown_or_ill_typed_is_refused_by_name(rostered: Rostered, name: str, value: str, says: str) -> None:
+    api, token = rostered.api, rostered.token
     answer = api.ask("/v1/participants", token, **{name: value})
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
@@ -231,8 +239,8 @@ def test_what_is_unknown_or_ill_typed_is_refused_by_name(
     assert answer.json()["detail"].startswith(says)
 
 
-def test_an_answer_of_the_past_cannot_be_asked_for(rostered: tuple[Api, str, list[dict[str, Any]]]) -> None:
-    api, token, _ = rostered
+def test_an_answer_of_the_past_cannot_be_asked_for(rostered: Rostered) -> None:
+    api, token = rostered.api, rostered.token
     answer = api.ask("/v1/participants", token, **{"answer.Shirt size": "M", "as_of": "100"})
     assert (answer.status_code, answer.json()["parameter"]) == (400, "as_of")
 
