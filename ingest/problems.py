@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.headers import request_id
+from ingest.headers import REQUEST_ID, SAFE, request_id
 
 # For Starlette's own refusals, whose detail is only the status in words.
 _DETAILS = {
@@ -40,7 +40,9 @@ def problem(
         "request_id": request_id(),
         **(members or {}),
     }
-    return Response(to_json(content), status, headers, media_type="application/problem+json")
+    # Those of every answer are here too, since a fault's passes by the middleware that adds them.
+    every = {**SAFE, **({REQUEST_ID: id_} if (id_ := request_id()) else {}), **(headers or {})}
+    return Response(to_json(content), status, every, media_type="application/problem+json")
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

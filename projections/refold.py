@@ -9,6 +9,8 @@ from projections import builds, checkpoint, folding, quarantine
 from projections.builds import Build
 from projections.projection import Projection
 
+ROSTER = "participants"  # the projection that is followed
+
 
 class OfAnotherDefinition(Exception):
     """A projection's live build was folded by another definition than this program's."""

@@ -9,7 +9,7 @@ from projections import builds, checkpoint, quarantine
 from projections.folding import apply
 from projections.projection import Projection
 from projections.quarantine import Entry
-from projections.refold import OfAnotherDefinition, note, refold_in
+from projections.refold import ROSTER, OfAnotherDefinition, note, refold_in
 
 
 class Retrying:
@@ -43,5 +43,6 @@ class Retrying:
             return
         if not self.is_done(entry):
             self._done.add((entry.projection, entry.source, entry.participant_id))
-            note(connection, entry.source, entry.participant_id)
+            if entry.projection == ROSTER:
+                note(connection, entry.source, entry.participant_id)
             refold_in(connection, projection, build, entry.source, entry.participant_id, last, self._limit)

@@ -77,17 +77,11 @@ async def changes(connection: AsyncConnection, view: View, state: State, after: 
     start = after if reset is None else Place(0, reset["number"], state.position)
     beside = await _beside(connection, view, start, limit + 1)
     moved = await _moved(connection, view, start, limit + 1)
-    gone = await _moved_away(connection, view, start, limit + 1)
+    gone = await _moved_away(connection, view, state, start, limit + 1)
     known = await _as_they_are(connection, view, {one["subject"] for one in beside})
     steps = [
-        *(
-            _Step(Change(one["position"], one["participant_id"], one), (one["position"], 0), one["position"])
-            for one in moved
-        ),
-        *(
-            _Step(Change(one["position"], one["participant_id"], None), (one["position"], 0), one["position"])
-            for one in gone
-        ),
+        *(_step(one, one) for one in moved),
+        *(_step(one, None) for one in gone),
         *(_beside_step(view, one, known) for one in beside),
     ]
     steps.sort(key=lambda step: step.at)
@@ -155,9 +149,9 @@ async def _moved(connection: AsyncConnection, view: View, start: Place, limit: i
     return (await connection.execute(found)).mappings().all()
 
 
-async def _moved_away(connection: AsyncConnection, view: View, start: Place, limit: int) -> _Rows:
+async def _moved_away(connection: AsyncConnection, view: View, state: State, start: Place, limit: int) -> _Rows:
     """Who could be seen at some time since the base, and has a newer state in which they cannot."""
-    if view.event_ids is None:
+    if view.event_ids is None or start.base >= state.position:  # no state has ended later than that
         return []
     now, before = participants.c, participant_history.c
 

@@ -15,6 +15,7 @@ from projections.participants.fields import DECLARED, Kind
 
 _LARGEST_INTEGER = 2**63 - 1
 _MOST_VALUES = 1_000
+_MOST_ANSWERS = 20
 ANSWER = "answer."  # and the question follows
 
 _KINDS = {
@@ -256,6 +257,8 @@ def criteria(asked: Strict, answers: Mapping[str, str]) -> Criteria:
 def split_answers(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Parameters without those about answers, and these by question. Raises `Refused`."""
     answers = {name.removeprefix(ANSWER): value for name, value in given.items() if name.startswith(ANSWER)}
+    if len(answers) > _MOST_ANSWERS:
+        raise Refused(ANSWER, f"{ANSWER} takes up to {_MOST_ANSWERS} questions at once.")
     for question, value in answers.items():
         if not question or "\x00" in question + value:
             raise Refused(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    exists,
     func,
     literal_column,
     select,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from projections.checkpoint import checkpoint
 from projections.participants import search
 from projections.participants.conditions import conditions
 from projections.participants.criteria import Criteria
@@ -113,6 +115,12 @@ async def count(connection: AsyncConnection, view: View, criteria: Criteria) -> 
     """How many meet the criteria: all of them are looked at."""
     found: int = (await connection.execute(_counted(view, criteria, func.count()))).scalar_one()
     return found
+
+
+async def sees_all(connection: AsyncConnection, view: View) -> bool:
+    """Whether there is nothing in the roster's tables that the view may not see."""
+    others = select(exists().where(checkpoint.c.source != view.source))
+    return view.event_ids is None and not (await connection.execute(others)).scalar_one()
 
 
 async def estimate(connection: AsyncConnection, view: View, criteria: Criteria) -> int:

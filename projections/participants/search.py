@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.participants.criteria import Criteria
 from projections.participants.view import View
 
-SOME = (8_000, 40_000)  # participants that are looked at along the order, before it is given up
+SOME = (4_000, 40_000)  # participants that are looked at along the order, before it is given up
 WORTH_GOING_ON = 4  # if there was a fourth of a page among the first of them
 _FEW = 20_000  # participants that are looked up one by one
 _SET = (

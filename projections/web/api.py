@@ -17,11 +17,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ingest.app import Part
+from ingest.app import ErrorHandler, Part
 from ingest.database import API_ROLE, async_engine
 from ingest.headers import REQUEST_ID
 from ingest.problems import problem
@@ -81,7 +81,9 @@ class Api:
         checks: dict[str, Callable[[], Awaitable[bool]]] = {"roster": self._is_ready}
         for one in self._projections:
             checks[f"{one.name} (a rebuild is needed)"] = partial(self._is_as_defined, one)
-        return Part(self._routes(), self._running, checks, dict.fromkeys(_AWAY, _on_database_error))
+        errors_: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
+        errors_[ClientDisconnect] = _on_disconnect
+        return Part(self._routes(), self._running, checks, errors_)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -95,7 +97,6 @@ class Api:
 
     def _routes(self) -> list[BaseRoute]:
         return [
-            # Before the participants, of whom one could be called so.
             *(self._route(one, self._exports.answer) for one in self._exports.addresses),
             *(self._route(one, self._door.answer) for one in self._addresses),
             *document_routes(self.document),
@@ -172,6 +173,11 @@ def api_part(
 ) -> Part:
     """The read API on a database, or a replica of it. `primary`: where it is written down which tokens are in use."""
     return Api(conninfo, projections, settings or ApiSettings(), primary).part()
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    log.info("reader gone")
+    return Response(status_code=499)  # which nobody reads
 
 
 async def _on_database_error(_request: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic_core import from_json, to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +22,7 @@ from projections.web.tokens import Scope
 POSITION = "Rosterlog-Position"
 ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _RELEASE = 1  # of the answers: another one makes every kept copy stale
-_NOT_THE_QUESTION = frozenset({"cursor", "limit", "min_position", "wait", "count"})
+_NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Asking:
         answer = self.answer(shape, {"data": data, "next": found, "position": self.position, **more})
         if found is not None:
             again = {name: value for name, value in self.parameters.items() if name not in ("cursor", "after")}
-            answer.headers["Link"] = f'<{self.path}?{urlencode({**again, "cursor": found})}>; rel="next"'
+            answer.headers["Link"] = f'<{quote(self.path)}?{urlencode({**again, "cursor": found})}>; rel="next"'
         return answer
 
     def after(self, given: str | None) -> Any:  # noqa: ANN401 - what `listed` was given

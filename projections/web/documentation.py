@@ -26,6 +26,18 @@ _PROBLEMS = {
     "501": "The format needs an extra that is not installed; the problem names it.",
     "503": "The roster cannot be read now, or is not yet at `min_position`; `Retry-After` says when to ask again.",
 }
+_HEADERS = {
+    "ETag": "Of this answer: with it in `If-None-Match` there is 304 while nothing has changed.",
+    "Link": 'The address of the next page, `rel="next"`; not there on the last one.',
+    "Retry-After": "In how many seconds to ask again.",
+    "X-Request-Id": "The id of this request in the server's log.",
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an earlier answer to the same question.",
+    "schema": {"type": "string", "pattern": "^[ -~]*$"},
+}
 _INTRODUCTION = """
 The roster of one source, as far as the token may see it. Every answer carries `Rosterlog-Position`, the position of the
 log that it reflects. Lists are paged by `next`, which goes into `cursor`. Nothing here changes anything.
@@ -76,9 +88,10 @@ def document(addresses: Sequence[Address]) -> dict[str, Any]:
                 POSITION: {
                     "description": "The position of the log that the answer reflects.",
                     "schema": {"type": "string", "pattern": "^[0-9]+$"},
-                }
+                },
+                **{name: {"description": what, "schema": {"type": "string"}} for name, what in _HEADERS.items()},
             },
-            "responses": {status: _problem(description) for status, description in _PROBLEMS.items()},
+            "responses": {status: _problem(status, description) for status, description in _PROBLEMS.items()},
         },
     }
 
@@ -135,10 +148,13 @@ def _operation(address: Address) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "The answer.",
-                "headers": {POSITION: {"$ref": f"#/components/headers/{POSITION}"}},
+                "headers": _headers(POSITION, "X-Request-Id", *(["ETag", "Link"] if address.shape != "Status" else [])),
                 "content": {address.media or "application/json": answered},
             },
-            "304": {"description": "Nothing has changed since the answer with the ETag in `If-None-Match`."},
+            "304": {
+                "description": "Nothing has changed since the answer with the ETag in `If-None-Match`.",
+                "headers": _headers(POSITION, "X-Request-Id", "ETag"),
+            },
             **{status: {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)},
         },
     }
@@ -151,6 +167,7 @@ def _parameters(address: Address) -> list[dict[str, Any]]:
         found.append({"name": address.part, "in": "path", "required": True, "schema": schema, "example": "12"})
     shared = Sorted.model_fields if issubclass(address.asked, Sorted) else {}
     own = _properties(address.asked)
+    found.append(_IF_NONE_MATCH)
     found += [
         {"$ref": f"#/components/parameters/{name}"} if name in shared else _parameter(name, own[name]) for name in own
     ]
@@ -182,7 +199,13 @@ def _parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _problem(description: str) -> dict[str, Any]:
+def _headers(*names: str) -> dict[str, Any]:
+    """Headers that an answer may have."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _problem(status: str, description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {"schema": schema, "example": EXAMPLES["Problem"]}
-    return {"description": description, "content": {"application/problem+json": content}}
+    headers = _headers("X-Request-Id", *(["Retry-After"] if status in ("429", "503") else []))
+    return {"description": description, "headers": headers, "content": {"application/problem+json": content}}

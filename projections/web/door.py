@@ -4,7 +4,7 @@ import asyncio
 import math
 import operator
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ _BURST_SECONDS = 10  # a token that rested may spend so many seconds' requests a
 _ANSWER_SECONDS = 20.0  # beyond the statement time-out, for a database that does not even refuse
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 _MOST_KNOWN = 10_000
+_LIVE_SECONDS = 1.0
 
 
 class Attempt(Protocol):
@@ -56,10 +57,12 @@ class Door:
         self._wrong = Buckets(WRONG_TOKENS)
         self._asked = Buckets(Limit(per_second, per_second * _BURST_SECONDS))
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens that opened lately
+        self._live: frozenset[bytes] = frozenset()  # digests of all right tokens
+        self._live_at = -math.inf
 
     async def answer(self, address: Address, request: Request) -> Response:
         """Answer a question."""
-        return await self.until_answered(partial(self._answer, address, request, self.bearer(request)))
+        return await self.until_answered(partial(self._answer, address, request, await self.bearer(request)))
 
     async def until_answered(self, attempt: Attempt) -> Response:
         """Try to answer. While it is `NotYet` to be answered, try again when the roster has moved."""
@@ -74,10 +77,11 @@ class Door:
             await self._watch.until(source, is_another, until - time.monotonic())
 
     async def _answer(self, address: Address, request: Request, bearer: Bearer, *, is_last: bool) -> Response:
-        async with asyncio.timeout(_ANSWER_SECONDS), self.opened(self._engine, bearer, request) as asking:
+        async with asyncio.timeout(_ANSWER_SECONDS), self.opened(bearer, request) as asking:
             given = self.given(address, request, asking, is_last=is_last)
-            if asking.is_kept(request.headers.get("if-none-match")):
-                return Response(status_code=304, headers=asking.kept)
+            waits = getattr(given.parameters, "wait", None) and not is_last  # for something else than it has
+            if not waits and asking.is_kept(request.headers.get("if-none-match")):
+                return await unchanged(asking, given)
             assert address.answer is not None  # noqa: S101 - those without are exports
             return await address.answer(asking, given)
 
@@ -88,9 +92,9 @@ class Door:
             found = Given(request.path_params.get(address.part or "", ""), read(address.asked, asked), answers, is_last)
         except Refused as error:
             raise asking.refused(error) from None
-        for name in asking.parameters:
-            if len(request.query_params.getlist(name)) > 1:
-                raise asking.refuse(400, f"{name} is given more than once.", parameter=name)
+        if len(request.query_params.multi_items()) > len(asking.parameters):
+            [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
+            raise asking.refuse(400, f"{name} is given more than once.", parameter=name)
         wanted = getattr(found.parameters, "min_position", None)
         if wanted is not None and wanted > asking.state.position:
             if not is_last:
@@ -100,15 +104,16 @@ class Door:
         return found
 
     @asynccontextmanager
-    async def opened(self, engine: AsyncEngine, bearer: Bearer, request: Request) -> AsyncIterator[Asking]:
+    async def opened(
+        self, bearer: Bearer, request: Request, engine: AsyncEngine | None = None
+    ) -> AsyncIterator[Asking]:
         """Authorise the request within one snapshot, so that rows and position agree."""
-        async with engine.connect() as connection:
+        async with (engine or self._engine).connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
             found = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
             if found is None:
                 self._known.pop(bearer.digest, None)
-                self._wrong.take(bearer.address, time.monotonic())
                 raise _unauthorised("This token is unknown, revoked or expired.")
             self._let_in(bearer)
             yield Asking(
@@ -119,7 +124,7 @@ class Door:
                 dict(request.query_params),
             )
 
-    def bearer(self, request: Request) -> Bearer:
+    async def bearer(self, request: Request) -> Bearer:
         """Who presents which token, if they may try."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
@@ -128,18 +133,35 @@ class Door:
         now = time.monotonic()
         if bearer.digest in self._known:
             _limit(self._asked.take(bearer.digest, now))
-        elif self._wrong.left(bearer.address, now) < 1:
-            _limit(1 / WRONG_TOKENS.per_second, "Too many wrong tokens came from this address")
+        else:  # wrong, until it has opened
+            seconds = self._wrong.take(bearer.address, now)
+            if seconds > 0 and not await self._is_live(bearer.digest, now):
+                _limit(seconds, "Too many wrong tokens came from this address")
         return bearer
+
+    async def _is_live(self, digest: bytes, now: float) -> bool:
+        """Whether a token is right, as far as was known a second ago: asked once a second, whoever tries how often."""
+        if now - self._live_at > _LIVE_SECONDS:
+            self._live_at = now
+            async with self._engine.connect() as connection:
+                self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
+        return digest in self._live
 
     def _let_in(self, bearer: Bearer) -> None:
         """The token is right: remember it, so that others' wrong ones from its address do not shut it out."""
         if bearer.digest not in self._known:
+            self._wrong.give_back(bearer.address, time.monotonic())
             _limit(self._asked.take(bearer.digest, time.monotonic()))
             self._known[bearer.digest] = None
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
         self._in_use.note(bearer.digest)
+
+
+async def unchanged(asking: Asking, given: Given) -> Response:
+    """The answer to whoever has it already."""
+    as_of = getattr(given.parameters, "as_of", None)
+    return Response(status_code=304, headers=(await asking.back_to(as_of)).kept)
 
 
 def _limit(seconds: float, why: str = "This token asks too often") -> None:

@@ -20,13 +20,14 @@ from projections.export.formats import FORMATS, Format, NotInstalled
 from projections.participants.conditions import AnswersOfThePast
 from projections.web import models
 from projections.web.address import Address, Given
-from projections.web.asking import ANSWERS_OF_THE_PAST, Asking
-from projections.web.door import Bearer, Door
+from projections.web.asking import ANSWERS_OF_THE_PAST, POSITION, Asking
+from projections.web.door import Bearer, Door, unchanged
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # exports under way in this process
-_LONGEST_SECONDS = 900  # for all of an export
+OF_ONE_TOKEN = 2
+_LONGEST_SECONDS = 900  # for the query, and again for sending what it gave
 _LOOK_SECONDS = 0.5  # between two looks whether somebody still waits for the first byte
 _SEND_SECONDS = 30.0  # for a reader to take what it was sent
 
@@ -53,7 +54,8 @@ class Streamed(StreamingResponse):
                 await send(message)
 
         try:
-            await super().stream_response(send_in_time)
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                await super().stream_response(send_in_time)
         except TimeoutError:  # the answer ends without its end, so that nobody takes it for whole
             log.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
 
@@ -64,7 +66,7 @@ class Exports:
     def __init__(self, engine: AsyncEngine, door: Door) -> None:
         self._engine = engine
         self._door = door
-        self._under_way = 0
+        self._under_way: list[bytes] = []  # by the digest of the token
 
     @property
     def addresses(self) -> Sequence[Address]:
@@ -83,38 +85,49 @@ class Exports:
 
     async def answer(self, address: Address, request: Request) -> Response:
         """Begin an export. Once its first bytes are there it is answered; the rest is sent as it comes."""
-        bearer = self._door.bearer(request)
+        bearer = await self._door.bearer(request)
         format_ = FORMATS[address.path.rpartition(".")[2]]
         return await self._door.until_answered(partial(self._begin, address, request, bearer, format_))
 
     async def _begin(
         self, address: Address, request: Request, bearer: Bearer, format_: Format, *, is_last: bool
     ) -> Response:
-        async with AsyncExitStack() as held:
-            asking = await held.enter_async_context(self._door.opened(self._engine, bearer, request))
+        # First as every question is asked, so that a session is made only for whoever may have one.
+        async with self._door.opened(bearer, request) as asking:
             given = self._door.given(address, request, asking, is_last=is_last)
             if asking.is_kept(request.headers.get("if-none-match")):
-                return Response(status_code=304, headers=asking.kept)
+                return await unchanged(asking, given)
             export = await _export(format_, asking, given)
-            headers = {
-                **(await asking.back_to(given.parameters.as_of)).kept,
-                "Content-Disposition": f'attachment; filename="{export.file_name}"',
-            }
             if request.method == "HEAD":
-                return Response(headers=headers, media_type=format_.media)
-            self._enter(held)
-            chunks = await held.enter_async_context(aclosing(await _chunks(asking, export)))
-            first = await _first(request, asking, chunks)
-            return Streamed(_all(first, chunks), held.pop_all(), headers, format_.media)
+                return Response(headers=_headers(asking, export), media_type=format_.media)
+        async with AsyncExitStack() as held:
+            self._enter(held, bearer)
+            return await self._stream(request, bearer, given, format_, held)
 
-    def _enter(self, held: AsyncExitStack) -> None:
-        if self._under_way >= AT_ONCE:
+    async def _stream(
+        self, request: Request, bearer: Bearer, given: Given, format_: Format, held: AsyncExitStack
+    ) -> Response:
+        session = await held.enter_async_context(AsyncExitStack())
+        asking = await session.enter_async_context(self._door.opened(bearer, request, self._engine))
+        export = await _export(format_, asking, given)
+        headers = _headers(asking, export)
+        chunks = await held.enter_async_context(aclosing(await _chunks(asking, export)))
+        first = await _first(request, asking, chunks)
+        if format_.module is not None:  # the file is whole, and the database is not needed for sending it
+            await session.aclose()
+        return Streamed(_all(first, chunks), held.pop_all(), headers, format_.media)
+
+    def _enter(self, held: AsyncExitStack, bearer: Bearer) -> None:
+        theirs = self._under_way.count(bearer.digest)
+        if len(self._under_way) >= AT_ONCE or theirs >= OF_ONE_TOKEN:
             raise HTTPException(503, "Too many exports are under way; ask again.", {"Retry-After": "5"})
-        self._under_way += 1
-        held.callback(self._leave)
+        self._under_way.append(bearer.digest)
+        held.callback(self._under_way.remove, bearer.digest)
 
-    def _leave(self) -> None:
-        self._under_way -= 1
+
+def _headers(asking: Asking, export: Export) -> dict[str, str]:
+    disposition = f'attachment; filename="{export.file_name}"'
+    return {**asking.kept, POSITION: str(export.position), "Content-Disposition": disposition}
 
 
 async def _export(format_: Format, now: Asking, given: Given) -> Export:

@@ -36,3 +36,7 @@ class Buckets:
         if len(self._left) > self._most_keys:
             self._left.popitem(last=False)
         return 0.0
+
+    def give_back(self, key: Hashable, now: float) -> None:
+        """Take back one that was counted."""
+        self._left[key] = (min(self._limit.at_once, self.left(key, now) + 1), now)

@@ -17,6 +17,7 @@ from projections.web.address import Address, Given
 from projections.web.asking import ANSWERS_OF_THE_PAST, Asking, NotYet
 
 _DEFAULT_EVENTS_PAGE = 20
+_PLACE_SECONDS = 10.0  # how long is waited for a place that this roster has not come to
 _NAMED = itemgetter(*NAMES)
 
 
@@ -33,7 +34,7 @@ async def participants(now: Asking, given: Given) -> Response:
     more = {}
     if asked.count is not None:
         # What the planner guesses is of everybody's rows, so that it is not told to whoever may see only some.
-        is_guess = asked.count == "estimated" and asking.scope.event_ids is None
+        is_guess = asked.count == "estimated" and await query.sees_all(asking.connection, asking.view)
         more["count"] = await (query.estimate if is_guess else query.count)(asking.connection, asking.view, criteria)
     return asking.listed("Participants", [_as_json(row) for row in found.rows], found.last, **more)
 
@@ -80,6 +81,12 @@ async def changed(asking: Asking, given: Given) -> Response:
     asked = given.parameters
     begun = asking.after(asked.cursor)
     place = Place(*begun) if begun is not None else await _place(asking, asked.after or "0")
+    if place.position > asking.state.position:
+        if not given.is_last:
+            raise NotYet(asking, _PLACE_SECONDS)
+        short = f"The roster is at position {asking.state.position}, before that of after"
+        detail = f"{short}: ask again, or, if its log was restored from a backup, begin at 0."
+        raise asking.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
     found = await changes.changes(
         asking.connection, asking.view, asking.state, place, asked.limit or models.DEFAULT_PAGE
     )

@@ -115,6 +115,13 @@ def _looked_up() -> Select[Any]:
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 
 
+def live_digests() -> Select[Any]:
+    """The query for the digests of all tokens that open."""
+    stored = api_token.c
+    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
+    return select(stored.digest).where(stored.revoked_at.is_(None), valid)
+
+
 def digest(token: str) -> bytes:
     """What is stored of a token."""
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

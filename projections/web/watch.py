@@ -24,14 +24,18 @@ class Watch:
         self._away = away
         self._waiting = 0
         self._states: dict[str, State] = {}
+        self._looks = 0  # that have ended
         self._looked = asyncio.Condition()
 
     async def until(self, source: str, is_enough: Callable[[State], bool], seconds: float) -> None:
         """Return once the roster is in such a state, or after so many seconds."""
 
+        begun = self._looks
+
         def is_there() -> bool:
             state = self._states.get(source)
-            return state is not None and is_enough(state)
+            # What was seen while nobody waited is old, and would be "another state" for ever.
+            return self._looks > begun + 1 and state is not None and is_enough(state)
 
         try:
             async with asyncio.timeout(seconds), self._looked:
@@ -51,6 +55,7 @@ class Watch:
                 await self._looked.wait_for(lambda: self._waiting > 0)
             seconds = await self._look()
             async with self._looked:
+                self._looks += 1
                 self._looked.notify_all()
             await asyncio.sleep(seconds)
 

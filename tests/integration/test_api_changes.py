@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from projections import worker
+from projections.participants import changes
 from projections.rebuild.swap import swap
 from tests import model
 from tests.integration.asking import Api, make_token, running
@@ -154,6 +155,56 @@ def test_waiting_ends_when_something_changes_and_only_then(
         found = api.ask("/v1/changes", token, after="1", wait=30).json()
         later.join()
         assert [(one["position"], one["participant_id"]) for one in found["data"]] == [(2, "2")]
+
+
+def test_waiting_looks_at_the_roster_and_not_at_what_was_seen_long_ago(
+    database: str, engine: Engine, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody waited before, so that a state was seen, and the roster has moved since."""
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    questions = 0
+    ask_changes = changes.changes
+
+    async def counted(*args: Any) -> changes.Changes:  # noqa: ANN401 - those of the function
+        nonlocal questions
+        questions += 1
+        return await ask_changes(*args)
+
+    with running(database) as api:
+        token = make_token(engine)
+        api.ask("/v1/changes", token, after="1", wait=1)
+        model.append(database, [model.body(2)])
+        drain(worker_engine)
+        monkeypatch.setattr(changes, "changes", counted)
+        assert api.ask("/v1/changes", token, after="2", wait=1).json()["data"] == []
+    assert questions == 2
+
+
+def test_whoever_has_the_answer_still_waits_for_another(database: str, engine: Engine, worker_engine: Engine) -> None:
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    with running(database) as api:
+        token = make_token(engine)
+        kept = {"If-None-Match": api.ask("/v1/changes", token, after="1", wait=1).headers["etag"]}
+        later = threading.Timer(0.3, lambda: (model.append(database, [model.body(2)]), drain(worker_engine)))
+        later.start()
+        found = api.ask("/v1/changes", token, after="1", wait=1, headers=kept)
+        later.join()
+        assert [one["participant_id"] for one in found.json()["data"]] == ["2"]
+        again = api.ask("/v1/changes", token, after="2", wait=1, headers={"If-None-Match": found.headers["etag"]})
+        assert again.status_code == 200
+
+
+def test_a_place_the_roster_has_not_come_to_is_refused_in_the_end(
+    database: str, engine: Engine, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.web.roster._PLACE_SECONDS", 0.2)
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    with running(database) as api:
+        answer = api.ask("/v1/changes", make_token(engine), after="9")
+    assert (answer.status_code, answer.json()["parameter"]) == (503, "after")
 
 
 def test_an_answer_waits_for_its_position_and_no_longer(database: str, engine: Engine, worker_engine: Engine) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import re
 from datetime import timedelta
 from typing import Any
 
+import httpx2 as httpx
 import pytest
 from sqlalchemy import Engine, text
 
@@ -28,6 +30,15 @@ def some(database: str, worker_engine: Engine) -> str:
 LISTS = ("/v1/participants", "/v1/changes", "/v1/events", "/v1/participants/7", "/v1/participants/7/history")
 
 
+def scope_of(path: str, token: str) -> dict[str, Any]:
+    """A request as a server hands it to the application."""
+    return {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "http_version": "1.1",
+        "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1), "server": ("t", 80),
+    }  # fmt: skip
+
+
 def test_an_answer_that_is_kept_is_not_sent_again_until_something_changes(
     some: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:
@@ -49,6 +60,83 @@ def test_an_answer_that_is_kept_is_not_sent_again_until_something_changes(
         model.append(some, [model.body(41)])
         drain(worker_engine)
         assert api.ask("/v1/participants", token, headers={"If-None-Match": before}).status_code == 200
+
+
+def test_a_kept_answer_of_the_past_keeps_its_position(some: str, engine: Engine) -> None:
+    with running(some) as api:
+        token = make_token(engine)
+        for path in ("/v1/participants", "/v1/participants.csv"):
+            etag = api.ask(path, token, as_of=3).headers["etag"]
+            again = api.ask(path, token, as_of=3, headers={"If-None-Match": etag})
+            assert (again.status_code, again.headers["rosterlog-position"]) == (304, "3")
+
+
+def test_the_link_to_the_next_page_leads_there(some: str, engine: Engine, worker_engine: Engine) -> None:
+    model.append(some, [model.body("Ł/12", event_id=9, bib=str(number)) for number in range(3)])
+    drain(worker_engine)
+    with running(some) as api:
+        token = make_token(engine)
+        for path in ("/v1/participants?sort=-bib&status__isnull=true", "/v1/changes?after=2", "/v1/events?as_of=40",
+                     "/v1/participants/%C5%81/12/history"):  # fmt: skip
+            address, _, query = path.partition("?")
+            asked = dict(pair.split("=") for pair in query.split("&") if pair)
+            first = api.ask(address, token, limit=1, **asked)
+            assert first.status_code == 200, first.text
+            [link] = re.findall(r'<([^>]+)>; rel="next"', first.headers["link"])
+            following = api.ask(link, token)
+            assert following.status_code == 200, following.text
+            assert following.json()["data"] != first.json()["data"]
+
+
+def test_a_fault_has_the_id_and_the_headers_too(some: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with running(some) as api:
+        token = make_token(engine)
+        monkeypatch.setattr("projections.web.asking.Asking.listed", fail)
+        transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
+
+        async def ask() -> httpx.Response:
+            async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
+                return await client.get("/v1/participants", headers={"Authorization": f"Bearer {token}"})
+
+        answer = api.runner.run(ask())
+    assert answer.status_code == 500
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_exports_of_one_token_leave_room_for_others(some: str, engine: Engine) -> None:
+    with running(some) as api:
+        token, other = make_token(engine), make_token(engine, "other")
+
+        async def begin(who: str) -> tuple[asyncio.Task[None], list[int]]:
+            statuses: list[int] = []
+            begun = asyncio.Event()
+
+            async def receive() -> Any:  # noqa: ANN401
+                await asyncio.Event().wait()
+
+            async def send(message: Any) -> None:  # noqa: ANN401
+                if message["type"] == "http.response.start":
+                    statuses.append(message["status"])
+                    begun.set()
+                if statuses[0] == 200:
+                    await asyncio.Event().wait()
+
+            task = asyncio.ensure_future(api.app(scope_of("/v1/participants.csv", who), receive, send))
+            await begun.wait()
+            return task, statuses
+
+        async def scenario() -> list[int]:
+            every = [await begin(who) for who in (token, token, token, other)]
+            for task, _ in every:
+                task.cancel()
+            await asyncio.wait([task for task, _ in every])
+            return [statuses[0] for _, statuses in every]
+
+        assert api.runner.run(scenario()) == [200, 200, 503, 200]
 
 
 def test_large_answers_are_compressed_for_whoever_takes_them_so(some: str, engine: Engine) -> None:
@@ -208,12 +296,7 @@ def test_a_slow_reader_loses_its_export(
             async def send(_message: Any) -> None:  # noqa: ANN401
                 await asyncio.Event().wait()
 
-            scope = {
-                "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "scheme": "http",
-                "path": "/v1/participants.csv", "raw_path": b"/v1/participants.csv", "query_string": b"",
-                "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1),
-                "server": ("t", 80), "root_path": "", "http_version": "1.1",
-            }  # fmt: skip
+            scope = scope_of("/v1/participants.csv", token)
             await api.app(scope, receive, send)
 
         api.runner.run(asyncio.wait_for(never_reads(), 20))
