@@ -1,4 +1,4 @@
--- The words of a text, as they are searched: what blanks, hyphens, quotes and the like divide. An e-mail address without such signs is one.
+-- The words of a text, as they are searched: what blanks, hyphens, quotes and the like divide.
 create function words(in_text text)
 returns text[]
 language sql

@@ -14,7 +14,7 @@ FUNCTIONS = {
     "sort_key(text)": "0006_sort_key.sql",
     "bib_key(text)": "0006_bib_key.sql",
     "words(text)": "0006_words.sql",
-    "search_words(text, text, text, text, text)": "0006_search_words.sql",
+    "search_words(text, text, text, text)": "0006_search_words.sql",
     "search_query(text)": "0006_search_query.sql",
 }
 
@@ -37,7 +37,7 @@ INDEXES = {
 WORDS = """
 alter table participants_build
   -- squawk-ignore adding-field-with-default
-  add column words tsvector generated always as (search_words(first_name, last_name, email, bib, team)) stored
+  add column words tsvector generated always as (search_words(first_name, last_name, bib, team)) stored
 """
 
 ROSTER_CHANGE = """

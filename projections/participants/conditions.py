@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, false, func, literal
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, func, literal, or_
 
 from projections.participants.criteria import Criteria, Filter
 from projections.participants.table import participant_answers
@@ -22,11 +22,21 @@ def conditions(view: View, rows: FromClause, criteria: Criteria) -> ColumnElemen
     found = [view.sees(rows)]
     found += [_condition(rows, one) for one in criteria.filters]
     if criteria.words is not None:
-        found.append(func.coalesce(rows.c.words.op("@@")(func.search_query(criteria.words)), false()))
+        found.append(has_words(rows, criteria.words))
     if criteria.answers and view.as_of is not None:
         raise AnswersOfThePast
     found += [_answered(view, rows, question, answer) for question, answer in criteria.answers]
     return and_(*found)
+
+
+def has_words(rows: FromClause, words: str) -> ColumnElement[bool]:
+    """Whether for each of the words, as blanks divide them, there is one that begins with it, or the e-mail does."""
+    return and_(*(_has_word(rows, word) for word in words.split()))
+
+
+def _has_word(rows: FromClause, word: str) -> ColumnElement[bool]:
+    in_words = rows.c.words.op("@@", is_comparison=True)(func.search_query(word))
+    return or_(in_words, func.starts_with(key_of(rows.c.email), func.sort_key(word).collate("C")))
 
 
 def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -16,6 +16,7 @@ from projections.participants.fields import DECLARED, Kind
 _LARGEST_INTEGER = 2**63 - 1
 _MOST_VALUES = 1_000
 _MOST_ANSWERS = 20
+_MOST_WORDS = 20
 ANSWER = "answer."  # and the question follows
 
 _KINDS = {
@@ -168,6 +169,12 @@ def _operator(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - 
     return takes(_TAKES[kind], type_, what)
 
 
+def _words(value: str) -> str:
+    if not 0 < len(value.split()) <= _MOST_WORDS:
+        raise ValueError("words")
+    return value
+
+
 def _sort(value: str) -> str:
     columns = [part.removeprefix("-") for part in value.split(",")]
     if not set(columns) <= set(SORTABLE) or len(set(columns)) != len(columns):
@@ -194,8 +201,8 @@ Asked: type[Strict] = create_model(
     "Asked",
     __base__=Strict,
     q=takes(
-        "words",
-        Words,
+        f"up to {_MOST_WORDS} words",
+        Annotated[Words, AfterValidator(_words)],
         "Whoever has for each of these words one that begins with it, in names, e-mail, bib or team, in any order, "
         "whatever its case and accents.",
         examples=["anna cruz"],

@@ -3,9 +3,10 @@
 PostgreSQL cannot tell the two apart: of words that begin with something it always expects one in two hundred rows.
 """
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from projections.participants.conditions import has_words
 from projections.participants.criteria import Criteria
 from projections.participants.view import View
 
@@ -28,7 +29,7 @@ def needs_help(view: View, criteria: Criteria) -> bool:
 async def few(connection: AsyncConnection, view: View, criteria: Criteria) -> list[str] | None:
     """The ids of everybody who has the words, in the caller's transaction; null if they are many after all."""
     rows = view.rows
-    have = rows.c.words.op("@@")(func.search_query(criteria.words))
+    have = has_words(rows, criteria.words or "")
     await connection.execute(_BY_INDEX_OF_WORDS)
     found = await connection.execute(select(rows.c.participant_id).where(view.sees(rows), have).limit(_FEW + 1))
     ids = list(found.scalars())

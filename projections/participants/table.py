@@ -75,7 +75,7 @@ participants_build = Table(
     metadata,
     *_of_a_participant(),
     _build(),
-    Column("words", TSVECTOR, Computed("search_words(first_name, last_name, email, bib, team)", persisted=True)),
+    Column("words", TSVECTOR, Computed("search_words(first_name, last_name, bib, team)", persisted=True)),
     PrimaryKeyConstraint("source", "participant_id", "build", name="participants_build_pkey"),
     Index("participants_build_event", "source", "event_id", "participant_id"),
     *(

@@ -101,7 +101,7 @@ def _roster_at(source: str, position: int) -> FromClause:
         return case((newest.c.position <= position, newest.c[name]), else_=held.c[name]).label(name)
 
     every = [column(name) for name in ("source", *NAMES)]
-    texts = [column(name) for name in ("first_name", "last_name", "email", "bib", "team")]
+    texts = [column(name) for name in ("first_name", "last_name", "bib", "team")]
     words = func.search_words(*(one.element if isinstance(one, Label) else one for one in texts), type_=TSVECTOR())
     return (
         select(*every, words.label("words"))

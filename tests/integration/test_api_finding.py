@@ -225,7 +225,7 @@ def test_an_estimate_is_the_planners(rostered: Rostered) -> None:
         ("as_of", "yesterday", "as_of takes a position, or a time such as"),
         ("as_of", "151", "as_of is beyond the roster, which is at position 150."),
         ("min_position", "-1", "min_position takes a position."),
-        ("q", "a\x00", "q takes words."),
+        ("q", "a\x00", "q takes up to 20 words."),
         ("answer.", "x", "answer. takes a question after the dot"),
         ("a\x1bb", "x", "A name is no parameter of this address"),
     ],
