@@ -48,7 +48,7 @@ def test_every_example_answers_what_is_written(
     text = DOCS.read_text(encoding="utf-8")
     examples = EXAMPLE.findall(text)
     assert len(examples) == text.count("```sh\n") >= 14
-    (tmp_path / "rosterlog").write_text(f'#!/bin/sh\nexec {sys.executable} -m projections "$@"\n')
+    (tmp_path / "rosterlog").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m projections "$@"\n')
     (tmp_path / "rosterlog").chmod(0o755)
     port = free_port()
     env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parents[1]))

@@ -132,9 +132,10 @@ def test_more_rows_than_a_sheet_holds_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same program with a smaller sheet: a million rows take a minute."""
-    program = tmp_path / "program"
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\nimport projections.export.convert as one\none._LARGEST_SHEET = 3\n"
+    script, program = tmp_path / "script.py", tmp_path / "program"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    script.write_text(
+        "import sys\nimport projections.export.convert as one\none._LARGEST_SHEET = 3\n"
         "from pathlib import Path\none.main(sys.argv[3], Path(sys.argv[4]))\n"
     )
     program.chmod(0o755)
