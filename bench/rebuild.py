@@ -35,7 +35,7 @@ cross join lateral jsonb_extract_path(convert_from(l.body, 'UTF8')::jsonb, 'data
 where l.source = 'movemint'
 """
 # The words by which a participant is searched, in parallel too.
-_WORDS = "create table by_sql as select *, search_words(first_name, last_name, email, bib, team) as words from ({}) r"
+_WORDS = "create table by_sql as select *, search_words(first_name, last_name, bib, team) as words from ({}) r"
 _INDEXES_OF = """
 select regexp_replace(
   replace(pg_get_indexdef(i.indexrelid), ', build)', ')'), 'INDEX .* ON ONLY public.' || %s, 'INDEX ON ' || %s
