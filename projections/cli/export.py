@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import psycopg
 from sqlalchemy import literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -86,11 +85,8 @@ def _asked(format_: Format, source: str, filters: tuple[str, ...]) -> _Asked:
 async def _export(conninfo: str, asked: _Asked, output: Path | None) -> None:
     async with _snapshot(conninfo) as connection:
         export = await _of(connection, asked)
-        raw = await connection.get_raw_connection()
-        driver = raw.driver_connection
-        assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
         try:
-            await _write(driver, export, output)
+            await _write(connection, export, output)
         except AnswersOfThePast:
             raise WrongUsage("answers are kept of the newest states alone: leave out as_of, or the answers") from None
         except DoesNotFit as error:
@@ -127,16 +123,16 @@ async def _of(connection: AsyncConnection, asked: _Asked) -> Export:
         raise WrongUsage(str(error)) from None
 
 
-async def _write(driver: psycopg.AsyncConnection[Any], export: Export, output: Path | None) -> None:
+async def _write(connection: AsyncConnection, export: Export, output: Path | None) -> None:
     if output is None:
-        size = await _copy(driver, export, sys.stdout.buffer)
+        size = await _copy(connection, export, sys.stdout.buffer)
         say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
         return
     path = output / export.file_name if output.is_dir() else output  # noqa: ASYNC240 - nobody else waits here
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
-            size = await _copy(driver, export, file)
+            size = await _copy(connection, export, file)
         part.replace(path)  # nobody takes half of it for the whole
     except OSError as error:
         raise WrongUsage(f"{path} cannot be written: {error.strerror}") from None
@@ -145,9 +141,9 @@ async def _write(driver: psycopg.AsyncConnection[Any], export: Export, output: P
     click.echo(f"{path}: {size:,} bytes as of position {export.position}")
 
 
-async def _copy(driver: psycopg.AsyncConnection[Any], export: Export, target: BinaryIO) -> int:
+async def _copy(connection: AsyncConnection, export: Export, target: BinaryIO) -> int:
     size = said = 0
-    async with aclosing(exported(driver, export)) as chunks:
+    async with aclosing(exported(connection, export)) as chunks:
         async for chunk in chunks:
             target.write(chunk)
             size += len(chunk)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.export.files import made
 from projections.export.formats import Format, NotInstalled
@@ -33,12 +34,14 @@ class Export:
         return f"participants-{self.view.source}-{self.position}.{self.format.name}"
 
 
-async def exported(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGenerator[bytes]:
+async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
     """The bytes, in the connection's transaction. Close it to end the query, wherever it is.
 
     Raises `AnswersOfThePast`, `DoesNotFit`, `NotMade`.
     """
-    async with aclosing(_bytes(connection, export)) as chunks:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
+    async with aclosing(_bytes(driver, export)) as chunks:
         async for chunk in chunks:
             yield chunk
 

@@ -170,9 +170,11 @@ def _operator(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - 
 
 
 def _words(value: str) -> str:
-    if not 0 < len(value.split()) <= _MOST_WORDS:
+    """The words alone: a hyphen between blanks is none."""
+    found = [word for word in value.split() if any(map(str.isalnum, word))]
+    if not 0 < len(found) <= _MOST_WORDS:
         raise ValueError("words")
-    return value
+    return " ".join(found)
 
 
 def _sort(value: str) -> str:

@@ -25,18 +25,15 @@ async def states(
 ) -> Sequence[Held]:
     """Up to `limit` states that the view may see, oldest first, those that began after a position."""
     past = select(*(participant_history.c[name] for name in NAMES), participant_history.c.until_position).where(
-        participant_history.c.source == view.source,
+        view.sees(participant_history),
         participant_history.c.participant_id == participant_id,
         participant_history.c.position > after,
     )
     now = select(*(participants.c[name] for name in NAMES), cast(null(), BigInteger).label("until_position")).where(
-        participants.c.source == view.source,
+        view.sees(participants),
         participants.c.participant_id == participant_id,
         participants.c.position > after,
     )
-    if view.event_ids is not None:
-        past = past.where(participant_history.c.event_id.in_(view.event_ids))
-        now = now.where(participants.c.event_id.in_(view.event_ids))
     every = union_all(past, now).subquery()
     found = await connection.execute(select(every).order_by(every.c.position).limit(limit))
     return [Held(row, row["until_position"]) for row in found.mappings()]

@@ -59,6 +59,7 @@ class Door:
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens that opened lately
         self._live: frozenset[bytes] = frozenset()  # digests of all right tokens
         self._live_at = -math.inf
+        self._looking = asyncio.Lock()
 
     async def answer(self, address: Address, request: Request) -> Response:
         """Answer a question."""
@@ -141,10 +142,11 @@ class Door:
 
     async def _is_live(self, digest: bytes, now: float) -> bool:
         """Whether a token is right, as far as was known a second ago: asked once a second, whoever tries how often."""
-        if now - self._live_at > _LIVE_SECONDS:
-            self._live_at = now
-            async with self._engine.connect() as connection:
-                self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
+        async with self._looking:
+            if now - self._live_at > _LIVE_SECONDS:
+                async with self._engine.connect() as connection:
+                    self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
+                self._live_at = time.monotonic()
         return digest in self._live
 
     def _let_in(self, bearer: Bearer) -> None:

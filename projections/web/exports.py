@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 
-import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
@@ -111,7 +110,8 @@ class Exports:
         asking = await session.enter_async_context(self._door.opened(bearer, request, self._engine))
         export = await _export(format_, asking, given)
         headers = _headers(asking, export)
-        chunks = await held.enter_async_context(aclosing(await _chunks(asking, export)))
+        await asking.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
+        chunks = await held.enter_async_context(aclosing(exported(asking.connection, export)))
         first = await _first(request, asking, chunks)
         if format_.module is not None:  # the file is whole, and the database is not needed for sending it
             await session.aclose()
@@ -137,14 +137,6 @@ async def _export(format_: Format, now: Asking, given: Given) -> Export:
         return Export(format_, asking.view, given.criteria, asking.position, keeps_formulas)
     except NotInstalled as error:
         raise asking.refuse(501, f"{error}.") from None
-
-
-async def _chunks(asking: Asking, export: Export) -> AsyncGenerator[bytes]:
-    await asking.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
-    raw = await asking.connection.get_raw_connection()
-    driver = raw.driver_connection
-    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
-    return exported(driver, export)
 
 
 async def _first(request: Request, asking: Asking, chunks: AsyncGenerator[bytes]) -> bytes:

@@ -86,3 +86,12 @@ def make_token(
 ) -> str:
     with engine.begin() as connection:
         return tokens.create(connection, name, source, events, ends)
+
+
+def scope_of(path: str, token: str) -> dict[str, Any]:
+    """A request as a server hands it to the application."""
+    return {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "http_version": "1.1",
+        "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1), "server": ("t", 80),
+    }  # fmt: skip

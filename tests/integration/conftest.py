@@ -14,3 +14,11 @@ def folded(database: str, worker_engine: Engine) -> str:
     model.append(database, PEOPLE)
     drain(worker_engine)
     return database
+
+
+@pytest.fixture
+def some(database: str, worker_engine: Engine) -> str:
+    """Forty people."""
+    model.append(database, [model.body(number, event_id=number % 2, first_name=f"n{number}") for number in range(40)])
+    drain(worker_engine)
+    return database

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from projections.export import formats
 from projections.participants.table import COLUMNS
 from tests import model
-from tests.integration.asking import Api, make_token, running
+from tests.integration.asking import Api, make_token, running, scope_of
 from tests.integration.building import drain, query
 
 NAMES = [column.name for column in COLUMNS]
@@ -177,12 +177,7 @@ def test_whoever_goes_away_frees_the_session_at_once(database: str, engine: Engi
                 )
                 return int(found[0][0])
 
-            scope = {
-                "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "method": "GET", "scheme": "http",
-                "path": "/v1/participants.csv", "raw_path": b"/v1/participants.csv", "query_string": b"",
-                "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1),
-                "server": ("t", 80), "root_path": "", "http_version": "1.1",
-            }  # fmt: skip
+            scope = scope_of("/v1/participants.csv", token)
             await api.app(scope, receive, send)
             assert exporting() == 0
 

@@ -28,7 +28,22 @@ BIBS = ["9", "10", "010", "A7", "a7", None, "107"]
 TEAMS = ["Night Owls", "night owls", "Café", None]
 TIMES = ["2026-03-01T10:00:00Z", "2026-03-01T10:00:00.5Z", "2026-04-01T00:00:00+02:00", None]
 SHIRTS = ["S", "M", "XL"]
-SEARCHES = ["ann", "ANNA cruz", "luk", "ст", "ив", "owl ni", "p1", "strasse", "jean-luc", "9", "s@", "o'n", "100%"]
+SEARCHES = [
+    "ann",
+    "ann - cruz",
+    "ANNA cruz",
+    "luk",
+    "ст",
+    "ив",
+    "owl ni",
+    "p1",
+    "strasse",
+    "jean-luc",
+    "9",
+    "s@",
+    "o'n",
+    "100%",
+]
 MOMENTS = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in ("2026-03-01T10:00:00", "2026-03-31T22:00:00")]
 
 
