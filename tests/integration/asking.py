@@ -45,7 +45,7 @@ class Api:
 async def ask(client: httpx.AsyncClient, path: str, token: str | None = None, **query: Any) -> httpx.Response:  # noqa: ANN401
     headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
     headers |= {name.encode(): value.encode() for name, value in query.pop("headers", {}).items()}
-    return await client.request(query.pop("method", "GET"), path, headers=headers, params=query)
+    return await client.request(query.pop("method", "GET"), path, headers=headers, params=query or None)
 
 
 @contextmanager

@@ -141,6 +141,23 @@ def test_a_token_hears_nothing_of_people_it_never_saw(
         assert [one["change"] for one in api.listed("/v1/changes", token, after="2")] == ["removed"]
 
 
+def test_whoever_left_in_the_middle_of_a_page_by_page_is_gone_too(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    """Seen in event 1, then in 2 for a while that ends between two pages, then in 3."""
+    model.append(database, [model.body("x", event_id=1)])
+    drain(worker_engine)
+    with running(database) as api:
+        follower = Follower(api, make_token(engine, events=("1",)))
+        follower.catch_up(10)
+        moves = [model.body("x", event_id=2), model.body("y", event_id=1), model.body("x", event_id=3)]
+        model.append(database, moves)
+        drain(worker_engine)
+        assert not follower.read(limit=1)
+        follower.catch_up(1)
+        assert sorted(follower.copy) == ["y"]
+
+
 def test_waiting_ends_when_something_changes_and_only_then(
     database: str, engine: Engine, worker_engine: Engine
 ) -> None:
