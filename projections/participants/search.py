@@ -6,12 +6,12 @@ PostgreSQL cannot tell the two apart: of words that begin with something it alwa
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.participants.conditions import has_words
+from projections.participants.conditions import has_words_by_index
 from projections.participants.criteria import Criteria
 from projections.participants.view import View
 
-SOME = (4_000, 40_000)  # participants that are looked at along the order, before it is given up
-WORTH_GOING_ON = 4  # if there was a fourth of a page among the first of them
+SOME = (1_000, 20_000)  # participants that are looked at along the order, before it is given up
+WORTH_GOING_ON = 25  # if there was a twenty-fifth of a page among the first of them
 _FEW = 20_000  # participants that are looked up one by one
 _SET = (
     "select set_config('enable_seqscan', '{0}', true), set_config('enable_indexscan', '{0}', true), "
@@ -29,9 +29,11 @@ def needs_help(view: View, criteria: Criteria) -> bool:
 async def few(connection: AsyncConnection, view: View, criteria: Criteria) -> list[str] | None:
     """The ids of everybody who has the words, in the caller's transaction; null if they are many after all."""
     rows = view.rows
-    have = has_words(rows, criteria.words or "")
+    have = has_words_by_index(rows, view.source, criteria.words or "")
+    everybody = select(rows.c.source, rows.c.participant_id).where(have).offset(0).subquery()
+    mine = select(everybody.c.participant_id).where(everybody.c.source == view.source)
     await connection.execute(_BY_INDEX_OF_WORDS)
-    found = await connection.execute(select(rows.c.participant_id).where(view.sees(rows), have).limit(_FEW + 1))
+    found = await connection.execute(mine.limit(_FEW + 1))
     ids = list(found.scalars())
     await connection.execute(_ANY_WAY)
     return ids if len(ids) <= _FEW else None

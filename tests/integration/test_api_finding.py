@@ -43,12 +43,15 @@ SEARCHES = [
     "s@",
     "o'n",
     "100%",
+    "p1 cruz",
+    "p12 p1",
+    "cruz shared ann",
 ]
 MOMENTS = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in ("2026-03-01T10:00:00", "2026-03-31T22:00:00")]
 
 
-def people() -> list[bytes]:
-    random_ = random.Random(5)
+def people(seed: int = 5) -> list[bytes]:
+    random_ = random.Random(seed)
     found = []
     for number in range(150):
         choose = random_.choice
@@ -76,13 +79,15 @@ class Rostered:
 
 @pytest.fixture(scope="module")
 def rostered(server: postgres.Server, template: str) -> Iterator[Rostered]:
-    """One roster for all of these questions."""
+    """One roster for all of these questions, beside another source's, whose people have the same ids and words."""
     conninfo = create(server, template)
     model.append(conninfo, people())
+    model.append(conninfo, people(6), "other")
     worker, owner = sync_engine(conninfo, WORKER_ROLE), sync_engine(conninfo)
     drain(worker)
+    drain(worker, "other")
     with psycopg.connect(conninfo, row_factory=dict_row) as connection:
-        rows = connection.execute("select * from participants").fetchall()
+        rows = connection.execute("select * from participants where source = 'movemint'").fetchall()
     with running(conninfo) as api:
         yield Rostered(api, make_token(owner), rows)
     for engine in (worker, owner):
