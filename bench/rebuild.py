@@ -131,6 +131,7 @@ def _rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -
     build = building.begin(engine, projection)
     with building.whole_log(engine) as log:
         building.load(conninfo, build, None, log, jobs, lambda _: None)
+    building.make_indexes(engine, projection, build, jobs)
     building.attach(engine, projection, build, log.heads, 500)
     return build
 

@@ -46,5 +46,6 @@ def _build(engine: Engine, conninfo: str, projection: Projection) -> None:
         build = building.begin(engine, projection)
         with building.whole_log(engine) as log:
             building.load(conninfo, build, None, log, 2, lambda _: None)
+        building.make_indexes(engine, projection, build, 2)
         building.attach(engine, projection, build, log.heads, 500)
         swap(engine, projection, build, 500)

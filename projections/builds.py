@@ -93,8 +93,31 @@ def tables(connection: Connection, name: str) -> list[str]:
     return found
 
 
+def indexes(connection: Connection, table: str) -> list[str]:
+    """The indexes that a table of a projection has in every build, those that take longest to make first."""
+    found = text("""
+        select c.relname
+        from pg_index i
+        join pg_class c on c.oid = i.indexrelid
+        where i.indrelid = to_regclass('public.' || quote_ident(:table))
+        order by i.indexprs is null, i.indexrelid
+    """)
+    return list(connection.execute(found, {"table": table}).scalars())
+
+
+def make_index(connection: Connection, build: Build, table: str, index: str) -> None:
+    """Make one index of a loaded table that is not in its place yet."""
+    connection.execute(
+        text("select make_index(:projection, :build, :table, :index)"),
+        {"projection": build.projection, "build": build.number, "table": table, "index": index},
+    )
+
+
 def attach(connection: Connection, build: Build, table: str) -> None:
-    """Make a loaded table's indexes and put it in its place, where the rows of every build are. Readers do not wait."""
+    """Put a loaded table in its place, where the rows of every build are, with what it still lacks of indexes.
+
+    Readers do not wait.
+    """
     connection.execute(
         text("select attach_build(:projection, :build, :table)"),
         {"projection": build.projection, "build": build.number, "table": table},

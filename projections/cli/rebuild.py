@@ -121,6 +121,7 @@ class _Rebuild:
         with building.whole_log(self._engine) as log, progress(f"folding {name}", sum(log.heads.values())) as advance:
             building.load(self._conninfo, build, settings.fields_file, log, self._jobs, advance)
         say(f"making the indexes of {name}")
+        building.make_indexes(self._engine, self._projection, build, self._jobs)
         building.attach(self._engine, self._projection, build, log.heads, self._settings.batch_size)
         with self._engine.connect() as connection:
             behind = lag(connection, build)

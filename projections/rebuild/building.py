@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from projections.rebuild.swap import InTheWay, drop
 
 # For the indexes; and nobody has to wait for the disk before the swap.
 _SETTINGS = "set local maintenance_work_mem = '256MB'; set local synchronous_commit = off"
+_MOST_SESSIONS = 4  # each takes that memory
 _LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
 _UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
 
@@ -93,8 +95,24 @@ def load(
     jobs.run(conninfo, build, fields_file, log.snapshot, jobs.stripes(log.heads, number), advance)
 
 
+def make_indexes(engine: Engine, projection: Projection, build: Build, sessions: int) -> None:
+    """Make the indexes of a loaded build in so many sessions of the database at once, four at the most."""
+
+    def make(one: tuple[str, str]) -> None:
+        with engine.begin() as connection:
+            connection.execute(text(_SETTINGS))
+            builds.make_index(connection, build, *one)
+
+    with engine.connect() as connection:
+        tables = builds.tables(connection, projection.name)
+        wanted = [(table, index) for table in tables for index in builds.indexes(connection, table)]
+    with ThreadPoolExecutor(min(sessions, _MOST_SESSIONS)) as threads:
+        for _ in threads.map(make, wanted):
+            pass
+
+
 def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:
-    """Make the indexes, put the tables in their place, count what is counted, and say how far the build is.
+    """Put the tables in their place, with indexes, count what is counted, and say how far the build is.
 
     The planner's statistics come last: they must not keep samples of somebody who was erased meanwhile.
     """

@@ -77,6 +77,7 @@ def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build
         for share in range(shares):
             stripes = [Stripe(source, head, share, shares) for source, head in up_to.items()]
             load(engine, projection, build, stripes, lambda _: None, log.snapshot)
+    building.make_indexes(engine, projection, build, shares)
     building.attach(engine, projection, build, up_to, 100)
     catch_up(engine, projection, build, 100, lambda _: None)
     return build

@@ -5,17 +5,19 @@ from dataclasses import replace
 import psycopg
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from ingest.log.event import Event
 from ingest.log.read import HoleInLog
 from ingest.log.scan import Stripe, alone, snapshot, together
 from projections import builds
+from projections.projection import Projection
 from projections.rebuild import building
 from projections.rebuild.comparing import compare
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
 from tests import model, roster_model
-from tests.integration.building import PARTICIPANTS, build_anew, drain, live, query
+from tests.integration.building import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
 from tests.integration.rebuilding import OTHER, begin, bibs
 
 
@@ -125,3 +127,27 @@ def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: 
                         positions += [event.position for event in events]
             model.append(database, [model.body(1000 + n, share=share) for n in range(0, 120, 2)])
     assert sorted(positions) == list(range(1, log.heads["movemint"] + 1))
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
+def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engine, projection: Projection) -> None:
+    """Also one that a user has added; putting a table in its place makes none a second time."""
+    query_ = "select count(*), count(distinct indexdef) from pg_indexes where tablename = %s"
+    with psycopg.connect(folded) as owner:
+        owner.execute('create index "By wave" on participants_build (lower(wave))')
+    build = building.begin(worker_engine, projection)
+    building.make_indexes(worker_engine, projection, build, 3)
+    made = {table: query(folded, query_, build.table(table)) for table in projection.columns}
+    building.attach(worker_engine, projection, build, {}, 100)
+    assert made == {table: query(folded, query_, build.table(table)) for table in projection.columns}
+    assert made == {table: query(folded, query_, table) for table in projection.columns}
+
+
+@pytest.mark.parametrize(
+    ("table", "index"), [("event_log", "event_log_pkey"), ("participants_build", "event_log_pkey")]
+)
+def test_no_other_index_can_be_made(folded: str, worker_engine: Engine, table: str, index: str) -> None:
+    del folded
+    build = building.begin(worker_engine, PARTICIPANTS)
+    with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="no index of build"):
+        builds.make_index(connection, build, table, index)
