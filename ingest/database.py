@@ -23,7 +23,9 @@ INGEST_ROLE = "rosterlog_ingest"
 WORKER_ROLE = "rosterlog_worker"
 API_ROLE = "rosterlog_api"
 OPERATOR_ROLE = "rosterlog_operator"
-ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE)
+REPORTING_ROLE = "rosterlog_reporting"
+REPORTING_PII_ROLE = "rosterlog_reporting_pii"
+ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 _AWAY = ("08", "57", "3D", "28", "53")  # SQLSTATE classes: connection, shutdown, no such database, password, resources
 OLDEST_VERSION = 150_000

@@ -10,13 +10,23 @@ from sqlalchemy import Connection, text
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import table as _log_tables
 from ingest.settings import read_settings
-from projections import builds, checkpoint, passed, quarantine
+from projections import builds, checkpoint, passed, publication, quarantine
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
 from projections.web import tokens
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
-_ = (_log_tables, builds, checkpoint, passed, quarantine, _participant_tables, _registration_tables, tokens)
+_ = (
+    _log_tables,
+    builds,
+    checkpoint,
+    passed,
+    publication,
+    quarantine,
+    _participant_tables,
+    _registration_tables,
+    tokens,
+)
 
 # A migration waits briefly for its locks, then gives up: deliveries queue behind a lock that is waited for.
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"

@@ -12,10 +12,12 @@ from projections import builds, checkpoint
 from projections.builds import Build
 from projections.folding import advance
 from projections.projection import Projection
+from projections.publication import publish
 
 log = logging.getLogger(__name__)
 
 _LONGEST_IDLE = 0.5  # seconds between two looks at the log, however quiet it is
+_PUBLISH_EVERY = 1.0  # seconds, where nothing is left to publish
 _LOOK_FOR_SOURCES = 1.0  # seconds between two looks for sources that have no checkpoint yet
 
 
@@ -42,6 +44,7 @@ class Worker:
         self._limit = limit
         self._sources: list[str] = []
         self._looked_at = 0.0
+        self._published_at = 0.0
         self._needs_rebuild: set[str] = set()
 
     def run(self, poll_seconds: float, stop: threading.Event, ready: Callable[[], None]) -> None:
@@ -52,6 +55,7 @@ class Worker:
             if idle == 0:
                 ready()
             folded = self._fold_each(behind, stop)
+            self._publish()
             if folded:
                 log.debug("folded", extra={"fields": {"events": folded}})
                 idle = 1
@@ -87,6 +91,11 @@ class Worker:
             }
             log.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
         return False
+
+    def _publish(self) -> None:
+        """For warehouses that subscribe: a batch each time while there is a full one, else once a second."""
+        if time.monotonic() - self._published_at > _PUBLISH_EVERY and publish(self._engine, self._limit) < self._limit:
+            self._published_at = time.monotonic()
 
     def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event) -> int:
         """One batch of each. A damaged log stops the worker, but only after everybody else had their turn."""

@@ -29,6 +29,8 @@ _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the so
 
 # Each checkpoint makes the next change of every page cost a whole page of write-ahead log, and deliveries touch random
 # pages of the index that refuses duplicates. So checkpoints are rare under load; a recovery takes a minute longer.
+# A warehouse can subscribe to the roster; one that went away does not fill the disk.
+_FOR_SUBSCRIBERS = {"wal_level": "logical", "max_slot_wal_keep_size": "10GB"}
 _FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
 
 
@@ -121,6 +123,7 @@ def start(cluster: Cluster, say: Say) -> Postmaster:
         "port": str(port),
         "unix_socket_directories": '"' + str(_socket_folder(cluster)).replace('"', '""') + '"',
         **_FOR_A_LARGE_LOG,
+        **_FOR_SUBSCRIBERS,
         "shared_buffers": f"{_buffers()}MB",
     }
     flags = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())

@@ -1,0 +1,117 @@
+"""`rosterlog report`: ready questions, the data dictionary, and logins for those who ask questions of their own."""
+
+import click
+import psycopg
+from sqlalchemy import Engine, text
+
+from ingest.cli.group import (
+    WrongUsage,
+    group,
+    migrated_database,
+    migrated_engine,
+    printable,
+    say,
+    settings_of,
+    source_of,
+    unicode,
+)
+from ingest.database import REPORTING_PII_ROLE, full_conninfo, session_commands
+from ingest.settings import Settings
+from projections.reports import grant as logins
+from projections.reports.dictionary import dictionary
+from projections.reports.formats import FORMATS
+from projections.reports.report import Report, WrongParameter, ask, reports, values_of
+
+_SETTINGS = "set transaction read only; set local statement_timeout = '60s'; set local work_mem = '64MB'"
+
+
+@group.command()
+@click.argument("name", required=False)
+@click.argument("parameters", nargs=-1, metavar="[NAME=VALUE ...]")
+@click.option("--format", "format_", type=click.Choice([*FORMATS]), default="table", show_default=True)
+@click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
+@click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; make it if need be.")
+@click.option("--pii", is_flag=True, help="With --grant: also contact data, birth dates and the like.")
+@click.option("--dictionary", "only_dictionary", is_flag=True, help="Print what every view and column means.")
+@settings_of
+def report(
+    settings: Settings,
+    name: str | None,
+    parameters: tuple[str, ...],
+    format_: str,
+    source: str | None,
+    user: str | None,
+    *,
+    pii: bool,
+    only_dictionary: bool,
+) -> None:
+    """Answer a ready question; without a name list them.
+
+    rosterlog report teams event=501 least=5 --format csv
+    """
+    if [name is not None, user is not None, only_dictionary].count(True) > 1 or (pii and user is None):
+        raise WrongUsage("ask for one thing: a report, --grant USER [--pii], or --dictionary")
+    if only_dictionary:
+        with migrated_engine(settings) as engine, engine.connect() as connection:
+            click.echo(dictionary(connection))
+    elif user is not None:
+        _grant(settings, unicode(user, "--grant"), sees_personal_data=pii)
+    elif name is None:
+        _list()
+    else:
+        asked = _named(name)
+        given = _given(asked, parameters)
+        with migrated_engine(settings, REPORTING_PII_ROLE) as engine:
+            click.echo(_answer(engine, asked, source_of(settings, source), given, format_))
+
+
+def _list() -> None:
+    width = max(map(len, reports()))
+    for one in reports().values():
+        click.echo(f"{one.name:<{width}}  {one.answers}")
+
+
+def _named(name: str) -> Report:
+    found = reports().get(name)
+    if found is None:
+        raise WrongUsage(f"there is no report {printable(name)}; there is {', '.join(reports())}")
+    return found
+
+
+def _given(asked: Report, parameters: tuple[str, ...]) -> dict[str, object]:
+    given: dict[str, str] = {}
+    for one in parameters:
+        name, is_there, value = unicode(one, "a parameter").partition("=")
+        if not is_there or name in given:
+            raise WrongUsage(f"{printable(one)}: write each parameter once, as NAME=VALUE. {_takes(asked)}")
+        given[name] = value
+    try:
+        return values_of(asked, given)
+    except WrongParameter as error:
+        raise WrongUsage(f"{printable(str(error))}. {_takes(asked)}") from None
+
+
+def _takes(asked: Report) -> str:
+    lines = [f"  {one.name} ({one.kind}): {one.meaning}" for one in asked.parameters]
+    return "\n".join([f"{asked.name} takes:", *lines])
+
+
+def _answer(engine: Engine, asked: Report, source: str, given: dict[str, object], format_: str) -> str:
+    with engine.connect() as connection:
+        connection.execute(text(_SETTINGS))
+        return FORMATS[format_](ask(connection, asked, source, given))
+
+
+def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:
+    with migrated_database(settings) as conninfo, psycopg.connect(full_conninfo(conninfo)) as connection:
+        connection.execute(session_commands(None).encode())
+        try:
+            granted = logins.grant(connection, user, sees_personal_data=sees_personal_data)
+        except logins.Refused as error:
+            connection.rollback()
+            raise WrongUsage(printable(str(error))) from None
+    what = "with personal data" if sees_personal_data else "without personal data"
+    say(f"{printable(user)} may read the schema reporting, {what}")
+    if not granted.is_new:
+        say("it was there before and keeps its password, which is not in this address")
+    click.echo(granted.url)

@@ -1,0 +1,53 @@
+-- Registrations of an event beside those of its previous edition, by days before the start, where starts are known.
+-- Editions are events of one name but for the year in it, one after the other; or the two that are named.
+--
+-- event text: only this event, by its id
+-- previous text: its previous edition, by its id
+-- start date: the first day of the event, where deliveries do not say it
+-- previous_start date: the first day of the previous edition
+with known as (
+  select
+    e.event_id, e.event_name, btrim(regexp_replace(e.event_name, '(19|20)[0-9]{2}', '', 'g')) as series,
+    case e.event_id
+      when cast(:event as text) then coalesce(cast(:start as date), e.starts_on)
+      when cast(:previous as text) then coalesce(cast(:previous_start as date), e.starts_on)
+      else e.starts_on
+    end as starts_on
+  from reporting.events e
+  where e.source = :source
+),
+ordered as (
+  select
+    k.event_id, k.event_name, k.starts_on,
+    coalesce(cast(:previous as text), lag(k.event_id) over (partition by k.series order by k.starts_on, k.event_id)) as previous_id
+  from known k
+  where k.starts_on is not null
+),
+pairs as (
+  select o.event_id, o.event_name, o.starts_on, k.event_id as previous_id, k.starts_on as previous_starts_on
+  from ordered o
+  join known k on k.event_id = o.previous_id and k.event_id <> o.event_id and k.starts_on is not null
+  where cast(:event as text) is null or o.event_id = :event
+),
+days as (
+  select p.event_id, p.starts_on - d.day as days_before, d.registrations as now, 0 as before
+  from pairs p
+  join reporting.registrations_daily d on d.source = :source and d.event_id = p.event_id
+  union all
+  select p.event_id, p.previous_starts_on - d.day, 0, d.registrations
+  from pairs p
+  join reporting.registrations_daily d on d.source = :source and d.event_id = p.previous_id
+),
+counted as (
+  select d.event_id, d.days_before, sum(d.now) as now, sum(d.before) as before
+  from days d
+  group by d.event_id, d.days_before
+)
+select
+  c.event_id, p.event_name, p.previous_id as previous_event_id, c.days_before,
+  (sum(c.now) over so_far)::bigint as registrations,
+  (sum(c.before) over so_far)::bigint as previous_registrations
+from counted c
+join pairs p on p.event_id = c.event_id
+window so_far as (partition by c.event_id order by c.days_before desc)
+order by c.event_id, c.days_before desc

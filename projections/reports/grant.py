@@ -1,0 +1,125 @@
+"""Logins for people and tools that ask in SQL: made, or given the right to read `reporting`, or part of it."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES
+
+LONGEST_NAME = 63  # bytes; PostgreSQL cuts what is longer
+_WORDS = ("public", "none", "current_user", "session_user", "current_role", "user")
+_TIMEOUT = "60s"
+_WORK_MEM = "64MB"  # for one query's sorts and tables; what the reports are measured with
+_MADE_HERE = "a login for reporting, made by rosterlog"
+_LOGIN = """
+select
+  r.rolcanlogin, r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls
+    or r.oid = (select d.datdba from pg_database d where d.datname = current_database())
+    or exists (select from pg_class c where c.relowner = r.oid and c.oid = to_regclass('public.event_log'))
+    or exists (
+      select from unnest(%s::text[]) as own (role)
+      where pg_has_role(r.oid, to_regrole(own.role)::oid, 'member')
+    )
+from pg_roles r
+where r.rolname = %s
+"""
+
+
+class Refused(Exception):
+    """This name cannot be a login for reporting; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The login's connection URL; with its password only if it was made just now."""
+
+    url: str
+    is_new: bool
+
+
+def check_name(user: str) -> None:
+    """Raise `Refused` for a name that PostgreSQL, or rosterlog, keeps for itself, or would change."""
+    if not user.strip() or "\x00" in user:
+        raise Refused("a login needs a name")
+    if len(user.encode()) > LONGEST_NAME:
+        raise Refused(f"a name has at most {LONGEST_NAME} bytes: choose a shorter one")
+    lowered = user.lower()
+    if lowered.startswith(("pg_", "rosterlog_")) or lowered in (*_WORDS, "rosterlog"):
+        raise Refused(f"the name {user} is reserved: choose another")
+
+
+def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data: bool) -> Granted:
+    """Let a login read the schema `reporting`, in the caller's transaction. One that is not there is made.
+
+    A login that exists keeps its password. Without `sees_personal_data` the right to see it is taken away.
+    Raises `Refused`.
+    """
+    check_name(user)
+    password = None if _exists(connection, user) else _make(connection, user)
+    name = sql.Identifier(user)
+    given, other = REPORTING_ROLE, REPORTING_PII_ROLE
+    if sees_personal_data:
+        given, other = other, given
+    for command in (
+        sql.SQL("grant {} to {}").format(sql.Identifier(given), name),
+        sql.SQL("revoke {} from {}").format(sql.Identifier(other), name),
+        sql.SQL("grant connect on database {} to {}").format(sql.Identifier(connection.info.dbname), name),
+        sql.SQL("alter role {} set statement_timeout = {}").format(name, _TIMEOUT),
+        sql.SQL("alter role {} set work_mem = {}").format(name, _WORK_MEM),
+    ):
+        connection.execute(command)
+    if not sees_personal_data and _has(connection, user, REPORTING_PII_ROLE):
+        raise Refused(
+            f"{user} has {REPORTING_PII_ROLE} from somebody else, who alone can revoke it: nothing was changed"
+        )
+    return Granted(_url(connection, user, password), password is not None)
+
+
+def _exists(connection: psycopg.Connection[Any], user: str) -> bool:
+    others = [role for role in ROLES if role not in (REPORTING_ROLE, REPORTING_PII_ROLE)]
+    found = connection.execute(_LOGIN, [others, user]).fetchone()
+    if found is None:
+        return False
+    can_log_in, can_do_more = found
+    if can_do_more:
+        raise Refused(f"{user} may do more in this database than read reports already: choose another name")
+    if not can_log_in:
+        raise Refused(f"{user} is a group, as which nobody can log in: choose another name")
+    return True
+
+
+def _make(connection: psycopg.Connection[Any], user: str) -> str:
+    password = secrets.token_urlsafe(24)
+    # What PostgreSQL keeps of it, so that the password itself gets into no log.
+    kept = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    name = sql.Identifier(user)
+    connection.execute(sql.SQL("create role {} login password {}").format(name, kept))
+    connection.execute(sql.SQL("comment on role {} is {}").format(name, _MADE_HERE))
+    connection.execute(sql.SQL("alter role {} set search_path = reporting").format(name))
+    return password
+
+
+def _has(connection: psycopg.Connection[Any], user: str, role: str) -> bool:
+    row = connection.execute("select pg_has_role(%s::name, %s::name, 'member')", [user, role]).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _url(connection: psycopg.Connection[Any], user: str, password: str | None) -> str:
+    """As any tool takes it, of which many know no sockets: by the network where the server listens to this machine."""
+    info = connection.info
+    given = conninfo_to_dict(info.dsn)
+    options = {name: str(value) for name, value in given.items() if name in ("sslmode", "sslrootcert")}
+    host = info.host
+    if host.startswith("/"):
+        [listens] = connection.execute("select current_setting('listen_addresses')").fetchone() or [""]
+        options |= {} if listens else {"host": host}
+        host = "127.0.0.1" if listens else ""
+    where = f"[{host}]" if ":" in host else host
+    who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    asked = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{who}@{where}:{info.port}/{quote(info.dbname, safe='')}{asked}"

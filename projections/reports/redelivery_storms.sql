@@ -1,0 +1,23 @@
+-- Hours in which many deliveries arrived again, by when each last did: Movemint had no answer, or not in time.
+--
+-- since date: only from this day on
+-- least integer: only hours with so many redeliveries at least (10)
+with again as (
+  select
+    date_trunc('hour', d.last_redelivered_at) as hour,
+    count(*) as deliveries,
+    sum(d.redeliveries)::bigint as redeliveries,
+    max(d.redeliveries) as most,
+    min(d.position) as first_position,
+    max(d.position) as last_position
+  from reporting.deliveries d
+  where d.source = :source
+    and d.redeliveries > 0
+    and (cast(:since as date) is null or d.last_redelivered_at >= :since)
+  group by date_trunc('hour', d.last_redelivered_at)
+)
+select
+  a.hour, a.deliveries, a.redeliveries, a.most as most_of_one_delivery, a.first_position, a.last_position
+from again a
+where a.redeliveries >= coalesce(cast(:least as integer), 10)
+order by a.hour

@@ -1,0 +1,105 @@
+"""Every example of docs/reporting.md is run: psql, pandas, DuckDB, and a copy in a second PostgreSQL that follows."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine
+
+from ingest import postgres
+from ingest.database import sync_engine
+from projections.participants import projection as participants_by
+from projections.publication import publish
+from projections.rebuild.swap import swap
+from tests import model
+from tests.acceptance.examples import DELIVERIES, DOCS, MARATHON, check, examples, programs
+from tests.acceptance.program import environ, run, running, until
+from tests.integration.building import build_anew, drain
+from tests.integration.rebuilding import OTHER_FIELDS
+
+pytestmark = pytest.mark.acceptance
+
+SHOWN = "source, participant_id, event_id, status, first_name, bib, age_band, first_position, position, received_at"
+
+
+@pytest.fixture
+def warehouse() -> Iterator[str]:
+    """Another PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="rosterlog-warehouse-") as folder:
+        Path(folder).chmod(0o711)
+        with postgres.server(Path(folder) / "data", print) as other:
+            yield other.conninfo
+
+
+def test_every_example_answers_what_is_written_and_the_copy_follows(
+    database: str, worker_engine: Engine, warehouse: str, tmp_path: Path
+) -> None:
+    model.append(database, DELIVERIES)
+    drain(worker_engine)
+    tools = {name: postgres.find_program(name) for name in ("psql", "pg_dump")}
+    env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parent), PATH=programs(tmp_path, **tools))
+    given = conninfo_to_dict(database)
+    env |= {
+        "OWNER": database,
+        "WAREHOUSE": warehouse,
+        "FROM_WAREHOUSE": f"postgresql://warehouse:choose%20your%20own@127.0.0.1:{given['port']}/{given['dbname']}",
+    }
+    found = examples("reporting.md")
+    assert len(found) >= 7
+    for command, answer in found:
+        said = check(command, answer, env, tmp_path)
+        if said.startswith("postgresql://"):
+            env["URL"] = said.strip()
+    with psycopg.connect(warehouse, autocommit=True) as copy, psycopg.connect(database, autocommit=True) as here:
+        try:
+            follows(copy, here, worker_engine, env)
+        finally:
+            copy.execute("drop subscription roster")
+
+
+def follows(
+    copy: psycopg.Connection[Any], here: psycopg.Connection[Any], worker_engine: Engine, env: dict[str, str]
+) -> None:
+    def is_the_same() -> bool:
+        kept = copy.execute(f"select {SHOWN} from published_participants order by 1, 2".encode()).fetchall()
+        shown = here.execute(f"select {SHOWN} from reporting.participants order by 1, 2".encode()).fetchall()
+        return kept == shown
+
+    database = env["OWNER"]
+    with running("worker", env=env):
+        until(is_the_same)
+        model.append(database, [model.body(number, **MARATHON, race_number="7") for number in range(200, 900)])
+        model.append(database, [model.body(102, first_name="Lukas")])
+        model.append(database, [model.body(1, first_name="Other")], "other")
+        until(lambda: count(here) == 704 and is_the_same())
+        run("erase", "103", "--reason", "asked for it", "--yes", env=env)
+        until(lambda: count(copy, "published_participants") == 703 and is_the_same())
+        # A rebuild by another definition changes every bib, and with it which build is live.
+        other = participants_by(OTHER_FIELDS)
+        swap(worker_engine, other, build_anew(worker_engine, other), 100)
+        assert here.execute("select count(*) from reporting.participants where bib = '7'").fetchone() == (700,)
+        until(is_the_same)
+
+
+def count(connection: psycopg.Connection[Any], table: str = "reporting.participants") -> int:
+    row = connection.execute(f"select count(*) from {table}".encode()).fetchone()
+    return row[0] if row else 0
+
+
+def test_nothing_is_published_while_nobody_subscribes(database: str, worker_engine: Engine) -> None:
+    model.append(database, DELIVERIES)
+    drain(worker_engine)
+    assert publish(worker_engine, 100) == 0
+    engine = sync_engine(database)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("select pg_create_logical_replication_slot('theirs', 'pgoutput')")
+    try:
+        assert [publish(worker_engine, 2) for _ in range(4)] == [2, 1, 0, 0]
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("select pg_drop_replication_slot('theirs')")
+        engine.dispose()
