@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import api, deliveries, following, growth, proof, rebuild
+from bench import api, deliveries, following, growth, proof, rebuild, reporting
 from bench.machine import database, server
 
 MEASUREMENTS = {
@@ -13,8 +13,9 @@ MEASUREMENTS = {
     "proof": proof.measure,
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
+    "reporting": reporting.measure,
 }
-ON_THE_SERVER = ("api", "following", "growth", "rebuild-growth")  # which make databases of their own
+ON_THE_SERVER = ("api", "following", "growth", "rebuild-growth", "reporting")  # which make databases of their own
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"\n# {name}")

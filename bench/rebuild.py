@@ -38,7 +38,8 @@ where l.source = 'movemint'
 _WORDS = "create table by_sql as select *, search_words(first_name, last_name, bib, team) as words from ({}) r"
 _INDEXES_OF = """
 select regexp_replace(
-  replace(pg_get_indexdef(i.indexrelid), ', build)', ')'), 'INDEX .* ON ONLY public.' || %s, 'INDEX ON ' || %s
+  regexp_replace(pg_get_indexdef(i.indexrelid), '(, build|\\) INCLUDE \\(build)\\)', ')'),
+  'INDEX .* ON ONLY public.' || %s, 'INDEX ON ' || %s
 )
 from pg_index i
 where i.indrelid = %s::regclass
@@ -150,9 +151,14 @@ def by_sql(connection: psycopg.Connection[Any], *, attributes: bool, answers: bo
 
 def _make(connection: psycopg.Connection[Any], statement: str, like: str, table: str) -> None:
     connection.execute(statement.encode())
-    for (index,) in connection.execute(_INDEXES_OF, [like, table, like]).fetchall():
+    for index in indexes_of(connection, like, table):
         connection.execute(index.encode())
     connection.execute(f"analyze {table}".encode())
+
+
+def indexes_of(connection: psycopg.Connection[Any], like: str, table: str) -> list[str]:
+    """The commands that make the indexes of a table of a build on another table, but for the build's number."""
+    return [index for (index,) in connection.execute(_INDEXES_OF, [like, table, like]).fetchall()]
 
 
 def _expression(field: Field) -> str:

@@ -125,5 +125,7 @@ end $$;
 comment on function reporting.participants_as_of(timestamptz)
   is 'The roster as it was at a time, with the columns of reporting.participants: the states that held then.';
 comment on function reporting.sees_personal_data() is 'Whether you see the columns that are called personal.';
+comment on function reporting.answers_of_many()
+  is 'Answers that ten participants or more gave to a question, which everybody may see.';
 comment on function reporting.age_band(integer) is 'The band of an age in years.';
 comment on function reporting.iso_date(text) is 'The day that a text begins with in the form 2026-05-31, else null.'

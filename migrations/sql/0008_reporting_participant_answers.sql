@@ -5,11 +5,7 @@ select
   case
     when (select reporting.sees_personal_data()) then a.answer
     when (a.source, a.question, a.answer) in (
-      select c.source, c.question, c.answer
-      from public.participant_answers c
-      where c.answer is not null
-      group by c.source, c.question, c.answer
-      having count(*) >= 10
+      select m.source, m.question, m.answer from reporting.answers_of_many() m
     ) then a.answer
   end as answer,
   a.position

@@ -15,6 +15,7 @@ FUNCTIONS = {
     "sees_personal_data()": "0008_sees_personal_data.sql",
     "age_band(integer)": "0008_age_band.sql",
     "iso_date(text)": "0008_iso_date.sql",
+    "answers_of_many()": "0008_answers_of_many.sql",
 }
 VIEWS = {
     "participants": "0008_reporting_participants.sql",
@@ -31,6 +32,8 @@ AS_OF = "participants_as_of(timestamptz)"
 ROLES = ("rosterlog_reporting", "rosterlog_reporting_pii")
 # By the name of a migration's file, which is no name of a module.
 ROLE: str = import_module("migrations.versions.0001_event_log").ROLE
+# With the build in it, who has a state at a position can be told from the index alone.
+POSITION = "create index participants_build_position on participants_build (source, position)"
 # For whoever makes one of them a login; `rosterlog report --grant` makes logins of their own.
 TIMEOUT = """
 do $$ begin
@@ -41,6 +44,8 @@ end $$
 
 
 def upgrade() -> None:
+    op.execute("-- squawk-ignore require-concurrent-index-deletion\ndrop index participants_build_position")
+    op.execute(f"-- squawk-ignore require-concurrent-index-creation\n{POSITION} include (build)")
     for role in ROLES:
         op.execute(ROLE.format(role=role))
         op.execute(TIMEOUT.format(role=role))
@@ -58,4 +63,6 @@ def downgrade() -> None:
     for function in FUNCTIONS:
         op.execute(f"drop function reporting.{function}")
     op.execute("drop schema reporting")
+    op.execute("drop index participants_build_position")
+    op.execute(POSITION)
     # The roles stay: they belong to the server, and other databases on it may use them.

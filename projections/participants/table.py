@@ -85,7 +85,7 @@ participants_build = Table(
     Index("participants_build_bib", "source", text("bib_key(bib)"), "participant_id"),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
-    Index("participants_build_position", "source", "position"),
+    Index("participants_build_position", "source", "position", postgresql_include=["build"]),
     Index("participants_build_words", "words", postgresql_using="gin"),
     postgresql_partition_by=_BY_BUILD,
 )

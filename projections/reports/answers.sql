@@ -7,7 +7,6 @@ with given as (
   select a.question, a.answer, count(*) as participants
   from reporting.participant_answers a
   where a.source = :source
-    and a.answer is not null
     and (cast(:question as text) is null or a.question = :question or a.question_id = :question)
     and (
       cast(:event as text) is null
@@ -23,6 +22,7 @@ measured as (
     count(*) over (partition by g.question) as answers,
     sum(g.participants) over (partition by g.question) as answered
   from given g
+  where g.answer is not null
 )
 select m.question, m.answer, m.participants, round(100.0 * m.participants / m.answered, 1) as percent
 from measured m

@@ -22,14 +22,16 @@ paced as (
   group by d.event_id
 ),
 started as (
-  select p.event_id, e.event_name, p.registrations, p.lately, coalesce(cast(:start as date), e.starts_on) as starts_on
+  select
+    p.event_id, e.event_name, p.registrations, p.lately / a.days as a_day, s.starts_on,
+    case when s.starts_on > a.today then s.starts_on - a.today when s.starts_on <= a.today then 0 end as days_left
   from paced p
+  cross join asked a
   left join reporting.events e on e.source = :source and e.event_id = p.event_id
+  cross join lateral (select coalesce(cast(:start as date), e.starts_on) as starts_on) s
 )
 select
-  s.event_id, s.event_name, s.registrations, round(s.lately / a.days, 1) as a_day, s.starts_on,
-  greatest(s.starts_on - a.today, 0) as days_left,
-  s.registrations + round(s.lately / a.days * greatest(s.starts_on - a.today, 0))::bigint as projected
+  s.event_id, s.event_name, s.registrations, round(s.a_day, 1) as a_day, s.starts_on, s.days_left,
+  s.registrations + round(s.a_day * s.days_left)::bigint as projected
 from started s
-cross join asked a
 order by s.event_id

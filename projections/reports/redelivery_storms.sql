@@ -12,7 +12,7 @@ with again as (
     max(d.position) as last_position
   from reporting.deliveries d
   where d.source = :source
-    and d.redeliveries > 0
+    and d.last_redelivered_at is not null
     and (cast(:since as date) is null or d.last_redelivered_at >= :since)
   group by date_trunc('hour', d.last_redelivered_at)
 )

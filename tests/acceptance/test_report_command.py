@@ -1,0 +1,122 @@
+"""`rosterlog report` as people use it: ready questions, bad input, logins."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Engine
+
+from tests import model
+from tests.acceptance.examples import DELIVERIES
+from tests.acceptance.program import environ, run
+from tests.integration.building import drain
+
+pytestmark = pytest.mark.acceptance
+
+INJECTION = """x"; drop schema reporting cascade; --'"""
+
+
+@pytest.fixture
+def env(database: str, worker_engine: Engine) -> dict[str, str]:
+    model.append(database, DELIVERIES)
+    drain(worker_engine)
+    return environ(DATABASE_URL=database)
+
+
+def test_without_a_name_it_lists_a_line_a_report(env: dict[str, str]) -> None:
+    lines = run("report", env=env).splitlines()
+    assert len(lines) >= 12
+    assert all(line.split(maxsplit=1)[1][:1].isupper() and line.endswith(".") for line in lines)
+
+
+def test_every_format(env: dict[str, str]) -> None:
+    assert "Marathon" in run("report", "sub_events_by_status", env=env)
+    [row] = csv.DictReader(io.StringIO(run("report", "sub_events_by_status", "event=501", "--format", "csv", env=env)))
+    assert (row["sub_event_name"], row["participants"]) == ("Marathon", "2")
+    [found] = json.loads(run("report", "sub_events_by_status", "event=501", "--format", "json", env=env))
+    assert (found["sub_event_name"], found["participants"]) == ("Marathon", 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["nope"], "there is no report nope; there is answers, bibs"),
+        (["teams", "least=x"], "least takes a whole number"),
+        (["teams", "most=1"], "teams has no parameter most; it takes event, least"),
+        (["teams", "least"], "write each parameter once, as NAME=VALUE"),
+        (["teams", "least=1", "least=2"], "write each parameter once"),
+        (["registrations_by_day", "since=yesterday"], "since takes a date such as 2026-05-31"),
+        (["teams", "--format", "xml"], "'table', 'csv', 'json'"),
+        (["teams", "--grant", "somebody"], "ask for one thing"),
+        (["--pii"], "ask for one thing"),
+        (["--dictionary", "teams"], "ask for one thing"),
+        (["--grant", "pg_monitor"], "is reserved"),
+        (["--grant", "rosterlog_api"], "is reserved"),
+        (["--grant", "x" * 64], "at most 63 bytes"),
+        (["--grant", ""], "needs a name"),
+    ],
+)
+def test_bad_input_is_answered_with_the_choices(env: dict[str, str], args: list[str], says: str) -> None:
+    assert says in run("report", *args, env=env, code=2)
+
+
+@pytest.mark.parametrize("user", ["ana", "Ana Müller", INJECTION, 'quo"te', "select", "a:b@c/d?e"])
+def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str) -> None:
+    user = f"{user}{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"  # logins are the server's
+    said = run("report", "--grant", user, env=env).splitlines()
+    with psycopg.connect(said[-1], autocommit=True) as theirs:
+        assert theirs.info.user == user
+        assert theirs.execute("select count(*), count(email) from participants").fetchone() == (3, 0)
+        assert theirs.execute("select bib from reporting.participants where participant_id = '101'").fetchone() == (
+            "112",
+        )
+        assert theirs.execute("show statement_timeout").fetchone() == ("1min",)
+        for statement in ("table public.event_log", "create table public.mine (id int)", "create role mine"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                theirs.execute(statement.encode())
+        assert "personal data" in run("report", "--grant", user, "--pii", env=env)
+        theirs.execute("reset all")
+        assert sees_personal_data(theirs)
+        again = run("report", "--grant", user, env=env).splitlines()
+        assert not sees_personal_data(theirs)
+    assert "keeps its password" in again[1]
+    assert again[-1] == said[-1].replace(f":{conninfo_to_dict(said[-1])['password']}@", "@")
+    with psycopg.connect(said[-1]) as theirs:
+        assert theirs.execute("select count(*) from participants").fetchone() == (3,)
+
+
+def sees_personal_data(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    row = connection.execute("select reporting.sees_personal_data()").fetchone()
+    return row == (True,)
+
+
+@pytest.mark.parametrize(
+    "kind", ["superuser", "createrole", "replication", "login in role rosterlog_operator", "nologin"]
+)
+def test_a_login_that_can_do_more_or_is_none_is_refused(env: dict[str, str], kind: str) -> None:
+    user = f"mighty_{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"
+    with psycopg.connect(env["DATABASE_URL"], autocommit=True) as owner:
+        owner.execute(f"create role {user} {'' if 'login' in kind else 'login '}{kind}".encode())
+        assert "choose another name" in run("report", "--grant", user, env=env, code=2)
+        owner.execute(f"drop role {user}".encode())
+
+
+def test_the_password_gets_into_no_log_of_the_server(env: dict[str, str]) -> None:
+    """Even of one that writes down every statement."""
+    user = f"quiet_{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"
+    logging = make_conninfo(env["DATABASE_URL"], options="-c log_statement=all")
+    said = run("report", "--grant", user, env={**env, "DATABASE_URL": logging}).splitlines()[-1]
+    with psycopg.connect(env["DATABASE_URL"]) as owner:
+        [data] = owner.execute("show data_directory").fetchone() or [""]
+    written = (Path(data).parent / "postgres.log").read_text()
+    assert f'create role "{user}" login password' in written
+    assert str(conninfo_to_dict(said)["password"]) not in written
+
+
+def test_the_dictionary_is_printed(env: dict[str, str]) -> None:
+    assert "### reporting.participants\n" in run("report", "--dictionary", env=env)
