@@ -103,13 +103,13 @@ def _answer(engine: Engine, asked: Report, source: str, given: dict[str, object]
 
 
 def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:
-    with migrated_database(settings) as conninfo, psycopg.connect(full_conninfo(conninfo)) as connection:
-        connection.execute(session_commands(None).encode())
-        try:
+    try:
+        logins.check_name(user)
+        with migrated_database(settings) as conninfo, psycopg.connect(full_conninfo(conninfo)) as connection:
+            connection.execute(session_commands(None).encode())
             granted = logins.grant(connection, user, sees_personal_data=sees_personal_data)
-        except logins.Refused as error:
-            connection.rollback()
-            raise WrongUsage(printable(str(error))) from None
+    except logins.Refused as error:
+        raise WrongUsage(printable(str(error))) from None
     what = "with personal data" if sees_personal_data else "without personal data"
     say(f"{printable(user)} may read the schema reporting, {what}")
     if not granted.is_new:

@@ -54,12 +54,11 @@ def check_name(user: str) -> None:
 
 
 def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data: bool) -> Granted:
-    """Let a login read the schema `reporting`, in the caller's transaction. One that is not there is made.
+    """Let a login of a name that passed `check_name` read the schema `reporting`. One that is not there is made.
 
     A login that exists keeps its password. Without `sees_personal_data` the right to see it is taken away.
     Raises `Refused`.
     """
-    check_name(user)
     password = None if _exists(connection, user) else _make(connection, user)
     name = sql.Identifier(user)
     given, other = REPORTING_ROLE, REPORTING_PII_ROLE

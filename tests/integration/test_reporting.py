@@ -10,12 +10,14 @@ import pytest
 from psycopg import errors
 from sqlalchemy import Engine
 
-from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, sync_engine
+from ingest import postgres
+from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, WORKER_ROLE, sync_engine
 from ingest.migrate import downgrade, migrate
 from projections.participants.table import COLUMNS
 from projections.rebuild.swap import swap
 from projections.reports.dictionary import dictionary
 from tests import model
+from tests.conftest import create
 from tests.integration.building import PARTICIPANTS, build_anew, drain, query
 from tests.integration.erasing import erase
 from tests.integration.rebuilding import OTHER, PEOPLE, live_before
@@ -46,19 +48,31 @@ def somebody(id_: int, **fields: object) -> bytes:
     return model.body(id_, **{**SECRETS, **SEEN, "event_id": 5, "created_at": "2026-03-02T08:00:00Z", **fields})
 
 
-@pytest.fixture
-def reported(database: str, worker_engine: Engine) -> str:
+def fill(conninfo: str) -> str:
     """Twelve people who wear M, one who has told secrets; two of them changed since."""
     bodies = [somebody(1), *(somebody(number, answers=SECRETS["answers"][:1]) for number in range(2, 13))]
-    model.append(database, [*bodies, somebody(1, bib="13"), b"no json", somebody(2, status="deferred")])
-    drain(worker_engine)
-    return database
+    model.append(conninfo, [*bodies, somebody(1, bib="13"), b"no json", somebody(2, status="deferred")])
+    worker = sync_engine(conninfo, WORKER_ROLE)
+    drain(worker)
+    worker.dispose()
+    return conninfo
+
+
+@pytest.fixture(scope="module")
+def shared(server: postgres.Server, template: str) -> str:
+    """Theirs, for tests that change nothing."""
+    return fill(create(server, template))
 
 
 @pytest.fixture
-def asking(reported: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(reported, autocommit=True) as connection:
+def asking(shared: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(shared, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def reported(database: str) -> str:
+    return fill(database)
 
 
 def take(connection: psycopg.Connection[Any], role: str) -> None:
@@ -207,16 +221,17 @@ def test_the_roster_as_of_a_time_is_a_fresh_fold_of_the_log_up_to_there(database
         }
 
 
-def test_deliveries_show_what_arrived_and_nothing_of_it(
-    asking: psycopg.Connection[Any], reported: str, operator: Engine
-) -> None:
+def test_deliveries_show_what_arrived_and_nothing_of_it(reported: str, operator: Engine) -> None:
     model.append(reported, [somebody(3, answers=SECRETS["answers"][:1])] * 2)
     erase(operator, "12")
-    found = asking.execute("""
+    found = query(
+        reported,
+        """
         select position, event_type, participant_id, size_bytes > 100, is_erased, is_quarantined, redeliveries,
           last_redelivered_at is not null
         from reporting.deliveries where position in (3, 12, 14) order by position
-    """).fetchall()
+        """,
+    )
     created = "event.participant.created"
     assert found == [
         (3, created, "3", True, False, False, 2, True),
@@ -225,18 +240,18 @@ def test_deliveries_show_what_arrived_and_nothing_of_it(
     ]
 
 
-def test_what_is_set_aside_is_shown(asking: psycopg.Connection[Any], reported: str, worker_engine: Engine) -> None:
+def test_what_is_set_aside_is_shown(reported: str, worker_engine: Engine) -> None:
     model.append(reported, [somebody(4, first_name="a\x00b", updated_at={"not": "a time"})])
     drain(worker_engine)
     parked = {row[0] for row in query(reported, "select position from quarantine where projection = 'participants'")}
-    shown = asking.execute("select position from reporting.deliveries where is_quarantined").fetchall()
+    shown = query(reported, "select position from reporting.deliveries where is_quarantined")
     assert {row[0] for row in shown} == parked
-    [(head, checkpoint, lag, quarantined)] = asking.execute(
-        "select head, checkpoint, lag, quarantined from reporting.freshness"
-    ).fetchall()
+    [(head, checkpoint, lag, quarantined)] = query(
+        reported, "select head, checkpoint, lag, quarantined from reporting.freshness"
+    )
     assert (head, checkpoint, lag, quarantined) == (16, 16, 0, len(parked))
     model.append(reported, [b"later"])
-    assert asking.execute("select head, lag from reporting.freshness").fetchone() == (17, 1)
+    assert query(reported, "select head, lag from reporting.freshness") == [(17, 1)]
 
 
 def test_events_and_days_are_counted_and_named_by_the_newest_delivery(

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, sync_engine
+from ingest import postgres
+from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, WORKER_ROLE, sync_engine
 from projections.reports.report import ask, reports, values_of
 from tests import model
+from tests.conftest import create
 from tests.integration.building import drain
 
 
@@ -37,13 +39,18 @@ BODIES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def reported(database: str, worker_engine: Engine) -> str:
-    """Two editions of a run, a lake, one change, one late arrival, one delivery that arrived twelve times."""
-    model.append(database, BODIES)
-    model.append(database, [BODIES[0]] * 11)
-    drain(worker_engine)
-    return database
+@pytest.fixture(scope="module")
+def reported(server: postgres.Server, template: str) -> str:
+    """Two editions of a run, a lake, one change, one late arrival, one redelivered twelve times; another source."""
+    conninfo = create(server, template)
+    model.append(conninfo, BODIES)
+    model.append(conninfo, [BODIES[0]] * 11)
+    model.append(conninfo, [somebody(1, "2026-03-02", **CITY_2026, team="Strangers", bib="5")] * 2, "other")
+    worker = sync_engine(conninfo, WORKER_ROLE)
+    for source in ("movemint", "other"):
+        drain(worker, source)
+    worker.dispose()
+    return conninfo
 
 
 @pytest.fixture
@@ -148,7 +155,6 @@ def test_every_report_has_a_test_and_every_parameter_of_it() -> None:
 
 @pytest.mark.parametrize("name", list(reports()))
 def test_reports_are_of_one_source_and_work_without_personal_data(reported: str, name: str) -> None:
-    model.append(reported, [somebody(1, "2026-03-02", **CITY_2026, team="Strangers", bib="5")] * 2, "other")
     engine = sync_engine(reported, REPORTING_ROLE)
     with engine.connect() as connection:
         asked = reports()[name]
