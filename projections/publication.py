@@ -42,7 +42,10 @@ published_source = Table(
     PrimaryKeyConstraint("source", name="published_source_pkey"),
 )
 
-_IS_FOLLOWED = "select from pg_replication_slots s where s.slot_type = 'logical' and s.database = current_database()"
+_IS_FOLLOWED = """
+    select from pg_replication_slots s
+    where s.plugin = 'pgoutput' and s.database = current_database() and s.wal_status is distinct from 'lost'
+"""
 _BEHIND = text(f"""
 select c.source
 from checkpoint c
@@ -59,14 +62,17 @@ order by c.source
 _PUBLISH = text("select publish_participants(:source, :limit)")
 
 
-def publish(engine: Engine, limit: int) -> int:
+_AT_A_TIME = 2_000  # participants in one transaction
+
+
+def publish(engine: Engine, limit: int = _AT_A_TIME) -> bool:
     """One batch of every source that is behind, each in a transaction; none where nobody subscribes.
 
-    Gives the number of participants looked at.
+    Gives whether there is more to publish already.
     """
     with engine.begin() as connection:
         behind = _behind(connection)
-    return sum(_publish(engine, source, limit) for source in behind)
+    return max((_publish(engine, source, limit) for source in behind), default=0) >= limit
 
 
 def _behind(connection: Connection) -> list[str]:

@@ -55,9 +55,10 @@ class Worker:
             if idle == 0:
                 ready()
             folded = self._fold_each(behind, stop)
-            self._publish()
+            published = self._publish()
             if folded:
                 log.debug("folded", extra={"fields": {"events": folded}})
+            if folded or published:
                 idle = 1
             else:
                 # Quiet for a while: look less often, but never less than every half second or so.
@@ -92,10 +93,14 @@ class Worker:
             log.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
         return False
 
-    def _publish(self) -> None:
-        """For warehouses that subscribe: a batch each time while there is a full one, else once a second."""
-        if time.monotonic() - self._published_at > _PUBLISH_EVERY and publish(self._engine, self._limit) < self._limit:
+    def _publish(self) -> bool:
+        """For warehouses that subscribe: a batch each time while there is more, else once a second."""
+        if time.monotonic() - self._published_at < _PUBLISH_EVERY:
+            return False
+        there_is_more = publish(self._engine)
+        if not there_is_more:
             self._published_at = time.monotonic()
+        return there_is_more
 
     def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event) -> int:
         """One batch of each. A damaged log stops the worker, but only after everybody else had their turn."""

@@ -29,9 +29,9 @@ _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the so
 
 # Each checkpoint makes the next change of every page cost a whole page of write-ahead log, and deliveries touch random
 # pages of the index that refuses duplicates. So checkpoints are rare under load; a recovery takes a minute longer.
+_FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
 # A warehouse can subscribe to the roster; one that went away does not fill the disk.
 _FOR_SUBSCRIBERS = {"wal_level": "logical", "max_slot_wal_keep_size": "10GB"}
-_FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ comment on column reporting.participant_answers.question_id is 'The question in 
 comment on column reporting.participant_answers.question
   is 'The question as it was asked, or what there is of it: its key or its id.';
 comment on column reporting.participant_answers.answer
-  is 'The answer. Without rosterlog_reporting_pii null unless ten or more people gave the same one.';
+  is 'The answer. Without rosterlog_reporting_pii null but for those that people choose; see docs/reporting.md.';
 comment on column reporting.participant_answers.position is 'Log position of the delivery that it comes from.';
 comment on view reporting.events is 'The events that participants are in.';
 comment on column reporting.events.source is 'Whose deliveries these are; movemint unless you have several.';
@@ -73,7 +73,7 @@ comment on column reporting.events.participants is 'Participants on the roster, 
 comment on column reporting.events.first_registered_at is 'The earliest registration among them.';
 comment on column reporting.events.last_registered_at is 'The latest registration among them.';
 comment on column reporting.events.starts_on
-  is 'First day of the event, if the newest delivery says so under event.start_date, which is a guess.';
+  is 'First day of the event, if its newest deliveries say so under event.start_date, which is a guess.';
 comment on view reporting.sub_events is 'The races and categories within events.';
 comment on column reporting.sub_events.source is 'Whose deliveries these are; movemint unless you have several.';
 comment on column reporting.sub_events.event_id is 'The event.';
@@ -126,6 +126,8 @@ comment on function reporting.participants_as_of(timestamptz)
   is 'The roster as it was at a time, with the columns of reporting.participants: the states that held then.';
 comment on function reporting.sees_personal_data() is 'Whether you see the columns that are called personal.';
 comment on function reporting.answers_of_many()
-  is 'Answers that ten participants or more gave to a question, which everybody may see.';
+  is 'Answers that were chosen, not written, and that everybody may see.';
 comment on function reporting.age_band(integer) is 'The band of an age in years.';
+comment on function reporting.age_band(date, integer, timestamptz)
+  is 'The band of an age at a time: by the date of birth, else by the age that was told.';
 comment on function reporting.iso_date(text) is 'The day that a text begins with in the form 2026-05-31, else null.'

@@ -18,16 +18,22 @@ counted as (
     sum(n.participants)::bigint as participants,
     min(n.first_registered_at) as first_registered_at,
     max(n.last_registered_at) as last_registered_at,
-    max(n.position) as position
+    array_agg(n.position order by n.position desc) as positions
   from named n
   group by n.source, n.event_id
 )
 select
   c.source, c.event_id, c.event_name, c.participants, c.first_registered_at, c.last_registered_at,
-  -- A guess at Movemint's keys, and no date unless it is one.
+  -- A guess at Movemint's keys. Looked for in the newest deliveries, one for each name that the event has or had.
   (
-    select reporting.iso_date(coalesce(p.attributes #>> '{event,start_date}', p.attributes ->> 'event_start_date'))
-    from public.participants p
-    where p.source = c.source and p.position = c.position
+    select d.starts_on
+    from unnest(c.positions[1:20]) with ordinality as newest (position, place)
+    join public.participants p on p.source = c.source and p.position = newest.position
+    cross join lateral (
+      select reporting.iso_date(coalesce(p.attributes #>> '{event,start_date}', p.attributes ->> 'event_start_date'))
+    ) as d (starts_on)
+    where d.starts_on is not null
+    order by newest.place
+    limit 1
   ) as starts_on
 from counted c

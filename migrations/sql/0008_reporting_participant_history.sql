@@ -15,10 +15,7 @@ select
   p.checked_in_at, p.registered_at, p.updated_at, p.first_position, p.position, p.received_at,
   p.field_errors,
   case when (select reporting.sees_personal_data()) then p.attributes end as attributes,
-  reporting.age_band(coalesce(
-    extract(year from age(coalesce(p.registered_at, p.received_at) at time zone 'UTC', p.dob::timestamp))::integer,
-    p.age
-  )) as age_band,
+  reporting.age_band(p.dob, p.age, coalesce(p.registered_at, p.received_at)) as age_band,
   p.position as valid_from_position,
   p.until_position as valid_to_position,
   p.received_at as valid_from,

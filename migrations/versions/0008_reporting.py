@@ -14,6 +14,7 @@ depends_on = None
 FUNCTIONS = {
     "sees_personal_data()": "0008_sees_personal_data.sql",
     "age_band(integer)": "0008_age_band.sql",
+    "age_band(date, integer, timestamptz)": "0008_age_band_at.sql",
     "iso_date(text)": "0008_iso_date.sql",
     "answers_of_many()": "0008_answers_of_many.sql",
 }
@@ -60,7 +61,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute(f"drop function reporting.{AS_OF}")
     op.execute("drop view " + ", ".join(f"reporting.{view}" for view in VIEWS))
-    for function in FUNCTIONS:
+    for function in reversed(FUNCTIONS):
         op.execute(f"drop function reporting.{function}")
     op.execute("drop schema reporting")
     op.execute("drop index participants_build_position")

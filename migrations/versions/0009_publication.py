@@ -55,6 +55,7 @@ create table published_source (
 """
 
 PUBLISH = "publish_participants(text, integer)"
+THESE = "publish_these(text, text[])"
 
 
 def upgrade() -> None:
@@ -64,8 +65,9 @@ def upgrade() -> None:
         "it, for subscribers of the publication rosterlog_reporting; filled while there is one'"
     )
     op.execute(SOURCE)
-    op.execute(sql_file("0009_publish_participants.sql"))
-    op.execute(f"revoke all on function {PUBLISH} from public")
+    for function, file in {THESE: "0009_publish_these.sql", PUBLISH: "0009_publish_participants.sql"}.items():
+        op.execute(sql_file(file))
+        op.execute(f"revoke all on function {function} from public")
     op.execute(f"grant execute on function {PUBLISH} to rosterlog_worker")
     op.execute("grant select on published_source, roster_change to rosterlog_worker")
     # What a subscriber copies first.
@@ -77,4 +79,5 @@ def downgrade() -> None:
     op.execute("drop publication rosterlog_reporting")
     op.execute("revoke select on roster_change from rosterlog_worker")
     op.execute(f"drop function {PUBLISH}")
+    op.execute(f"drop function {THESE}")
     op.execute("drop table published_participants, published_source")

@@ -2,7 +2,7 @@
 
 import click
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from ingest.cli.group import (
     WrongUsage,
@@ -23,6 +23,7 @@ from projections.reports.formats import FORMATS
 from projections.reports.report import Report, WrongParameter, ask, reports, values_of
 
 _SETTINGS = "set transaction read only; set local statement_timeout = '60s'; set local work_mem = '64MB'"
+_SOURCES = text("select source from reporting.freshness")
 
 
 @group.command()
@@ -61,8 +62,11 @@ def report(
     else:
         asked = _named(name)
         given = _given(asked, parameters)
-        with migrated_engine(settings, REPORTING_PII_ROLE) as engine:
-            click.echo(_answer(engine, asked, source_of(settings, source), given, format_))
+        with migrated_engine(settings, REPORTING_PII_ROLE) as engine, engine.connect() as connection:
+            connection.execute(text(_SETTINGS))
+            known = connection.execute(_SOURCES).scalars()
+            found = ask(connection, asked, source_of(settings, source, known), given)
+        click.echo(FORMATS[format_](found))
 
 
 def _list() -> None:
@@ -94,12 +98,6 @@ def _given(asked: Report, parameters: tuple[str, ...]) -> dict[str, object]:
 def _takes(asked: Report) -> str:
     lines = [f"  {one.name} ({one.kind}): {one.meaning}" for one in asked.parameters]
     return "\n".join([f"{asked.name} takes:", *lines])
-
-
-def _answer(engine: Engine, asked: Report, source: str, given: dict[str, object], format_: str) -> str:
-    with engine.connect() as connection:
-        connection.execute(text(_SETTINGS))
-        return FORMATS[format_](ask(connection, asked, source, given))
 
 
 def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:

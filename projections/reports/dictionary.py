@@ -17,7 +17,7 @@ select
   obj_description(p.oid, 'pg_proc') as about
 from pg_proc p
 where p.pronamespace = 'reporting'::regnamespace
-order by p.proname
+order by p.proname, p.oid
 """)
 
 

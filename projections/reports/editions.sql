@@ -2,9 +2,9 @@
 -- Editions are events of one name but for the year in it, one after the other; or the two that are named.
 --
 -- event text: only this event, by its id
--- previous text: its previous edition, by its id
--- start date: the first day of the event, where deliveries do not say it
--- previous_start date: the first day of the previous edition
+-- previous text with event: its previous edition, by its id
+-- start date with event: the first day of the event, where deliveries do not say it
+-- previous_start date with previous: the first day of the previous edition
 with known as (
   select
     e.event_id, e.event_name, btrim(regexp_replace(e.event_name, '(19|20)[0-9]{2}', '', 'g')) as series,
@@ -19,7 +19,10 @@ with known as (
 ordered as (
   select
     k.event_id, k.event_name, k.starts_on,
-    coalesce(cast(:previous as text), lag(k.event_id) over (partition by k.series order by k.starts_on, k.event_id)) as previous_id
+    coalesce(
+      cast(:previous as text),
+      case when k.series <> '' then lag(k.event_id) over (partition by k.series order by k.starts_on, k.event_id) end
+    ) as previous_id
   from known k
   where k.starts_on is not null
 ),
@@ -45,7 +48,9 @@ counted as (
 )
 select
   c.event_id, p.event_name, p.previous_id as previous_event_id, c.days_before,
-  (sum(c.now) over so_far)::bigint as registrations,
+  case
+    when p.starts_on - c.days_before <= (now() at time zone 'UTC')::date then (sum(c.now) over so_far)::bigint
+  end as registrations,
   (sum(c.before) over so_far)::bigint as previous_registrations
 from counted c
 join pairs p on p.event_id = c.event_id

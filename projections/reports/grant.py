@@ -13,17 +13,33 @@ from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES
 
 LONGEST_NAME = 63  # bytes; PostgreSQL cuts what is longer
 _WORDS = ("public", "none", "current_user", "session_user", "current_role", "user")
-_TIMEOUT = "60s"
-_WORK_MEM = "64MB"  # for one query's sorts and tables; what the reports are measured with
+# `work_mem` is what the reports are measured with. A transaction that stays open keeps old builds from being dropped.
+_SETTINGS = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10min", "work_mem": "64MB"}
 _MADE_HERE = "a login for reporting, made by rosterlog"
+# What gives more than reading reports.
+_MIGHTY = (
+    "pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_write_server_files",
+    "pg_execute_server_program", "pg_database_owner",
+    *(role for role in ROLES if role not in (REPORTING_ROLE, REPORTING_PII_ROLE)),
+)  # fmt: skip
 _LOGIN = """
 select
-  r.rolcanlogin, r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls
-    or r.oid = (select d.datdba from pg_database d where d.datname = current_database())
-    or exists (select from pg_class c where c.relowner = r.oid and c.oid = to_regclass('public.event_log'))
+  r.rolcanlogin,
+  r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls
     or exists (
-      select from unnest(%s::text[]) as own (role)
-      where pg_has_role(r.oid, to_regrole(own.role)::oid, 'member')
+      select from unnest(%s::text[]) as mighty (role)
+      where pg_has_role(r.oid, to_regrole(mighty.role)::oid, 'member')
+    )
+    or exists (
+      select from pg_class c
+      where c.relnamespace = 'public'::regnamespace
+        and c.relkind in ('r', 'p', 'v')
+        and c.relname <> 'published_participants'
+        and c.relowner = (select log.relowner from pg_class log where log.oid = 'public.event_log'::regclass)
+        and (
+          has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
+          or has_table_privilege(r.oid, c.oid, 'delete, truncate')
+        )
     )
 from pg_roles r
 where r.rolname = %s
@@ -67,12 +83,14 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
     for command in (
         sql.SQL("grant {} to {}").format(sql.Identifier(given), name),
         sql.SQL("revoke {} from {}").format(sql.Identifier(other), name),
-        sql.SQL("grant connect on database {} to {}").format(sql.Identifier(connection.info.dbname), name),
-        sql.SQL("alter role {} set statement_timeout = {}").format(name, _TIMEOUT),
-        sql.SQL("alter role {} set work_mem = {}").format(name, _WORK_MEM),
+        *(sql.SQL("alter role {} set {} = {}").format(name, sql.SQL(key), value) for key, value in _SETTINGS.items()),
     ):
         connection.execute(command)
-    if not sees_personal_data and _has(connection, user, REPORTING_PII_ROLE):
+    if not _may(connection, "has_schema_privilege(%s::name, 'reporting', 'usage')", user):
+        raise Refused(f"{user} does not inherit what its roles may do: alter role ... inherit, and run this again")
+    if not _may(connection, "has_database_privilege(%s::name, current_database(), 'connect')", user):
+        raise Refused(f"{user} may not connect to this database: grant that first")
+    if not sees_personal_data and _may(connection, f"pg_has_role(%s::name, '{REPORTING_PII_ROLE}', 'member')", user):
         raise Refused(
             f"{user} has {REPORTING_PII_ROLE} from somebody else, who alone can revoke it: nothing was changed"
         )
@@ -80,8 +98,7 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
 
 
 def _exists(connection: psycopg.Connection[Any], user: str) -> bool:
-    others = [role for role in ROLES if role not in (REPORTING_ROLE, REPORTING_PII_ROLE)]
-    found = connection.execute(_LOGIN, [others, user]).fetchone()
+    found = connection.execute(_LOGIN, [list(_MIGHTY), user]).fetchone()
     if found is None:
         return False
     can_log_in, can_do_more = found
@@ -103,8 +120,8 @@ def _make(connection: psycopg.Connection[Any], user: str) -> str:
     return password
 
 
-def _has(connection: psycopg.Connection[Any], user: str, role: str) -> bool:
-    row = connection.execute("select pg_has_role(%s::name, %s::name, 'member')", [user, role]).fetchone()
+def _may(connection: psycopg.Connection[Any], asked: str, user: str) -> bool:
+    row = connection.execute(f"select {asked}".encode(), [user]).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -18,7 +18,7 @@ changed_nothing as (
     and not d.is_erased
     and not d.is_quarantined
     and d.position <= (select f.checkpoint from reporting.freshness f where f.source = :source)
-    and (cast(:since as date) is null or d.received_at >= :since)
+    and (cast(:since as date) is null or d.received_at >= cast(:since as date)::timestamp at time zone 'UTC')
     and not exists (
       select from reporting.participant_history h
       where h.source = :source and h.participant_id = d.participant_id and h.position = d.position
@@ -28,5 +28,6 @@ changed_nothing as (
 select c.participant_id, c.position, c.received_at, p.position as newest_position, p.updated_at as newest_updated_at
 from changed_nothing c
 join reporting.participants p on p.source = :source and p.participant_id = c.participant_id
+where p.first_position < c.position
 order by c.position desc
 limit coalesce(cast(:most as integer), 100)

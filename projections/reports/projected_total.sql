@@ -2,7 +2,7 @@
 -- A plain extrapolation: it knows of no deadline, price step or limit. Without a known start nothing is projected.
 --
 -- event text: only this event, by its id
--- start date: its first day, where deliveries do not say it
+-- start date with event: its first day, where deliveries do not say it
 -- days integer: the days that the pace is taken from (14), the last of them yesterday
 -- today date: instead of the day it is, in UTC
 with asked as (

@@ -4,7 +4,7 @@
 -- least integer: only hours with so many redeliveries at least (10)
 with again as (
   select
-    date_trunc('hour', d.last_redelivered_at) as hour,
+    date_trunc('hour', d.last_redelivered_at, 'UTC') as hour,
     count(*) as deliveries,
     sum(d.redeliveries)::bigint as redeliveries,
     max(d.redeliveries) as most,
@@ -13,8 +13,8 @@ with again as (
   from reporting.deliveries d
   where d.source = :source
     and d.last_redelivered_at is not null
-    and (cast(:since as date) is null or d.last_redelivered_at >= :since)
-  group by date_trunc('hour', d.last_redelivered_at)
+    and (cast(:since as date) is null or d.last_redelivered_at >= cast(:since as date)::timestamp at time zone 'UTC')
+  group by date_trunc('hour', d.last_redelivered_at, 'UTC')
 )
 select
   a.hour, a.deliveries, a.redeliveries, a.most as most_of_one_delivery, a.first_position, a.last_position

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 _SQL = ".sql"
-_PARAMETER = re.compile(r"(\w+) (text|integer|date): (.+)")
-_MOST_NUMBER = 2**31 - 1
+_PARAMETER = re.compile(r"(\w+) (text|integer|date)(?: with (\w+))?: (.+)")
+_MOST_NUMBER = 1_000_000
 
 
 class WrongParameter(Exception):
@@ -21,10 +21,14 @@ class WrongParameter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a report can be told: `kind` is text, integer or date; left out, it is null."""
+    """What a report can be told: `kind` is text, integer or date; left out, it is null.
+
+    `companion`: the parameter without which it means nothing; null: none.
+    """
 
     name: str
     kind: str
+    companion: str | None
     meaning: str
 
 
@@ -59,6 +63,9 @@ def values_of(report: Report, given: Mapping[str, str]) -> dict[str, object]:
         if name not in known:
             takes = ", ".join(known) or "no parameters"
             raise WrongParameter(f"{report.name} has no parameter {name}; it takes {takes}")
+        companion = known[name].companion
+        if companion is not None and companion not in given:
+            raise WrongParameter(f"{name} belongs to {companion}, which is not given")
     return {name: _value(parameter, given.get(name)) for name, parameter in known.items()}
 
 
@@ -90,7 +97,7 @@ def _text(name: str, given: str) -> str:
 
 def _integer(name: str, given: str) -> int:
     if not given.isascii() or not given.isdecimal() or int(given[:20]) > _MOST_NUMBER:
-        raise WrongParameter(f"{name} takes a whole number such as 14, not {given!r}")
+        raise WrongParameter(f"{name} takes a whole number up to 1000000 such as 14, not {given!r}")
     return int(given)
 
 

@@ -14,5 +14,5 @@ select
 from counted c
 left join reporting.events e on e.source = :source and e.event_id = c.event_id
 left join reporting.sub_events s
-  on s.source = :source and s.event_id = c.event_id and s.sub_event_id = c.sub_event_id
+  on s.source = :source and coalesce(s.event_id, '') = coalesce(c.event_id, '') and s.sub_event_id = c.sub_event_id
 order by c.event_id nulls last, c.sub_event_id nulls last, c.participants desc, c.status

@@ -125,6 +125,7 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
     ("projected_total", {"event": "3", "today": "2026-06-20", "start": "2026-06-20"}, [
         ("3", "Lake", "3", "0.2", "2026-06-20", "0", "3"),
     ]),
+    ("sub_events_by_status", {"event": "none"}, []),
     ("projected_total", {"event": "3"}, [("3", "Lake", "3", ..., None, None, None)]),
     ("unreadable_values", {}, [("dob", "not an ISO date such as 1990-12-31", "1", "7")]),
     ("unreadable_values", {"event": "2"}, []),
