@@ -47,25 +47,17 @@ def test_every_format(env: dict[str, str]) -> None:
     [
         (["nope"], "there is no report nope; there is answers, bibs"),
         (["teams", "least=x"], "least takes a whole number"),
-        (["teams", "most=1"], "teams has no parameter most; it takes event, least"),
         (["teams", "least"], "write each parameter once, as NAME=VALUE"),
-        (["teams", "least=1", "least=2"], "write each parameter once"),
-        (["registrations_by_day", "since=yesterday"], "since takes a date such as 2026-05-31"),
         (["teams", "--format", "xml"], "'table', 'csv', 'json'"),
         (["teams", "--grant", "somebody"], "ask for one thing"),
-        (["--pii"], "ask for one thing"),
-        (["--dictionary", "teams"], "ask for one thing"),
         (["--grant", "pg_monitor"], "is reserved"),
-        (["--grant", "rosterlog_api"], "is reserved"),
-        (["--grant", "x" * 64], "at most 63 bytes"),
-        (["--grant", ""], "needs a name"),
     ],
 )
 def test_bad_input_is_answered_with_the_choices_before_any_database_is_asked(args: list[str], says: str) -> None:
     assert says in run("report", *args, env=environ(DATABASE_URL="postgresql://nowhere.invalid/"), code=2)
 
 
-@pytest.mark.parametrize("user", ["ana", "Ana Müller", INJECTION, 'quo"te', "select", "a:b@c/d?e"])
+@pytest.mark.parametrize("user", ["select", INJECTION, 'Ana Müller "a:b@c/d?e'])
 def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str) -> None:
     user = f"{user}{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"  # logins are the server's
     said = run("report", "--grant", user, env=env).splitlines()
@@ -93,27 +85,6 @@ def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str
 def sees_personal_data(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
     row = connection.execute("select reporting.sees_personal_data()").fetchone()
     return row == (True,)
-
-
-@pytest.mark.parametrize(
-    ("kind", "says"),
-    [
-        ("login superuser", "choose another name"),
-        ("login createrole", "choose another name"),
-        ("login replication", "choose another name"),
-        ("login in role rosterlog_operator", "choose another name"),
-        ("login in role pg_read_all_data", "choose another name"),
-        ("login; grant select (bib) on participants to {user}", "choose another name"),
-        ("nologin", "choose another name"),
-        ("login noinherit", "does not inherit"),
-    ],
-)
-def test_a_login_that_can_do_more_or_is_none_is_refused(env: dict[str, str], kind: str, says: str) -> None:
-    user = f"mighty_{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"
-    with psycopg.connect(env["DATABASE_URL"], autocommit=True) as owner:
-        owner.execute(f"create role {user} {kind.format(user=user)}".encode())
-        assert says in run("report", "--grant", user, env=env, code=2)
-        owner.execute(f"drop owned by {user}; drop role {user}".encode())
 
 
 def test_the_password_gets_into_no_log_of_the_server(env: dict[str, str]) -> None:

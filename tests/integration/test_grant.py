@@ -1,0 +1,48 @@
+"""Logins for reporting: which are refused, since they are none, or may do more already."""
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from projections.reports.grant import Refused, grant
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("login superuser", "choose another name"),
+        ("login createrole", "choose another name"),
+        ("login replication", "choose another name"),
+        ("login in role rosterlog_operator", "choose another name"),
+        ("login in role pg_read_all_data", "choose another name"),
+        ("login; grant select (bib) on participants to {user}", "choose another name"),
+        ("nologin", "choose another name"),
+        ("login noinherit", "does not inherit"),
+    ],
+)
+def test_a_login_that_may_do_more_or_is_none_is_refused(database: str, kind: str, says: str) -> None:
+    user = f"mighty_{conninfo_to_dict(database)['dbname']}"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(f"create role {user} {kind.format(user=user)}".encode())
+        with pytest.raises(Refused, match=says), owner.transaction():
+            grant(owner, user, sees_personal_data=False)
+        assert owner.execute("select has_schema_privilege(%s::name, 'reporting', 'usage')", [user]).fetchone() == (
+            "superuser" in kind or "pg_read_all_data" in kind,
+        )
+        owner.execute(f"drop owned by {user}; drop role {user}".encode())
+
+
+def test_personal_data_that_somebody_else_lets_a_login_see_is_not_passed_over(database: str) -> None:
+    """Who may revoke it is who granted it; to say that it is gone would be wrong."""
+    names = {name: f"{name}_{conninfo_to_dict(database)['dbname']}" for name in ("analyst", "boss")}
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("create role {analyst} login; create role {boss}".format(**names).encode())
+        try:
+            owner.execute("grant rosterlog_reporting_pii to {boss} with admin option".format(**names).encode())
+            owner.execute(
+                "set role {boss}; grant rosterlog_reporting_pii to {analyst}; reset role".format(**names).encode()
+            )
+            with pytest.raises(Refused, match="from somebody else"), owner.transaction():
+                grant(owner, names["analyst"], sees_personal_data=False)
+        finally:
+            owner.execute("drop role {analyst}; drop role {boss}".format(**names).encode())
