@@ -67,6 +67,8 @@ def report(
             known = connection.execute(_SOURCES).scalars()
             found = ask(connection, asked, source_of(settings, source, known), given)
         click.echo(FORMATS[format_](found))
+        if not found.rows:
+            say("nothing was found; values are compared exactly, as deliveries have them, and events by their ids")
 
 
 def _list() -> None:

@@ -1,4 +1,4 @@
--- Who has registered and was never changed since, as far as Movemint says: how many, by event and sub-event.
+-- Who was never changed since they registered, as far as Movemint says when that was: how many, by event and sub-event.
 --
 -- event text: only this event, by its id
 -- days integer: only those who registered so many days ago at least (0)

@@ -3,35 +3,30 @@
 --
 -- event text: only this event, by its id
 -- start date with event: its first day, where deliveries do not say it
--- days integer: the days that the pace is taken from (14), the last of them yesterday
--- today date: instead of the day it is, in UTC
+-- days integer: the days up to yesterday that the pace is taken from (14, at least 1); fewer if it opened later
+-- today date: as if it was this day, in UTC, and nobody had registered since
 with asked as (
   select coalesce(cast(:today as date), (now() at time zone 'UTC')::date) as today,
     greatest(coalesce(cast(:days as integer), 14), 1) as days
 ),
 paced as (
   select
-    d.event_id,
+    d.event_id, a.today,
     sum(d.registrations)::bigint as registrations,
-    coalesce(sum(d.registrations) filter (where d.day >= a.today - a.days and d.day < a.today), 0) as lately
+    coalesce(sum(d.registrations) filter (where d.day >= a.today - a.days and d.day < a.today), 0)
+      / greatest(least(a.days, a.today - min(d.day)), 1) as a_day
   from reporting.registrations_daily d
-  cross join asked a
+  join asked a on d.day <= a.today
   where d.source = :source
     and d.event_id is not null
     and (cast(:event as text) is null or d.event_id = :event)
-  group by d.event_id
-),
-started as (
-  select
-    p.event_id, e.event_name, p.registrations, p.lately / a.days as a_day, s.starts_on,
-    case when s.starts_on > a.today then s.starts_on - a.today when s.starts_on <= a.today then 0 end as days_left
-  from paced p
-  cross join asked a
-  left join reporting.events e on e.source = :source and e.event_id = p.event_id
-  cross join lateral (select coalesce(cast(:start as date), e.starts_on) as starts_on) s
+  group by d.event_id, a.today, a.days
 )
 select
-  s.event_id, s.event_name, s.registrations, round(s.a_day, 1) as a_day, s.starts_on, s.days_left,
-  s.registrations + round(s.a_day * s.days_left)::bigint as projected
-from started s
-order by s.event_id
+  p.event_id, e.event_name, p.registrations, round(p.a_day, 1) as a_day, s.starts_on, left_.days as days_left,
+  p.registrations + round(p.a_day * left_.days)::bigint as projected
+from paced p
+left join reporting.events e on e.source = :source and e.event_id = p.event_id
+cross join lateral (select coalesce(cast(:start as date), e.starts_on) as starts_on) s
+cross join lateral (select case when s.starts_on is not null then greatest(s.starts_on - p.today, 0) end as days) left_
+order by p.event_id

@@ -1,4 +1,4 @@
--- Teams by size, whatever the case and the blanks around their names; how many of them are in which event.
+-- The teams of each event by size, whatever the case and the blanks around their names.
 --
 -- event text: only this event, by its id
 -- least integer: only teams with so many members at least (2)

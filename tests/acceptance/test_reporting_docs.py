@@ -46,6 +46,7 @@ def test_every_example_answers_what_is_written_and_the_copy_follows(
     env |= {
         "OWNER": database,
         "WAREHOUSE": warehouse,
+        "REPORTS": str(DOCS.parent / "projections" / "reports"),
         "FROM_WAREHOUSE": f"postgresql://warehouse:choose%20your%20own@127.0.0.1:{given['port']}/{given['dbname']}",
     }
     found = examples("reporting.md")

@@ -123,8 +123,12 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
         ("2", "City Run 2026", "4", "2.0", "2026-06-20", "9", "22"),
     ]),
     ("projected_total", {"event": "3", "today": "2026-06-20", "start": "2026-06-20"}, [
-        ("3", "Lake", "3", "0.2", "2026-06-20", "0", "3"),
+        ("3", "Lake", "3", "1.5", "2026-06-20", "0", "3"),
     ]),
+    ("projected_total", {"event": "3", "today": "2026-06-18", "start": "2026-06-20"}, [
+        ("3", "Lake", "2", "0.0", "2026-06-20", "2", "2"),
+    ]),
+    ("projected_total", {"event": "3", "today": "2026-06-17"}, []),
     ("sub_events_by_status", {"event": "none"}, []),
     ("projected_total", {"event": "3"}, [("3", "Lake", "3", ..., None, None, None)]),
     ("unreadable_values", {}, [("dob", "not an ISO date such as 1990-12-31", "1", "7")]),
