@@ -15,7 +15,8 @@ MEASUREMENTS = {
     "rebuild-growth": rebuild.measure_growth,
     "reporting": reporting.measure,
 }
-ON_THE_SERVER = ("api", "following", "growth", "rebuild-growth", "reporting")  # which make databases of their own
+# Which make databases of their own.
+ON_THE_SERVER = ("api", "following", "growth", "rebuild", "rebuild-growth", "reporting")
 
 for name in sys.argv[1:] or MEASUREMENTS:
     print(f"\n# {name}")

@@ -2,13 +2,13 @@
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
 
-from bench.filling import fill
+from bench.filling import PATTERNS, WITHOUT_ANSWERS, Patterns, fill
 from bench.machine import database, show, show_head
 from ingest.database import WORKER_ROLE, sync_engine
 from projections.builds import Build
@@ -67,28 +67,47 @@ _GUARDS = {
 }
 
 
-def measure(conninfo: str) -> None:
+def measure(server: str) -> None:
+    """Events with answers, which a rebuild keeps in a table of their own; then events of the same size without."""
+    print("events with an answer each:")
+    _measure(database(server, "rebuild_with_answers"), PATTERNS, answers=True)
+    print("events without answers:")
+    _measure(database(server, "rebuild_without_answers"), WITHOUT_ANSWERS, answers=False)
+
+
+def _measure(conninfo: str, patterns: Patterns, *, answers: bool) -> None:
     [roster, _] = projections(None)
     engine = sync_engine(conninfo, WORKER_ROLE)
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        fill(connection, 0, EVENTS)
+        fill(connection, 0, EVENTS, patterns)
         connection.execute("vacuum (analyze) event_log")
         connection.execute(_SETTINGS.encode())
         ways: dict[str, Callable[[], float]] = {
             "rosterlog rebuild, two jobs": lambda: rebuild(engine, conninfo, roster, 2),
             "SQL, with the object": lambda: by_sql(connection, attributes=True),
             "SQL, without the object": lambda: by_sql(connection, attributes=False),
-            "SQL, with the object and the answers": lambda: by_sql(connection, attributes=True, answers=True),
         }
-        seconds: dict[str, list[float]] = {way: [] for way in ways}
-        for number in range(ROUNDS + 1):
-            for way, run in ways.items():
-                took = run()
-                if number > 0:  # the first round warms up
-                    seconds[way].append(took)
-                    print(f"round {number}  {way:<40}{took:>7.1f} s", flush=True)
+        if answers:
+            ways["SQL, with the object and the answers"] = lambda: by_sql(connection, attributes=True, answers=True)
+        seconds = _in_turn(ways)
         alone = rebuild(engine, conninfo, roster, 1)
     engine.dispose()
+    _show(seconds)
+    print(f"with one job: {alone:.1f} s")
+
+
+def _in_turn(ways: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(ROUNDS + 1):
+        for way, run in ways.items():
+            took = run()
+            if number > 0:  # the first round warms up
+                seconds[way].append(took)
+                print(f"round {number}  {way:<40}{took:>7.1f} s", flush=True)
+    return seconds
+
+
+def _show(seconds: Mapping[str, list[float]]) -> None:
     show_head()
     for way, found in seconds.items():
         show(f"{way}: s", found, 1)
@@ -96,7 +115,6 @@ def measure(conninfo: str) -> None:
     for other in others:
         pairs = [theirs / mine for theirs, mine in zip(seconds[other], seconds[ours], strict=True)]
         show(f"speed against {other}", pairs, 2)
-    print(f"with one job: {alone:.1f} s")
 
 
 def measure_growth(server: str) -> None:
