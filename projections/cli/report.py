@@ -46,7 +46,7 @@ def report(
     pii: bool,
     only_dictionary: bool,
 ) -> None:
-    """Answer a ready question; without a name list them.
+    """Answer a ready question; without a name list them, each with the parameters it takes.
 
     rosterlog report teams event=501 least=5 --format csv
     """
@@ -74,7 +74,8 @@ def report(
 def _list() -> None:
     width = max(map(len, reports()))
     for one in reports().values():
-        click.echo(f"{one.name:<{width}}  {one.answers}")
+        takes = ", ".join(parameter.name for parameter in one.parameters)
+        click.echo(f"{one.name:<{width}}  {one.answers} ({takes})")
 
 
 def _named(name: str) -> Report:
