@@ -60,8 +60,6 @@ where c.projection = 'participants'
 order by c.source
 """)  # noqa: S608 - the text above
 _PUBLISH = text("select publish_participants(:source, :limit)")
-
-
 _AT_A_TIME = 2_000  # participants in one transaction
 
 

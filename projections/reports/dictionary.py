@@ -1,5 +1,7 @@
 """The data dictionary of the schema `reporting`, as the database's own comments tell it, in Markdown."""
 
+from itertools import groupby
+
 from sqlalchemy import Connection, text
 
 _COLUMNS = text("""
@@ -23,14 +25,10 @@ order by p.proname, p.oid
 
 def dictionary(connection: Connection) -> str:
     """Each view with its columns, then the functions. Nothing in it depends on data."""
-    lines: list[str] = []
-    shown = None
-    for row in connection.execute(_COLUMNS):
-        if row.view != shown:
-            shown = row.view
-            lines += [f"### reporting.{row.view}", "", row.about, "", "| column | type | meaning |", "|---|---|---|"]
-        lines.append(f"| {row.name} | {row.type} | {row.meaning} |")
-        # A blank line after each table, which the next heading needs.
-    parts = "\n".join(lines).replace("\n### ", "\n\n### ")
+    parts = []
+    for (view, about), columns in groupby(connection.execute(_COLUMNS), lambda row: (row.view, row.about)):
+        head = [f"### reporting.{view}", "", about, "", "| column | type | meaning |", "|---|---|---|"]
+        parts.append("\n".join([*head, *(f"| {one.name} | {one.type} | {one.meaning} |" for one in columns)]))
     functions = [f"| {row.function} | {row.about} |" for row in connection.execute(_FUNCTIONS)]
-    return "\n".join([parts, "", "### Functions", "", "| function | meaning |", "|---|---|", *functions])
+    parts.append("\n".join(["### Functions", "", "| function | meaning |", "|---|---|", *functions]))
+    return "\n\n".join(parts)
