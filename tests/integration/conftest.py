@@ -1,11 +1,18 @@
 """Fixtures that several files of tests share."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from ingest import postgres
 from tests import model
+from tests.conftest import create
 from tests.integration.building import drain
 from tests.integration.rebuilding import PEOPLE
+from tests.integration.reporting import fill
 
 
 @pytest.fixture
@@ -22,3 +29,20 @@ def some(database: str, worker_engine: Engine) -> str:
     model.append(database, [model.body(number, event_id=number % 2, first_name=f"n{number}") for number in range(40)])
     drain(worker_engine)
     return database
+
+
+@pytest.fixture(scope="module")
+def shared(server: postgres.Server, template: str) -> str:
+    """Theirs, for tests that change nothing."""
+    return fill(create(server, template))
+
+
+@pytest.fixture
+def asking(shared: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(shared, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def reported(database: str) -> str:
+    return fill(database)

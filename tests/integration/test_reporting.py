@@ -1,94 +1,25 @@
 """Schema `reporting`: what its views show, to whom, and that they stay through rebuild, rollback and upgrade."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import errors
 from sqlalchemy import Engine
 
-from ingest import postgres
-from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, WORKER_ROLE, sync_engine
+from ingest.database import REPORTING_ROLE, sync_engine
 from ingest.migrate import downgrade, migrate
 from projections.participants.table import COLUMNS
 from projections.rebuild.swap import swap
 from projections.reports.dictionary import dictionary
 from tests import model
-from tests.conftest import create
 from tests.integration.building import PARTICIPANTS, build_anew, drain, query
 from tests.integration.erasing import erase
 from tests.integration.rebuilding import OTHER, PEOPLE, live_before
+from tests.integration.reporting import VIEWS, somebody, take
 
 DOCS = Path(__file__).parents[2] / "docs" / "reporting.md"
-VIEWS = [
-    "deliveries", "events", "freshness", "participant_answers", "participant_history", "participants",
-    "registrations_daily", "sub_events",
-]  # fmt: skip
-# Each is found again wherever it is shown.
-SECRETS = {
-    "email": "canary-mail@example.org", "phone": "canary-phone", "dob": "1987-11-23", "city": "canary-city",
-    "zip_code": "canary-zip", "allergies": "canary-attribute",
-    "answers": [{"question": "Shirt size", "answer": "M"}, {"question": "Anything else?", "answer": "canary-answer"}],
-}  # fmt: skip
-SEEN = {
-    "first_name": "Anna",
-    "last_name": "Cruz",
-    "state": "OR",
-    "country": "US",
-    "team": "Owls",
-    "bib": "12",
-    "age": 97,
-}
-
-
-def somebody(id_: int, **fields: object) -> bytes:
-    return model.body(id_, **{**SECRETS, **SEEN, "event_id": 5, "created_at": "2026-03-02T08:00:00Z", **fields})
-
-
-def fill(conninfo: str) -> str:
-    """Twelve people who wear M and have one coach, one who has told secrets; two of them changed since."""
-    answers = [
-        {"question": "Shirt size", "answer": "M"},
-        {"question": "In an emergency", "answer": "canary 0170-555 12"},
-    ]
-    bodies = [somebody(1), *(somebody(number, answers=answers) for number in range(2, 13))]
-    model.append(conninfo, [*bodies, somebody(1, bib="13"), b"no json", somebody(2, status="deferred")])
-    worker = sync_engine(conninfo, WORKER_ROLE)
-    drain(worker)
-    worker.dispose()
-    return conninfo
-
-
-@pytest.fixture(scope="module")
-def shared(server: postgres.Server, template: str) -> str:
-    """Theirs, for tests that change nothing."""
-    return fill(create(server, template))
-
-
-@pytest.fixture
-def asking(shared: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(shared, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def reported(database: str) -> str:
-    return fill(database)
-
-
-def take(connection: psycopg.Connection[Any], role: str) -> None:
-    connection.execute("reset role")
-    connection.execute(f"set role {role}".encode())
-
-
-def all_of(connection: psycopg.Connection[Any]) -> str:
-    """Everything that whoever asks can see of the schema."""
-    found = [connection.execute(f"select * from reporting.{view}".encode()).fetchall() for view in VIEWS]
-    found.append(connection.execute("select * from reporting.participants_as_of(now())").fetchall())
-    return json.dumps(found, default=str)
 
 
 def test_the_views_are_these_and_every_object_has_a_comment(asking: psycopg.Connection[Any]) -> None:
@@ -136,96 +67,6 @@ def test_participants_have_the_columns_of_everywhere_and_an_age_band(asking: psy
         where a.attrelid = 'reporting.participants'::regclass and a.attnum > 0 order by a.attnum
     """).fetchall()
     assert [row[0] for row in names] == ["source", *(column.name for column in COLUMNS), "age_band"]
-
-
-@pytest.mark.parametrize(("role", "sees"), [(REPORTING_ROLE, False), (REPORTING_PII_ROLE, True)])
-def test_personal_data_is_for_one_role_alone(asking: psycopg.Connection[Any], role: str, *, sees: bool) -> None:
-    take(asking, role)
-    everything = all_of(asking)
-    for secret in [
-        *(one for one in SECRETS.values() if isinstance(one, str)),
-        "canary-answer",
-        "canary 0170",
-        '"97"',
-        ", 97,",
-    ]:
-        if not sees or "97" not in secret:
-            assert (secret in everything) == sees, secret
-    for shown in ("Anna", "Cruz", "OR", "US", "Owls", "35-44", "Shirt size", '"M"'):
-        assert shown in everything
-    assert asking.execute("select count(email), count(age_band) from reporting.participants").fetchone() == (
-        12 * sees,
-        12,
-    )
-
-
-def test_an_answer_is_shown_to_all_only_where_it_was_chosen(database: str, worker_engine: Engine) -> None:
-    """Ten who say the same, people and not answers; and nine of ten answers to the question are such."""
-    free = [f"my own words {number}" for number in range(5)]
-    given: dict[str, list[str]] = {
-        "Size": ["S"] * 10 + ["M"] * 10 + ["only nine"] * 2,
-        "Size of nine": ["S"] * 9,
-        "Anything else?": ["no"] * 10 + free,
-        "Coach": ["call 0170 55 51 23"] * 12,
-        "Mail": ["team@example.org"] * 12,
-    }
-    for question, answers in given.items():
-        people = enumerate(answers)
-        told = [model.body(f"{question}-{id_}", answers=[{"question": question, "answer": one}]) for id_, one in people]
-        model.append(database, told)
-    repeated = [{"question": "Notes", "answer": "one person's own words"}] * 12
-    model.append(database, [model.body("notes", answers=repeated)])
-    drain(worker_engine)
-    with psycopg.connect(database) as connection:
-        take(connection, REPORTING_ROLE)
-        found = connection.execute(
-            "select distinct question, answer from reporting.participant_answers where answer is not null order by 1, 2"
-        ).fetchall()
-    assert found == [("Size", "M"), ("Size", "S")]
-
-
-def test_nothing_personal_leaks_by_a_condition_or_a_function_of_ones_own(asking: psycopg.Connection[Any]) -> None:
-    """Whoever may not see a value cannot ask for it either, nor have it handed to a function that costs nothing."""
-    asking.execute("create table heard (word text)")
-    asking.execute("grant insert on heard to public")
-    asking.execute("create schema theirs")
-    asking.execute("grant all on schema theirs to rosterlog_reporting")
-    take(asking, REPORTING_ROLE)
-    asking.execute("""
-        create function theirs.hear(word text) returns boolean language plpgsql cost 0.0001
-        as $$ begin insert into public.heard values (word); return true; end $$
-    """)
-    asking.execute("select 1 from reporting.participants where theirs.hear(email) or theirs.hear(attributes::text)")
-    asking.execute("select 1 from reporting.participant_answers where theirs.hear(answer)")
-    assert asking.execute("select 1 from reporting.participants where email like 'canary%'").fetchall() == []
-    asking.execute("reset role")
-    heard = {row[0] for row in asking.execute("select distinct word from heard").fetchall()}
-    assert heard == {None, "M"}
-
-
-@pytest.mark.parametrize("role", [REPORTING_ROLE, REPORTING_PII_ROLE])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "select * from public.participants",
-        "select * from public.event_log",
-        "select * from public.participants_build",
-        "select * from public.api_token",
-        "select * from public.erasures",
-        "update reporting.participants set bib = '1'",
-        "delete from reporting.deliveries",
-        "insert into reporting.events (event_id) values ('1')",
-        "create table reporting.mine (id int)",
-        "create table public.mine (id int)",
-        "select public.position_at('movemint', now())",
-        "select public.publish_participants('movemint', 1)",
-        "drop view reporting.events",
-    ],
-)
-def test_neither_role_writes_or_sees_anything_else(asking: psycopg.Connection[Any], role: str, statement: str) -> None:
-    take(asking, role)
-    with pytest.raises((errors.InsufficientPrivilege, errors.ObjectNotInPrerequisiteState)):
-        asking.execute(statement.encode())
 
 
 def test_history_has_every_state_and_when_it_held(asking: psycopg.Connection[Any]) -> None:
