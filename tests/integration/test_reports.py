@@ -169,3 +169,20 @@ def test_reports_are_of_one_source_and_work_without_personal_data(reported: str,
     assert "source = :source" in asked.sql
     assert len(asked.sql.splitlines()) <= 65
     assert asked.answers.endswith(".")
+
+
+def test_what_was_unreadable_nameless_or_in_no_event_misleads_no_report(database: str, worker_engine: Engine) -> None:
+    """A delivery set aside, then healed or not, is not late; events without names are no editions of each other."""
+    unreadable = b'{"type": "event.participant.created", "data": {"object": {"id": %d, "first_name": "\\ud83d"}}}'
+    day = "2026-03-02"
+    starts = [{"event": {"id": id_, "start_date": f"2026-0{id_}-01"}} for id_ in (5, 6)]
+    model.append(
+        database, [unreadable % 1, somebody(1, day, **starts[0]), somebody(2, day, **starts[1]), unreadable % 2]
+    )
+    model.append(database, [somebody(3, day, **TEN)])
+    drain(worker_engine)
+    engine = sync_engine(database, REPORTING_PII_ROLE)
+    assert rows(engine, "late_arrivals") == []
+    assert rows(engine, "editions") == []
+    assert (None, None, "8", "10 km", None, "1", "100.0") in rows(engine, "sub_events_by_status")
+    engine.dispose()
