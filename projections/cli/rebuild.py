@@ -176,7 +176,9 @@ def _roll_back(engine: Engine, chosen: Sequence[Projection], limit: int) -> None
         with progress(f"catching up {one.name}", behind) as advance:
             catch_up(engine, one, build, limit, advance)
         swap(engine, one, build, limit)
-        click.echo(f"{one.name}: build {build.number} is live again")
+        click.echo(
+            f"{one.name}: build {build.number} is live again; the same command once more brings back the other one"
+        )
 
 
 def _print(found: Difference) -> None:

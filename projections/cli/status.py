@@ -33,9 +33,11 @@ def _print_status(found: list[SourceStatus], built: list[ProjectionStatus]) -> N
         click.echo(f"{one.source:<24}{one.head:>12}{folded}{one.lag:>12}{one.quarantined:>12}")
     if any(one.quarantined for one in found):
         click.echo("parked: rosterlog quarantine list shows what, and why")
-    for build in built:
-        if build.needs_rebuild:
+    for live in built:
+        if live.needs_rebuild:
             click.echo(
-                f"{build.projection}: built with another definition, so nothing is folded into it: "
-                f"rosterlog rebuild {build.projection}"
+                f"{live.projection}: build {live.build} is live, of another definition, so nothing is folded into it: "
+                f"rosterlog rebuild {live.projection}"
             )
+        elif live.build is not None:
+            click.echo(f"{live.projection}: build {live.build} is live")

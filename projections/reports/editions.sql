@@ -32,27 +32,23 @@ pairs as (
   join known k on k.event_id = o.previous_id and k.event_id <> o.event_id and k.starts_on is not null
   where cast(:event as text) is null or o.event_id = :event
 ),
-days as (
-  select p.event_id, p.starts_on - d.day as days_before, d.registrations as now, 0 as before
-  from pairs p
-  join reporting.registrations_daily d on d.source = :source and d.event_id = p.event_id
-  union all
-  select p.event_id, p.previous_starts_on - d.day, 0, d.registrations
-  from pairs p
-  join reporting.registrations_daily d on d.source = :source and d.event_id = p.previous_id
-),
 counted as (
-  select d.event_id, d.days_before, sum(d.now) as now, sum(d.before) as before
-  from days d
-  group by d.event_id, d.days_before
+  select
+    p.event_id, p.event_name, p.starts_on, p.previous_id, e.starts_on - d.day as days_before,
+    sum(d.registrations) filter (where e.event_id = p.event_id) as now,
+    sum(d.registrations) filter (where e.event_id = p.previous_id) as before
+  from pairs p
+  cross join lateral (values (p.event_id, p.starts_on), (p.previous_id, p.previous_starts_on)) e (event_id, starts_on)
+  join reporting.registrations_daily d on d.source = :source and d.event_id = e.event_id
+  group by p.event_id, p.event_name, p.starts_on, p.previous_id, days_before
 )
 select
-  c.event_id, p.event_name, p.previous_id as previous_event_id, c.days_before,
+  c.event_id, c.event_name, c.previous_id as previous_event_id, c.days_before,
   case
-    when p.starts_on - c.days_before <= (now() at time zone 'UTC')::date then (sum(c.now) over so_far)::bigint
+    when c.starts_on - c.days_before <= (now() at time zone 'UTC')::date
+      then coalesce(sum(c.now) over so_far, 0)::bigint
   end as registrations,
-  (sum(c.before) over so_far)::bigint as previous_registrations
+  coalesce(sum(c.before) over so_far, 0)::bigint as previous_registrations
 from counted c
-join pairs p on p.event_id = c.event_id
 window so_far as (partition by c.event_id order by c.days_before desc)
 order by c.event_id, c.days_before desc

@@ -84,8 +84,8 @@ async def changed(asking: Asking, given: Given) -> Response:
     if place.position > asking.state.position:
         if not given.is_last:
             raise NotYet(asking, _PLACE_SECONDS)
-        short = f"The roster is at position {asking.state.position}, before that of after"
-        detail = f"{short}: ask again, or, if its log was restored from a backup, begin at 0."
+        short = f"The roster is at position {asking.state.position} and not yet at {place.position}, as after says"
+        detail = f"{short}: ask again. If that lasts, its log was restored from a backup: begin anew with after=0."
         raise asking.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
     found = await changes.changes(
         asking.connection, asking.view, asking.state, place, asked.limit or models.DEFAULT_PAGE

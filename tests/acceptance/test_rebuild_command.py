@@ -141,11 +141,12 @@ def test_another_definition_is_noticed_compared_swapped_and_rolled_back(
         assert live(folded) == 1
         assert "is live" in run("rebuild", "--yes", env=pointed)
         until(lambda: status_of(port, "/readyz") == 200)
+        assert "participants: build 3 is live\n" in run("status", env=pointed)
         assert get(port, "/v1/participants/7", token)[2]["bib"] == "R7"
         model.append(folded, [model.body(61, bib=61, race_number="R61")])
         until(lambda: get(port, "/v1/participants/61", token)[0] == 200)
         assert "bring back that release, or that file" in run("rebuild", "--rollback", env=pointed, code=2)
-    run("rebuild", "--rollback", env=env)
+    assert "participants: build 1 is live again; the same command" in run("rebuild", "--rollback", env=env)
     assert {row[3] for row in rows(folded).values()} == {str(n) for n in (*range(50), 60, 61)}
     assert rows(folded) == roster_model.roster(model.stored_bodies(folded)).rows()
 
