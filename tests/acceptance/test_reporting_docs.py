@@ -11,14 +11,12 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine
 
 from ingest import postgres
-from ingest.database import sync_engine
 from projections.participants import projection as participants_by
-from projections.publication import publish
 from projections.rebuild.swap import swap
 from tests import model
 from tests.acceptance.examples import DELIVERIES, DOCS, MARATHON, check, examples, programs
 from tests.acceptance.program import environ, run, running, until
-from tests.integration.building import build_anew, drain, query
+from tests.integration.building import build_anew, drain
 from tests.integration.rebuilding import OTHER_FIELDS
 
 pytestmark = pytest.mark.acceptance
@@ -89,20 +87,3 @@ def follows(
 def count(connection: psycopg.Connection[Any], table: str = "reporting.participants") -> int:
     row = connection.execute(f"select count(*) from {table}".encode()).fetchone()
     return row[0] if row else 0
-
-
-def test_nothing_is_published_while_nobody_subscribes(database: str, worker_engine: Engine) -> None:
-    model.append(database, DELIVERIES)
-    drain(worker_engine)
-    assert not publish(worker_engine)
-    assert query(database, "select count(*) from published_participants") == [(0,)]
-    engine = sync_engine(database)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("select pg_create_logical_replication_slot('theirs', 'pgoutput')")
-    try:
-        assert [publish(worker_engine, 2) for _ in range(3)] == [True, False, False]
-        assert query(database, "select count(*) from published_participants") == [(3,)]
-    finally:
-        with engine.begin() as connection:
-            connection.exec_driver_sql("select pg_drop_replication_slot('theirs')")
-        engine.dispose()
