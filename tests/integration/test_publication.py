@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -20,16 +21,22 @@ PEOPLE = 30
 COLUMNS = ", ".join(published_participants.columns.keys())
 
 
-@pytest.fixture
-def slot(database: str) -> Iterator[str]:
-    """As if a warehouse subscribed, which reads nothing."""
+@contextmanager
+def slot_in(database: str, plugin: str) -> Iterator[None]:
+    """As if a program subscribed, which reads nothing."""
     name = f"slot_of_{conninfo_to_dict(database)['dbname']}"
     with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [name])
+        owner.execute("select pg_create_logical_replication_slot(%s, %s)", [name, plugin])
         try:
-            yield name
+            yield
         finally:
             owner.execute("select pg_drop_replication_slot(%s)", [name])
+
+
+@pytest.fixture
+def slot(database: str) -> Iterator[None]:
+    with slot_in(database, "pgoutput"):
+        yield
 
 
 def publish_all(engine: Engine) -> None:
@@ -90,21 +97,37 @@ def test_whatever_comes_between_its_batches_the_copy_ends_as_what_readers_see(
             publish(worker_engine, chance.randint(1, 9))
     publish_all(worker_engine)
     assert_same(database)
+    assert not publish(worker_engine, 1), "there is nothing to do any more"
 
 
 @pytest.mark.usefixtures("slot")
 def test_after_a_rebuild_everybody_is_compared(folded: str, worker_engine: Engine, operator: Engine) -> None:
     publish_all(worker_engine)
     assert bibs(folded) == [("old", 300)]
-    swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
+    anew = build_anew(worker_engine, OTHER)
+    # As if their only event was parked in the new build.
+    query(folded, f"delete from {anew.table('participants_build')} where participant_id = '297' returning 1")
+    swap(worker_engine, OTHER, anew, 100)
     erase(operator, "299")
     assert publish(worker_engine, 100)
     assert bibs(folded) == [("new", 100), ("old", 199)]
     model.append(folded, [model.body(number, race_number="newer") for number in (1, 298, 300)])
     assert worker.run_once(worker_engine, OTHER, "movemint", 100) == 3
     publish_all(worker_engine)
-    assert bibs(folded) == [("new", 297), ("newer", 3)]
+    assert bibs(folded) == [("new", 296), ("newer", 3)]
     assert_same(folded)
+
+
+@pytest.mark.usefixtures("slot")
+def test_what_changes_without_an_event_is_published_too(folded: str, worker_engine: Engine, operator: Engine) -> None:
+    erase(operator, "5")
+    model.append(folded, [model.body(5, bib="withheld")])
+    drain(worker_engine)
+    publish_all(worker_engine)
+    assert bibs(folded) == [("old", 299)]
+    lift(operator, "5")
+    publish_all(worker_engine)
+    assert bibs(folded) == [("old", 299), ("withheld", 1)]
 
 
 @pytest.mark.usefixtures("slot")
@@ -116,13 +139,12 @@ def test_what_is_published_already_is_not_written_again(folded: str, worker_engi
     assert query(folded, "select participant_id, xmin::text from published_participants order by 1") == written
 
 
-def test_nothing_is_published_while_nobody_subscribes(folded: str, worker_engine: Engine) -> None:
-    with psycopg.connect(folded, autocommit=True) as owner:
-        # Neither a slot of another database nor one of another kind is a subscription.
-        name = f"slots_of_{conninfo_to_dict(folded)['dbname']}"
-        owner.execute("select pg_create_logical_replication_slot(%s, 'test_decoding')", [name])
-        try:
-            assert not publish(worker_engine)
-        finally:
-            owner.execute("select pg_drop_replication_slot(%s)", [name])
+@pytest.mark.parametrize("plugin", ["pgoutput", "test_decoding"])
+def test_nothing_is_published_while_nobody_subscribes(
+    folded: str, empty_database: str, worker_engine: Engine, plugin: str
+) -> None:
+    """A slot of another database is no subscription, nor is one of another kind."""
+    where = empty_database if plugin == "pgoutput" else folded
+    with slot_in(where, plugin):
+        assert not publish(worker_engine, 1)
     assert bibs(folded) == []
