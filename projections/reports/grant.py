@@ -16,7 +16,7 @@ _WORDS = ("public", "none", "current_user", "session_user", "current_role", "use
 # `work_mem` is what the reports are measured with. A transaction that stays open keeps old builds from being dropped.
 _SETTINGS = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10min", "work_mem": "64MB"}
 _MADE_HERE = "a login for reporting, made by rosterlog"
-# What gives more than reading reports.
+# What gives more than reading reports; a superuser is a member of all.
 _MIGHTY = (
     "pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_write_server_files",
     "pg_execute_server_program", "pg_database_owner",
@@ -25,7 +25,7 @@ _MIGHTY = (
 _LOGIN = """
 select
   r.rolcanlogin,
-  r.rolsuper or r.rolcreaterole or r.rolreplication or r.rolbypassrls
+  r.rolcreaterole or r.rolreplication or r.rolbypassrls
     or exists (
       select from unnest(%s::text[]) as mighty (role)
       where pg_has_role(r.oid, to_regrole(mighty.role)::oid, 'member')

@@ -13,9 +13,11 @@ from projections.reports.grant import Refused, grant
         ("login superuser", "choose another name"),
         ("login createrole", "choose another name"),
         ("login replication", "choose another name"),
+        ("login bypassrls", "choose another name"),
         ("login in role rosterlog_operator", "choose another name"),
         ("login in role pg_read_all_data", "choose another name"),
         ("login; grant select (bib) on participants to {user}", "choose another name"),
+        ("login; grant delete on participants to {user}", "choose another name"),
         ("nologin", "choose another name"),
         ("login noinherit", "does not inherit"),
     ],
@@ -30,6 +32,20 @@ def test_a_login_that_may_do_more_or_is_none_is_refused(database: str, kind: str
             "superuser" in kind or "pg_read_all_data" in kind,
         )
         owner.execute(f"drop owned by {user}; drop role {user}".encode())
+
+
+def test_a_login_is_told_apart_from_its_own_tables_and_from_who_may_not_connect(database: str) -> None:
+    name = str(conninfo_to_dict(database)["dbname"])
+    user = f"analyst_{name}"
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(f"create role {user} login; create table notes (); alter table notes owner to {user}".encode())
+        try:
+            assert not grant(owner, user, sees_personal_data=False).is_new
+            owner.execute(f"revoke connect on database {name} from public".encode())
+            with pytest.raises(Refused, match="may not connect"):
+                grant(owner, user, sees_personal_data=False)
+        finally:
+            owner.execute(f"drop owned by {user}; drop role {user}".encode())
 
 
 def test_personal_data_that_somebody_else_lets_a_login_see_is_not_passed_over(database: str) -> None:
