@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import zipfile
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from projections.export import formats
+from projections.export.files import NotMade, made
 from projections.participants.table import COLUMNS
 from tests import model
 from tests.integration.asking import Api, make_token, running, scope_of
@@ -144,6 +146,26 @@ def test_more_rows_than_a_sheet_holds_are_refused(
         answer = api.ask("/v1/participants.xlsx", make_token(engine))
     assert answer.status_code == 400
     assert "more rows than this format holds" in answer.json()["detail"]
+
+
+def test_rows_are_asked_for_no_longer_once_the_file_cannot_be_made() -> None:
+    is_open = True
+
+    async def rows() -> AsyncGenerator[bytes]:
+        nonlocal is_open
+        try:
+            while True:
+                yield bytes(100_000)
+        finally:
+            is_open = False
+
+    async def ask() -> None:
+        endless = rows()
+        with pytest.raises(NotMade, match="the writer of nothing failed"):
+            await anext(made("nothing", endless))
+        assert not is_open, "its query would go on in a session that another answer needs"
+
+    asyncio.run(ask())
 
 
 def test_whoever_goes_away_frees_the_session_at_once(database: str, engine: Engine, worker_engine: Engine) -> None:

@@ -2,9 +2,37 @@
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.reports.grant import Refused, grant
+from projections.reports.grant import Refused, check_name, grant
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ("", "needs a name"),
+        (" ", "needs a name"),
+        ("a\x00b", "needs a name"),
+        ("ä" * 32, "at most 63 bytes"),
+        ("pg_monitor", "is reserved"),
+        ("Rosterlog_worker", "is reserved"),
+        ("ROSTERLOG", "is reserved"),
+        ("Public", "is reserved"),
+        ("current_user", "is reserved"),
+    ],
+)
+def test_a_name_that_postgresql_or_rosterlog_keeps_for_itself_is_refused(user: str, says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        check_name(user)
+
+
+def test_the_address_asks_for_the_safety_that_the_owners_has(database: str) -> None:
+    user = f"wary_{conninfo_to_dict(database)['dbname']}"
+    with psycopg.connect(make_conninfo(database, sslmode="allow"), autocommit=True) as owner:
+        try:
+            assert grant(owner, user, sees_personal_data=False).url.endswith("?sslmode=allow")
+        finally:
+            owner.execute(f"drop owned by {user}; drop role {user}".encode())
 
 
 @pytest.mark.parametrize(
