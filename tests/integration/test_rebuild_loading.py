@@ -151,3 +151,10 @@ def test_no_other_index_can_be_made(folded: str, worker_engine: Engine, table: s
     build = building.begin(worker_engine, PARTICIPANTS)
     with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="no index of build"):
         builds.make_index(connection, build, table, index)
+
+
+def test_no_other_table_can_be_put_in_its_place(folded: str, worker_engine: Engine) -> None:
+    del folded
+    build = building.begin(worker_engine, PARTICIPANTS)
+    with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="event_log is no table of build"):
+        builds.attach(connection, build, "event_log")
