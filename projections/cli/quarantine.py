@@ -89,7 +89,7 @@ def retry(settings: Settings, position: int | None, source: str | None) -> None:
         _retry(engine, Retrying(projections, settings.batch_size), wanted, found)
         with engine.connect() as connection:
             left = parking.number(connection, wanted)
-    click.echo(f"folded again: {found}; still parked: {left}")
+    click.echo(f"tried again: {found}; still parked: {left}")
     if left:
         raise SystemExit(1)
 

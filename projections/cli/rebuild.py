@@ -144,12 +144,19 @@ class _Rebuild:
 
     def _finish(self, build: Build) -> None:
         name = self._projection.name
-        click.echo(
-            f"{name}: build {build.number} is live; rosterlog rebuild {name} --rollback brings back the one before"
-        )
+        click.echo(f"{name}: build {build.number} is live{_way_back(self._engine, build)}")
         for held_back in building.drop_beside(self._engine, name):
             say(held_back)
         _sweep(self._engine, build)
+
+
+def _way_back(engine: Engine, live: Build) -> str:
+    with engine.connect() as connection:
+        before = builds.previous(connection, live.projection)
+    if before is None:
+        return ""
+    then = "" if before.version == live.version else ", with ROSTERLOG_FIELDS or the release as they were then"
+    return f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}"
 
 
 def _sweep(engine: Engine, build: Build) -> None:
@@ -176,9 +183,7 @@ def _roll_back(engine: Engine, chosen: Sequence[Projection], limit: int) -> None
         with progress(f"catching up {one.name}", behind) as advance:
             catch_up(engine, one, build, limit, advance)
         swap(engine, one, build, limit)
-        click.echo(
-            f"{one.name}: build {build.number} is live again; the same command once more brings back the other one"
-        )
+        click.echo(f"{one.name}: build {build.number} is live again{_way_back(engine, build)}")
 
 
 def _print(found: Difference) -> None:

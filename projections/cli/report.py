@@ -50,8 +50,10 @@ def report(
 
     rosterlog report teams event=501 least=5 --format csv
     """
-    if [name is not None, user is not None, only_dictionary].count(True) > 1 or (pii and user is None):
+    if [name is not None, user is not None, only_dictionary].count(True) > 1:
         raise WrongUsage("ask for one thing: a report, --grant USER [--pii], or --dictionary")
+    if pii and user is None:
+        raise WrongUsage("--pii belongs to --grant USER")
     if only_dictionary:
         with migrated_engine(settings) as engine, engine.connect() as connection:
             click.echo(dictionary(connection))
@@ -68,7 +70,7 @@ def report(
             found = ask(connection, asked, source_of(settings, source, known), given)
         click.echo(FORMATS[format_](found))
         if not found.rows:
-            say("nothing was found; values are compared exactly, as deliveries have them, and events by their ids")
+            say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(asked)}")
 
 
 def _list() -> None:

@@ -27,9 +27,10 @@ def status(settings: Settings, *, as_json: bool) -> None:
 
 def _print_status(found: list[SourceStatus], built: list[ProjectionStatus]) -> None:
     names = [one.projection for one in built]
-    click.echo(f"{'source':<24}{'head':>12}" + "".join(f"{name:>16}" for name in names) + f"{'lag':>12}{'parked':>12}")
+    heads = "".join(f"{name + ' at':>20}" for name in names)
+    click.echo(f"{'source':<24}{'head':>12}{heads}{'lag':>12}{'parked':>12}")
     for one in found:
-        folded = "".join(f"{one.checkpoints[name]:>16}" for name in names)
+        folded = "".join(f"{one.checkpoints[name]:>20}" for name in names)
         click.echo(f"{one.source:<24}{one.head:>12}{folded}{one.lag:>12}{one.quarantined:>12}")
     if any(one.quarantined for one in found):
         click.echo("parked: rosterlog quarantine list shows what, and why")
@@ -37,7 +38,7 @@ def _print_status(found: list[SourceStatus], built: list[ProjectionStatus]) -> N
         if live.needs_rebuild:
             click.echo(
                 f"{live.projection}: build {live.build} is live, of another definition, so nothing is folded into it: "
-                f"rosterlog rebuild {live.projection}"
+                f"set ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {live.projection} if this one is right"
             )
         elif live.build is not None:
             click.echo(f"{live.projection}: build {live.build} is live")

@@ -92,6 +92,8 @@ def _value(parameter: Parameter, given: str | None) -> object:
 def _text(name: str, given: str) -> str:
     if "\x00" in given:
         raise WrongParameter(f"{name} takes a text without NUL characters")
+    if not given:
+        raise WrongParameter(f"{name} is empty: leave it out, or give it a value")
     return given
 
 

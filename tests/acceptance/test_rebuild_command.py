@@ -146,7 +146,9 @@ def test_another_definition_is_noticed_compared_swapped_and_rolled_back(
         model.append(folded, [model.body(61, bib=61, race_number="R61")])
         until(lambda: get(port, "/v1/participants/61", token)[0] == 200)
         assert "bring back that release, or that file" in run("rebuild", "--rollback", env=pointed, code=2)
-    assert "participants: build 1 is live again; the same command" in run("rebuild", "--rollback", env=env)
+    assert "build 1 is live again; rosterlog rebuild participants --rollback brings back build 3, with" in run(
+        "rebuild", "--rollback", env=env
+    )
     assert {row[3] for row in rows(folded).values()} == {str(n) for n in (*range(50), 60, 61)}
     assert rows(folded) == roster_model.roster(model.stored_bodies(folded)).rows()
 
@@ -252,14 +254,14 @@ def test_parked_events_are_listed_shown_and_folded_again(database: str, env: dic
     assert "rosterlog log show 3 --body" in run("quarantine", "show", "3", env=env)
     assert "not parked" in run("quarantine", "show", "2", env=env, code=2)
     assert "not parked" in run("quarantine", "retry", "2", env=env, code=2)
-    assert "folded again: 2; still parked: 2" in run("quarantine", "retry", env=env, code=1)
+    assert "tried again: 2; still parked: 2" in run("quarantine", "retry", env=env, code=1)
     with psycopg.connect(database) as connection:  # as by a fault of an older fold
         connection.execute(
             "insert into quarantine (source, projection, build, position, participant_id, reason) "
             "values ('movemint', 'participants', 1, 1, '1', 'the fold failed')"
         )
         connection.execute("delete from participants_build where participant_id = '1'")
-    assert "folded again: 1; still parked: 0" in run("quarantine", "retry", "1", env=env)
+    assert "tried again: 1; still parked: 0" in run("quarantine", "retry", "1", env=env)
     assert set(rows(database)) == {"1", "7"}
 
 

@@ -51,7 +51,9 @@ def test_every_format(env: dict[str, str]) -> None:
         (["teams", "least=x"], "least takes a whole number"),
         (["teams", "least"], "write each parameter once, as NAME=VALUE"),
         (["teams", "--format", "xml"], "'table', 'csv', 'json'"),
+        (["teams", "event="], "event is empty: leave it out"),
         (["teams", "--grant", "somebody"], "ask for one thing"),
+        (["--pii"], "--pii belongs to --grant USER"),
         (["--grant", "pg_monitor"], "is reserved"),
     ],
 )

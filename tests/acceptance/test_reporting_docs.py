@@ -38,11 +38,10 @@ def test_every_example_answers_what_is_written_and_the_copy_follows(
 ) -> None:
     model.append(database, DELIVERIES)
     drain(worker_engine)
-    tools = {name: postgres.find_program(name) for name in ("psql", "pg_dump")}
-    env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parent), PATH=programs(tmp_path, **tools))
+    path = programs(tmp_path, psql=postgres.find_program("psql"))
+    env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parent), PATH=path)
     given = conninfo_to_dict(database)
     env |= {
-        "OWNER": database,
         "WAREHOUSE": warehouse,
         "REPORTS": str(DOCS.parent / "projections" / "reports"),
         "FROM_WAREHOUSE": f"postgresql://warehouse:choose%20your%20own@127.0.0.1:{given['port']}/{given['dbname']}",
@@ -68,7 +67,7 @@ def follows(
         shown = here.execute(f"select {SHOWN} from reporting.participants order by 1, 2".encode()).fetchall()
         return kept == shown
 
-    database = env["OWNER"]
+    database = env["DATABASE_URL"]
     with running("worker", env=env):
         until(is_the_same)
         model.append(database, [model.body(number, **MARATHON, race_number="7") for number in range(200, 900)])
