@@ -21,12 +21,12 @@ import psycopg
 from bench.machine import database, show, show_head
 from bench.roster import PEOPLE, fill_roster
 from ingest.database import session_commands, sync_engine
-from projections.export.rows import CSV
-from projections.participants.criteria import Criteria, Sorted, criteria, read
-from projections.participants.order import name_of
-from projections.participants.query import for_psycopg, listed, page_of
-from projections.participants.view import NAMES, View
-from projections.web import tokens
+from projections.roster.criteria import Criteria, Sorted, criteria, read
+from projections.roster.export.rows import CSV
+from projections.roster.order import name_of
+from projections.roster.page import for_psycopg, listed, page_of
+from projections.roster.roster import NAMES, View
+from projections.web.access import tokens
 
 PAGES = 300  # of each kind
 SEARCHES = 200

@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.load import SECRET
-from ingest import server
-from ingest.app import Part, build_app, ingest_part
 from ingest.log.event import Delivery, Receipt
 from ingest.settings import DEFAULT_SOURCE, Settings, read_settings
-from ingest.webhook import Append, Webhook, webhook_route
+from ingest.web.app import Part, build_app
+from ingest.web.serve import bind, run_server, serve
+from ingest.webhook import Append, Webhook, ingest_part, webhook_route
 
 PLAIN_TABLE = """
 create table if not exists plain_log (
@@ -108,9 +108,9 @@ def main() -> None:
         "plain, tuned": lambda: plain(conninfo),
     }
     part = parts[kind]()
-    bound = server.bind("127.0.0.1", 0)
+    bound = bind("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    server.run(server.serve(build_app([part]), bound, lambda: print(port, flush=True)))
+    run_server(serve(build_app([part]), bound, lambda: print(port, flush=True)))
 
 
 if __name__ == "__main__":

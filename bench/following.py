@@ -20,9 +20,9 @@ from bench.deliveries import CONNECTIONS
 from bench.load import SECRET, request_for
 from bench.machine import database
 from ingest.database import sync_engine
-from ingest.server import bind
 from ingest.simulator.people import body_of, person
-from projections.web import tokens
+from ingest.web.serve import bind
+from projections.web.access import tokens
 
 RATE = 500  # deliveries a second
 SECONDS = 40

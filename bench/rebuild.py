@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from bench.filling import PATTERNS, WITHOUT_ANSWERS, Patterns, fill
 from bench.machine import database, show, show_head
 from ingest.database import WORKER_ROLE, sync_engine
-from projections.builds import Build
 from projections.catalogue import projections
+from projections.folding.builds import Build
+from projections.folding.projection import Projection
 from projections.participants.fields import DECLARED, Field, Kind
-from projections.projection import Projection
-from projections.rebuild import building
+from projections.rebuild import steps
 from projections.rebuild.swap import drop
 
 EVENTS = 1_000_000
@@ -139,7 +139,7 @@ def measure_growth(server: str) -> None:
 
 def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> float:
     """The seconds from the first table to a build that could go live; it is dropped again."""
-    with building.only_one(engine, projection.name):
+    with steps.only_one(engine, projection.name):
         begun = time.perf_counter()
         build = _rebuild(engine, conninfo, projection, jobs)
         took = time.perf_counter() - begun
@@ -148,11 +148,11 @@ def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) ->
 
 
 def _rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> Build:
-    build = building.begin(engine, projection)
-    with building.whole_log(engine) as log:
-        building.load(conninfo, build, None, log, jobs, lambda _: None)
-    building.make_indexes(engine, projection, build, jobs)
-    building.attach(engine, projection, build, log.heads, 500)
+    build = steps.begin(engine, projection)
+    with steps.whole_log(engine) as log:
+        steps.load(conninfo, build, None, log, jobs, lambda _: None)
+    steps.make_indexes(engine, projection, build, jobs)
+    steps.attach(engine, projection, build, log.heads, 500)
     return build
 
 

@@ -9,8 +9,8 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.signature import sign
 from ingest.simulator.people import body_of, person
 from projections.catalogue import projections
-from projections.projection import Projection
-from projections.rebuild import building
+from projections.folding.projection import Projection
+from projections.rebuild import steps
 from projections.rebuild.swap import swap
 
 PEOPLE = 1_000_000
@@ -42,10 +42,10 @@ def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
 
 
 def _build(engine: Engine, conninfo: str, projection: Projection) -> None:
-    with building.only_one(engine, projection.name):
-        build = building.begin(engine, projection)
-        with building.whole_log(engine) as log:
-            building.load(conninfo, build, None, log, 2, lambda _: None)
-        building.make_indexes(engine, projection, build, 2)
-        building.attach(engine, projection, build, log.heads, 500)
+    with steps.only_one(engine, projection.name):
+        build = steps.begin(engine, projection)
+        with steps.whole_log(engine) as log:
+            steps.load(conninfo, build, None, log, 2, lambda _: None)
+        steps.make_indexes(engine, projection, build, 2)
+        steps.attach(engine, projection, build, log.heads, 500)
         swap(engine, projection, build, 500)

@@ -6,16 +6,15 @@ from typing import Any
 
 import msgspec
 import psycopg
-from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ingest import postgres
 from ingest.settings import Settings
+from ingest.sqlstate import DatabaseUnusable
 
 metadata = MetaData()
 
@@ -27,7 +26,6 @@ REPORTING_ROLE = "rosterlog_reporting"
 REPORTING_PII_ROLE = "rosterlog_reporting_pii"
 ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
-_AWAY = ("08", "57", "3D", "28", "53")  # SQLSTATE classes: connection, shutdown, no such database, password, resources
 OLDEST_VERSION = 150_000
 _STATEMENT_TIMEOUT = "15s"  # of whoever only reads
 _DIALECT = "postgresql+psycopg://"
@@ -40,10 +38,6 @@ _CONNECTING = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-
-
-class DatabaseUnusable(Exception):
-    """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
 
 
 @contextmanager
@@ -124,27 +118,3 @@ def check_version(connection: Connection) -> None:
         raise DatabaseUnusable(f"PostgreSQL {version // 10_000} is too old: rosterlog needs PostgreSQL 15 or newer")
     if encoding != "UTF8":
         raise DatabaseUnusable(f"the database's encoding is {encoding}: create one with encoding 'UTF8'")
-
-
-def unusable(error: psycopg.Error | DBAPIError) -> DatabaseUnusable:
-    """What to tell a person about an error of the driver. Nothing of a statement's values is in it."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
-        return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
-    if isinstance(cause, errors.InvalidParameterValue) and "role" in str(cause):
-        return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
-    if isinstance(cause, errors.InsufficientPrivilege):
-        return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
-    if isinstance(cause, errors.ReadOnlySqlTransaction):
-        return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
-    if isinstance(cause, errors.LockNotAvailable | errors.QueryCanceled):
-        return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
-    if isinstance(cause, psycopg.OperationalError) and (state is None or state[:2] in _AWAY):
-        return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
-    return DatabaseUnusable(f"the database refused a statement ({type(cause).__name__}, {state}): its log says more")
-
-
-def _first_line(error: BaseException) -> str:
-    # libpq's messages name host, port, user and database, never the password.
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ from psycopg.pq import TransactionStatus
 
 from ingest.log.append import Connection, append, can_append
 from ingest.log.event import Delivery, Receipt
+from ingest.sqlstate import blames_the_data
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,6 @@ Connect = Callable[[], Awaitable[Connection]]
 
 MOST_IN_BATCH = 256
 MOST_BYTES_IN_BATCH = 8_388_608
-# SQLSTATE classes: bad values, broken constraints, limits of a row, an exception raised in a trigger.
-_BLAMES_THE_DATA = ("22", "23", "54", "P0")
 _WATCH_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
 _PROBE_TIMEOUT = 2.0
@@ -161,7 +160,7 @@ class GroupCommit:
         try:
             receipts = await self._with_connection(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
-            if not _blames_a_delivery(error):
+            if not blames_the_data(error):
                 self._refuse_all(error)
             elif len(batch) > 1:
                 await self._commit_alone(source, batch)
@@ -251,10 +250,3 @@ def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
         batch.append(waiting.popleft())
         size += len(batch[-1].delivery.body)
     return batch
-
-
-def _blames_a_delivery(error: psycopg.Error) -> bool:
-    """Whether the database refused what it was given; with any other error it is away, or not fit for anybody."""
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.DataError)
-    return error.sqlstate[:2] in _BLAMES_THE_DATA

@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from pydantic_core import to_json
 
-from ingest.headers import request_id
+# The id of the request that is being answered; None outside of one.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class JsonLines(logging.Formatter):
@@ -20,7 +22,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             **getattr(record, "fields", {}),
         }
-        if (id_ := request_id()) is not None:
+        if (id_ := request_id.get()) is not None:
             line["request_id"] = id_
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)

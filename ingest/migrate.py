@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from ingest.database import ROLES, DatabaseUnusable, check_version
+from ingest.database import ROLES, check_version
+from ingest.sqlstate import DatabaseUnusable
 
 # Roles belong to the whole server, so another database's migration may have made them, even at this very moment.
 # Whoever migrates may take each of them; where an administrator has seen to that already, the grant may be refused.

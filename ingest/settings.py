@@ -12,6 +12,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from ingest.failures import WrongUsage
+
 DEFAULT_SOURCE = "movemint"
 PREFIX = "ROSTERLOG_"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
@@ -21,7 +23,7 @@ _ORIGIN = re.compile(r"https?://[^/\s]+\Z")
 Secrets = tuple[bytes, ...]
 
 
-class SettingsError(Exception):
+class SettingsError(WrongUsage):
     """A setting is wrong; the message names it and never shows its value."""
 
 

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+import psycopg
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ingest.database import INGEST_ROLE, full_conninfo, session_commands
 from ingest.delivery import read_envelope
-from ingest.group_commit import NotKept
+from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
-from ingest.problems import problem
-from ingest.settings import Secrets
+from ingest.settings import Secrets, Settings
 from ingest.signature import is_signed, signature_in
+from ingest.web.app import Part
+from ingest.web.problems import problem
 
 log = logging.getLogger(__name__)
 
@@ -141,3 +145,18 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":
         raise _Disconnected
     return message.get("body", b""), message.get("more_body", False)
+
+
+def ingest_part(settings: Settings, conninfo: str) -> Part:
+    """The webhook of every source, over a group commit of its own."""
+    full = full_conninfo(conninfo)
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        connection = await psycopg.AsyncConnection.connect(full, autocommit=True)
+        await connection.execute(session_commands(INGEST_ROLE).encode())
+        return connection
+
+    limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
+    commit = GroupCommit(connect, limits)
+    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.max_pending_bytes)
+    return Part([webhook_route(webhook)], commit.running, {"log": commit.is_ready})

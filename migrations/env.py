@@ -10,17 +10,18 @@ from sqlalchemy import Connection, text
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import table as _log_tables
 from ingest.settings import read_settings
-from projections import builds, checkpoint, passed, publication, quarantine
+from projections.folding import builds, checkpoint, quarantine, unknown_types
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
-from projections.web import tokens
+from projections.reports import publication
+from projections.web.access import tokens
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
 _ = (
     _log_tables,
     builds,
     checkpoint,
-    passed,
+    unknown_types,
     publication,
     quarantine,
     _participant_tables,

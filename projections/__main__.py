@@ -1,5 +1,5 @@
 """`python -m projections` is the `rosterlog` program; `up` starts its worker like this, wherever the script lies."""
 
-from projections.cli import main
+from projections.cli.main import main
 
 main()

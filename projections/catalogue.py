@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from projections import participants, registrations
+from projections.folding.projection import Projection
+from projections.participants import projection as participants
 from projections.participants.fields import read_fields
-from projections.projection import Projection
+from projections.registrations import projection as registrations
 
 
 def projections(fields_file: Path | None) -> tuple[Projection, ...]:

@@ -7,8 +7,12 @@ from itertools import islice
 import click
 from sqlalchemy import Connection
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, printable, say, settings_of, source_of, unicode, utc
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import printable, say, unicode, utc
 from ingest.database import OPERATOR_ROLE
+from ingest.failures import WrongUsage
 from ingest.log import listing
 from ingest.log.listing import Entry
 from ingest.log.read import heads
@@ -18,7 +22,7 @@ _POSITION = click.IntRange(1, 2**63 - 1)
 _OF_SOURCE = click.option("--source", help="Default: movemint, or the only source there is.")
 
 
-@group.group()
+@click.group()
 def log() -> None:
     """The event log, as it is."""
 

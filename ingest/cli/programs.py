@@ -10,14 +10,16 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 
 from ingest import postgres
-from ingest.cli.group import WrongUsage, group, say, settings_of
+from ingest.cli.group import settings_of
+from ingest.cli.terminal import say
 from ingest.database import open_database
+from ingest.failures import WrongUsage
 from ingest.settings import Settings
 
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 
 
-@group.command(context_settings=_PASS_ON)
+@click.command(context_settings=_PASS_ON)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @settings_of
 def psql(settings: Settings, args: tuple[str, ...]) -> None:
@@ -25,7 +27,7 @@ def psql(settings: Settings, args: tuple[str, ...]) -> None:
     _run(settings, "psql", args)
 
 
-@group.command(context_settings=_PASS_ON)
+@click.command(context_settings=_PASS_ON)
 @click.argument("program")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @settings_of

@@ -5,11 +5,15 @@ from collections.abc import Callable
 import click
 
 from ingest import migrate as migrations
-from ingest import server
-from ingest.app import build_app, ingest_part
-from ingest.cli.group import group, migrated_database, need_sources, say, settings_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_database
+from ingest.cli.sources import need_sources
+from ingest.cli.terminal import say
 from ingest.database import ROLES, open_database, sync_engine
 from ingest.settings import Settings
+from ingest.web.app import build_app
+from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.webhook import ingest_part
 
 
 def address_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -23,7 +27,7 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
     return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
-@group.command()
+@click.command()
 @click.option("--roles", "only_roles", is_flag=True, help="Only make the roles, as before restoring a dump.")
 @settings_of
 def migrate(settings: Settings, *, only_roles: bool) -> None:
@@ -40,14 +44,14 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
     click.echo(said)
 
 
-@group.command()
+@click.command()
 @address_options
 @settings_of
 def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook only: verify deliveries and append them to the log."""
     need_sources(settings)
     settings = with_address(settings, host, port)
-    bound = server.bind(settings.host, settings.port)
+    bound = bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
         app = build_app([ingest_part(settings, conninfo)])
-        server.run(server.serve(app, bound, lambda: say(f"webhooks at {server.base_url(bound)}/webhooks/...")))
+        run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))

@@ -7,9 +7,13 @@ import click
 from pydantic_core import to_json
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, need_sources, say, settings_of, source_of, unicode
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
+from ingest.cli.sources import need_sources, source_of
+from ingest.cli.terminal import say, unicode
 from ingest.database import OPERATOR_ROLE
+from ingest.failures import WrongUsage
 from ingest.log.proof import Noted, Proof
 from ingest.log.read import heads
 from ingest.log.verify import verify as prove
@@ -31,7 +35,7 @@ class _Chain(click.ParamType[bytes]):
         return chain
 
 
-@group.command()
+@click.command()
 @click.option("--source", help="Only this source. Default: all of them.")
 @click.option("--since", metavar="POSITION", type=click.IntRange(0, _LARGEST), help="Only what came after it.")
 @click.option("--chain", type=_Chain(), help="The chain value noted at that position.")

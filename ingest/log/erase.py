@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from ingest.failures import WrongUsage
 from ingest.log.event import Erasure
 from ingest.log.table import erasures, event_log
 
@@ -69,7 +70,7 @@ class Listed:
     later: Sequence[int]
 
 
-class Contradiction(Exception):
+class Contradiction(WrongUsage):
     """An erasure is known under the same id with other contents; nothing was taken over."""
 
     def __init__(self, known: Erasure) -> None:

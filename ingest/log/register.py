@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from ingest.delivery import LONGEST_NAME
+from ingest.failures import WrongUsage
 from ingest.log.event import Erasure
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=r"^[^\x00]+$")]
@@ -38,7 +39,7 @@ class _Written(BaseModel):
 _REGISTER = TypeAdapter(list[_Written])
 
 
-class NotARegister(Exception):
+class NotARegister(WrongUsage):
     """The file is not one that `erase --export` wrote; nothing of it was taken over."""
 
 

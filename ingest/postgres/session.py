@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.failures import Problem
 from ingest.postgres.account import EmbeddedPostgresError, account_for
 from ingest.postgres.cluster import NAME, Cluster, Postmaster, Say, cluster_in, settled, start, stop
 
 
-class AlreadyUp(Exception):
+class AlreadyUp(Problem):
     """Another `rosterlog up` works on this data folder; the message names it."""
 
 

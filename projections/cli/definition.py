@@ -2,8 +2,8 @@
 
 from ingest.settings import Settings, SettingsError
 from projections.catalogue import projections
+from projections.folding.projection import Projection
 from projections.participants.fields import FieldsError
-from projections.projection import Projection
 
 
 def projections_of(settings: Settings) -> tuple[Projection, ...]:

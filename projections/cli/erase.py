@@ -8,18 +8,22 @@ from typing import BinaryIO
 import click
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, ask, group, migrated_engine, say, settings_of, source_of, unicode
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import ask, say, unicode
 from ingest.database import OPERATOR_ROLE
+from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.read import heads
 from ingest.settings import Settings
 from projections.cli import erasures as every
 from projections.cli.definition import projections_of
-from projections.projection import Projection
-from projections.refold import hold, refold
+from projections.folding.projection import Projection
+from projections.folding.refold import hold, refold
 
 
-@group.command()
+@click.command()
 @click.argument("participant_id", required=False)
 @click.option("--reason", metavar="TEXT", help="Why. It is kept, so do not name the person.")
 @click.option("--source", help="Default: movemint, or the only source there is.")

@@ -12,14 +12,16 @@ import click
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.cli.group import Problem, WrongUsage, printable, say, utc
 from ingest.cli.progress import progress
-from ingest.database import OPERATOR_ROLE, WORKER_ROLE, unusable
+from ingest.cli.terminal import printable, say, utc
+from ingest.database import OPERATOR_ROLE, WORKER_ROLE
+from ingest.failures import Problem, WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.event import Erasure
 from ingest.log.register import NotARegister, read_register, write_register
-from projections.projection import Projection
-from projections.refold import OfAnotherDefinition, hold, refold
+from ingest.sqlstate import unusable
+from projections.folding.projection import Projection
+from projections.folding.refold import OfAnotherDefinition, hold, refold
 
 
 def show(engine: Engine) -> None:

@@ -13,16 +13,20 @@ import click
 from sqlalchemy import literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.cli.group import Problem, WrongUsage, group, migrated_database, say, settings_of, source_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_database
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import say
 from ingest.database import API_ROLE, async_engine
+from ingest.failures import Problem, WrongUsage
 from ingest.settings import Settings
-from projections.export.export import Export, exported
-from projections.export.files import DoesNotFit, NotMade
-from projections.export.formats import FORMATS, Format, NotInstalled
-from projections.participants.conditions import AnswersOfThePast
-from projections.participants.criteria import Criteria, Refused, criteria, read, split_answers
-from projections.participants.view import View, position_at, state_of
-from projections.web.models import ExportAsked, SheetAsked
+from projections.roster.criteria import Criteria, Refused, criteria, read, split_answers
+from projections.roster.export.export import Export, exported
+from projections.roster.export.files import DoesNotFit, NotMade
+from projections.roster.export.formats import FORMATS, Format, NotInstalled
+from projections.roster.roster import View, position_at, state_of
+from projections.roster.where import AnswersOfThePast
+from projections.web.shapes import ExportAsked, SheetAsked
 
 _SAY_EVERY = 50_000_000  # bytes
 
@@ -38,7 +42,7 @@ class _Asked:
     keeps_formulas: bool
 
 
-@group.command()
+@click.command()
 @click.argument("what", type=click.Choice(["participants"]))
 @click.argument("filters", nargs=-1, metavar="[NAME=VALUE ...]")
 @click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="How it is written.")

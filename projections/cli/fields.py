@@ -6,19 +6,22 @@ import click
 from pydantic_core import to_json
 from sqlalchemy import Connection
 
-from ingest.cli.group import group, migrated_engine, printable, say, settings_of, source_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import printable, say
 from ingest.database import WORKER_ROLE
 from ingest.log.event import Event
 from ingest.log.read import heads, read_after
 from ingest.settings import Settings, SettingsError
+from projections.participants.discovery import MOST_PATHS, Key, Seen
 from projections.participants.fields import FieldsError, read_fields
-from projections.participants.seen import MOST_PATHS, Key, Seen
 
 _AT_A_TIME = 2_000
 
 
-@group.command()
+@click.command()
 @click.option("--source", help="Only this source. Default: all of them.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of

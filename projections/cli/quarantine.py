@@ -4,22 +4,26 @@ import click
 from pydantic_core import to_json
 from sqlalchemy import Connection, Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, printable, say, settings_of, source_of, utc
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import printable, say, utc
 from ingest.database import WORKER_ROLE
+from ingest.failures import WrongUsage
 from ingest.settings import Settings
-from projections import quarantine as parking
 from projections.cli.definition import projections_of
 from projections.cli.erasures import of_this_definition
-from projections.quarantine import Entry, Wanted
-from projections.retry import Retrying
+from projections.folding import quarantine as parking
+from projections.folding.quarantine import Entry, Wanted
+from projections.folding.retry import Retrying
 
 _OF_SOURCE = click.option("--source", help="Only of this source. Default: of all of them.")
 _AT_A_TIME = 1_000
 _POSITION = click.IntRange(1, 2**63 - 1)
 
 
-@group.group()
+@click.group()
 def quarantine() -> None:
     """Events that could not be folded. Each holds back nobody but its own participant."""
 

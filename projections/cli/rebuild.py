@@ -8,23 +8,27 @@ import psycopg
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from ingest.cli.group import Problem, WrongUsage, ask, group, migrated_database, printable, say, settings_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
-from ingest.database import WORKER_ROLE, sync_engine, unusable
+from ingest.cli.terminal import ask, printable, say
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.failures import Problem, WrongUsage
 from ingest.settings import Settings
-from projections import builds
-from projections.builds import Build
+from ingest.sqlstate import unusable
 from projections.cli.definition import projections_of
-from projections.projection import Projection
-from projections.rebuild import building
-from projections.rebuild.building import AnotherRebuild
-from projections.rebuild.catching_up import CannotCatchUp, catch_up, lag
-from projections.rebuild.comparing import MOST_EXAMPLES, Difference, compare
-from projections.rebuild.jobs import JobFailed
+from projections.folding import builds
+from projections.folding.builds import Build
+from projections.folding.projection import Projection
+from projections.rebuild import steps
+from projections.rebuild.catch_up import CannotCatchUp, catch_up, lag
+from projections.rebuild.compare import MOST_EXAMPLES, Difference, compare
+from projections.rebuild.loaders import JobFailed
+from projections.rebuild.steps import AnotherRebuild
 from projections.rebuild.swap import CannotSwap, drop, swap
 
 
-@group.command()
+@click.command()
 @click.argument("projection", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--diff", "only_compare", is_flag=True, help="Stop after the comparison; nothing is changed.")
@@ -44,13 +48,13 @@ def rebuild(
     chosen = _chosen(projections_of(settings), projection)
     with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _problems(), ExitStack() as alone:
         for one in chosen:
-            for held_back in alone.enter_context(building.only_one(engine, one.name)):
+            for held_back in alone.enter_context(steps.only_one(engine, one.name)):
                 say(held_back)
         if rollback:
             _roll_back(engine, chosen, settings.batch_size)
             return
         done = [
-            _Rebuild(settings, conninfo, engine, one, jobs or building.default_jobs()).run(
+            _Rebuild(settings, conninfo, engine, one, jobs or steps.default_jobs()).run(
                 yes=yes, only_compare=only_compare
             )
             for one in chosen
@@ -98,7 +102,7 @@ class _Rebuild:
 
     def run(self, *, yes: bool, only_compare: bool) -> bool:
         """Gives false if somebody was asked and did not agree."""
-        build = building.begin(self._engine, self._projection)
+        build = steps.begin(self._engine, self._projection)
         is_live = False
         try:
             self._fill(build)
@@ -118,11 +122,11 @@ class _Rebuild:
 
     def _fill(self, build: Build) -> None:
         name, settings = self._projection.name, self._settings
-        with building.whole_log(self._engine) as log, progress(f"folding {name}", sum(log.heads.values())) as advance:
-            building.load(self._conninfo, build, settings.fields_file, log, self._jobs, advance)
+        with steps.whole_log(self._engine) as log, progress(f"folding {name}", sum(log.heads.values())) as advance:
+            steps.load(self._conninfo, build, settings.fields_file, log, self._jobs, advance)
         say(f"making the indexes of {name}")
-        building.make_indexes(self._engine, self._projection, build, self._jobs)
-        building.attach(self._engine, self._projection, build, log.heads, self._settings.batch_size)
+        steps.make_indexes(self._engine, self._projection, build, self._jobs)
+        steps.attach(self._engine, self._projection, build, log.heads, self._settings.batch_size)
         with self._engine.connect() as connection:
             behind = lag(connection, build)
         with progress(f"catching up {name}", behind) as advance:
@@ -145,7 +149,7 @@ class _Rebuild:
     def _finish(self, build: Build) -> None:
         name = self._projection.name
         click.echo(f"{name}: build {build.number} is live{_way_back(self._engine, build)}")
-        for held_back in building.drop_beside(self._engine, name):
+        for held_back in steps.drop_beside(self._engine, name):
             say(held_back)
         _sweep(self._engine, build)
 
@@ -162,7 +166,7 @@ def _way_back(engine: Engine, live: Build) -> str:
 def _sweep(engine: Engine, build: Build) -> None:
     """The rebuild is done whatever becomes of this; autovacuum comes by, too."""
     with suppress(DBAPIError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        building.sweep(connection, build)
+        steps.sweep(connection, build)
 
 
 def _roll_back(engine: Engine, chosen: Sequence[Projection], limit: int) -> None:

@@ -4,20 +4,14 @@ import click
 import psycopg
 from sqlalchemy import text
 
-from ingest.cli.group import (
-    WrongUsage,
-    group,
-    migrated_database,
-    migrated_engine,
-    printable,
-    say,
-    settings_of,
-    source_of,
-    unicode,
-)
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_database, migrated_engine
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import printable, say, unicode
 from ingest.database import REPORTING_PII_ROLE, full_conninfo, session_commands
+from ingest.failures import WrongUsage
 from ingest.settings import Settings
-from projections.reports import grant as logins
+from projections.reports import logins
 from projections.reports.dictionary import dictionary
 from projections.reports.formats import FORMATS
 from projections.reports.report import Report, WrongParameter, ask, reports, values_of
@@ -26,7 +20,7 @@ _SETTINGS = "set transaction read only; set local statement_timeout = '60s'; set
 _SOURCES = text("select source from reporting.freshness")
 
 
-@group.command()
+@click.command()
 @click.argument("name", required=False)
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE ...]")
 @click.option("--format", "format_", type=click.Choice([*FORMATS]), default="table", show_default=True)

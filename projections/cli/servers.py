@@ -8,64 +8,69 @@ import threading
 import click
 from pydantic import SecretStr
 
-from ingest import server
-from ingest.app import build_app, ingest_part
-from ingest.cli.group import group, migrated_database, migrated_engine, need_sources, say, settings_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_database, migrated_engine
 from ingest.cli.servers import address_options, with_address
+from ingest.cli.sources import need_sources
+from ingest.cli.terminal import say
 from ingest.database import WORKER_ROLE
 from ingest.settings import Settings
-from projections import up as everything
+from ingest.web.app import build_app
+from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.webhook import ingest_part
 from projections.cli.definition import projections_of
+from projections.folding.worker import Worker
+from projections.reports.publication import publish
+from projections.up.machine import run_machine, with_demo_secret
+from projections.up.worker_process import READY
 from projections.web.api import api_part, api_settings
-from projections.worker import Worker
-from projections.worker_process import READY
 
 
-@group.command()
+@click.command()
 @click.option("--demo", "with_demo", is_flag=True, help="Let a fake Movemint deliver some hundred registrations.")
 @address_options
 @settings_of
 def up(settings: Settings, host: str | None, port: int | None, *, with_demo: bool) -> None:
     """Run everything on this machine: database, migrations, web server and worker."""
     if with_demo:
-        settings = everything.with_demo_secret(settings)
+        settings = with_demo_secret(settings)
     need_sources(settings)
-    everything.run(with_address(settings, host, port), projections_of(settings), os.environ, with_demo=with_demo)
+    run_machine(with_address(settings, host, port), projections_of(settings), os.environ, with_demo=with_demo)
 
 
-@group.command()
+@click.command()
 @address_options
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the read-only API only."""
     projections = projections_of(settings)
     settings = with_address(settings, host, port)
-    bound = server.bind(settings.host, settings.port)
+    bound = bind(settings.host, settings.port)
     # A replica serves everything, also while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
-        server.run(server.serve(app, bound, lambda: say(f"roster at {server.base_url(bound)}/v1/participants")))
+        run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
 
 
-@group.command()
+@click.command("serve")
 @address_options
 @settings_of
-def serve(settings: Settings, host: str | None, port: int | None) -> None:
+def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
     projections = projections_of(settings)
     settings = with_address(settings, host, port)
-    bound = server.bind(settings.host, settings.port)
+    bound = bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         app = build_app(
             [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
         )
-        server.run(server.serve(app, bound, lambda: say(f"webhooks and roster at {server.base_url(bound)}")))
+        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {base_url(bound)}")))
 
 
-@group.command("worker")
+@click.command("worker")
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: whoever started this is gone.")
 @settings_of
 def work(settings: Settings, *, stop_at_eof: bool) -> None:
@@ -77,7 +82,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
     with migrated_engine(settings, WORKER_ROLE) as engine:
-        worker = Worker(engine, projections, settings.batch_size)
+        worker = Worker(engine, projections, settings.batch_size, publish)
         worker.run(settings.poll_seconds, stop, lambda: click.echo(READY))
 
 

@@ -3,13 +3,14 @@
 import click
 from pydantic_core import to_json
 
-from ingest.cli.group import group, migrated_engine, settings_of
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.cli.definition import projections_of
-from projections.status import ProjectionStatus, SourceStatus, read_projections, read_status
+from projections.folding.status import ProjectionStatus, SourceStatus, read_projections, read_status
 
 
-@group.command()
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
 def status(settings: Settings, *, as_json: bool) -> None:

@@ -5,12 +5,16 @@ from datetime import UTC, datetime
 import click
 from sqlalchemy import Engine
 
-from ingest.cli.group import WrongUsage, group, migrated_engine, settings_of, source_of, utc
+from ingest.cli.group import settings_of
+from ingest.cli.opening import migrated_engine
+from ingest.cli.sources import source_of
+from ingest.cli.terminal import utc
+from ingest.failures import WrongUsage
 from ingest.settings import Settings
-from projections.web import tokens
+from projections.web.access import tokens
 
 
-@group.group()
+@click.group()
 def token() -> None:
     """The tokens that open the read API."""
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+from ingest.failures import WrongUsage
+
 
 class Kind(Enum):
     """How a value is read. Ids are text: 12 and "12" are the same."""
@@ -43,7 +45,7 @@ class Fields:
         return {**{field.column: field.keys for field in self.columns}, ANSWERS: self.answers}
 
 
-class FieldsError(Exception):
+class FieldsError(WrongUsage):
     """The file of `ROSTERLOG_FIELDS` cannot be used; the message says what is wrong with it."""
 
 

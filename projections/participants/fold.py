@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, cast
 
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
-from projections.outcome import Parked, Passed
+from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, NoAnswers, read_answers
 from projections.participants.convert import READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, Fields, Kind

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
-from projections.builds import Build
-from projections.copying import Row, copy
+from projections.folding.builds import Build
+from projections.folding.copy import Row, copy
+from projections.folding.projection import Rows
 from projections.participants.fold import Changes, Known, Lasting, State, advance
 from projections.participants.table import (
     participant_answers,
@@ -16,7 +17,6 @@ from projections.participants.table import (
     participants,
     participants_build,
 )
-from projections.projection import Rows
 
 ROSTER, ANSWERS, HISTORY = (
     table.name for table in (participants_build, participant_answers_build, participant_history_build)

@@ -10,16 +10,16 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from ingest.log.event import Event
 from ingest.log.scan import Stripe, alone, snapshot, together
-from projections import passed, quarantine
-from projections.builds import Build
-from projections.copying import copy
-from projections.folding import fold_or_park, refused, still_parked
-from projections.outcome import Parked, Passed
-from projections.projection import Projection
+from ingest.sqlstate import DRIVER_ERRORS
+from projections.folding import quarantine, unknown_types
+from projections.folding.batch import fold_or_park, refused, still_parked
+from projections.folding.builds import Build
+from projections.folding.copy import copy
+from projections.folding.outcome import Parked, Passed
+from projections.folding.projection import Projection
 
 _AT_A_TIME = 5_000  # participants written in one transaction
 _BYTES_AT_A_TIME = 8_000_000  # of bodies that they came in
@@ -89,7 +89,7 @@ class Loading:
             with self._engine.begin() as connection:
                 self._copy(connection, self._people)
                 self._set_aside(connection)
-        except (DBAPIError, psycopg.Error) as error:
+        except DRIVER_ERRORS as error:
             if refused(error) is None:
                 raise
             with self._engine.begin() as connection:
@@ -122,7 +122,7 @@ class Loading:
         trial = connection.begin_nested()
         try:
             self._copy(connection, [[state]])
-        except (DBAPIError, psycopg.Error) as error:
+        except DRIVER_ERRORS as error:
             reason = refused(error)
             if reason is None:
                 raise
@@ -133,7 +133,7 @@ class Loading:
 
     def _set_aside(self, connection: Connection) -> None:
         quarantine.park(connection, self._build, self._source, self._parked)
-        passed.count(connection, self._build, self._source, self._passed)
+        unknown_types.count(connection, self._build, self._source, self._passed)
 
 
 def load(

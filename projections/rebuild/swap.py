@@ -6,17 +6,18 @@ from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from projections import builds, checkpoint, passed, quarantine
-from projections.builds import Build
-from projections.folding import advance
-from projections.projection import Projection
-from projections.rebuild.catching_up import catch_up, settle, settle_since
+from ingest.failures import Problem
+from projections.folding import builds, checkpoint, quarantine, unknown_types
+from projections.folding.batch import advance
+from projections.folding.builds import Build
+from projections.folding.projection import Projection
+from projections.rebuild.catch_up import catch_up, settle, settle_since
 
 _TRIES = 20
 _MOST_AT_ONCE = 5  # batches that may be left for the swap itself
 
 
-class CannotSwap(Exception):
+class CannotSwap(Problem):
     """The build could not be made live now; the live roster is as it was."""
 
 
@@ -75,7 +76,7 @@ def drop(engine: Engine, build: Build) -> bool:
     if not all(dropped):
         return False
     with engine.begin() as connection:
-        for kept in (checkpoint, quarantine, passed):
+        for kept in (checkpoint, quarantine, unknown_types):
             kept.forget(connection, build)
         builds.forget(connection, build)
     return True

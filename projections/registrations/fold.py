@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.log.event import Event
-from projections.outcome import Passed
+from projections.folding.outcome import Passed
 from projections.participants import fold as participant
 from projections.participants.fields import COLUMN_NAMES, Fields
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from projections.builds import Build
-from projections.copying import Row, copy
+from projections.folding.builds import Build
+from projections.folding.copy import Row, copy
+from projections.folding.projection import Rows
 from projections.participants.fold import Known
-from projections.projection import Rows
 from projections.registrations.fold import Registration, advance
 from projections.registrations.table import registrations_build, registrations_daily_build
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from pydantic_core import to_json
 
-from ingest.cli.group import printable, utc
-from projections.export.formats import RUN_BY_SHEETS
+from ingest.cli.terminal import printable, utc
 from projections.reports.report import Rows
+from projections.roster.export.formats import RUN_BY_SHEETS
 
 
 def table(found: Rows) -> str:

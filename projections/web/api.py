@@ -21,22 +21,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ingest.app import ErrorHandler, Part
 from ingest.database import API_ROLE, async_engine
-from ingest.headers import REQUEST_ID
-from ingest.problems import problem
 from ingest.settings import Settings
-from projections.projection import Projection
-from projections.status import read_projections, read_status
-from projections.web import models
-from projections.web.address import Address, Given
-from projections.web.asking import POSITION, Asking
-from projections.web.documentation import document, document_routes
-from projections.web.door import Door
+from ingest.web.app import ErrorHandler, Part
+from ingest.web.headers import REQUEST_ID
+from ingest.web.problems import problem
+from projections.folding.projection import Projection
+from projections.folding.status import read_projections, read_status
+from projections.web import shapes
+from projections.web.access.token_use import TokensInUse
+from projections.web.dispatch import Door
+from projections.web.endpoint import Address, Given
+from projections.web.endpoints import ADDRESSES
 from projections.web.exports import Exports
-from projections.web.roster import ADDRESSES
-from projections.web.tokens_in_use import TokensInUse
-from projections.web.watch import Watch
+from projections.web.openapi import document, document_routes
+from projections.web.question import POSITION, Asking
+from projections.web.waiting import Watch
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Api:
     @property
     def _addresses(self) -> tuple[Address, ...]:
         what = "How far the log and the roster are."
-        return (*ADDRESSES, Address("/v1/status", "getStatus", what, models.Nothing, "Status", self.status))
+        return (*ADDRESSES, Address("/v1/status", "getStatus", what, shapes.Nothing, "Status", self.status))
 
     def _routes(self) -> list[BaseRoute]:
         return [

@@ -13,14 +13,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from projections.export.export import Export, exported
-from projections.export.files import DoesNotFit, NotMade
-from projections.export.formats import FORMATS, Format, NotInstalled
-from projections.participants.conditions import AnswersOfThePast
-from projections.web import models
-from projections.web.address import Address, Given
-from projections.web.asking import ANSWERS_OF_THE_PAST, POSITION, Asking
-from projections.web.door import Bearer, Door, unchanged
+from projections.roster.export.export import Export, exported
+from projections.roster.export.files import DoesNotFit, NotMade
+from projections.roster.export.formats import FORMATS, Format, NotInstalled
+from projections.roster.where import AnswersOfThePast
+from projections.web import shapes
+from projections.web.dispatch import Bearer, Door, unchanged
+from projections.web.endpoint import Address, Given
+from projections.web.question import ANSWERS_OF_THE_PAST, POSITION, Asking
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Exports:
             f"/v1/participants.{format_.name}",
             f"export{format_.name.capitalize()}",
             f"The roster as {format_.name.upper()}, as of one position, which is in the file's name.",
-            models.SheetAsked if format_.is_for_sheets else models.ExportAsked,
+            shapes.SheetAsked if format_.is_for_sheets else shapes.ExportAsked,
             "",
             takes_answers=True,
             media=format_.media,

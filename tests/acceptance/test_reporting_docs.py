@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine
 
 from ingest import postgres
-from projections.participants import projection as participants_by
+from projections.participants.projection import projection as participants_by
 from projections.rebuild.swap import swap
 from tests import model
 from tests.acceptance.examples import DELIVERIES, DOCS, MARATHON, check, examples, programs

@@ -10,8 +10,8 @@ import httpx2 as httpx
 from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
-from ingest.app import build_app
-from projections.web import tokens
+from ingest.web.app import build_app
+from projections.web.access import tokens
 from projections.web.api import ApiSettings, api_part
 from tests.integration.building import PROJECTIONS
 

@@ -6,12 +6,12 @@ import psycopg
 from sqlalchemy import Engine
 
 from ingest.log.scan import Stripe
-from projections import builds, worker
-from projections.builds import Build
 from projections.catalogue import projections
-from projections.projection import Projection
-from projections.rebuild import building
-from projections.rebuild.catching_up import catch_up
+from projections.folding import builds, worker
+from projections.folding.builds import Build
+from projections.folding.projection import Projection
+from projections.rebuild import steps
+from projections.rebuild.catch_up import catch_up
 from projections.rebuild.load import load
 
 PROJECTIONS = projections(None)
@@ -71,13 +71,13 @@ def live(engine: Engine, projection: Projection) -> Build:
 
 def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build:
     """A build beside the live one, loaded, attached and caught up; in this process."""
-    build = building.begin(engine, projection)
-    with building.whole_log(engine) as log:
+    build = steps.begin(engine, projection)
+    with steps.whole_log(engine) as log:
         up_to = log.heads
         for share in range(shares):
             stripes = [Stripe(source, head, share, shares) for source, head in up_to.items()]
             load(engine, projection, build, stripes, lambda _: None, log.snapshot)
-    building.make_indexes(engine, projection, build, shares)
-    building.attach(engine, projection, build, up_to, 100)
+    steps.make_indexes(engine, projection, build, shares)
+    steps.attach(engine, projection, build, up_to, 100)
     catch_up(engine, projection, build, 100, lambda _: None)
     return build

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase as erasing
-from projections.refold import hold, refold
+from projections.folding.refold import hold, refold
 from tests import model
 from tests.integration.building import PROJECTIONS
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from ingest.log.read import heads
-from projections import builds
-from projections.participants import projection as participants_by
+from projections.folding import builds
 from projections.participants.fields import DECLARED, Fields
-from projections.rebuild import building
+from projections.participants.projection import projection as participants_by
+from projections.rebuild import steps
 from tests import model
 from tests.integration.building import PARTICIPANTS, query
 
@@ -28,7 +28,7 @@ def bibs(database: str) -> list[tuple[str, int]]:
 def begin(engine: Engine) -> tuple[builds.Build, dict[str, int]]:
     """A new build of the participants, and how far the log is."""
     with engine.connect() as connection:
-        return building.begin(engine, PARTICIPANTS), heads(connection)
+        return steps.begin(engine, PARTICIPANTS), heads(connection)
 
 
 def live_before(engine: Engine) -> builds.Build:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.database import API_ROLE, async_engine
 from projections.participants.table import COLUMNS
-from projections.web import tokens
+from projections.web.access import tokens
 from tests import model
 from tests.integration.asking import get, make_token, running
 from tests.integration.building import drain

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from projections import worker
-from projections.participants import changes
+from projections.folding import worker
 from projections.rebuild.swap import swap
+from projections.roster import changes
 from tests import model
 from tests.integration.asking import Api, make_token, running
 from tests.integration.building import PARTICIPANTS, build_anew, drain, live
@@ -216,7 +216,7 @@ def test_whoever_has_the_answer_still_waits_for_another(database: str, engine: E
 def test_a_place_the_roster_has_not_come_to_is_refused_in_the_end(
     database: str, engine: Engine, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.web.roster._PLACE_SECONDS", 0.2)
+    monkeypatch.setattr("projections.web.endpoints._PLACE_SECONDS", 0.2)
     model.append(database, [model.body(1)])
     drain(worker_engine)
     with running(database) as api:
@@ -240,7 +240,7 @@ def test_an_answer_waits_for_its_position_and_no_longer(database: str, engine: E
 def test_a_position_that_is_not_reached_in_time_is_a_503(
     database: str, engine: Engine, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.web.door._POSITION_SECONDS", 0.2)
+    monkeypatch.setattr("projections.web.dispatch._POSITION_SECONDS", 0.2)
     model.append(database, [model.body(1)])
     drain(worker_engine)
     with running(database) as api:

@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from sqlalchemy import Engine
 
-from projections.export import formats
-from projections.export.files import NotMade, made
 from projections.participants.table import COLUMNS
+from projections.roster.export import formats
+from projections.roster.export.files import NotMade, made
 from tests import model
 from tests.integration.asking import Api, make_token, running, scope_of
 from tests.integration.building import drain, query
@@ -137,11 +137,11 @@ def test_more_rows_than_a_sheet_holds_are_refused(
     script, program = tmp_path / "script.py", tmp_path / "program"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
     script.write_text(
-        "import sys\nimport projections.export.convert as one\none._LARGEST_SHEET = 3\n"
+        "import sys\nimport projections.roster.export.convert as one\none._LARGEST_SHEET = 3\n"
         "from pathlib import Path\none.main(sys.argv[3], Path(sys.argv[4]))\n"
     )
     program.chmod(0o755)
-    monkeypatch.setattr("projections.export.files.sys.executable", str(program))
+    monkeypatch.setattr("projections.roster.export.files.sys.executable", str(program))
     with running(named) as api:
         answer = api.ask("/v1/participants.xlsx", make_token(engine))
     assert answer.status_code == 400

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
-from projections.participants.criteria import NEVER_EMPTY, SORTABLE
+from projections.roster.criteria import NEVER_EMPTY, SORTABLE
 from tests import model
 from tests.conftest import create
 from tests.integration.asking import Api, make_token, running

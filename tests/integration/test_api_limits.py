@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ingest.database import API_ROLE, sync_engine
-from projections.web import tokens
+from projections.web.access import tokens
 from projections.web.api import ApiSettings
 from tests.integration.asking import make_token, running, scope_of
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
-from projections import worker
+from projections.folding import worker
 from tests import model
 from tests.integration.building import PARTICIPANTS, drain, query
 from tests.integration.erasing import BODIES, THEIRS, erase, gate, traces, waits

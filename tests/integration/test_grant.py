@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.reports.grant import Refused, check_name, grant
+from projections.reports.logins import Refused, check_name, grant
 
 
 @pytest.mark.parametrize(

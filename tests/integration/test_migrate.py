@@ -9,11 +9,12 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from ingest.database import WORKER_ROLE, DatabaseUnusable, sync_engine
+from ingest.database import WORKER_ROLE, sync_engine
 from ingest.migrate import check_migrated, downgrade, migrate
-from projections.rebuild.comparing import compare
+from ingest.sqlstate import DatabaseUnusable
+from projections.folding.status import read_projections, read_status
+from projections.rebuild.compare import compare
 from projections.rebuild.swap import drop, swap
-from projections.status import read_projections, read_status
 from tests import model
 from tests.integration.building import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
 

@@ -9,9 +9,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine
 
-from projections import worker
-from projections.publication import publish, published_participants
+from projections.folding import worker
 from projections.rebuild.swap import swap
+from projections.reports.publication import publish, published_participants
 from tests import model
 from tests.integration.building import PARTICIPANTS, build_anew, drain, query
 from tests.integration.erasing import erase, lift

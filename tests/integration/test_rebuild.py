@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Stripe
-from projections import worker
-from projections.rebuild import building
+from projections.folding import worker
+from projections.folding.status import read_projections
+from projections.rebuild import steps
 from projections.rebuild import swap as swapping
-from projections.rebuild.catching_up import catch_up
+from projections.rebuild.catch_up import catch_up
 from projections.rebuild.load import load
 from projections.rebuild.swap import drop, swap
-from projections.status import read_projections
 from tests import model
 from tests.integration.building import PARTICIPANTS, build_anew, contents, drain, live, query
 from tests.integration.erasing import gate, waits
@@ -118,7 +118,7 @@ def test_promise_13_it_catches_up_and_the_live_roster_goes_on_meanwhile(folded: 
     load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     drain(worker_engine)
     assert len(model.stored_roster(folded)) == 310
-    building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     catch_up(worker_engine, PARTICIPANTS, build, 7, lambda _: None)
     model.append(folded, [model.body(400), model.body(1, first_name="last")], "spring")
     drain(worker_engine, "spring")

@@ -10,12 +10,12 @@ from sqlalchemy import Engine, text
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.scan import Stripe
-from projections import builds
-from projections.rebuild import building
-from projections.rebuild.catching_up import catch_up, settle, settle_since
+from projections.folding import builds
+from projections.folding.refold import OfAnotherDefinition, hold, refold
+from projections.rebuild import steps
+from projections.rebuild.catch_up import catch_up, settle, settle_since
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
-from projections.refold import OfAnotherDefinition, hold, refold
 from tests import model
 from tests.integration.building import PARTICIPANTS, REGISTRATIONS, build_anew, drain, query
 from tests.integration.erasing import BODIES, LATE, THEIRS, erase, gate, lift, traces, waits
@@ -40,7 +40,7 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
         held.execute("select pg_advisory_unlock(4711)")
         loading.join(timeout=30)
     assert "participants_build_2" in traces(database, "Unmistakable"), "the hazard"
-    building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     assert set(model.stored_roster(database)) == {"5", "8"}
     assert traces(database, "Unmistakable") == set()
@@ -67,7 +67,7 @@ def test_promise_7_settling_folds_again_whoever_was_erased_or_lifted_since(
     assert "participants" in traces(database, "Unmistakable")
     settle(worker_engine, PARTICIPANTS, anew, 100)
     with sync_engine(database).connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
-        building.sweep(owner, anew)
+        steps.sweep(owner, anew)
     assert traces(database, "Unmistakable") == set()
     model.append(database, [LATE])
     drain(worker_engine)
@@ -130,7 +130,7 @@ def test_promise_7_an_erasure_does_not_wait_for_a_rebuild_that_makes_indexes(
         making.execute(f"lock table {build.table('participants_build')} in access exclusive mode")
         assert erase(operator) == THEIRS
         making.rollback()
-    building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     assert set(model.stored_roster(database)) == {"5", "8"}
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from ingest.database import sync_engine
-from projections import worker
-from projections.participants.view import _roster_at
+from projections.folding import worker
 from projections.rebuild.swap import drop
+from projections.roster.roster import _roster_at
 from tests import model, roster_model
 from tests.integration.building import (
     PARTICIPANTS,

@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 from ingest.log.event import Event
 from ingest.log.read import HoleInLog
 from ingest.log.scan import Stripe, alone, snapshot, together
-from projections import builds
-from projections.projection import Projection
-from projections.rebuild import building
-from projections.rebuild.comparing import compare
+from projections.folding import builds
+from projections.folding.projection import Projection
+from projections.rebuild import steps
+from projections.rebuild.compare import compare
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
 from tests import model, roster_model
@@ -26,9 +26,9 @@ def test_what_depends_on_an_old_builds_table_is_named_and_stops_no_rebuild(folde
         owner.execute("create view theirs as select * from participants_build_1")
     for _ in range(2):
         swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
-    [held_back] = building.drop_beside(worker_engine, "participants")
+    [held_back] = steps.drop_beside(worker_engine, "participants")
     assert "view theirs depends on table participants_build_1" in held_back
-    with building.only_one(worker_engine, "participants") as again:
+    with steps.only_one(worker_engine, "participants") as again:
         assert again == [held_back]
 
 
@@ -41,7 +41,7 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant_in_a_rebui
     with psycopg.connect(database) as connection:
         connection.execute(f"alter table {build.table('participants_build')} add check (first_name not like 'poison%')")
     load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
-    building.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     good = [body for n, body in enumerate(bodies) if n not in (3, 24, 44)]
     names = {id_: row[2] for id_, row in roster_model.roster(good).rows().items()}
@@ -70,15 +70,15 @@ def test_promise_12_a_fault_in_the_fold_parks_only_its_participant_in_a_rebuild_
 def test_promise_13_what_a_rebuild_left_unfinished_is_dropped_by_the_next(folded: str, worker_engine: Engine) -> None:
     unattached, _ = begin(worker_engine)
     attached = build_anew(worker_engine, PARTICIPANTS)
-    with building.only_one(worker_engine, "participants"):
+    with steps.only_one(worker_engine, "participants"):
         with worker_engine.connect() as connection:
             assert builds.beside(connection, "participants") == []
         left = f"select count(*) from pg_class where relname ~ '_build_({unattached.number}|{attached.number})'"
         assert query(folded, left) == [(0,)]
         assert query(folded, "select distinct build from checkpoint") == [(1,)]
         with (
-            pytest.raises(building.AnotherRebuild, match="under way"),
-            building.only_one(worker_engine, "participants"),
+            pytest.raises(steps.AnotherRebuild, match="under way"),
+            steps.only_one(worker_engine, "participants"),
         ):
             pass
     assert bibs(folded) == [("old", 300)]
@@ -110,14 +110,14 @@ def test_a_hole_in_the_log_stops_a_rebuild(folded: str, worker_engine: Engine) -
     with psycopg.connect(folded) as connection:
         connection.execute("alter table event_log disable trigger all")
         connection.execute("delete from event_log where position = 7")
-    with pytest.raises(HoleInLog, match="position 7"), building.whole_log(worker_engine):
+    with pytest.raises(HoleInLog, match="position 7"), steps.whole_log(worker_engine):
         pass
 
 
 def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: str, worker_engine: Engine) -> None:
     model.append(database, [model.body(n % 40 if n % 2 else 1000 + n) for n in range(120)] + [b"not JSON"])
     positions = []
-    with building.whole_log(worker_engine) as log, worker_engine.connect() as connection:
+    with steps.whole_log(worker_engine) as log, worker_engine.connect() as connection:
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)
         for share in range(3):
@@ -135,10 +135,10 @@ def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engi
     query_ = "select count(*), count(distinct indexdef) from pg_indexes where tablename = %s"
     with psycopg.connect(folded) as owner:
         owner.execute('create index "By wave" on participants_build (lower(wave))')
-    build = building.begin(worker_engine, projection)
-    building.make_indexes(worker_engine, projection, build, 3)
+    build = steps.begin(worker_engine, projection)
+    steps.make_indexes(worker_engine, projection, build, 3)
     made = {table: query(folded, query_, build.table(table)) for table in projection.columns}
-    building.attach(worker_engine, projection, build, {}, 100)
+    steps.attach(worker_engine, projection, build, {}, 100)
     assert made == {table: query(folded, query_, build.table(table)) for table in projection.columns}
     assert made == {table: query(folded, query_, table) for table in projection.columns}
 
@@ -148,13 +148,13 @@ def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engi
 )
 def test_no_other_index_can_be_made(folded: str, worker_engine: Engine, table: str, index: str) -> None:
     del folded
-    build = building.begin(worker_engine, PARTICIPANTS)
+    build = steps.begin(worker_engine, PARTICIPANTS)
     with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="no index of build"):
         builds.make_index(connection, build, table, index)
 
 
 def test_no_other_table_can_be_put_in_its_place(folded: str, worker_engine: Engine) -> None:
     del folded
-    build = building.begin(worker_engine, PARTICIPANTS)
+    build = steps.begin(worker_engine, PARTICIPANTS)
     with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="event_log is no table of build"):
         builds.attach(connection, build, "event_log")

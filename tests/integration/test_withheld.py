@@ -11,8 +11,8 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
-from projections import builds, checkpoint, worker
-from projections.refold import hold, refold
+from projections.folding import builds, checkpoint, worker
+from projections.folding.refold import hold, refold
 from tests import model
 from tests.integration.building import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 from tests.integration.erasing import BODIES, LATE, NAME, erase, gate, lift, traces, waits

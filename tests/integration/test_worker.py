@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.database import WORKER_ROLE, session_commands, sync_engine, unusable
+from ingest.database import WORKER_ROLE, session_commands, sync_engine
 from ingest.log.event import Event
-from projections import worker
+from ingest.sqlstate import unusable
+from projections.folding import worker
+from projections.folding.status import read_status
 from projections.participants import fold as folding
 from projections.participants.fields import DECLARED
-from projections.status import read_status
 from tests import model
 from tests.integration.building import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 

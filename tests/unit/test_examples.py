@@ -5,7 +5,7 @@ import json
 import pytest
 
 from projections.web.examples import EXAMPLES
-from projections.web.models import ANSWERS
+from projections.web.shapes import ANSWERS
 
 
 @pytest.mark.parametrize("shape", sorted(ANSWERS))

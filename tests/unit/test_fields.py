@@ -6,11 +6,12 @@ import pytest
 
 from ingest.delivery import read_envelope
 from ingest.log.event import Event
-from projections import catalogue, outcome, version
+from projections import catalogue
+from projections.folding import definition, outcome
 from projections.participants import convert
+from projections.participants.discovery import Seen
 from projections.participants.fields import COLUMN_NAMES, DECLARED, FieldsError, read_fields
 from projections.participants.fold import State, folding
-from projections.participants.seen import Seen
 from tests import model
 
 
@@ -89,8 +90,8 @@ def test_the_version_follows_the_file_and_the_code_and_nothing_else(tmp_path: Pa
 
 
 def test_the_version_follows_every_file_that_folds() -> None:
-    assert version.version_of((convert, outcome), DECLARED) != version.version_of((outcome,), DECLARED)
-    assert len(version.version_of((convert,), DECLARED)) == 12
+    assert definition.version_of((convert, outcome), DECLARED) != definition.version_of((outcome,), DECLARED)
+    assert len(definition.version_of((convert,), DECLARED)) == 12
 
 
 def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() -> None:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from ingest.delivery import read_envelope
 from ingest.log.event import Event
-from projections.outcome import Parked, Passed
+from projections.folding.outcome import Parked, Passed
 from projections.participants.fields import COLUMN_NAMES, DECLARED
 from projections.participants.fold import Known, State, folding, is_newer
 from tests import model

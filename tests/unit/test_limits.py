@@ -1,6 +1,6 @@
 """Token buckets: what may be spent at once, what comes back, and whom they forget."""
 
-from projections.web.limits import Buckets, Limit
+from projections.web.access.limits import Buckets, Limit
 
 
 def test_what_was_spent_comes_back_with_time_and_no_more_than_there_was() -> None:

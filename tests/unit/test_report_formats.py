@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from projections.reports import formats
-from projections.reports.grant import Refused, check_name
+from projections.reports.logins import Refused, check_name
 from projections.reports.report import Rows, WrongParameter, reports, values_of
 
 FOUND = Rows(

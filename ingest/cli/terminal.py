@@ -1,0 +1,43 @@
+"""What commands say and ask at a terminal, and how they show the text of strangers."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ingest.failures import WrongUsage
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal something that is not the command's result."""
+    click.echo(f"rosterlog: {line}", err=True)
+
+
+def ask(question: str, unanswered: str) -> bool:
+    """Ask on standard error. Raises `WrongUsage` with this message where nobody can answer."""
+    try:
+        return click.confirm(question, err=True)
+    except (click.Abort, RuntimeError) as error:  # Ctrl-C, or no standard input to read from
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        raise WrongUsage(unanswered) from None
+
+
+def printable(value: str | None) -> str:
+    """A stranger's text for a terminal: nothing in it can move the cursor."""
+    if value is None:
+        return "-"
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)
+
+
+def unicode(value: str, name: str) -> str:
+    """The value, if it is text that a database can be asked for: an argument can be any bytes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"{name} is not UTF-8") from None
+    return value
+
+
+def utc(moment: datetime) -> str:
+    """A time as commands print it: ISO 8601 in UTC, whatever the zone of this machine or of the session."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

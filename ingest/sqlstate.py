@@ -1,0 +1,67 @@
+"""What an error of the database driver means: the data is refused, the database is away, or cannot be used as it is."""
+
+import psycopg
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+from ingest.failures import Problem
+
+DriverError = psycopg.Error | DBAPIError
+DRIVER_ERRORS = (psycopg.Error, DBAPIError)
+
+# SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
+_BLAMES_THE_DATA = ("22", "23", "54", "P0")
+# SQLSTATE classes: connection, shutdown, no such database, password, resources.
+_AWAY = ("08", "57", "3D", "28", "53")
+
+
+class DatabaseUnusable(Problem):
+    """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
+
+
+def sqlstate(error: DriverError) -> str | None:
+    """The SQLSTATE, five characters; None where the error did not come from the server."""
+    state: str | None = getattr(_cause(error), "sqlstate", None)
+    return state
+
+
+def blames_the_data(error: DriverError) -> bool:
+    """Whether the database refused what it was given; with any other error it is away, or not fit for any data."""
+    state = sqlstate(error)
+    if state is None:
+        return isinstance(_cause(error), psycopg.DataError)
+    return state[:2] in _BLAMES_THE_DATA
+
+
+def is_away(error: DriverError) -> bool:
+    """Whether the database could not be reached, or ended the session."""
+    state = sqlstate(error)
+    return isinstance(_cause(error), psycopg.OperationalError) and (state is None or state[:2] in _AWAY)
+
+
+def unusable(error: DriverError) -> DatabaseUnusable:
+    """What to tell a person about an error of the driver. Nothing of a statement's values is in it."""
+    cause = _cause(error)
+    if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
+        return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
+    if isinstance(cause, errors.InvalidParameterValue) and "role" in str(cause):
+        return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
+    if isinstance(cause, errors.InsufficientPrivilege):
+        return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
+    if isinstance(cause, errors.ReadOnlySqlTransaction):
+        return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
+    if isinstance(cause, errors.LockNotAvailable | errors.QueryCanceled):
+        return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
+    if is_away(error):
+        return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
+    what = f"{type(cause).__name__}, {sqlstate(error)}"
+    return DatabaseUnusable(f"the database refused a statement ({what}): its log says more")
+
+
+def _first_line(error: BaseException) -> str:
+    # libpq's messages name host, port, user and database, never the password.
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _cause(error: DriverError) -> BaseException:
+    return (error.orig or error) if isinstance(error, DBAPIError) else error

@@ -1,0 +1,59 @@
+"""Errors as RFC 9457 problem documents, the same for every server."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.logs import request_id
+from ingest.web.headers import REQUEST_ID, SAFE
+
+# For Starlette's own refusals, whose detail is only the status in words.
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method; see the Allow header.",
+}
+
+
+class Refusal(HTTPException):
+    """A refusal that a program can read more out of than its words: `members` of the problem document."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str], members: Mapping[str, object]) -> None:
+        super().__init__(status, detail, headers)
+        self.members = members
+
+
+def problem(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, object] | None = None,
+) -> Response:
+    """An `application/problem+json` answer. `detail` says what to do next."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id.get(),
+        **(members or {}),
+    }
+    # Those of every answer are here too, since a fault's passes by the middleware that adds them.
+    every = {**SAFE, **({REQUEST_ID: id_} if (id_ := request_id.get()) else {}), **(headers or {})}
+    return Response(to_json(content), status, every, media_type="application/problem+json")
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """An `HTTPException` as a problem."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
+    is_starlettes = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _DETAILS.get(error.status_code, error.detail) if is_starlettes else error.detail
+    return problem(error.status_code, detail, error.headers, error.members if isinstance(error, Refusal) else None)
+
+
+async def on_fault(_request: Request, _error: Exception) -> Response:
+    """A fault of ours. Starlette raises it again after this answer, so it is logged."""
+    return problem(500, "This is a fault in rosterlog; its log says more.")

@@ -1,0 +1,93 @@
+"""Runs an application under uvicorn on one socket, until a signal; what was accepted is answered first."""
+
+import asyncio
+import errno
+import gc
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from ingest.failures import Problem
+
+BACKLOG = 2048  # connections that may wait to be accepted
+DRAIN_SECONDS = 15  # for requests that are under way when the signal comes
+
+
+class PortTaken(Problem):
+    """Another program listens at this address, or it is not this machine's; the message names it."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening address, taken before anything else is started. Port 0 takes a free one. Raises `PortTaken`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise PortTaken(f"the host {host} is not known: choose another with --host or ROSTERLOG_HOST") from None
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+        bound.listen(BACKLOG)  # now, or another program could still take the port
+    except OSError as error:
+        bound.close()
+        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise PortTaken(f"{host} port {port} {reason}: choose another with --port or ROSTERLOG_PORT") from None
+    return bound
+
+
+def base_url(bound: socket.socket) -> str:
+    """The address a person types to reach the socket from this machine."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - shown, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def serve(app: ASGIApp, bound: socket.socket, started: Callable[[], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. `started` is called once connections are accepted."""
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(server.serve(sockets=[bound]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if started is not None and server.started:
+            started()
+
+
+def _spare_collections() -> None:
+    """Keep the garbage collector from scanning all modules again and again: a sixth of a busy server's time went there.
+
+    What is loaded by now stays for good. Requests that wait for their commit survive young collections, so with the
+    default thresholds they set off full ones, of 50 ms each, for nothing; cycles are still found, only later.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def run_server(main: Coroutine[object, object, None]) -> None:
+    """Run a server's main coroutine, on uvloop where there is one. Signals end it in order, so this returns."""
+    # uvicorn raises the signals it caught once more when it is done; by then they have had their effect.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    try:
+        import uvloop
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    _spare_collections()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)

@@ -1,0 +1,24 @@
+"""The `rosterlog` program: ingest's commands, and those that make the log answer questions."""
+
+from ingest.cli import main as receiving
+from ingest.cli.group import run_group
+
+COMMANDS = {
+    "api": "projections.cli.servers:api",
+    "erase": "projections.cli.erase:erase",
+    "export": "projections.cli.export:export",
+    "fields": "projections.cli.fields:fields",
+    "quarantine": "projections.cli.quarantine:quarantine",
+    "rebuild": "projections.cli.rebuild:rebuild",
+    "report": "projections.cli.report:report",
+    "serve": "projections.cli.servers:serve_both",
+    "status": "projections.cli.status:status",
+    "token": "projections.cli.tokens:token",
+    "up": "projections.cli.servers:up",
+    "worker": "projections.cli.servers:work",
+}
+
+
+def main() -> None:
+    """The `rosterlog` program."""
+    run_group({**receiving.COMMANDS, **COMMANDS})

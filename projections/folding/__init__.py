@@ -1,0 +1,1 @@
+"""Follows the log, whatever is projected: builds, checkpoints, quarantine, the worker."""

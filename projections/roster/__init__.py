@@ -1,0 +1,1 @@
+"""The roster's read side: what the API, the pages, the exports and the commands ask."""

@@ -1,0 +1,1 @@
+"""The roster as a file, in each of the formats."""

@@ -1,0 +1,56 @@
+"""An export: who is asked for, in which format, under which name; and its bytes as they come."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from projections.roster.criteria import Criteria
+from projections.roster.export.files import made
+from projections.roster.export.formats import Format, NotInstalled
+from projections.roster.export.rows import csv, ndjson
+from projections.roster.roster import View
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """`position`: of the log, that the roster reflects. `keeps_formulas`: texts are left as they are."""
+
+    format: Format
+    view: View
+    criteria: Criteria
+    position: int
+    keeps_formulas: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.format.is_installed:
+            raise NotInstalled(self.format.name)
+
+    @property
+    def file_name(self) -> str:
+        return f"participants-{self.view.source}-{self.position}.{self.format.name}"
+
+
+async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
+    """The bytes, in the connection's transaction. Close it to end the query, wherever it is.
+
+    Raises `AnswersOfThePast`, `DoesNotFit`, `NotMade`.
+    """
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
+    async with aclosing(_bytes(driver, export)) as chunks:
+        async for chunk in chunks:
+            yield chunk
+
+
+def _bytes(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGenerator[bytes]:
+    if export.format.name == "ndjson":
+        return ndjson(connection, export.view, export.criteria)
+    if export.format.name == "csv":
+        return csv(connection, export.view, export.criteria, keeps_formulas=export.keeps_formulas)
+    rows = csv(connection, export.view, export.criteria, keeps_formulas=True)
+    keeps = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
+    return made(export.format.name + keeps, rows)

@@ -1,0 +1,58 @@
+"""Formats that have to be whole before their first byte can be sent: a process of its own makes the file."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+from projections.roster.export.convert import TOO_MANY
+
+_CHUNK = 262_144  # bytes
+
+
+class DoesNotFit(Exception):
+    """There are more rows than the format can hold: filter them, or take csv, ndjson or parquet."""
+
+
+class NotMade(Exception):
+    """The file could not be made; the message is what the process said last."""
+
+
+async def made(name: str, rows: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """The file of a format, of rows as CSV. Nothing is given before it is whole. Raises `DoesNotFit`, `NotMade`."""
+    with tempfile.TemporaryDirectory(prefix="rosterlog-export-") as folder:
+        path = Path(folder) / name
+        async with aclosing(rows):  # whatever the process says
+            await _convert(name, path, rows)
+        with path.open("rb") as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK):
+                yield chunk
+
+
+async def _convert(name: str, path: Path, rows: AsyncGenerator[bytes]) -> None:
+    command = [sys.executable, "-m", "projections.roster.export.convert", name, str(path)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None  # noqa: S101 - asked for
+    assert process.stderr is not None  # noqa: S101
+    try:
+        said = asyncio.create_task(process.stderr.read())
+        try:
+            async for chunk in rows:
+                process.stdin.write(chunk)
+                await process.stdin.drain()
+            process.stdin.close()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended already, and says below why
+        code = await process.wait()
+        if code == TOO_MANY:
+            raise DoesNotFit("there are more rows than this format holds: filter them, or take another format")
+        if code != 0:
+            raise NotMade((await said).decode(errors="replace").strip().rpartition("\n")[2])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

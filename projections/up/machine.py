@@ -1,0 +1,124 @@
+"""`rosterlog up`: everything on one machine. Database, migrations, web server, worker; with a demo if asked for."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import click
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from ingest import postgres
+from ingest.cli.terminal import say
+from ingest.database import sync_engine
+from ingest.failures import WrongUsage
+from ingest.migrate import migrate
+from ingest.settings import DEFAULT_SOURCE, Settings
+from ingest.web.app import Part, build_app
+from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.webhook import ingest_part
+from projections.folding.projection import Projection
+from projections.up import demo
+from projections.up.worker_process import WorkerProcess
+from projections.web.api import api_part, api_settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What one `up` consists of."""
+
+    settings: Settings
+    projections: Sequence[Projection]
+    environ: Mapping[str, str]
+    conninfo: str
+    engine: Engine
+    bound: socket.socket
+    demo_token: str | None
+
+    @property
+    def url(self) -> str:
+        return base_url(self.bound)
+
+
+def with_demo_secret(settings: Settings) -> Settings:
+    """The settings with a secret for this run, if the default source has none."""
+    if DEFAULT_SOURCE in settings.sources:
+        return settings
+    return settings.model_copy(update={"movemint_webhook_secret": SecretStr(secrets.token_hex(24))})
+
+
+def run_machine(
+    settings: Settings, projections: Sequence[Projection], environ: Mapping[str, str], *, with_demo: bool
+) -> None:
+    """Start everything, stay until a signal, and stop what was started."""
+    with _only_up(settings), bind(settings.host, settings.port) as bound, _database(settings) as conninfo:
+        engine = sync_engine(conninfo)
+        migrate(engine)
+        token = _prepare_demo(engine, with_demo=with_demo)
+        machine = _Machine(settings, projections, environ, conninfo, engine, bound, token)
+        run_server(_serve(machine))
+        engine.dispose()
+
+
+def _only_up(settings: Settings) -> AbstractContextManager[None]:
+    return nullcontext() if settings.database_url else postgres.only_up(settings.data_dir)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with postgres.server(settings.data_dir, say) as embedded:
+        click.echo(f"database  {embedded.address}  (password in {embedded.password_file})")
+        yield embedded.conninfo
+
+
+def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
+    with engine.begin() as connection:
+        if not with_demo:
+            if demo.is_demo(connection):
+                say("the demo's made-up people are in this database: for real ones, use a new ROSTERLOG_DATA_DIR")
+            return None
+        if demo.holds_registrations(connection):
+            raise WrongUsage(
+                "this log holds registrations, and what is added to it stays: run the demo on a folder of its own, "
+                "such as ROSTERLOG_DATA_DIR=demo rosterlog up --demo"
+            )
+        return demo.fresh_token(connection)
+
+
+async def _serve(machine: _Machine) -> None:
+    worker = WorkerProcess(machine.environ, say)
+    settings = machine.settings
+    read = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
+    supervised = Part([], nullcontext, {"worker": worker.is_at_work})
+    roster = api_part(read, machine.projections, api_settings(settings), machine.conninfo)
+    app = build_app([ingest_part(settings, machine.conninfo), roster, supervised])
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(worker.keep_running())
+        telling: list[asyncio.Task[None]] = []
+        started: Callable[[], None] = lambda: telling.append(tasks.create_task(_tell(machine)))  # noqa: E731
+        await serve(app, machine.bound, started)
+        for task in (keeping, *telling):
+            task.cancel()
+
+
+async def _tell(machine: _Machine) -> None:
+    """Print where everything is; in a demo, first let something happen."""
+    for source in machine.settings.sources:
+        click.echo(f"webhook   {machine.url}/webhooks/{source}")
+    roster = f"{machine.url}/v1/participants"
+    click.echo(f"roster    {roster}")
+    if machine.demo_token is None:
+        click.echo("token     rosterlog token create NAME")
+    else:
+        secret = machine.settings.sources[DEFAULT_SOURCE][0]
+        await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
+        click.echo(f"token     {machine.demo_token}")
+    token = machine.demo_token or "TOKEN"
+    click.echo(f"try       curl -H 'Authorization: Bearer {token}' '{roster}?limit=3'")
+    click.echo("Ctrl-C stops everything.")

@@ -1,0 +1,127 @@
+"""The bearer tokens of the read API: made, listed, revoked, looked up. Only their SHA-256 is stored."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    DateTime,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Row,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from ingest.database import metadata
+from projections.roster.page import for_psycopg
+from projections.roster.roster import state_of
+
+PREFIX = "rosterlog_"
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("event_ids", ARRAY(Text)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("digest", name="api_token_pkey"),
+    Index("api_token_live_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
+)
+
+
+class NameTaken(Exception):
+    """A live token of this name exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a token may see: one source, and of that either everything or the named events."""
+
+    source: str
+    event_ids: tuple[str, ...] | None
+    digest: bytes
+
+
+def create(
+    connection: Connection, name: str, source: str, event_ids: Sequence[str], expires_at: datetime | None
+) -> str:
+    """Store a new token's digest and give the token, which nobody can see again. Raises `NameTaken`."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    try:
+        connection.execute(
+            insert(api_token).values(
+                source=source,
+                name=name,
+                digest=digest(token),
+                event_ids=list(event_ids) or None,
+                expires_at=expires_at,
+            )
+        )
+    except IntegrityError as error:
+        diagnostics = getattr(error.orig, "diag", None)
+        if getattr(diagnostics, "constraint_name", None) != "api_token_live_name":
+            raise
+        raise NameTaken(name) from None
+    return token
+
+
+def revoke(connection: Connection, name: str) -> bool:
+    """End the live token of this name, at once. False if there is none."""
+    live = update(api_token).where(api_token.c.name == name, api_token.c.revoked_at.is_(None))
+    return connection.execute(live.values(revoked_at=func.now())).rowcount > 0
+
+
+def listed(
+    connection: Connection,
+) -> Sequence[Row[str, str, list[str] | None, datetime, datetime | None, datetime | None]]:
+    """The live tokens: name, source, events, made, expires, last used."""
+    token = api_token.c
+    columns = select(token.name, token.source, token.event_ids, token.created_at, token.expires_at, token.last_used_at)
+    return connection.execute(columns.where(token.revoked_at.is_(None)).order_by(token.name)).all()
+
+
+def _looked_up() -> Select[Any]:
+    stored = api_token.c
+    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
+    build, position, change = state_of(stored.source)
+    return select(
+        stored.source, stored.event_ids, build.label("build"), position.label("position"), change.label("change")
+    ).where(stored.digest == bindparam("digest", required=False), stored.revoked_at.is_(None), valid)
+
+
+# What a presented token's `digest` may see, and the state of the roster that it is about: source, event_ids, build,
+# position, change. No row: it is unknown, revoked or expired.
+LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
+
+
+def live_digests() -> Select[Any]:
+    """The query for the digests of all tokens that open."""
+    stored = api_token.c
+    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
+    return select(stored.digest).where(stored.revoked_at.is_(None), valid)
+
+
+def digest(token: str) -> bytes:
+    """What is stored of a token."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
