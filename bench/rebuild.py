@@ -12,10 +12,10 @@ from bench.filling import PATTERNS, WITHOUT_ANSWERS, Patterns, fill
 from bench.machine import database, show, show_head
 from ingest.database import WORKER_ROLE, sync_engine
 from projections.catalogue import projections
-from projections.folding.builds import Build
 from projections.folding.projection import Projection
 from projections.participants.fields import DECLARED, Field, Kind
 from projections.rebuild import steps
+from projections.rebuild.rebuild import Rebuild, build_beside
 from projections.rebuild.swap import drop
 
 EVENTS = 1_000_000
@@ -141,19 +141,10 @@ def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) ->
     """The seconds from the first table to a build that could go live; it is dropped again."""
     with steps.only_one(engine, projection.name):
         begun = time.perf_counter()
-        build = _rebuild(engine, conninfo, projection, jobs)
+        build = build_beside(Rebuild(engine, conninfo, projection, None, jobs, 500))
         took = time.perf_counter() - begun
         assert drop(engine, build)
     return took
-
-
-def _rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> Build:
-    build = steps.begin(engine, projection)
-    with steps.whole_log(engine) as log:
-        steps.load(conninfo, build, None, log, jobs, lambda _: None)
-    steps.make_indexes(engine, projection, build, jobs)
-    steps.attach(engine, projection, build, log.heads, 500)
-    return build
 
 
 def by_sql(connection: psycopg.Connection[Any], *, attributes: bool, answers: bool = False) -> float:

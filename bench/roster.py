@@ -11,7 +11,7 @@ from ingest.simulator.people import body_of, person
 from projections.catalogue import projections
 from projections.folding.projection import Projection
 from projections.rebuild import steps
-from projections.rebuild.swap import swap
+from projections.rebuild.rebuild import Rebuild, build_beside, replace
 
 PEOPLE = 1_000_000
 EVENTS = 200
@@ -43,9 +43,5 @@ def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
 
 def _build(engine: Engine, conninfo: str, projection: Projection) -> None:
     with steps.only_one(engine, projection.name):
-        build = steps.begin(engine, projection)
-        with steps.whole_log(engine) as log:
-            steps.load(conninfo, build, None, log, 2, lambda _: None)
-        steps.make_indexes(engine, projection, build, 2)
-        steps.attach(engine, projection, build, log.heads, 500)
-        swap(engine, projection, build, 500)
+        rebuild = Rebuild(engine, conninfo, projection, None, 2, 500)
+        replace(rebuild, build_beside(rebuild))

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
 from ingest.failures import WrongUsage
 from ingest.log.event import Erasure
 from ingest.log.table import erasures, event_log
+from ingest.sqlstate import DatabaseUnusable, unusable
 
 # Nothing is written down if nothing has a body and an erasure is in force already.
 _WRITE_DOWN = text("""
@@ -47,6 +49,15 @@ cross join lateral (
   where e.source = r.source and e.subject = r.subject and e.body is not null
 ) b
 order by r.source, r.erased_at, r.erasure_id
+""")
+
+_WITHOUT_ERASURE = text("""
+select e.position
+from event_log e
+where e.source = :source and e.subject = :subject and e.body is not null and not exists (
+  select from erasures r where r.source = e.source and r.subject = e.subject and e.digest = any (r.digests)
+)
+order by e.position
 """)
 
 _LEFT_ALONE = text("""
@@ -107,18 +118,40 @@ def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int
     return emptied
 
 
-def left_alone(connection: Connection) -> list[str]:
-    """Tables that are kept by participant as it seems, but are not rosterlog's own: an erasure does not touch them."""
-    return list(connection.execute(_LEFT_ALONE).scalars())
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep found. `left_alone`: tables with the columns of ours that are not rosterlog's own.
 
-
-def sweep(connection: Connection) -> None:
-    """Remove what erasures left behind: old row versions, as far as no transaction can see them, and samples of them.
-
-    The connection is in autocommit mode, as the owner of the tables: where it is somebody else, PostgreSQL skips them.
+    `error`: why old row versions are still there until the next vacuum; None: they are gone, as far as no transaction
+    can see them.
     """
-    tables = connection.execute(text("select kept_by_participant()::text union all select 'event_log'")).scalars()
-    connection.execute(text(f"vacuum (analyze, truncate false) {', '.join(tables)}"))
+
+    left_alone: Sequence[str]
+    error: DatabaseUnusable | None
+
+
+def sweep(engine: Engine) -> Swept:
+    """Remove what erasures left behind: old row versions, and samples of them in the planner's statistics.
+
+    The erasures are done, whatever becomes of this. Where somebody else owns the tables, PostgreSQL skips them.
+    """
+    left_alone: list[str] = []
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        try:
+            connection.execute(text("reset role; set lock_timeout = '10s'"))
+            left_alone += connection.execute(_LEFT_ALONE).scalars()
+            tables = connection.execute(text("select kept_by_participant()::text union all select 'event_log'"))
+            connection.execute(text(f"vacuum (analyze, truncate false) {', '.join(tables.scalars())}"))
+        except DBAPIError as error:
+            return Swept(left_alone, unusable(error))
+        finally:
+            connection.invalidate()  # no other statement shall have the session without its role
+    return Swept(left_alone, None)
+
+
+def without_erasure(connection: Connection, source: str, subject: str) -> list[int]:
+    """The positions of a participant's events that have a body and that no erasure names, lifted or not."""
+    return list(connection.execute(_WITHOUT_ERASURE, {"source": source, "subject": subject}).scalars())
 
 
 def lift(connection: Connection, source: str, subject: str, operator: str) -> int:

@@ -35,12 +35,12 @@ select e.source, e.position, e.received_at::text, e.event_type, e.subject,
   end
 from event_log e
 """
-_ALONE = f"""
+_SINGLE_EVENTS = f"""
 {_SEVERAL.format(share="")} {_EVENT}
 where e.source = %(source)s and e.position between %(first)s and %(last)s
   and not exists (select from several s where s.subject = e.subject)
 """
-_TOGETHER = f"""
+_BY_SUBJECT = f"""
 {_SEVERAL.format(share=_SHARE)} {_EVENT}
 join several s on s.subject = e.subject
 where e.source = %(source)s and e.position <= %(last)s
@@ -61,12 +61,12 @@ where not exists (select from event_log e where e.source = :source and e.positio
 
 
 @dataclass(frozen=True, slots=True)
-class Stripe:
-    """A part of a source's log up to a position: share `share` of `shares` (0, 1, ...) that together are all of it."""
+class Share:
+    """A part of a source's log up to a position: share `number` of `shares` (0, 1, ...) that together are all of it."""
 
     source: str
     last: int
-    share: int
+    number: int
     shares: int
 
 
@@ -91,17 +91,17 @@ def snapshot(connection: psycopg.Connection[Any], exported: str | None = None) -
             connection.rollback()
 
 
-def alone(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
-    """The stripe's events of participants that have no other, and of nobody; some at a time. Within `snapshot`."""
-    first = stripe.last * stripe.share // stripe.shares + 1
-    last = stripe.last * (stripe.share + 1) // stripe.shares
-    return _events(connection, _ALONE, {"source": stripe.source, "first": first, "last": last})
+def single_events(connection: psycopg.Connection[Any], share: Share) -> Iterator[list[Event]]:
+    """The share's events of participants that have no other, and of nobody; some at a time. Within `snapshot`."""
+    first = share.last * share.number // share.shares + 1
+    last = share.last * (share.number + 1) // share.shares
+    return _events(connection, _SINGLE_EVENTS, {"source": share.source, "first": first, "last": last})
 
 
-def together(connection: psycopg.Connection[Any], stripe: Stripe) -> Iterator[list[Event]]:
-    """The stripe's events of participants that have several: one by one, in the log's order. Within `snapshot`."""
-    values = {"source": stripe.source, "last": stripe.last, "share": stripe.share, "shares": stripe.shares}
-    return _events(connection, _TOGETHER, values)
+def by_subject(connection: psycopg.Connection[Any], share: Share) -> Iterator[list[Event]]:
+    """The share's events of participants that have several: one by one, in the log's order. Within `snapshot`."""
+    values = {"source": share.source, "last": share.last, "share": share.number, "shares": share.shares}
+    return _events(connection, _BY_SUBJECT, values)
 
 
 def check_whole(connection: Connection, source: str, last: int) -> None:

@@ -19,8 +19,8 @@ from ingest.log.read import heads
 from ingest.settings import Settings
 from projections.cli import erasures as every
 from projections.cli.definition import projections_of
+from projections.folding.erasures import lift
 from projections.folding.projection import Projection
-from projections.folding.refold import hold, refold
 
 
 @click.command()
@@ -29,7 +29,7 @@ from projections.folding.refold import hold, refold
 @click.option("--source", help="Default: movemint, or the only source there is.")
 @click.option("--operator", metavar="NAME", help="Who asks for it. Default: this system's user.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--lift", is_flag=True, help="Show again what arrives about them. Nothing erased comes back.")
+@click.option("--lift", "is_lift", is_flag=True, help="Show again what arrives about them. Nothing erased comes back.")
 @click.option("--list", "show", is_flag=True, help="Show the erasures, and what arrived about their people since.")
 @click.option("--export", "export_to", metavar="FILE", help="Write all erasures to a file, or to - (standard output).")
 @click.option("--import", "register", metavar="FILE", type=click.File("rb"), help="Take over exported erasures.")
@@ -45,7 +45,7 @@ def erase(
     register: BinaryIO | None,
     *,
     yes: bool,
-    lift: bool,
+    is_lift: bool,
     show: bool,
     reapply: bool,
 ) -> None:
@@ -55,17 +55,17 @@ def erase(
     in backups, replicas and the write-ahead log stay until those are gone.
     """
     about_all = show, export_to is not None, register is not None or reapply
-    if sum((*about_all, lift)) > 1:
+    if sum((*about_all, is_lift)) > 1:
         raise WrongUsage("only --import and --reapply go together: everything else is done by itself")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = projections_of(settings)
-    asked = _asked(participant_id, source, operator, reason, lift=lift)
+    asked = _asked(participant_id, source, operator, reason, lift=is_lift)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
         if asked is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
-            if lift:
+            if is_lift:
                 _lift(engine, projections, source, asked, settings.batch_size)
             else:
                 _erase(engine, source, asked, yes=yes)
@@ -136,17 +136,9 @@ def _erase(engine: Engine, source: str, asked: _Asked, *, yes: bool) -> None:
 
 def _lift(engine: Engine, projections: Sequence[Projection], source: str, asked: _Asked, limit: int) -> None:
     person = f"participant {asked.participant_id} of {source}"
-    with engine.begin() as connection, every.of_this_definition():
-        # The checkpoint first, as everybody takes it before an erasure's row.
-        with every.as_worker(connection):
-            held = hold(connection, projections, source)
-        if not erasing.lift(connection, source, asked.participant_id, asked.operator):
-            raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
-        with every.as_worker(connection):
-            refold(connection, held, source, asked.participant_id, limit)
-        same = (source, asked.participant_id)
-        every_one = erasing.listed(connection)
-    positions = next(one.later for one in every_one if (one.erasure.source, one.erasure.subject) == same)
+    positions = lift(engine, projections, source, asked.participant_id, asked.operator, limit)
+    if positions is None:
+        raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
     click.echo(f"lifted the erasure of {person}: {every.count(positions)} shown again")
 
 

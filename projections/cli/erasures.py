@@ -2,26 +2,21 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
 import click
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
 
 from ingest.cli.progress import progress
 from ingest.cli.terminal import printable, say, utc
-from ingest.database import OPERATOR_ROLE, WORKER_ROLE
-from ingest.failures import Problem, WrongUsage
+from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
-from ingest.log.event import Erasure
 from ingest.log.register import NotARegister, read_register, write_register
-from ingest.sqlstate import unusable
+from projections.folding.erasures import reapply
 from projections.folding.projection import Projection
-from projections.folding.refold import OfAnotherDefinition, hold, refold
 
 
 def show(engine: Engine) -> None:
@@ -87,69 +82,29 @@ def _replace(target: Path, content: bytes) -> None:
 
 
 def restore(engine: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None) -> None:
-    """Take over a register, carry out everything again, or both. `limit`: events refolded at a time; null: do not."""
+    """Take over a register, carry out everything again, or both. `limit`: events refolded at a time; None: do not."""
     if register is not None:
-        try:
-            given = read_register(register.read())
-            with engine.begin() as connection:
-                new = erasing.take_over(connection, given)
-        except (NotARegister, erasing.Contradiction) as error:
-            raise WrongUsage(str(error)) from None
+        given = read_register(register.read())
+        with engine.begin() as connection:
+            new = erasing.take_over(connection, given)
         then = "" if limit else "; erase --reapply carries them out"
         click.echo(f"erasures taken over: {len(given)}, new ones: {new}{then}")
     if limit is not None:
-        _reapply(engine, projections, limit)
-
-
-def _reapply(engine: Engine, projections: Sequence[Projection], limit: int) -> None:
-    """One transaction a person: nobody whose erasure was lifted is missing from the roster in between."""
-    with engine.connect() as connection:
-        every = [one.erasure for one in erasing.listed(connection)]
-    people: dict[tuple[str, str], list[Erasure]] = {}
-    for one in every:
-        people.setdefault((one.source, one.subject), []).append(one)
-    emptied = 0
-    with progress("carrying out erasures", len(every), "erasures") as advance:
-        for (source, subject), theirs in people.items():
-            with engine.begin() as connection, of_this_definition():
-                emptied += sum(len(erasing.carry_out(connection, source, one.erasure_id)) for one in theirs)
-                if any(one.lifted_at is not None for one in theirs):
-                    with as_worker(connection):
-                        refold(connection, hold(connection, projections, source), source, subject, limit)
-            advance(len(theirs))
-    click.echo(f"erasures carried out again: {len(every)}; bodies emptied: {emptied}")
-    sweep(engine)
-
-
-@contextmanager
-def of_this_definition() -> Iterator[None]:
-    """Whoever is to be folded again needs builds of this program's definition."""
-    try:
-        yield
-    except OfAnotherDefinition as error:
-        raise Problem(str(error)) from None
-
-
-@contextmanager
-def as_worker(connection: Connection) -> Iterator[None]:
-    """Projections are the worker's to write."""
-    connection.execute(text(f"set local role {WORKER_ROLE}"))
-    yield
-    connection.execute(text(f"set local role {OPERATOR_ROLE}"))
+        with engine.connect() as connection:
+            number = len(erasing.listed(connection))
+        with progress("carrying out erasures", number, "erasures") as advance:
+            done = reapply(engine, projections, limit, advance)
+        click.echo(f"erasures carried out again: {done.erasures}; bodies emptied: {done.emptied}")
+        sweep(engine)
 
 
 def sweep(engine: Engine) -> None:
-    """The erasure is done whatever becomes of this."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        try:
-            connection.execute(text("reset role"))
-            connection.execute(text("set lock_timeout = '10s'"))
-            for table in erasing.left_alone(connection):
-                say(f"{table} has the columns source and participant_id but is not rosterlog's: it was left alone")
-            erasing.sweep(connection)
-        except DBAPIError as error:
-            say(f"the old row versions are in the tables until the next vacuum: {unusable(error)}")
-        connection.invalidate()  # nobody else shall have it without its role
+    """Remove old row versions, and say what could not be done."""
+    swept = erasing.sweep(engine)
+    for table in swept.left_alone:
+        say(f"{table} has the columns source and participant_id but is not rosterlog's: it was left alone")
+    if swept.error is not None:
+        say(f"the old row versions are in the tables until the next vacuum: {swept.error}")
 
 
 def count(positions: Sequence[int]) -> str:

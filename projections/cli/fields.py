@@ -14,9 +14,9 @@ from ingest.cli.terminal import printable, say
 from ingest.database import WORKER_ROLE
 from ingest.log.event import Event
 from ingest.log.read import heads, read_after
-from ingest.settings import Settings, SettingsError
+from ingest.settings import Settings
 from projections.participants.discovery import MOST_PATHS, Key, Seen
-from projections.participants.fields import FieldsError, read_fields
+from projections.participants.fields import read_fields
 
 _AT_A_TIME = 2_000
 
@@ -27,10 +27,7 @@ _AT_A_TIME = 2_000
 @settings_of
 def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
     """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
-    try:
-        seen = Seen(read_fields(settings.fields_file))
-    except FieldsError as error:
-        raise SettingsError(str(error)) from None
+    seen = Seen(read_fields(settings.fields_file))
     with migrated_engine(settings, WORKER_ROLE) as engine, engine.connect() as connection:
         held = heads(connection)
         chosen = [source_of(settings, source, held)] if source else sorted(held)

@@ -13,7 +13,6 @@ from ingest.database import WORKER_ROLE
 from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.cli.definition import projections_of
-from projections.cli.erasures import of_this_definition
 from projections.folding import quarantine as parking
 from projections.folding.quarantine import Entry, Wanted
 from projections.folding.retry import Retrying
@@ -78,7 +77,7 @@ def show(settings: Settings, position: int, source: str | None) -> None:
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold what is parked again: everything, or the event at one position. The worker goes on meanwhile."""
     projections = projections_of(settings)
-    with migrated_engine(settings, WORKER_ROLE) as engine, of_this_definition():
+    with migrated_engine(settings, WORKER_ROLE) as engine:
         with engine.connect() as connection:
             given = _checked(settings, connection, source)
             if position is not None and given is None:

@@ -12,37 +12,39 @@ from ingest.log.event import Event
 from ingest.log.read import read_after
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, blames_the_data, sqlstate
 from projections.folding import checkpoint, quarantine, unknown_types
-from projections.folding.builds import Build
 from projections.folding.outcome import Parked, Passed
-from projections.folding.projection import Outcome, Projection, is_folded
+from projections.folding.projection import Outcome, Projection, Track, is_folded
 
 log = logging.getLogger(__name__)
 
 
-def advance(connection: Connection, projection: Projection, build: Build, source: str, limit: int) -> int | None:
+def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
     """Fold one batch: take the checkpoint, read past it, fold, save, move the checkpoint, in the caller's transaction.
 
     Gives the number of events folded; none at the head. Null if another transaction has the checkpoint.
     """
-    position = checkpoint.take(connection, build, source)
+    position = checkpoint.try_lock(connection, track)
     if position is None:
         return None
-    events = read_after(connection, source, position, limit)
+    events = read_after(connection, track.source, position, limit)
     if events:
-        unknown_types.count(connection, build, source, apply(connection, projection, build, source, events))
-        checkpoint.move(connection, build, source, events[-1].position)
+        unknown_types.count(connection, track, apply(connection, track, events))
+        checkpoint.move(connection, track, events[-1].position)
     return len(events)
 
 
-def apply(
-    connection: Connection, projection: Projection, build: Build, source: str, events: Sequence[Event]
-) -> list[Passed]:
+def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list[Passed]:
     """Fold events, in order, into a build. One that cannot be is parked alone; gives those passed."""
-    outcomes = [fold_or_park(projection, event) for event in events]
-    parked = _save_all(connection, projection, build, source, outcomes)
+    outcomes = [fold_or_park(track.projection, event) for event in events]
+    parked = _save_all(connection, track, outcomes)
     if parked:
         reasons = sorted({one.reason for one in parked})[:5]
-        fields = {"projection": projection.name, "source": source, "events": len(parked), "reasons": reasons}
+        fields = {
+            "projection": track.projection.name,
+            "source": track.source,
+            "events": len(parked),
+            "reasons": reasons,
+        }
         log.error("parked", extra={"fields": fields})
     return [outcome for outcome in outcomes if isinstance(outcome, Passed)]
 
@@ -60,46 +62,40 @@ def refused(error: DriverError) -> str | None:
     return f"PostgreSQL refused the row with {sqlstate(error)}" if blames_the_data(error) else None
 
 
-def _save_all(
-    connection: Connection, projection: Projection, build: Build, source: str, outcomes: Sequence[Outcome]
-) -> list[Parked]:
+def _save_all(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:
     try:
         with connection.begin_nested():
-            return _save(connection, projection, build, source, outcomes)
+            return _save(connection, track, outcomes)
     except DRIVER_ERRORS as error:
         if refused(error) is None:
             raise
     parked = []
     for outcome in outcomes:
-        parked += _save_alone(connection, projection, build, source, outcome)
+        parked += _save_alone(connection, track, outcome)
     return parked
 
 
-def _save_alone(
-    connection: Connection, projection: Projection, build: Build, source: str, outcome: Outcome
-) -> list[Parked]:
+def _save_alone(connection: Connection, track: Track, outcome: Outcome) -> list[Parked]:
     try:
         with connection.begin_nested():
-            return _save(connection, projection, build, source, [outcome])
+            return _save(connection, track, [outcome])
     except DRIVER_ERRORS as error:
         reason = refused(error)
         if reason is None or not is_folded(outcome):
             raise
         parked = [Parked(outcome.position, outcome.participant_id, reason)]
-        quarantine.park(connection, build, source, parked)
+        quarantine.park(connection, track, parked)
         return parked
 
 
-def _save(
-    connection: Connection, projection: Projection, build: Build, source: str, outcomes: Sequence[Outcome]
-) -> list[Parked]:
+def _save(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:
     states = [outcome for outcome in outcomes if is_folded(outcome)]
     good = {state.participant_id: state.position for state in states}
     parked = still_parked([outcome for outcome in outcomes if isinstance(outcome, Parked)], good)
     if states:
-        projection.save(connection, build, source, states)
-    quarantine.park(connection, build, source, parked)
-    quarantine.heal(connection, build, source, good)
+        track.projection.save(connection, track, states)
+    quarantine.park(connection, track, parked)
+    quarantine.heal(connection, track, good)
     return parked
 
 

@@ -3,8 +3,6 @@
 Readers follow the pointer in `projection`, so that making a build live is one changed row, and nobody waits for it.
 """
 
-from dataclasses import dataclass
-
 from sqlalchemy import (
     Column,
     Connection,
@@ -22,8 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ingest.database import metadata
+from projections.folding import checkpoint
+from projections.folding.projection import Build, Projection
 
-projection = Table(
+projection_table = Table(
     "projection",
     metadata,
     Column("projection", Text(collation="C"), nullable=False),
@@ -34,7 +34,7 @@ projection = Table(
     PrimaryKeyConstraint("projection", name="projection_pkey"),
 )
 
-projection_build = Table(
+build_table = Table(
     "projection_build",
     metadata,
     Column("projection", Text(collation="C"), nullable=False),
@@ -45,50 +45,38 @@ projection_build = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
-    """One build of a projection, and the version of the definition that it was folded by."""
-
-    projection: str
-    number: int
-    version: str
-
-    def table(self, name: str) -> str:
-        """What a table of the projection is called in this build."""
-        return f"{name}_{self.number}"
-
-
 def live(connection: Connection, name: str) -> Build | None:
     """The build that readers see; null before the first."""
-    return _pointed_at(connection, name, projection.c.live)
+    return _pointed_at(connection, name, projection_table.c.live)
 
 
 def previous(connection: Connection, name: str) -> Build | None:
     """The build that readers saw before; null if there is none any more."""
-    return _pointed_at(connection, name, projection.c.previous)
+    return _pointed_at(connection, name, projection_table.c.previous)
 
 
 def every_live(connection: Connection) -> dict[str, Build]:
     """The live build of each projection that has one."""
-    found = select(projection_build.c.projection, projection_build.c.build, projection_build.c.version).join(
-        projection,
-        (projection.c.projection == projection_build.c.projection) & (projection.c.live == projection_build.c.build),
+    found = select(build_table.c.projection, build_table.c.build, build_table.c.version).join(
+        projection_table,
+        (projection_table.c.projection == build_table.c.projection) & (projection_table.c.live == build_table.c.build),
     )
     return {row[0]: Build(*row) for row in connection.execute(found)}
 
 
-def begin(connection: Connection, name: str, version: str) -> Build:
+def begin(connection: Connection, projection: Projection) -> Build:
     """Make the tables of a new build, beside the live ones and not yet in their place."""
+    name, definition = projection.name, projection.definition
     number: int = connection.execute(
-        text("select begin_build(:name, :version)"), {"name": name, "version": version}
+        text("select begin_build(:name, :definition)"), {"name": name, "definition": definition}
     ).scalar_one()
-    return Build(name, number, version)
+    return Build(name, number, definition)
 
 
 def tables(connection: Connection, name: str) -> list[str]:
     """The tables of a projection."""
     found: list[str] = connection.execute(
-        select(projection.c.tables).where(projection.c.projection == name)
+        select(projection_table.c.tables).where(projection_table.c.projection == name)
     ).scalar_one()
     return found
 
@@ -132,36 +120,47 @@ def analyze(connection: Connection, build: Build, table: str) -> None:
     )
 
 
-def open_first(connection: Connection, name: str, version: str) -> Build:
-    """The live build; where there is none yet, a new one, empty, that is live at once."""
-    found = live(connection, name)
-    if found is None:  # of several that see this at once, one makes it
-        connection.execute(select(projection).where(projection.c.projection == name).with_for_update(key_share=True))
-        found = live(connection, name)
-    if found is None:
-        found = begin(connection, name, version)
+def open_for(connection: Connection, projection: Projection) -> Build | None:
+    """The live build, which no swap replaces until the transaction ends. Where there is none, a first one, empty.
+
+    None: it was folded by another definition, and this program must not write into it.
+    """
+    checkpoint.pin_live(connection)
+    build = live(connection, projection.name) or _first(connection, projection)
+    return build if build.definition == projection.definition else None
+
+
+def _first(connection: Connection, projection: Projection) -> Build:
+    """Make a projection's first build live; of several programs that find none, one makes it."""
+    name = projection.name
+    connection.execute(
+        select(projection_table).where(projection_table.c.projection == name).with_for_update(key_share=True)
+    )
+    build = live(connection, name)
+    if build is None:
+        build = begin(connection, projection)
         for table in tables(connection, name):
-            attach(connection, found, table)
-        go_live(connection, found)
-    return found
+            attach(connection, build, table)
+        go_live(connection, build)
+    return build
 
 
 def go_live(connection: Connection, build: Build) -> None:
     """Let readers see this build from the commit on; the one they saw so far becomes the previous one."""
-    mine = projection.c.projection == build.projection
-    connection.execute(update(projection).where(mine).values(live=build.number, previous=projection.c.live))
+    mine = projection_table.c.projection == build.projection
+    connection.execute(update(projection_table).where(mine).values(live=build.number, previous=projection_table.c.live))
 
 
 def beside(connection: Connection, name: str) -> list[Build]:
     """The builds that are neither live nor previous: unfinished, given up, or older."""
-    mine = projection_build.c.projection == name
+    mine = build_table.c.projection == name
     found = (
-        select(projection_build.c.projection, projection_build.c.build, projection_build.c.version)
-        .join(projection, projection.c.projection == projection_build.c.projection)
+        select(build_table.c.projection, build_table.c.build, build_table.c.version)
+        .join(projection_table, projection_table.c.projection == build_table.c.projection)
         .where(
             mine,
-            projection_build.c.build.is_distinct_from(projection.c.live),
-            projection_build.c.build.is_distinct_from(projection.c.previous),
+            build_table.c.build.is_distinct_from(projection_table.c.live),
+            build_table.c.build.is_distinct_from(projection_table.c.previous),
         )
     )
     return [Build(*row) for row in connection.execute(found)]
@@ -177,18 +176,18 @@ def drop_table(connection: Connection, build: Build, table: str) -> None:
 
 def forget(connection: Connection, build: Build) -> None:
     """Take a build whose tables are gone off the list."""
-    mine = (projection_build.c.projection == build.projection) & (projection_build.c.build == build.number)
-    connection.execute(delete(projection_build).where(mine))
+    mine = (build_table.c.projection == build.projection) & (build_table.c.build == build.number)
+    connection.execute(delete(build_table).where(mine))
 
 
 def _pointed_at(connection: Connection, name: str, pointer: Column[int | None]) -> Build | None:
     found = (
-        select(projection_build.c.projection, projection_build.c.build, projection_build.c.version)
+        select(build_table.c.projection, build_table.c.build, build_table.c.version)
         .join(
-            projection,
-            (projection.c.projection == projection_build.c.projection) & (pointer == projection_build.c.build),
+            projection_table,
+            (projection_table.c.projection == build_table.c.projection) & (pointer == build_table.c.build),
         )
-        .where(projection.c.projection == name, pointer == projection_build.c.build)
+        .where(projection_table.c.projection == name, pointer == build_table.c.build)
     )
     row = connection.execute(found).one_or_none()
     return None if row is None else Build(*row)

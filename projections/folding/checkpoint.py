@@ -1,4 +1,4 @@
-"""How far each build of a projection has read each source. Taking a checkpoint locks it: its worker is the only one."""
+"""How far each build of a projection has read each source. Only the transaction that locked a checkpoint moves it."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from ingest.database import metadata
-from projections.folding.builds import Build
+from projections.folding.projection import Build, Track
 
-checkpoint = Table(
+checkpoint_table = Table(
     "checkpoint",
     metadata,
     Column("source", Text(collation="C"), nullable=False),
@@ -52,46 +52,44 @@ order by p.projection, h.source
 """)
 
 
-def take(connection: Connection, build: Build, source: str) -> int | None:
-    """Lock the checkpoint until the transaction ends; gives its position (0 at first), null if another has it."""
-    found = select(checkpoint.c.position).where(_of(build, source)).with_for_update(skip_locked=True)
+def try_lock(connection: Connection, track: Track) -> int | None:
+    """Lock the checkpoint until the transaction ends; gives its position (0 at first), None if another has it."""
+    found = select(checkpoint_table.c.position).where(_of(track)).with_for_update(skip_locked=True)
     held = connection.execute(found).scalar()
     if held is not None:
         return int(held)
-    taken: int | None = connection.execute(_first(build, source).returning(checkpoint.c.position)).scalar()
+    taken: int | None = connection.execute(_first(track).returning(checkpoint_table.c.position)).scalar()
     return taken
 
 
-def wait_for(connection: Connection, build: Build, source: str) -> int:
+def lock(connection: Connection, track: Track) -> int:
     """Lock the checkpoint until the transaction ends, however long another has it; gives its position (0 at first)."""
     # Waits for a worker whose first batch is under way: there is nothing to lock before it commits.
-    connection.execute(_first(build, source))
-    return int(
-        connection.execute(select(checkpoint.c.position).where(_of(build, source)).with_for_update()).scalar_one()
-    )
+    connection.execute(_first(track))
+    return int(connection.execute(select(checkpoint_table.c.position).where(_of(track)).with_for_update()).scalar_one())
 
 
-def join(connection: Connection) -> None:
+def pin_live(connection: Connection) -> None:
     """Keep the live build from being swapped until the transaction ends; wait for a swap that is under way."""
     connection.execute(text("lock table checkpoint in row exclusive mode"))
 
 
-def hold_all(connection: Connection) -> None:
-    """Keep everybody from moving any checkpoint until the transaction ends. Readers do not notice."""
+def stop_all(connection: Connection) -> None:
+    """Keep every transaction from moving any checkpoint until this one ends. Readers do not notice."""
     connection.execute(text("lock table checkpoint in exclusive mode"))
 
 
-def move(connection: Connection, build: Build, source: str, position: int) -> None:
+def move(connection: Connection, track: Track, position: int) -> None:
     """Say that everything up to this position is folded, in the transaction that folded it."""
-    connection.execute(update(checkpoint).where(_of(build, source)).values(position=position, moved_at=func.now()))
+    connection.execute(update(checkpoint_table).where(_of(track)).values(position=position, moved_at=func.now()))
 
 
 def positions(connection: Connection, build: Build) -> dict[str, int]:
     """The checkpoint of every source that this build has begun."""
-    mine = (checkpoint.c.projection == build.projection) & (checkpoint.c.build == build.number)
+    mine = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
     return {
         row.source: row.position
-        for row in connection.execute(select(checkpoint.c.source, checkpoint.c.position).where(mine))
+        for row in connection.execute(select(checkpoint_table.c.source, checkpoint_table.c.position).where(mine))
     }
 
 
@@ -103,15 +101,14 @@ def behind(connection: Connection, names: Sequence[str], sources: Sequence[str])
 
 def forget(connection: Connection, build: Build) -> None:
     """Remove the checkpoints of a build whose tables are gone."""
-    mine = (checkpoint.c.projection == build.projection) & (checkpoint.c.build == build.number)
-    connection.execute(delete(checkpoint).where(mine))
+    mine = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
+    connection.execute(delete(checkpoint_table).where(mine))
 
 
-def _of(build: Build, source: str) -> ColumnElement[bool]:
-    of = checkpoint.c
-    return (of.source == source) & (of.projection == build.projection) & (of.build == build.number)
+def _of(track: Track) -> ColumnElement[bool]:
+    of = checkpoint_table.c
+    return (of.source == track.source) & (of.projection == track.build.projection) & (of.build == track.build.number)
 
 
-def _first(build: Build, source: str) -> Insert:
-    values = {"source": source, "projection": build.projection, "build": build.number, "position": 0}
-    return insert(checkpoint).values(values).on_conflict_do_nothing()
+def _first(track: Track) -> Insert:
+    return insert(checkpoint_table).values(**track.key, position=0).on_conflict_do_nothing()

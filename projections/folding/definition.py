@@ -7,7 +7,7 @@ from types import ModuleType
 _DIGITS = 12
 
 
-def version_of(modules: Sequence[ModuleType], data: object) -> str:
+def digest_of(modules: Sequence[ModuleType], data: object) -> str:
     """The version of what these modules' source texts and this data say.
 
     Any change to them is another version, be it only a comment's: a needless rebuild costs minutes, a missed one a

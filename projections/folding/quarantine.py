@@ -27,10 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from ingest.database import metadata
-from projections.folding.builds import Build, projection
+from projections.folding.builds import projection_table
 from projections.folding.outcome import Parked
+from projections.folding.projection import Build, Track
 
-quarantine = Table(
+quarantine_table = Table(
     "quarantine",
     metadata,
     Column("source", Text(collation="C"), nullable=False),
@@ -57,41 +58,41 @@ class Entry:
     parked_at: datetime
 
 
-def park(connection: Connection, build: Build, source: str, parked: Sequence[Parked]) -> None:
+def park(connection: Connection, track: Track, parked: Sequence[Parked]) -> None:
     rows = [
-        {"source": source, "projection": build.projection, "build": build.number, "position": one.position,
-         "participant_id": one.participant_id, "reason": one.reason}
+        {**track.key, "position": one.position, "participant_id": one.participant_id, "reason": one.reason}
         for one in parked
     ]  # fmt: skip
     if rows:
-        connection.execute(insert(quarantine).on_conflict_do_nothing(), rows)
+        connection.execute(insert(quarantine_table).on_conflict_do_nothing(), rows)
 
 
-def heal(connection: Connection, build: Build, source: str, good: Mapping[str, int]) -> None:
+def heal(connection: Connection, track: Track, good: Mapping[str, int]) -> None:
     """Release participants of whom a good event came later than the parked ones. `good`: id -> its position."""
     if not good:
         return
-    theirs = quarantine.c.participant_id == any_(literal(list(good), ARRAY(quarantine.c.participant_id.type)))
-    parked = select(quarantine.c.participant_id, quarantine.c.position).where(_of(build, source), theirs)
+    of = quarantine_table.c
+    are_good = of.participant_id == any_(literal(list(good), ARRAY(of.participant_id.type)))
+    parked = select(of.participant_id, of.position).where(_of(track), are_good)
     healed = [row.position for row in connection.execute(parked) if row.position < good[row.participant_id]]
     if healed:
-        release(connection, build, source, healed)
+        release(connection, track, healed)
 
 
-def release(connection: Connection, build: Build, source: str, positions: Sequence[int]) -> None:
+def release(connection: Connection, track: Track, positions: Sequence[int]) -> None:
     """Take events out of the quarantine."""
-    connection.execute(delete(quarantine).where(_of(build, source), quarantine.c.position.in_(list(positions))))
+    connection.execute(delete(quarantine_table).where(_of(track), quarantine_table.c.position.in_(list(positions))))
 
 
-def release_participant(connection: Connection, build: Build, source: str, participant_id: str) -> None:
+def release_participant(connection: Connection, track: Track, participant_id: str) -> None:
     """Take every event of a participant out of the quarantine."""
-    connection.execute(delete(quarantine).where(_of(build, source), quarantine.c.participant_id == participant_id))
+    connection.execute(delete(quarantine_table).where(_of(track), quarantine_table.c.participant_id == participant_id))
 
 
 def forget(connection: Connection, build: Build) -> None:
     """Remove what a build whose tables are gone had parked."""
-    mine = (quarantine.c.projection == build.projection) & (quarantine.c.build == build.number)
-    connection.execute(delete(quarantine).where(mine))
+    mine = (quarantine_table.c.projection == build.projection) & (quarantine_table.c.build == build.number)
+    connection.execute(delete(quarantine_table).where(mine))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Wanted:
 
 def listed(connection: Connection, wanted: Wanted, limit: int, after: Entry | None = None) -> list[Entry]:
     """Up to `limit` events that the live builds have parked, by source, projection and position; those after one."""
-    of = quarantine.c
+    of = quarantine_table.c
     found = _wanted(select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at), wanted)
     if after is not None:
         found = found.where(
@@ -116,13 +117,13 @@ def listed(connection: Connection, wanted: Wanted, limit: int, after: Entry | No
 
 def number(connection: Connection, wanted: Wanted) -> int:
     """How many events the live builds have parked."""
-    found: int = connection.execute(_wanted(select(func.count()).select_from(quarantine), wanted)).scalar_one()
+    found: int = connection.execute(_wanted(select(func.count()).select_from(quarantine_table), wanted)).scalar_one()
     return found
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many events the live builds have parked, by source."""
-    of = quarantine.c
+    of = quarantine_table.c
     found = select(of.source, func.count()).where(_is_live()).group_by(of.source)
     return {row[0]: row[1] for row in connection.execute(found)}
 
@@ -130,17 +131,18 @@ def counts(connection: Connection) -> dict[str, int]:
 def _wanted(found: Select[Any], wanted: Wanted) -> Select[Any]:
     found = found.where(_is_live())
     if wanted.source is not None:
-        found = found.where(quarantine.c.source == wanted.source)
+        found = found.where(quarantine_table.c.source == wanted.source)
     if wanted.position is not None:
-        found = found.where(quarantine.c.position == wanted.position)
+        found = found.where(quarantine_table.c.position == wanted.position)
     return found
 
 
 def _is_live() -> ColumnElement[bool]:
-    current = select(projection.c.live).where(projection.c.projection == quarantine.c.projection).scalar_subquery()
-    return quarantine.c.build == current
+    of = quarantine_table.c
+    live = select(projection_table.c.live).where(projection_table.c.projection == of.projection)
+    return of.build == live.scalar_subquery()
 
 
-def _of(build: Build, source: str) -> ColumnElement[bool]:
-    of = quarantine.c
-    return (of.source == source) & (of.projection == build.projection) & (of.build == build.number)
+def _of(track: Track) -> ColumnElement[bool]:
+    of = quarantine_table.c
+    return (of.source == track.source) & (of.projection == track.build.projection) & (of.build == track.build.number)

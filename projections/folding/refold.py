@@ -7,10 +7,7 @@ from sqlalchemy import Connection, text
 from ingest.failures import Problem
 from ingest.log.read import read_subject
 from projections.folding import batch, builds, checkpoint, quarantine
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
-
-ROSTER = "participants"  # the projection that is followed
+from projections.folding.projection import Projection, Track
 
 
 class OfAnotherDefinition(Problem):
@@ -23,55 +20,44 @@ class OfAnotherDefinition(Problem):
         )
 
 
-Held = list[tuple[Projection, Build, int]]
+Held = tuple[Track, int]  # a track whose checkpoint is locked, and the position that it has reached
 
 
-def hold(connection: Connection, projections: Sequence[Projection], source: str) -> Held:
-    """Keep every worker from folding this source until the transaction ends; gives the last position folded of each.
+def hold(connection: Connection, projection: Projection, source: str) -> Held:
+    """Lock the checkpoint of a source in the live build until the transaction ends, so that no worker folds it.
 
     Raises `OfAnotherDefinition`: what was folded again by this definition would not be the live build's.
     """
-    held: Held = []
-    checkpoint.join(connection)
-    for projection in projections:
-        build = builds.open_first(connection, projection.name, projection.version)
-        if build.version != projection.version:
-            raise OfAnotherDefinition(projection.name)
-        held.append((projection, build, checkpoint.wait_for(connection, build, source)))
-    return held
+    build = builds.open_for(connection, projection)
+    if build is None:
+        raise OfAnotherDefinition(projection.name)
+    track = Track(projection, build, source)
+    return track, checkpoint.lock(connection, track)
 
 
-def refold(connection: Connection, held: Held, source: str, participant_id: str, limit: int) -> None:
-    """Bring a participant's rows to what their events say, up to where `hold` said that each projection is.
+def refold(connection: Connection, held: Sequence[Held], source: str, participant_id: str, limit: int) -> None:
+    """Bring a participant's rows to what the events say, up to the position that each projection has reached.
 
     In the caller's transaction, as the worker's role. `limit`: events in memory at a time.
     """
     note(connection, source, participant_id)
-    for projection, build, last in held:
-        refold_in(connection, projection, build, source, participant_id, last, limit)
+    for track, last in held:
+        refold_in(connection, track, participant_id, last, limit)
 
 
 def note(connection: Connection, source: str, participant_id: str) -> None:
-    """Tell whoever follows the roster that a participant's rows change without a new event. Call it before they do."""
+    """Tell followers of the roster that a participant's rows change without a new event. Call it before they do."""
     connection.execute(text("select note_roster_change(:source, :id)"), {"source": source, "id": participant_id})
 
 
-def refold_in(
-    connection: Connection,
-    projection: Projection,
-    build: Build,
-    source: str,
-    participant_id: str,
-    last: int,
-    limit: int,
-) -> None:
-    """The same in one build, whose checkpoint of the source the caller holds at `last`."""
-    for table in builds.tables(connection, projection.name):
-        if "participant_id" in projection.columns[table]:
-            theirs = f"delete from {build.table(table)} where source = :source and participant_id = :id"  # noqa: S608
-            connection.execute(text(theirs), {"source": source, "id": participant_id})
-    quarantine.release_participant(connection, build, source, participant_id)
+def refold_in(connection: Connection, track: Track, participant_id: str, last: int, limit: int) -> None:
+    """The same in one build, whose checkpoint of the source the caller has locked at `last`."""
+    for table, columns in track.projection.columns.items():
+        if "participant_id" in columns:
+            rows = f"delete from {track.build.table(table)} where source = :source and participant_id = :id"  # noqa: S608
+            connection.execute(text(rows), {"source": track.source, "id": participant_id})
+    quarantine.release_participant(connection, track, participant_id)
     position = 0
-    while events := read_subject(connection, source, participant_id, position, last, limit):
-        batch.apply(connection, projection, build, source, events)
+    while events := read_subject(connection, track.source, participant_id, position, last, limit):
+        batch.apply(connection, track, events)
         position = events[-1].position

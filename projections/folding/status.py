@@ -26,14 +26,14 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStatus:
-    """Which build readers see, null before the first, and by which version of the definition it was folded.
+    """Which build readers see, None before the first, and by which definition it was folded.
 
     `needs_rebuild`: this program's definition is another one, so that its workers do not write into that build.
     """
 
     projection: str
     build: int | None
-    version: str | None
+    definition: str | None
     needs_rebuild: bool
 
     def as_json(self) -> dict[str, object]:
@@ -67,6 +67,6 @@ def read_projections(connection: Connection, projections: Sequence[Projection]) 
         if build is None:
             found.append(ProjectionStatus(one.name, None, None, needs_rebuild=False))
         else:
-            needs_rebuild = build.version != one.version
-            found.append(ProjectionStatus(one.name, build.number, build.version, needs_rebuild=needs_rebuild))
+            needs_rebuild = build.definition != one.definition
+            found.append(ProjectionStatus(one.name, build.number, build.definition, needs_rebuild=needs_rebuild))
     return found

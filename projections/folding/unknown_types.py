@@ -17,8 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.database import metadata
-from projections.folding.builds import Build
 from projections.folding.outcome import Passed
+from projections.folding.projection import Build, Track
 
 passed_event_type = Table(
     "passed_event_type",
@@ -33,7 +33,7 @@ passed_event_type = Table(
 )
 
 
-def count(connection: Connection, build: Build, source: str, passed: Sequence[Passed]) -> None:
+def count(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:
     """Add events of unknown types to the counts, in the transaction that passes them."""
     known = [(one.event_type, one.position) for one in passed if one.event_type is not None]
     times = Counter(event_type for event_type, _ in known)
@@ -41,8 +41,7 @@ def count(connection: Connection, build: Build, source: str, passed: Sequence[Pa
     for event_type, position in known:
         last[event_type] = max(position, last.get(event_type, 0))
     rows = [
-        {"source": source, "projection": build.projection, "build": build.number, "event_type": event_type,
-         "events": number, "last_position": last[event_type]}
+        {**track.key, "event_type": event_type, "events": number, "last_position": last[event_type]}
         for event_type, number in sorted(times.items())
     ]  # fmt: skip
     if rows:

@@ -9,9 +9,8 @@ from sqlalchemy import Engine
 
 from ingest.log.read import HoleInLog, sources
 from projections.folding import builds, checkpoint
-from projections.folding.batch import advance
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
+from projections.folding.batch import fold_next
+from projections.folding.projection import Build, Projection, Track
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +23,11 @@ def run_once(engine: Engine, projection: Projection, source: str, limit: int) ->
     """Fold one batch of a source into the live build: one transaction. Killed anywhere, nothing happened.
 
     Gives the number of events folded: none at the head, while another worker advances this source, or if the live build
-    is of another version, into which this program must not write.
+    is of another definition, into which this program must not write.
     """
     with engine.begin() as connection:
-        checkpoint.join(connection)
-        build = builds.open_first(connection, projection.name, projection.version)
-        if build.version != projection.version:
-            return 0
-        return advance(connection, projection, build, source, limit) or 0
+        build = builds.open_for(connection, projection)
+        return (fold_next(connection, Track(projection, build, source), limit) or 0) if build else 0
 
 
 class Worker:
@@ -87,16 +83,16 @@ class Worker:
             ]
 
     def _may_write(self, build: Build | None, projection: Projection) -> bool:
-        """Whether the live build is of this program's version. If not, it says so once, and looks again each time."""
-        if build is None or build.version == projection.version:
+        """Whether the live build is of this program's definition. If not, that is logged once."""
+        if build is None or build.definition == projection.definition:
             self._needs_rebuild.discard(projection.name)
             return True
         if projection.name not in self._needs_rebuild:
             self._needs_rebuild.add(projection.name)
             fields = {
                 "projection": projection.name,
-                "built_with": build.version,
-                "version": projection.version,
+                "built_with": build.definition,
+                "definition": projection.definition,
                 "do": f"rosterlog rebuild {projection.name}",
             }
             log.error("rebuild needed: nothing is folded until then", extra={"fields": fields})

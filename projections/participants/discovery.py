@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from ingest.delivery import read_envelope
 from ingest.log.event import Event
 from projections.participants.fields import ANSWERS, Fields
-from projections.participants.fold import REGISTERED, State, folding
+from projections.participants.fold import REGISTERED, folding
+from projections.participants.state import State
 
 MOST_PATHS = 2_000  # keys that are told apart; a map by ids could have as many as there are events
 _MOST_SHAPES = 3

@@ -3,14 +3,19 @@
 from ingest import delivery
 from projections.folding import definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answers, convert, fields, fold, rows
+from projections.participants import answers, convert, fields, fold, newest, rows, state, storable
+
+# The modules that decide what a build holds: a change of any is another definition.
+FOLDING = (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
     """The participants as folded by these fields."""
     return Projection(
         name="participants",
-        version=definition.version_of((delivery, fields, convert, answers, fold, rows, outcome), declared),
+        definition=definition.digest_of(
+            (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome), declared
+        ),
         columns=rows.COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -7,9 +7,8 @@ from sqlalchemy import Connection, Engine
 from ingest.failures import Problem
 from ingest.log.read import erasure_marks, heads
 from projections.folding import checkpoint
-from projections.folding.batch import advance
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
+from projections.folding.batch import fold_next
+from projections.folding.projection import Build, Projection, Track
 from projections.folding.refold import refold_in
 
 Marks = dict[tuple[str, str], tuple[str, ...]]
@@ -34,28 +33,20 @@ def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, t
             done = checkpoint.positions(connection, build)
         behind = {source: head for source, head in targets.items() if head > done.get(source, 0)}
         for source, head in behind.items():
-            _reach(engine, projection, build, source, head, limit, told)
+            _reach(engine, Track(projection, build, source), head, limit, told)
         if sum(head - done.get(source, 0) for source, head in behind.items()) <= limit:
             return
     raise CannotCatchUp("more arrives than is folded: try again when there is less going on")
 
 
-def _reach(
-    engine: Engine,
-    projection: Projection,
-    build: Build,
-    source: str,
-    head: int,
-    limit: int,
-    told: Callable[[int], None],
-) -> None:
+def _reach(engine: Engine, track: Track, head: int, limit: int, told: Callable[[int], None]) -> None:
     position = 0
     while position < head:
         with engine.begin() as connection:
-            folded = advance(connection, projection, build, source, limit)
+            folded = fold_next(connection, track, limit)
             if not folded:
                 raise CannotCatchUp("somebody else holds the checkpoints of the build: try again")
-            position = checkpoint.positions(connection, build)[source]
+            position = checkpoint.positions(connection, track.build)[track.source]
         told(folded)
 
 
@@ -69,7 +60,7 @@ def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> 
         marks = erasure_marks(connection)
     for source, subject in marks:
         with engine.begin() as connection:
-            _fold_again(connection, projection, build, source, subject, limit)
+            _fold_again(connection, Track(projection, build, source), subject, limit)
     return marks
 
 
@@ -77,11 +68,8 @@ def settle_since(connection: Connection, projection: Projection, build: Build, b
     """The same for those whose erasures changed since, in the caller's transaction."""
     for (source, subject), mark in erasure_marks(connection).items():
         if before.get((source, subject)) != mark:
-            _fold_again(connection, projection, build, source, subject, limit)
+            _fold_again(connection, Track(projection, build, source), subject, limit)
 
 
-def _fold_again(
-    connection: Connection, projection: Projection, build: Build, source: str, subject: str, limit: int
-) -> None:
-    last = checkpoint.wait_for(connection, build, source)
-    refold_in(connection, projection, build, source, subject, last, limit)
+def _fold_again(connection: Connection, track: Track, subject: str, limit: int) -> None:
+    refold_in(connection, track, subject, checkpoint.lock(connection, track), limit)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, text
 
 from projections.folding import checkpoint
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
+from projections.folding.projection import Build, Projection
 
 MOST_EXAMPLES = 20
 # The object is what the event at the row's position says, so that a difference shows in the position.

@@ -1,4 +1,4 @@
-"""Folds a stripe of the log into the tables of a new build, which are empty and have no indexes yet, with COPY.
+"""Folds a share of the log into the tables of a new build, which are empty and have no indexes yet, with COPY.
 
 The fold and the rows are the worker's own; only that nothing has to be looked up, since nothing is there, is different.
 """
@@ -12,14 +12,13 @@ import psycopg
 from sqlalchemy import Connection, Engine
 
 from ingest.log.event import Event
-from ingest.log.scan import Stripe, alone, snapshot, together
+from ingest.log.scan import Share, by_subject, single_events, snapshot
 from ingest.sqlstate import DRIVER_ERRORS
 from projections.folding import quarantine, unknown_types
 from projections.folding.batch import fold_or_park, refused, still_parked
-from projections.folding.builds import Build
 from projections.folding.copy import copy
 from projections.folding.outcome import Parked, Passed
-from projections.folding.projection import Projection
+from projections.folding.projection import Build, Projection, Track
 
 _AT_A_TIME = 5_000  # participants written in one transaction
 _BYTES_AT_A_TIME = 8_000_000  # of bodies that they came in
@@ -28,11 +27,9 @@ _BYTES_AT_A_TIME = 8_000_000  # of bodies that they came in
 class Loading:
     """What was folded and is not written yet: rows by table, the participants they are of, and what was set aside."""
 
-    def __init__(self, engine: Engine, projection: Projection, build: Build, source: str) -> None:
+    def __init__(self, engine: Engine, track: Track) -> None:
         self._engine = engine
-        self._projection = projection
-        self._build = build
-        self._source = source
+        self._track = track
         self._clear()
 
     def _clear(self) -> None:
@@ -47,7 +44,7 @@ class Loading:
         states = []
         parked = []
         for event in events:
-            outcome = fold_or_park(self._projection, event)
+            outcome = fold_or_park(self._track.projection, event)
             if outcome.__class__ is Passed:
                 self._passed.append(outcome)
             elif outcome.__class__ is Parked:
@@ -64,12 +61,12 @@ class Loading:
 
     def add_each(self, events: Sequence[Event]) -> None:
         """Fold events each of which is the only one of its participant, or nobody's."""
-        fold, people, parked = self._projection.fold, self._people, self._parked
+        fold, people, parked = self._track.projection.fold, self._people, self._parked
         for event in events:
             try:
                 outcome = fold(event)
             except Exception:
-                outcome = fold_or_park(self._projection, event)
+                outcome = fold_or_park(self._track.projection, event)
             if outcome.__class__ is Parked:
                 parked.append(outcome)
             elif outcome.__class__ is Passed:
@@ -101,8 +98,8 @@ class Loading:
         return written
 
     def _copy(self, connection: Connection, people: Sequence[Sequence[Any]]) -> None:
-        for table, rows in self._projection.load(self._source, people).items():
-            copy(connection, self._build.table(table), self._projection.columns[table], rows)
+        for table, rows in self._track.projection.load(self._track.source, people).items():
+            copy(connection, self._track.build.table(table), self._track.projection.columns[table], rows)
 
     def _copy_what_is_taken(self, connection: Connection, states: Sequence[Any]) -> None:
         """The participant's rows without the states that the database refuses, which are parked."""
@@ -132,19 +129,19 @@ class Loading:
         return None
 
     def _set_aside(self, connection: Connection) -> None:
-        quarantine.park(connection, self._build, self._source, self._parked)
-        unknown_types.count(connection, self._build, self._source, self._passed)
+        quarantine.park(connection, self._track, self._parked)
+        unknown_types.count(connection, self._track, self._passed)
 
 
 def load(
     engine: Engine,
     projection: Projection,
     build: Build,
-    stripes: Sequence[Stripe],
+    shares: Sequence[Share],
     advance: Callable[[int], None],
     exported: str | None = None,
 ) -> None:
-    """Fold stripes into a build, as the log was in an exported snapshot, or is now.
+    """Fold shares into a build, as the log was in an exported snapshot, or is now.
 
     `advance` gets the number of events done since it was last called.
     """
@@ -153,29 +150,28 @@ def load(
         assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
         try:
             with snapshot(reading, exported):
-                for stripe in stripes:
-                    _load(engine, projection, build, reading, stripe, advance)
+                for share in shares:
+                    _load(engine, Track(projection, build, share.source), reading, share, advance)
         finally:
             connection.invalidate()  # nobody else shall have it with a reader's settings
 
 
 def _load(
     engine: Engine,
-    projection: Projection,
-    build: Build,
+    track: Track,
     reading: psycopg.Connection[Any],
-    stripe: Stripe,
+    share: Share,
     advance: Callable[[int], None],
 ) -> None:
-    loading = Loading(engine, projection, build, stripe.source)
-    for events in alone(reading, stripe):
+    loading = Loading(engine, track)
+    for events in single_events(reading, share):
         loading.add_each(events)
         advance(loading.write_if_full())
-    for theirs in _by_subject(together(reading, stripe)):
-        loading.add(theirs)
+    for of_one in _grouped(by_subject(reading, share)):
+        loading.add(of_one)
         advance(loading.write_if_full())
     advance(loading.write())
 
 
-def _by_subject(events: Iterable[list[Event]]) -> Iterable[list[Event]]:
-    return (list(theirs) for _, theirs in groupby(chain.from_iterable(events), attrgetter("subject")))
+def _grouped(events: Iterable[list[Event]]) -> Iterable[list[Event]]:
+    return (list(of_one) for _, of_one in groupby(chain.from_iterable(events), attrgetter("subject")))

@@ -1,4 +1,4 @@
-"""A process that loads some stripes of the log. It is told which on its input, and answers line by line.
+"""A process that loads some shares of the log. It is told which on its input, and answers line by line.
 
 It ends with whoever started it, killed or not, since its standard input ends then.
 """
@@ -16,10 +16,10 @@ import psycopg
 from sqlalchemy import event
 
 from ingest.database import WORKER_ROLE, sync_engine
-from ingest.log.scan import Stripe
+from ingest.log.scan import Share
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import projections
-from projections.folding.builds import Build
+from projections.folding.projection import Build
 from projections.participants.fields import FieldsError
 from projections.rebuild.load import load
 
@@ -48,13 +48,13 @@ def _load(told: dict[str, Any]) -> None:
     build = Build(**told["build"])
     fields_file = Path(told["fields_file"]) if told["fields_file"] else None
     projection = next(one for one in projections(fields_file) if one.name == build.projection)
-    if projection.version != build.version:
+    if projection.definition != build.definition:
         _say({"failed": "the definition changed while the rebuild ran: run it again"})
         return
     engine = sync_engine(told["conninfo"], WORKER_ROLE)
     event.listen(engine, "connect", _prepare)
-    stripes = [Stripe(**stripe) for stripe in told["stripes"]]
-    load(engine, projection, build, stripes, lambda done: _say({"done": done}), told["snapshot"])
+    shares = [Share(**share) for share in told["shares"]]
+    load(engine, projection, build, shares, lambda done: _say({"done": done}), told["snapshot"])
     engine.dispose()
 
 

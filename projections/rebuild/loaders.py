@@ -1,4 +1,4 @@
-"""Spreads the loading of a build over several processes: starts them, hears how far they are, ends them."""
+"""Spreads the loading of a build over several processes: starts the loaders, hears how far they are, ends them."""
 
 import json
 import queue
@@ -10,27 +10,27 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ingest.failures import Problem
-from ingest.log.scan import Stripe
-from projections.folding.builds import Build
+from ingest.log.scan import Share
+from projections.folding.projection import Build
 
 _COMMAND = (sys.executable, "-m", "projections.rebuild.loader")
-_WORTH_SHARING = 10_000  # events of a source; one with fewer is one job's alone
+_WORTH_SHARING = 10_000  # events of a source; one with fewer is loaded by one process
 
 
-class JobFailed(Problem):
-    """A job of the rebuild failed; the live roster is as it was."""
+class LoaderFailed(Problem):
+    """A process of the rebuild failed; the live roster is as it was."""
 
 
-def stripes(heads: Mapping[str, int], jobs: int) -> list[list[Stripe]]:
-    """What each of so many jobs loads: a share of every large source, and some of the small ones."""
-    shares: list[list[Stripe]] = [[] for _ in range(jobs)]
+def shares(heads: Mapping[str, int], jobs: int) -> list[list[Share]]:
+    """What each of so many processes loads: a share of every large source, and some of the small ones."""
+    found: list[list[Share]] = [[] for _ in range(jobs)]
     for number, (source, head) in enumerate(sorted(heads.items())):
         if head < _WORTH_SHARING:
-            shares[number % jobs].append(Stripe(source, head, 0, 1))
+            found[number % jobs].append(Share(source, head, 0, 1))
         else:
             for job in range(jobs):
-                shares[job].append(Stripe(source, head, job, jobs))
-    return [share for share in shares if share]
+                found[job].append(Share(source, head, job, jobs))
+    return [share for share in found if share]
 
 
 def run(
@@ -38,23 +38,23 @@ def run(
     build: Build,
     fields_file: Path | None,
     snapshot: str,
-    shares: Sequence[Sequence[Stripe]],
+    shares: Sequence[Sequence[Share]],
     advance: Callable[[int], None],
 ) -> None:
     """Load the shares, each in a process of its own, as the log is in an exported snapshot.
 
-    Raises `JobFailed`; none of them runs any more then.
+    Raises `LoaderFailed`; none of them runs any more then.
     """
     heard: queue.Queue[dict[str, object]] = queue.Queue()
     processes = []
     try:
-        for share in shares:
+        for of_one in shares:
             told = {
                 "conninfo": conninfo,
                 "build": asdict(build),
                 "fields_file": str(fields_file.resolve()) if fields_file else None,
                 "snapshot": snapshot,
-                "stripes": [asdict(stripe) for stripe in share],
+                "shares": [asdict(share) for share in of_one],
             }
             processes.append(_start(json.dumps(told), heard))
         _listen(heard, len(processes), advance)
@@ -65,7 +65,7 @@ def run(
 
 
 def _start(told: str, heard: "queue.Queue[dict[str, object]]") -> subprocess.Popen[str]:
-    # A session of its own: Ctrl-C is for the command, which ends its jobs.
+    # A session of its own: Ctrl-C is for the command, which ends its loaders.
     process = subprocess.Popen(
         _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -87,11 +87,11 @@ def _listen(heard: "queue.Queue[dict[str, object]]", running: int, advance: Call
     while running:
         line = heard.get()
         if "failed" in line:
-            raise JobFailed(f"{line['failed']} (the live roster is as it was: run the rebuild again)")
+            raise LoaderFailed(f"{line['failed']} (the live roster is as it was: run the rebuild again)")
         if "ended" in line:
             running -= 1
             if line["ended"] != 0:
                 how = f"a process of the rebuild ended with {line['ended']}"
-                raise JobFailed(f"{how}; the live roster is as it was: run the rebuild again")
+                raise LoaderFailed(f"{how}; the live roster is as it was: run the rebuild again")
         else:
             advance(int(str(line["done"])))

@@ -1,11 +1,10 @@
 """The steps of a rebuild up to a build that could go live: one at a time, made, loaded, attached, counted."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 from sqlalchemy import Connection, Engine, text
@@ -15,11 +14,9 @@ from ingest.failures import Problem
 from ingest.log.read import heads
 from ingest.log.scan import check_whole, snapshot
 from projections.folding import builds, checkpoint
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
-from projections.rebuild import loaders
+from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import settle
-from projections.rebuild.swap import InTheWay, drop
+from projections.rebuild.swap import drop_beside
 
 _SETTINGS = "set local synchronous_commit = off"  # nobody has to wait for the disk before the swap
 # What is sorted in pieces that a core's cache can hold takes a quarter less time than in one that it cannot: keys begin
@@ -50,24 +47,10 @@ def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
                 connection.execute(text(_UNLOCK), {"name": name})
 
 
-def drop_beside(engine: Engine, name: str) -> list[str]:
-    """Drop every build that is neither live nor the one before; gives what keeps some of them from being dropped."""
-    with engine.connect() as connection:
-        beside = builds.beside(connection, name)
-    held_back = []
-    for build in beside:
-        try:
-            if not drop(engine, build):
-                held_back.append(f"build {build.number} of {name} is being read from: the next rebuild drops it")
-        except InTheWay as error:
-            held_back.append(str(error))
-    return held_back
-
-
 def begin(engine: Engine, projection: Projection) -> Build:
     """A new build, whose tables are empty."""
     with engine.begin() as connection:
-        return builds.begin(connection, projection.name, projection.version)
+        return builds.begin(connection, projection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +72,6 @@ def whole_log(engine: Engine) -> Iterator[Log]:
             for source, head in up_to.items():
                 check_whole(connection, source, head)
             yield Log(name, up_to)
-
-
-def load(
-    conninfo: str, build: Build, fields_file: Path | None, log: Log, number: int, advance: Callable[[int], None]
-) -> None:
-    """Fold the log into the build, in so many processes. `advance` gets the events done since it was last called."""
-    loaders.run(conninfo, build, fields_file, log.snapshot, loaders.stripes(log.heads, number), advance)
 
 
 def make_indexes(engine: Engine, projection: Projection, build: Build, sessions: int) -> None:
@@ -131,8 +107,9 @@ def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[
         connection.execute(text("lock table checkpoint in row share mode"))
         projection.finish(connection, build)
         for source, head in up_to.items():
-            checkpoint.wait_for(connection, build, source)
-            checkpoint.move(connection, build, source, head)
+            track = Track(projection, build, source)
+            checkpoint.lock(connection, track)
+            checkpoint.move(connection, track, head)
     settle(engine, projection, build, limit)
     for table in tables:
         with engine.begin() as connection:

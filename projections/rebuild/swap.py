@@ -8,9 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.failures import Problem
 from projections.folding import builds, checkpoint, quarantine, unknown_types
-from projections.folding.batch import advance
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
+from projections.folding.batch import fold_next
+from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import catch_up, settle, settle_since
 
 _TRIES = 20
@@ -32,7 +31,7 @@ def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> No
         try:
             with engine.begin() as connection:
                 connection.execute(text("set local lock_timeout = '2s'"))
-                checkpoint.hold_all(connection)
+                checkpoint.stop_all(connection)
                 if _reach_live(connection, projection, build, limit):
                     settle_since(connection, projection, build, settled, limit)
                     builds.go_live(connection, build)
@@ -56,7 +55,7 @@ def _reach_live(connection: Connection, projection: Projection, build: Build, li
         return False
     for source, position in missing.items():
         while checkpoint.positions(connection, build).get(source, 0) < position:
-            if not advance(connection, projection, build, source, limit):
+            if not fold_next(connection, Track(projection, build, source), limit):
                 return False
     return True
 
@@ -100,3 +99,17 @@ def _drop_table(engine: Engine, build: Build, table: str) -> bool:
         else:
             return True
     return False
+
+
+def drop_beside(engine: Engine, name: str) -> list[str]:
+    """Drop every build that is neither live nor the one before; gives what keeps some of them from being dropped."""
+    with engine.connect() as connection:
+        beside = builds.beside(connection, name)
+    held_back = []
+    for build in beside:
+        try:
+            if not drop(engine, build):
+                held_back.append(f"build {build.number} of {name} is being read from: the next rebuild drops it")
+        except InTheWay as error:
+            held_back.append(str(error))
+    return held_back

@@ -3,17 +3,18 @@
 Counted is everybody on the roster, whatever became of their registration, as their newest state has it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 from ingest.log.event import Event
 from projections.folding.outcome import Passed
-from projections.participants import fold as participant
+from projections.participants import fold
 from projections.participants.fields import COLUMN_NAMES, Fields
+from projections.participants.state import State
 
-_EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT, _UPDATED_AT = (
-    COLUMN_NAMES.index(name) for name in ("event_id", "sub_event_id", "registered_at", "updated_at")
+_EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT = (
+    COLUMN_NAMES.index(name) for name in ("event_id", "sub_event_id", "registered_at")
 )
 
 
@@ -30,11 +31,11 @@ class Registration(NamedTuple):
 
 def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
     """The fold by these fields: as the roster's, of which it keeps what is counted by."""
-    roster = participant.folding(fields)
+    roster = fold.folding(fields)
 
     def read(event: Event) -> Registration | Passed:
         state = roster(event)
-        if not isinstance(state, participant.State):  # the roster parks or counts it, which is enough
+        if not isinstance(state, State):  # the roster parks or counts it, which is enough
             return Passed(event.position, None)
         values = state.values
         day = values[_REGISTERED_AT][:10] or state.received_at[:10]
@@ -43,18 +44,3 @@ def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
         )
 
     return read
-
-
-def advance(
-    registrations: Iterable[Registration], known: Mapping[str, participant.Known]
-) -> dict[str, tuple[Registration, int]]:
-    """The newest of each participant, where newer than what is known, and since when they are known."""
-    newest: dict[str, tuple[Registration, int]] = {}
-    now = dict(known)
-    for one in registrations:
-        before = now.get(one.participant_id)
-        if before is None or participant.is_newer(one, before):
-            first = before.first_position if before else one.position
-            now[one.participant_id] = participant.Known(first, one.position, one.updated_at)
-            newest[one.participant_id] = (one, first)
-    return newest

@@ -3,16 +3,21 @@
 from ingest import delivery
 from projections.folding import definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import convert, fields
+from projections.participants import answers, convert, fields, newest, state, storable
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
+
+# The modules that decide what a build holds: a change of any is another definition.
+FOLDING = (delivery, fields, convert, answers, state, storable, participant, newest, fold, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
     """The registrations as folded by these fields."""
     return Projection(
         name="registrations",
-        version=definition.version_of((delivery, fields, convert, participant, fold, rows, outcome), declared),
+        definition=definition.digest_of(
+            (delivery, fields, convert, state, storable, participant, newest, fold, rows, outcome), declared
+        ),
         columns=rows.COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.folding.checkpoint import checkpoint
+from projections.folding.checkpoint import checkpoint_table
 from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
@@ -119,7 +119,7 @@ async def count(connection: AsyncConnection, view: View, criteria: Criteria) -> 
 
 async def sees_all(connection: AsyncConnection, view: View) -> bool:
     """Whether there is nothing in the roster's tables that the view may not see."""
-    others = select(exists().where(checkpoint.c.source != view.source))
+    others = select(exists().where(checkpoint_table.c.source != view.source))
     return view.event_ids is None and not (await connection.execute(others)).scalar_one()
 
 

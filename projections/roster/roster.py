@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, FromClause, Label, ScalarSelect, and_, cas
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.folding.builds import projection
-from projections.folding.checkpoint import checkpoint
+from projections.folding.builds import projection_table
+from projections.folding.checkpoint import checkpoint_table
 from projections.participants.table import (
     COLUMNS,
     participant_history,
@@ -60,10 +60,10 @@ class State:
 
 def state_of(source: ColumnElement[str]) -> tuple[ScalarSelect[Any], ...]:
     """The columns of a `State`, of the source in that column."""
-    live = select(func.coalesce(func.max(projection.c.live), 0)).where(projection.c.projection == NAME)
-    mine = (checkpoint.c.source == source) & (checkpoint.c.projection == NAME)
-    position = select(func.coalesce(func.max(checkpoint.c.position), 0)).where(
-        mine, checkpoint.c.build == live.scalar_subquery()
+    live = select(func.coalesce(func.max(projection_table.c.live), 0)).where(projection_table.c.projection == NAME)
+    mine = (checkpoint_table.c.source == source) & (checkpoint_table.c.projection == NAME)
+    position = select(func.coalesce(func.max(checkpoint_table.c.position), 0)).where(
+        mine, checkpoint_table.c.build == live.scalar_subquery()
     )
     change = select(func.coalesce(func.max(roster_change.c.number), 0)).where(roster_change.c.source == source)
     return tuple(one.correlate(source.table).scalar_subquery() for one in (live, position, change))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from projections.folding.checkpoint import checkpoint
+from projections.folding.checkpoint import checkpoint_table
 from projections.roster.roster import NAME, State, state_of
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Watch:
             await asyncio.sleep(seconds)
 
     async def _look(self) -> float:
-        sources = select(checkpoint.c.source).where(checkpoint.c.projection == NAME).distinct().subquery()
+        sources = select(checkpoint_table.c.source).where(checkpoint_table.c.projection == NAME).distinct().subquery()
         try:
             async with self._engine.connect() as connection:
                 found = await connection.execute(select(sources.c.source, *state_of(sources.c.source)))

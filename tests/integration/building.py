@@ -1,18 +1,18 @@
 """Ways to advance the projections, and to ask the database."""
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
 
-from ingest.log.scan import Stripe
+from ingest.log.scan import Share
 from projections.catalogue import projections
 from projections.folding import builds, worker
-from projections.folding.builds import Build
-from projections.folding.projection import Projection
-from projections.rebuild import steps
-from projections.rebuild.catch_up import catch_up
+from projections.folding.projection import Build, Projection
 from projections.rebuild.load import load
+from projections.rebuild.rebuild import Rebuild, build_beside
+from projections.rebuild.steps import Log
 
 PROJECTIONS = projections(None)
 PARTICIPANTS, REGISTRATIONS = PROJECTIONS
@@ -70,14 +70,11 @@ def live(engine: Engine, projection: Projection) -> Build:
 
 
 def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build:
-    """A build beside the live one, loaded, attached and caught up; in this process."""
-    build = steps.begin(engine, projection)
-    with steps.whole_log(engine) as log:
-        up_to = log.heads
-        for share in range(shares):
-            stripes = [Stripe(source, head, share, shares) for source, head in up_to.items()]
-            load(engine, projection, build, stripes, lambda _: None, log.snapshot)
-    steps.make_indexes(engine, projection, build, shares)
-    steps.attach(engine, projection, build, up_to, 100)
-    catch_up(engine, projection, build, 100, lambda _: None)
-    return build
+    """A build beside the live one, as a rebuild makes it, but loaded by this process, share after share."""
+    return build_beside(Rebuild(engine, "", projection, None, shares, 100), load_here)
+
+
+def load_here(rebuild: Rebuild, build: Build, log: Log, advance: Callable[[int], None]) -> None:
+    for number in range(rebuild.jobs):
+        shares = [Share(source, head, number, rebuild.jobs) for source, head in log.heads.items()]
+        load(rebuild.engine, rebuild.projection, build, shares, advance, log.snapshot)

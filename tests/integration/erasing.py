@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase as erasing
-from projections.folding.refold import hold, refold
+from projections.folding import erasures
 from tests import model
 from tests.integration.building import PROJECTIONS
 
@@ -34,13 +33,7 @@ def erase(operator: Engine, subject: str = "7", source: str = "movemint") -> lis
 
 
 def lift(operator: Engine, subject: str = "7") -> None:
-    with operator.begin() as connection:
-        connection.execute(text(f"set local role {WORKER_ROLE}"))
-        held = hold(connection, PROJECTIONS, "movemint")
-        connection.execute(text(f"set local role {OPERATOR_ROLE}"))
-        assert erasing.lift(connection, "movemint", subject, "another operator") == 1
-        connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, held, "movemint", subject, 2)
+    assert erasures.lift(operator, PROJECTIONS, "movemint", subject, "another operator", 2) is not None
 
 
 def traces(database: str, word: str) -> set[str]:

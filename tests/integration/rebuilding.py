@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from ingest.log.read import heads
 from projections.folding import builds
+from projections.folding.projection import Build
 from projections.participants.fields import DECLARED, Fields
 from projections.participants.projection import projection as participants_by
 from projections.rebuild import steps
@@ -25,13 +26,13 @@ def bibs(database: str) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in query(database, "select bib, count(*) from participants group by bib")]
 
 
-def begin(engine: Engine) -> tuple[builds.Build, dict[str, int]]:
+def begin(engine: Engine) -> tuple[Build, dict[str, int]]:
     """A new build of the participants, and how far the log is."""
     with engine.connect() as connection:
         return steps.begin(engine, PARTICIPANTS), heads(connection)
 
 
-def live_before(engine: Engine) -> builds.Build:
+def live_before(engine: Engine) -> Build:
     with engine.connect() as connection:
         found = builds.previous(connection, "participants")
     assert found is not None

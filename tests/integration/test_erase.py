@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.database import WORKER_ROLE, sync_engine
@@ -144,9 +144,7 @@ def test_the_old_row_versions_are_gone_from_the_tables_too(
         return int(count)
 
     assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES) + len(THEIRS), 3)
-    with operator.connect().execution_options(isolation_level="AUTOCOMMIT") as connection_:
-        connection_.execute(text("reset role"))
-        erasing.sweep(connection_)
+    erasing.sweep(operator)
     assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES), 2)
 
 
@@ -163,9 +161,7 @@ def test_the_planners_statistics_keep_no_sample_of_the_person(
         connection.execute("alter table event_log alter column body set statistics 0")
     for subject in ("0", "77", "149"):
         erase(operator, subject)
-    with operator.connect().execution_options(isolation_level="AUTOCOMMIT") as connection_:
-        connection_.execute(text("reset role"))
-        erasing.sweep(connection_)
+    erasing.sweep(operator)
     for subject in ("000", "077", "149"):
         assert traces(database, f"Unmistakable {subject}") == set()
 

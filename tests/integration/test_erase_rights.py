@@ -162,8 +162,7 @@ def test_promise_7_an_owner_without_any_other_right_is_enough(empty_database: st
     model.append(plain, BODIES)
     drain(folding)
     assert erase(operator) == THEIRS
-    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        erasing.sweep(connection)
+    assert erasing.sweep(owner) == erasing.Swept([], None)
     assert traces(empty_database, "Unmistakable") == set()
     assert prove(operator).problems == []
     model.append(plain, [LATE])

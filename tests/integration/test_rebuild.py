@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
-from ingest.log.scan import Stripe
+from ingest.log.scan import Share
 from projections.folding import worker
 from projections.folding.status import read_projections
 from projections.rebuild import steps
@@ -115,7 +115,7 @@ def has_role(connection: psycopg.Connection[Any]) -> bool:
 def test_promise_13_it_catches_up_and_the_live_roster_goes_on_meanwhile(folded: str, worker_engine: Engine) -> None:
     build, up_to = begin(worker_engine)
     model.append(folded, [model.body(number, first_name="later") for number in range(290, 310)])
-    load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     drain(worker_engine)
     assert len(model.stored_roster(folded)) == 310
     steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)

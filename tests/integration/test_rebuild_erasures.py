@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
-from ingest.log.scan import Stripe
-from projections.folding import builds
+from ingest.log.scan import Share
+from projections.folding.projection import Build
 from projections.folding.refold import OfAnotherDefinition, hold, refold
 from projections.rebuild import steps
 from projections.rebuild.catch_up import catch_up, settle, settle_since
@@ -32,8 +32,8 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
     drain(worker_engine)
     build, up_to = begin(worker_engine)
     with gate(database, "quarantine", "insert") as held:
-        stripes = [Stripe("movemint", up_to["movemint"], 0, 1)]
-        loading = threading.Thread(target=load, args=(worker_engine, PARTICIPANTS, build, stripes, lambda _: None))
+        shares = [Share("movemint", up_to["movemint"], 0, 1)]
+        loading = threading.Thread(target=load, args=(worker_engine, PARTICIPANTS, build, shares, lambda _: None))
         loading.start()
         waits(held, "advisory")
         assert erase(operator) == THEIRS
@@ -46,7 +46,7 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
     assert traces(database, "Unmistakable") == set()
 
 
-def put_back(connection: psycopg.Connection[Any], build: builds.Build, rows: list[tuple[Any, ...]]) -> None:
+def put_back(connection: psycopg.Connection[Any], build: Build, rows: list[tuple[Any, ...]]) -> None:
     """Write rows into a build, as a job would that had read the body before it was erased."""
     table = f"{build.table('participants_build')} ({WRITTEN})"
     with connection.cursor().copy(f"copy {table} from stdin".encode()) as copying:
@@ -94,7 +94,7 @@ def test_promise_7_carrying_an_erasure_out_again_does_not_hide_who_was_lifted_fr
         [one] = erasing.listed(connection)
         erasing.carry_out(connection, "movemint", one.erasure.erasure_id)
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, hold(connection, [PARTICIPANTS], "movemint"), "movemint", "7", 10)
+        refold(connection, [hold(connection, PARTICIPANTS, "movemint")], "movemint", "7", 10)
     expected = model.stored_roster(database)
     assert "7" in expected
     for build in (live_before(worker_engine), anew):
@@ -125,7 +125,7 @@ def test_promise_7_an_erasure_does_not_wait_for_a_rebuild_that_makes_indexes(
     model.append(database, BODIES)
     drain(worker_engine)
     build, up_to = begin(worker_engine)
-    load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     with psycopg.connect(database) as making:
         making.execute(f"lock table {build.table('participants_build')} in access exclusive mode")
         assert erase(operator) == THEIRS
@@ -144,11 +144,11 @@ def test_lifting_under_another_definition_asks_for_a_rebuild_and_changes_nothing
     with operator.begin() as connection:
         connection.execute(text(f"set local role {WORKER_ROLE}"))
         with pytest.raises(OfAnotherDefinition, match="rebuild participants first"):
-            hold(connection, [OTHER], "movemint")
+            hold(connection, OTHER, "movemint")
     swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
     with operator.begin() as connection:
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        assert len(hold(connection, [OTHER], "movemint")) == 1
+        assert hold(connection, OTHER, "movemint")[1] == 8
 
 
 def test_the_daily_counts_are_rebuilt_and_an_erasure_is_taken_off_them(

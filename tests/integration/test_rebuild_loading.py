@@ -9,13 +9,13 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.log.event import Event
 from ingest.log.read import HoleInLog
-from ingest.log.scan import Stripe, alone, snapshot, together
+from ingest.log.scan import Share, by_subject, single_events, snapshot
 from projections.folding import builds
 from projections.folding.projection import Projection
 from projections.rebuild import steps
 from projections.rebuild.compare import compare
 from projections.rebuild.load import load
-from projections.rebuild.swap import swap
+from projections.rebuild.swap import drop_beside, swap
 from tests import model, roster_model
 from tests.integration.building import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
 from tests.integration.rebuilding import OTHER, begin, bibs
@@ -26,7 +26,7 @@ def test_what_depends_on_an_old_builds_table_is_named_and_stops_no_rebuild(folde
         owner.execute("create view theirs as select * from participants_build_1")
     for _ in range(2):
         swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
-    [held_back] = steps.drop_beside(worker_engine, "participants")
+    [held_back] = drop_beside(worker_engine, "participants")
     assert "view theirs depends on table participants_build_1" in held_back
     with steps.only_one(worker_engine, "participants") as again:
         assert again == [held_back]
@@ -40,7 +40,7 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant_in_a_rebui
     build, up_to = begin(worker_engine)
     with psycopg.connect(database) as connection:
         connection.execute(f"alter table {build.table('participants_build')} add check (first_name not like 'poison%')")
-    load(worker_engine, PARTICIPANTS, build, [Stripe("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     good = [body for n, body in enumerate(bodies) if n not in (3, 24, 44)]
@@ -114,7 +114,7 @@ def test_a_hole_in_the_log_stops_a_rebuild(folded: str, worker_engine: Engine) -
         pass
 
 
-def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: str, worker_engine: Engine) -> None:
+def test_shares_cover_every_event_once_whatever_arrives_between_them(database: str, worker_engine: Engine) -> None:
     model.append(database, [model.body(n % 40 if n % 2 else 1000 + n) for n in range(120)] + [b"not JSON"])
     positions = []
     with steps.whole_log(worker_engine) as log, worker_engine.connect() as connection:
@@ -122,8 +122,8 @@ def test_stripes_cover_every_event_once_whatever_arrives_between_them(database: 
         assert isinstance(reading, psycopg.Connection)
         for share in range(3):
             with snapshot(reading, log.snapshot):
-                for read in (alone, together):
-                    for events in read(reading, Stripe("movemint", log.heads["movemint"], share, 3)):
+                for read in (single_events, by_subject):
+                    for events in read(reading, Share("movemint", log.heads["movemint"], share, 3)):
                         positions += [event.position for event in events]
             model.append(database, [model.body(1000 + n, share=share) for n in range(0, 120, 2)])
     assert sorted(positions) == list(range(1, log.heads["movemint"] + 1))

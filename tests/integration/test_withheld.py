@@ -12,6 +12,7 @@ from ingest.log import erase as erasing
 from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
 from projections.folding import builds, checkpoint, worker
+from projections.folding.projection import Track
 from projections.folding.refold import hold, refold
 from tests import model
 from tests.integration.building import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
@@ -111,7 +112,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         [erasure] = [one.erasure for one in erasing.listed(connection)]
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == [2, 3, 5]
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, hold(connection, PROJECTIONS, "movemint"), "movemint", "7", 10)
+        refold(connection, [hold(connection, one, "movemint") for one in PROJECTIONS], "movemint", "7", 10)
     assert prove(restored).problems == []
     assert query(empty_database, "select positions from erasures") == [([2, 3, 5],)]
     assert set(model.stored_roster(empty_database)) == ({"5", "7", "10"} if is_lifted else {"5", "10"})
@@ -217,11 +218,12 @@ def test_lifting_waits_for_a_worker_in_a_later_batch(database: str, worker_engin
     with worker_engine.begin() as connection:
         build = builds.live(connection, "participants")
         assert build is not None
-        assert checkpoint.take(connection, build, "movemint") == 7
+        track = Track(PARTICIPANTS, build, "movemint")
+        assert checkpoint.try_lock(connection, track) == 7
         lifting = threading.Thread(target=lift, args=(operator,))
         lifting.start()
         with psycopg.connect(database, autocommit=True) as watch:
             waits(watch, "transactionid")
-        checkpoint.move(connection, build, "movemint", 8)
+        checkpoint.move(connection, track, 8)
     lifting.join(timeout=20)
     assert model.stored_roster(database)["7"] == (8, 8, NAME)

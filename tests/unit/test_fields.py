@@ -11,7 +11,8 @@ from projections.folding import definition, outcome
 from projections.participants import convert
 from projections.participants.discovery import Seen
 from projections.participants.fields import COLUMN_NAMES, DECLARED, FieldsError, read_fields
-from projections.participants.fold import State, folding
+from projections.participants.fold import folding
+from projections.participants.state import State
 from tests import model
 
 
@@ -78,20 +79,22 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_fields(tmp_path / "none.toml")
 
 
-def test_the_version_follows_the_file_and_the_code_and_nothing_else(tmp_path: Path) -> None:
-    declared = [one.version for one in catalogue.projections(None)]
-    assert [one.version for one in catalogue.projections(None)] == declared
-    pointed = [one.version for one in catalogue.projections(fields_file(tmp_path, 'bib = "race_number"'))]
+def test_the_definition_follows_the_file_and_the_code_and_nothing_else(tmp_path: Path) -> None:
+    declared = [one.definition for one in catalogue.projections(None)]
+    assert [one.definition for one in catalogue.projections(None)] == declared
+    pointed = [one.definition for one in catalogue.projections(fields_file(tmp_path, 'bib = "race_number"'))]
     assert all(new != old for new, old in zip(pointed, declared, strict=True))
-    again = [one.version for one in catalogue.projections(fields_file(tmp_path, '# the same\nbib = ["race_number"]'))]
+    again = [
+        one.definition for one in catalogue.projections(fields_file(tmp_path, '# the same\nbib = ["race_number"]'))
+    ]
     assert again == pointed
-    same = [one.version for one in catalogue.projections(fields_file(tmp_path, 'bib = ["bib", "bib_number"]'))]
+    same = [one.definition for one in catalogue.projections(fields_file(tmp_path, 'bib = ["bib", "bib_number"]'))]
     assert same == declared
 
 
-def test_the_version_follows_every_file_that_folds() -> None:
-    assert definition.version_of((convert, outcome), DECLARED) != definition.version_of((outcome,), DECLARED)
-    assert len(definition.version_of((convert,), DECLARED)) == 12
+def test_the_definition_follows_every_file_that_folds() -> None:
+    assert definition.digest_of((convert, outcome), DECLARED) != definition.digest_of((outcome,), DECLARED)
+    assert len(definition.digest_of((convert,), DECLARED)) == 12
 
 
 def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() -> None:

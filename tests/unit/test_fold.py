@@ -12,7 +12,9 @@ from ingest.delivery import read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
 from projections.participants.fields import COLUMN_NAMES, DECLARED
-from projections.participants.fold import Known, State, folding, is_newer
+from projections.participants.fold import folding
+from projections.participants.newest import Known, is_newer
+from projections.participants.state import State
 from tests import model
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
