@@ -53,6 +53,7 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(1_048_576, alias="ROSTERLOG_MAX_BODY_BYTES", ge=1, le=268_435_456)
     max_pending: int = Field(2_000, alias="ROSTERLOG_MAX_PENDING", ge=1)
     max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)
+    max_arriving_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_ARRIVING_BYTES", ge=1)
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
     batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
@@ -90,10 +91,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
         raise SettingsError("; ".join(problems)) from None
-    if settings.max_pending_bytes < settings.max_body_bytes:
-        raise SettingsError(
-            "ROSTERLOG_MAX_PENDING_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never wait"
-        )
+    for name, most in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.max_arriving_bytes)):
+        if most < settings.max_body_bytes:
+            raise SettingsError(
+                f"ROSTERLOG_MAX_{name}_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never be taken"
+            )
     _ = settings.sources, settings.cors_origins  # what is wrong in them is a wrong setting too: say so now
     return settings
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, full_conninfo, session_commands
 from ingest.delivery import read_envelope
 from ingest.group_commit import GroupCommit, Limits, NotKept
@@ -19,7 +20,7 @@ from ingest.signature import is_signed, signature_in
 from ingest.web.app import Part
 from ingest.web.problems import problem
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BODY_SECONDS = 30.0  # in which a body must have arrived
 _DRAIN_FACTOR = 64  # how many limits of a body that is too large are still read, so that its sender reads our answer
@@ -43,13 +44,13 @@ class Webhook:
     """Answers `POST /webhooks/{source}`. `append` is how a delivery becomes durable; it raises `NotKept`."""
 
     def __init__(
-        self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int, max_open_bytes: int
+        self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int, max_arriving_bytes: int
     ) -> None:
         self._sources = sources
         self._append = append
         self._max_body_bytes = max_body_bytes
-        self._max_open_bytes = max_open_bytes
-        self._open_bytes = 0  # of bodies that are still arriving
+        self._max_arriving_bytes = max_arriving_bytes
+        self._arriving_bytes = 0  # of bodies that are still arriving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -66,7 +67,7 @@ class Webhook:
             refusal = _try_again()
         except Exception:
             # Whatever it was, Movemint must deliver again: nothing may be lost to a fault of ours.
-            log.exception("webhook failed")
+            logger.exception("webhook failed")
             refusal = _try_again()
         if refusal is not None:
             await refusal(scope, receive, send)
@@ -104,10 +105,10 @@ class Webhook:
     async def _rest(self, first: bytes, receive: Receive, *, more: bool) -> bytes:
         """A body of several chunks. It is kept up to the limit, and what comes after is read and dropped."""
         chunks, size, kept = [first], len(first), len(first)
-        self._open_bytes += kept
+        self._arriving_bytes += kept
         try:
             while more:
-                if self._open_bytes > self._max_open_bytes:
+                if self._arriving_bytes > self._max_arriving_bytes:
                     raise NotKept
                 if size > self._max_body_bytes * (1 + _DRAIN_FACTOR):
                     raise _TooLarge(drained=False)
@@ -116,12 +117,12 @@ class Webhook:
                 if size <= self._max_body_bytes:
                     chunks.append(chunk)
                     kept += len(chunk)
-                    self._open_bytes += len(chunk)
+                    self._arriving_bytes += len(chunk)
             if size > self._max_body_bytes:
                 raise _TooLarge(drained=True)
             return b"".join(chunks)
         finally:
-            self._open_bytes -= kept
+            self._arriving_bytes -= kept
 
 
 def webhook_route(webhook: Webhook) -> Route:
@@ -157,6 +158,6 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
         return connection
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
-    commit = GroupCommit(connect, limits)
-    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.max_pending_bytes)
+    commit = GroupCommit(Connections(connect), limits)
+    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.max_arriving_bytes)
     return Part([webhook_route(webhook)], commit.running, {"log": commit.is_ready})

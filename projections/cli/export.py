@@ -24,9 +24,10 @@ from projections.roster.criteria import Criteria, Refused, criteria, read, split
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
-from projections.roster.roster import View, position_at, state_of
+from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
+from projections.roster.roster import Roster
 from projections.roster.where import AnswersOfThePast
-from projections.web.shapes import ExportAsked, SheetAsked
+from projections.web.parameters import ExportParameters, SheetParameters
 
 _SAY_EVERY = 50_000_000  # bytes
 
@@ -76,7 +77,7 @@ def _asked(format_: Format, source: str, filters: tuple[str, ...]) -> _Asked:
         given[name] = value
     try:
         plain, answers = split_answers(given)
-        read_ = read(SheetAsked if format_.is_for_sheets else ExportAsked, plain)
+        read_ = read(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
     except Refused as error:
         raise WrongUsage(str(error)) from None
     parameters: Any = read_
@@ -113,17 +114,13 @@ async def _snapshot(conninfo: str) -> AsyncIterator[AsyncConnection]:
 
 async def _of(connection: AsyncConnection, asked: _Asked) -> Export:
     source = select(literal(asked.source).label("source")).subquery()
-    _, position, _ = state_of(source.c.source)
+    _, position, _ = revision_of(source.c.source)
     reached: int = (await connection.execute(select(position))).scalar_one()
-    as_of = asked.as_of
-    if isinstance(as_of, datetime):
-        as_of = min(await position_at(connection, asked.source, as_of), reached)
-    if as_of is not None and as_of > reached:
-        raise WrongUsage(f"as_of is beyond the roster, which is at position {reached}")
-    view = View(asked.source, None, as_of)
     try:
-        return Export(asked.format, view, asked.criteria, reached if as_of is None else as_of, asked.keeps_formulas)
-    except NotInstalled as error:
+        as_of = await resolve_as_of(connection, asked.source, asked.as_of, reached)
+        roster = Roster(asked.source, None, as_of)
+        return Export(asked.format, roster, asked.criteria, reached if as_of is None else as_of, asked.keeps_formulas)
+    except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 
 

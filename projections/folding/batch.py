@@ -15,7 +15,7 @@ from projections.folding import checkpoint, quarantine, unknown_types
 from projections.folding.outcome import Parked, Passed
 from projections.folding.projection import Outcome, Projection, Track, is_folded
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
@@ -45,7 +45,7 @@ def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list
             "events": len(parked),
             "reasons": reasons,
         }
-        log.error("parked", extra={"fields": fields})
+        logger.error("parked", extra={"fields": fields})
     return [outcome for outcome in outcomes if isinstance(outcome, Passed)]
 
 

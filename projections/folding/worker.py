@@ -12,7 +12,7 @@ from projections.folding import builds, checkpoint
 from projections.folding.batch import fold_next
 from projections.folding.projection import Build, Projection, Track
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LONGEST_IDLE = 0.5  # seconds between two looks at the log, however quiet it is
 _ELSE_EVERY = 1.0  # seconds between two rounds of the other work, where nothing of it is left
@@ -62,7 +62,7 @@ class Worker:
             folded = self._fold_each(behind, stop)
             worked = self._work_else()
             if folded:
-                log.debug("folded", extra={"fields": {"events": folded}})
+                logger.debug("folded", extra={"fields": {"events": folded}})
             if folded or worked:
                 idle = 1
             else:
@@ -95,7 +95,7 @@ class Worker:
                 "definition": projection.definition,
                 "do": f"rosterlog rebuild {projection.name}",
             }
-            log.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
+            logger.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
         return False
 
     def _work_else(self) -> bool:

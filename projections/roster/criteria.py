@@ -7,7 +7,7 @@ import csv
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -153,20 +153,22 @@ _OPERATORS = dict.fromkeys(Kind, ("eq", "ne", "in", "isnull", *_COMPARED)) | dic
 )
 
 
-def takes(what: str, type_: Any, description: str, **more: Any) -> Any:  # noqa: ANN401 - pydantic's definitions
-    """A parameter's definition for `create_model`. `what` it takes is told to whoever gives something else."""
-    return type_ | None, Field(None, title=what, description=f"{description} Takes {what}.", **more)
+def takes(what: str, description: str, **more: Any) -> Any:  # noqa: ANN401 - pydantic's own
+    """A parameter's default, which is None, and its description. `what` it takes is told if something else is given."""
+    return Field(None, title=what, description=f"{description} Takes {what}.", **more)
 
 
-def _operator(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - pydantic's definitions
-    what = f"Whose {column} {_WHAT[operator]}."
+def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - pydantic's own
+    """The definition of a filter for `create_model`."""
+    description = f"Whose {column} {_WHAT[operator]}."
     type_: Any = _TYPES[kind]
+    what = _TAKES[kind]
     if operator == "isnull":
-        return takes("true or false", Literal["true", "false"], what)
-    if operator == "in":
-        several = Annotated[list[type_], BeforeValidator(_several), Field(min_length=1, max_length=_MOST_VALUES)]
-        return takes(f"{_TAKES[kind]}, or up to {_MOST_VALUES} of them with commas between", several, what)
-    return takes(_TAKES[kind], type_, what)
+        what, type_ = "true or false", Literal["true", "false"]
+    elif operator == "in":
+        what = f"{what}, or up to {_MOST_VALUES} of them with commas between"
+        type_ = Annotated[list[type_], BeforeValidator(_several), Field(min_length=1, max_length=_MOST_VALUES)]
+    return type_ | None, takes(what, description)
 
 
 def _words(value: str) -> str:
@@ -190,40 +192,43 @@ _NAMES = {
     for operator in _OPERATORS[kind]
     if operator != "isnull" or column not in NEVER_EMPTY
 }
-_MODEL = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class Strict(BaseModel):
-    """The parameters of an address: any other name is an error."""
+    """The parameters of an endpoint: any other name is an error."""
 
-    model_config = _MODEL
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-Asked: type[Strict] = create_model(
-    "Asked",
-    __base__=Strict,
-    q=takes(
+class _Searched(Strict):
+    q: Annotated[Words, AfterValidator(_words)] | None = takes(
         f"up to {_MOST_WORDS} words",
-        Annotated[Words, AfterValidator(_words)],
         "Whoever has for each of these words one that begins with it, in names, e-mail, bib or team, in any order, "
         "whatever its case and accents.",
         examples=["anna cruz"],
-    ),
-    **{name: _operator(*definition) for name, definition in _NAMES.items()},
+    )
+
+
+# The only parameters that are not written down: those of each declared column.
+_Filtered: Any = create_model(
+    "Filtered", __base__=_Searched, **{name: _filter(*definition) for name, definition in _NAMES.items()}
 )
-Sorted: type[Strict] = create_model(
-    "Sorted",
-    __base__=Asked,
-    sort=takes(
+
+
+class Sorted(_Filtered):  # type: ignore[misc] # made of the declared fields
+    """What finds participants, and their order."""
+
+    sort: Annotated[str, AfterValidator(_sort)] | None = takes(
         f"one or more of {', '.join(SORTABLE)}, with commas between, a - before it for descending",
-        Annotated[str, AfterValidator(_sort)],
         "The order. Empty values come last. By default participant_id.",
         examples=["-registered_at,last_name"],
-    ),
-)
+    )
 
 
-def read(model: type[Strict], given: Mapping[str, str]) -> Strict:
+M = TypeVar("M", bound=Strict)
+
+
+def read(model: type[M], given: Mapping[str, str]) -> M:
     """The parameters by a model. Raises `Refused`, which names the first that is wrong and what it takes."""
     try:
         return model.model_validate(given)

@@ -1,7 +1,6 @@
 """The states a participant has had, in the order in which they held, and what each changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, RowMapping, cast, null, select, union_all
@@ -9,34 +8,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.table import participant_history, participants
-from projections.roster.roster import NAMES, View
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A state, and the position of the event that ended it; null: it holds."""
-
-    row: RowMapping
-    until_position: int | None
+from projections.roster.roster import NAMES, Roster
 
 
 async def states(
-    connection: AsyncConnection, view: View, participant_id: str, after: int, limit: int
-) -> Sequence[Held]:
-    """Up to `limit` states that the view may see, oldest first, those that began after a position."""
+    connection: AsyncConnection, roster: Roster, participant_id: str, after: int, limit: int
+) -> Sequence[RowMapping]:
+    """Up to `limit` states on the roster, oldest first, those that began after a position.
+
+    `until_position`: of the event that superseded the state; null while it holds.
+    """
     past = select(*(participant_history.c[name] for name in NAMES), participant_history.c.until_position).where(
-        view.sees(participant_history),
+        roster.sees(participant_history),
         participant_history.c.participant_id == participant_id,
         participant_history.c.position > after,
     )
     now = select(*(participants.c[name] for name in NAMES), cast(null(), BigInteger).label("until_position")).where(
-        view.sees(participants),
+        roster.sees(participants),
         participants.c.participant_id == participant_id,
         participants.c.position > after,
     )
     every = union_all(past, now).subquery()
     found = await connection.execute(select(every).order_by(every.c.position).limit(limit))
-    return [Held(row, row["until_position"]) for row in found.mappings()]
+    return found.mappings().all()
 
 
 def changed(before: RowMapping, after: RowMapping) -> dict[str, dict[str, Any]]:

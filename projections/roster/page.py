@@ -26,7 +26,7 @@ from projections.folding.checkpoint import checkpoint_table
 from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
-from projections.roster.roster import View, shown
+from projections.roster.roster import Roster, shown
 from projections.roster.where import conditions
 
 _Column = ColumnElement[Any]
@@ -41,22 +41,22 @@ class Page:
     last: tuple[Any, ...] | None
 
 
-async def participant(connection: AsyncConnection, view: View, participant_id: str) -> RowMapping | None:
-    rows = view.rows
-    found = select(*shown(rows)).where(view.sees(rows), rows.c.participant_id == participant_id)
+async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
+    rows = roster.rows
+    found = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
     return (await connection.execute(found)).mappings().first()
 
 
-async def page(
-    connection: AsyncConnection, view: View, criteria: Criteria, after: Sequence[object] | None, limit: int
+async def find(
+    connection: AsyncConnection, roster: Roster, criteria: Criteria, after: Sequence[object] | None, limit: int
 ) -> Page:
     """Up to `limit` participants in the order asked for, those that follow the keys `after`, if they are given.
 
     Raises `AnswersOfThePast`.
     """
-    asked = _Asked(view, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
+    asked = _Asked(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
     following = {name_of(place): value for place, value in enumerate(after or ())}
-    if not search.needs_help(view, criteria):
+    if not search.needs_help(roster, criteria):
         return await _read(connection, asked, following)
     for some in search.SOME:
         found = await _read(connection, replace(asked, some=some), following)
@@ -64,7 +64,7 @@ async def page(
             return found
         if len(found.rows) * search.WORTH_GOING_ON < limit:
             break
-    ids = await search.few(connection, view, criteria)
+    ids = await search.few(connection, roster, criteria)
     if ids is None:
         return await _read(connection, asked, following)
     among = replace(asked, criteria=replace(criteria, words=None), is_of_these=True)
@@ -78,7 +78,7 @@ class _Asked:
     `some`: only so many of those who come next are looked at. `is_of_these`: only those whose ids are bound.
     """
 
-    view: View
+    roster: Roster
     criteria: Criteria
     empty: tuple[bool, ...] | None
     limit: int
@@ -101,31 +101,33 @@ def _page(asked: _Asked) -> tuple[str, dict[str, Any], list[str]]:
     return *for_psycopg(statement), keys
 
 
-def listed(view: View, criteria: Criteria, as_: Callable[[_Column], _Column] = lambda column: column) -> Select[Any]:
+def listed(
+    roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = lambda column: column
+) -> Select[Any]:
     """Everybody who meets the criteria, in the order asked for, for an export; each column as `as_` gives it.
 
     Raises `AnswersOfThePast`.
     """
-    rows = view.rows
+    rows = roster.rows
     columns = (as_(column).label(column.name) for column in shown(rows))
-    return select(*columns).where(conditions(view, rows, criteria)).order_by(*Order(rows, criteria.sort).all)
+    return select(*columns).where(conditions(roster, rows, criteria)).order_by(*Order(rows, criteria.sort).all)
 
 
-async def count(connection: AsyncConnection, view: View, criteria: Criteria) -> int:
+async def count(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
     """How many meet the criteria: all of them are looked at."""
-    found: int = (await connection.execute(_counted(view, criteria, func.count()))).scalar_one()
+    found: int = (await connection.execute(_counted(roster, criteria, func.count()))).scalar_one()
     return found
 
 
-async def sees_all(connection: AsyncConnection, view: View) -> bool:
+async def sees_all(connection: AsyncConnection, roster: Roster) -> bool:
     """Whether there is nothing in the roster's tables that the view may not see."""
-    others = select(exists().where(checkpoint_table.c.source != view.source))
-    return view.event_ids is None and not (await connection.execute(others)).scalar_one()
+    others = select(exists().where(checkpoint_table.c.source != roster.source))
+    return roster.event_ids is None and not (await connection.execute(others)).scalar_one()
 
 
-async def estimate(connection: AsyncConnection, view: View, criteria: Criteria) -> int:
+async def estimate(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
     """How many the planner thinks there are, from its statistics: nothing is looked at."""
-    statement, values = for_psycopg(_counted(view, criteria, literal_column("1")))
+    statement, values = for_psycopg(_counted(roster, criteria, literal_column("1")))
     [plan] = (await connection.exec_driver_sql(f"explain (format json) {statement}", values)).scalar_one()
     return int(plan["Plan"]["Plan Rows"])
 
@@ -139,22 +141,22 @@ def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
     return str(compiled), dict(compiled.params)
 
 
-def _counted(view: View, criteria: Criteria, what: _Column) -> Select[Any]:
-    rows = view.rows
-    return select(what).select_from(rows).where(conditions(view, rows, criteria))
+def _counted(roster: Roster, criteria: Criteria, what: _Column) -> Select[Any]:
+    rows = roster.rows
+    return select(what).select_from(rows).where(conditions(roster, rows, criteria))
 
 
 def page_of(
-    view: View, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int
+    roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int
 ) -> tuple[Select[Any], list[str]]:
     """The statement of a page, and the names of its keys. `empty`: which keys of the row before it are; null: none."""
-    return _statement(_Asked(view, criteria, empty, limit))
+    return _statement(_Asked(roster, criteria, empty, limit))
 
 
 def _statement(asked: _Asked) -> tuple[Select[Any], list[str]]:
     """First who is on the page, from the indexes alone; then what is known of those few."""
-    view, limit = asked.view, asked.limit
-    rows = view.rows
+    roster, limit = asked.roster, asked.limit
+    rows = roster.rows
     order = Order(rows, asked.criteria.sort)
     every = union_all(*(select(part.subquery()) for part in _parts(asked, rows, order))).subquery()
     picked = select(every).order_by(every.c.part, *order.by(every)).limit(limit).subquery()
@@ -162,7 +164,7 @@ def _statement(asked: _Asked) -> tuple[Select[Any], list[str]]:
     found = (
         select(*shown(rows), *(picked.c[name] for name in names))
         .select_from(picked.join(rows, rows.c.participant_id == picked.c.id))
-        .where(view.sees(rows))
+        .where(roster.sees(rows))
         .order_by(picked.c.part, *order.by(picked))
     )
     return found, names
@@ -171,7 +173,7 @@ def _statement(asked: _Asked) -> tuple[Select[Any], list[str]]:
 def _parts(asked: _Asked, rows: FromClause, order: Order) -> list[Select[Any]]:
     if asked.some is not None:
         next_ = order.next(asked.empty)
-        coming = select(rows).where(asked.view.sees(rows), next_.condition).order_by(*next_.order).limit(asked.some)
+        coming = select(rows).where(asked.roster.sees(rows), next_.condition).order_by(*next_.order).limit(asked.some)
         some = coming.subquery()
         return [_part(asked, some, Order(some, asked.criteria.sort).next(None), 0)]
     parts = [_part(asked, rows, one, number) for number, one in enumerate(order.ranges(asked.empty))]
@@ -186,7 +188,7 @@ def _part(asked: _Asked, rows: FromClause, one: Range, number: int) -> Select[An
     keys = Order(rows, asked.criteria.sort).keys
     return (
         select(rows.c.participant_id.label("id"), *keys, literal_column(str(number)).label("part"))
-        .where(conditions(asked.view, rows, asked.criteria), one.condition)
+        .where(conditions(asked.roster, rows, asked.criteria), one.condition)
         .order_by(*one.order)
         .limit(asked.limit)
     )

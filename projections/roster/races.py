@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Date, Row, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.roster.roster import View
+from projections.roster.roster import Roster
 
 _DETAILS = ("event_name", "sub_event_id", "sub_event_name", "status", "gender", "day")
 # Each is counted by itself. The bits of `grouping()` tell which it was: 0 where a detail is one of its columns.
@@ -24,32 +24,32 @@ _BITS = {
 }
 
 
-async def events(connection: AsyncConnection, view: View, after: str | None, limit: int) -> list[dict[str, Any]]:
+async def races(connection: AsyncConnection, roster: Roster, after: str | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` events in the order of their ids (as text), those after an id if one is given."""
-    rows = view.rows
+    rows = roster.rows
     ids = (
         select(rows.c.event_id)
-        .where(view.sees(rows), rows.c.event_id.is_not(None))
+        .where(roster.sees(rows), rows.c.event_id.is_not(None))
         .distinct()
         .order_by(rows.c.event_id)
         .limit(limit)
     )
     if after is not None:
         ids = ids.where(rows.c.event_id > after)
-    return await _counted(connection, view, (await connection.execute(ids)).scalars().all())
+    return await _counted(connection, roster, (await connection.execute(ids)).scalars().all())
 
 
-async def event(connection: AsyncConnection, view: View, event_id: str) -> dict[str, Any] | None:
+async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> dict[str, Any] | None:
     """One event; null if nobody who can be seen is in it."""
-    found = await _counted(connection, view, [event_id])
+    found = await _counted(connection, roster, [event_id])
     return found[0] if found else None
 
 
-async def _counted(connection: AsyncConnection, view: View, event_ids: Sequence[str]) -> list[dict[str, Any]]:
-    rows = view.rows
+async def _counted(connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]) -> list[dict[str, Any]]:
+    rows = roster.rows
     day = cast(func.timezone("UTC", func.coalesce(rows.c.registered_at, rows.c.received_at)), Date).label("day")
     of = select(*(rows.c[name] for name in ("event_id", "position", *_DETAILS[:-1])), day).where(
-        view.sees(rows), rows.c.event_id.in_(event_ids)
+        roster.sees(rows), rows.c.event_id.in_(event_ids)
     )
     each = of.subquery()
     sets = [tuple_(each.c.event_id, *(each.c[name] for name in names)) for names in _SETS.values()]
@@ -64,10 +64,10 @@ async def _counted(connection: AsyncConnection, view: View, event_ids: Sequence[
     counted: dict[str, dict[str, list[Row[Any]]]] = {}
     for row in await connection.execute(found):
         counted.setdefault(row.event_id, {of: [] for of in _SETS})[_BITS[row.bits]].append(row)
-    return [_event(event_id, counted[event_id]) for event_id in sorted(counted)]
+    return [_race(event_id, counted[event_id]) for event_id in sorted(counted)]
 
 
-def _event(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:
+def _race(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:
     [every] = counted["all"]
     return {
         "event_id": event_id,

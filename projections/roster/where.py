@@ -1,4 +1,4 @@
-"""Criteria as conditions on the rows of a view, so that PostgreSQL can use its indexes where there are any."""
+"""Criteria as conditions on the rows of a roster, so that PostgreSQL can use its indexes where there are any."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and
 
 from projections.participants.table import participant_answers
 from projections.roster.criteria import Criteria, Filter
-from projections.roster.roster import View
+from projections.roster.roster import Roster
 
 _SORTED_AS_TEXT = ("last_name", "first_name", "email")
 _LAST_LETTER = 0x10FFFF  # of Unicode: all that begin with a word come before the word with it
@@ -18,15 +18,15 @@ class AnswersOfThePast(Exception):
     """The answers of superseded states are not kept as rows."""
 
 
-def conditions(view: View, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
+def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
     """What rows must meet to be seen and found. Raises `AnswersOfThePast`."""
-    found = [view.sees(rows)]
+    found = [roster.sees(rows)]
     found += [_condition(rows, one) for one in criteria.filters]
     if criteria.words is not None:
         found.append(has_words(rows, criteria.words))
-    if criteria.answers and view.as_of is not None:
+    if criteria.answers and roster.as_of is not None:
         raise AnswersOfThePast
-    found += [_answered(view, rows, question, answer) for question, answer in criteria.answers]
+    found += [_answered(roster, rows, question, answer) for question, answer in criteria.answers]
     return and_(*found)
 
 
@@ -120,10 +120,10 @@ _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] 
 }
 
 
-def _answered(view: View, rows: FromClause, question: str, answer: str) -> ColumnElement[bool]:
+def _answered(roster: Roster, rows: FromClause, question: str, answer: str) -> ColumnElement[bool]:
     of = participant_answers.c
     return exists().where(
-        of.source == view.source,
+        of.source == roster.source,
         of.participant_id == rows.c.participant_id,
         of.question == question,
         of.answer == answer,

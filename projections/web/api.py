@@ -28,17 +28,19 @@ from ingest.web.headers import REQUEST_ID
 from ingest.web.problems import problem
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
-from projections.web import shapes
-from projections.web.access.token_use import TokensInUse
-from projections.web.dispatch import Door
-from projections.web.endpoint import Address, Given
-from projections.web.endpoints import ADDRESSES
+from projections.web.access.bearer import Bearers
+from projections.web.access.token_use import TokenUse
+from projections.web.dispatch import Dispatch
+from projections.web.docs_page import document_routes
+from projections.web.endpoint import Endpoint, EndpointRequest, One
+from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
-from projections.web.openapi import document, document_routes
-from projections.web.question import POSITION, Asking
-from projections.web.waiting import Watch
+from projections.web.openapi import document
+from projections.web.parameters import Nothing
+from projections.web.question import POSITION, Question
+from projections.web.waiting import Waiting
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _AWAY = (DBAPIError, PoolTimeout, psycopg.Error, TimeoutError)
 _READY_SECONDS = 2.0
@@ -72,10 +74,11 @@ class Api:
         self._engine = async_engine(conninfo, API_ROLE, read_only=True)
         self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False)
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
-        self._watch = Watch(self._engine, _AWAY)
-        self._in_use = TokensInUse(self._writing, _AWAY)
-        self._door = Door(self._engine, self._watch, self._in_use, settings.token_rate)
-        self._exports = Exports(self._exporting, self._door)
+        self._waiting = Waiting(self._engine, _AWAY)
+        self._token_use = TokenUse(self._writing, _AWAY)
+        bearers = Bearers(self._engine, self._token_use, settings.token_rate)
+        self._dispatch = Dispatch(self._engine, bearers, self._waiting)
+        self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
         checks: dict[str, Callable[[], Awaitable[bool]]] = {"roster": self._is_ready}
@@ -88,29 +91,31 @@ class Api:
     @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of all of it."""
-        return document([*self._addresses, *self._exports.addresses])
+        return document([*self._endpoints, *self._exports.endpoints])
 
     @property
-    def _addresses(self) -> tuple[Address, ...]:
+    def _endpoints(self) -> tuple[Endpoint[Any], ...]:
         what = "How far the log and the roster are."
-        return (*ADDRESSES, Address("/v1/status", "getStatus", what, shapes.Nothing, "Status", self.status))
+        # The head of the log is more than the roster's revision.
+        status = Endpoint("/v1/status", "getStatus", what, Nothing, "Status", self.status, is_of_revision=False)
+        return (*ENDPOINTS, status)
 
     def _routes(self) -> list[BaseRoute]:
         return [
-            *(self._route(one, self._exports.answer) for one in self._exports.addresses),
-            *(self._route(one, self._door.answer) for one in self._addresses),
+            *(self._route(one, self._exports.answer) for one in self._exports.endpoints),
+            *(self._route(one, self._dispatch.answer) for one in self._endpoints),
             *document_routes(self.document),
         ]
 
-    def _route(self, address: Address, answer: Callable[[Address, Request], Awaitable[Response]]) -> Route:
-        async def endpoint(request: Request) -> Response:
+    def _route(self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]) -> Route:
+        async def respond(request: Request) -> Response:
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": ", ".join(_METHODS)})
             begun = time.monotonic()
-            response = await answer(address, request)
+            response = await answer(endpoint, request)
             took = round((time.monotonic() - begun) * 1000, 1)
-            fields = {"address": address.path, "status": response.status_code, "milliseconds": took}
-            log.info("answered", extra={"fields": fields})
+            fields = {"address": endpoint.path, "status": response.status_code, "milliseconds": took}
+            logger.info("answered", extra={"fields": fields})
             return response
 
         middleware = [Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=_COMPRESSION)]
@@ -123,15 +128,12 @@ class Api:
                 expose_headers=_EXPOSED,
             )
             middleware.insert(0, cors)
-        return Route(address.path, endpoint, methods=_METHODS, middleware=middleware)
+        return Route(endpoint.path, respond, methods=_METHODS, middleware=middleware)
 
-    async def status(self, asking: Asking, _given: Given) -> Response:
-        source = asking.scope.source
-        every = await asking.connection.run_sync(read_status, self._projections, [source])
-        found = [status.as_json() for status in every if status.source == source]
-        answer = asking.answer("Status", {"sources": found})
-        del answer.headers["ETag"]  # the head of the log is more than the roster's state
-        return answer
+    async def status(self, question: Question, _asked: EndpointRequest[Nothing]) -> One:
+        source = question.scope.source
+        every = await question.connection.run_sync(read_status, self._projections, [source])
+        return One({"sources": [status.as_json() for status in every if status.source == source]})
 
     async def _is_ready(self) -> bool:
         try:
@@ -152,14 +154,14 @@ class Api:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        beneath = [asyncio.create_task(run()) for run in (self._watch.run, self._in_use.run)]
+        beneath = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run)]
         try:
             yield
         finally:
             for task in beneath:
                 task.cancel()
             await asyncio.wait(beneath)
-            await self._in_use.flush()
+            await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):
                 if engine is not None:
                     await engine.dispose()
@@ -176,7 +178,7 @@ def api_part(
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:
-    log.info("reader gone")
+    logger.info("reader gone")
     return Response(status_code=499)  # which nobody reads
 
 
@@ -184,5 +186,5 @@ async def _on_database_error(_request: Request, error: Exception) -> Response:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, errors.QueryCanceled):
         return problem(503, "This takes too long: ask for less, or sort by another column.", {"Retry-After": "5"})
-    log.error("roster unreadable", extra={"fields": {"error": type(error).__name__}})
+    logger.error("roster unreadable", extra={"fields": {"error": type(error).__name__}})
     return problem(503, "The roster cannot be read now; ask again.", {"Retry-After": "2"})

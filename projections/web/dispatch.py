@@ -1,36 +1,29 @@
-"""Lets a question in: its token, its limits, one snapshot of the database, and the wait for a state it asks for."""
+"""Takes a request to its endpoint: the token, one snapshot of the database, the parameters, the wait for a revision."""
 
 import asyncio
-import math
 import operator
 import time
-from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.roster.criteria import Refused, read, split_answers
-from projections.roster.roster import State
+from projections.roster.revision import Revision
 from projections.web.access import tokens
-from projections.web.access.limits import Buckets, Limit
-from projections.web.access.token_use import TokensInUse
-from projections.web.endpoint import Address, Given
-from projections.web.question import Asking, NotYet
-from projections.web.waiting import Watch
+from projections.web.access.bearer import Bearer, Bearers
+from projections.web.answer import after, answer, is_kept, unchanged
+from projections.web.endpoint import Endpoint, EndpointRequest
+from projections.web.question import NotYet, Question
+from projections.web.waiting import Waiting
 
-WRONG_TOKENS = Limit(per_second=1, at_once=60)
-_BURST_SECONDS = 10  # a token that rested may spend so many seconds' requests at once
 _ANSWER_SECONDS = 20.0  # beyond the statement time-out, for a database that does not even refuse
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
-_MOST_KNOWN = 10_000
-_LIVE_SECONDS = 1.0
 
 
 class Attempt(Protocol):
@@ -39,34 +32,25 @@ class Attempt(Protocol):
     async def __call__(self, *, is_last: bool) -> Response: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """A presented token's digest, and the address it came from."""
+class Dispatch:
+    """The way of every request of the API, over an engine whose sessions can only read."""
 
-    digest: bytes
-    address: str
-
-
-class Door:
-    """Who came lately, in this process."""
-
-    def __init__(self, engine: AsyncEngine, watch: Watch, in_use: TokensInUse, per_second: float) -> None:
+    def __init__(self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting) -> None:
         self._engine = engine
-        self._watch = watch
-        self._in_use = in_use
-        self._wrong = Buckets(WRONG_TOKENS)
-        self._asked = Buckets(Limit(per_second, per_second * _BURST_SECONDS))
-        self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens that opened lately
-        self._live: frozenset[bytes] = frozenset()  # digests of all right tokens
-        self._live_at = -math.inf
-        self._looking = asyncio.Lock()
+        self._bearers = bearers
+        self._waiting = waiting
 
-    async def answer(self, address: Address, request: Request) -> Response:
-        """Answer a question."""
-        return await self.until_answered(partial(self._answer, address, request, await self.bearer(request)))
+    async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
+        """Answer in JSON."""
+        bearer = await self._bearers.bearer(request)
+        return await self.until_answered(partial(self._answer, endpoint, request, bearer))
+
+    async def bearer(self, request: Request) -> Bearer:
+        """The token that a request presents, if it may try."""
+        return await self._bearers.bearer(request)
 
     async def until_answered(self, attempt: Attempt) -> Response:
-        """Try to answer. While it is `NotYet` to be answered, try again when the roster has moved."""
+        """Try to answer. While it is `NotYet` to be answered, try again when the roster has another revision."""
         until: float | None = None
         while True:
             is_last = until is not None and time.monotonic() >= until
@@ -74,103 +58,69 @@ class Door:
                 return await attempt(is_last=is_last)
             except NotYet as error:
                 until = time.monotonic() + error.seconds if until is None else until
-                source, is_another = error.asking.scope.source, partial(operator.ne, error.asking.state)
-            await self._watch.until(source, is_another, until - time.monotonic())
+                source, is_another = error.question.scope.source, partial(operator.ne, error.question.revision)
+            await self._waiting.until(source, is_another, until - time.monotonic())
 
-    async def _answer(self, address: Address, request: Request, bearer: Bearer, *, is_last: bool) -> Response:
-        async with asyncio.timeout(_ANSWER_SECONDS), self.opened(bearer, request) as asking:
-            given = self.given(address, request, asking, is_last=is_last)
-            waits = getattr(given.parameters, "wait", None) and not is_last  # for something else than it has
-            if not waits and asking.is_kept(request.headers.get("if-none-match")):
-                return await unchanged(asking, given)
-            assert address.answer is not None  # noqa: S101 - those without are exports
-            return await address.answer(asking, given)
-
-    def given(self, address: Address, request: Request, asking: Asking, *, is_last: bool) -> Given:
-        """What the request brings, if it is what the address takes and the roster is where it is wanted."""
-        try:
-            asked, answers = split_answers(asking.parameters) if address.takes_answers else (asking.parameters, {})
-            found = Given(request.path_params.get(address.part or "", ""), read(address.asked, asked), answers, is_last)
-        except Refused as error:
-            raise asking.refused(error) from None
-        if len(request.query_params.multi_items()) > len(asking.parameters):
-            [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
-            raise asking.refuse(400, f"{name} is given more than once.", parameter=name)
-        wanted = getattr(found.parameters, "min_position", None)
-        if wanted is not None and wanted > asking.state.position:
-            if not is_last:
-                raise NotYet(asking, _POSITION_SECONDS)
-            detail = f"The roster is at position {asking.state.position} and not yet at {wanted}; ask again."
-            raise asking.refuse(503, detail, {"Retry-After": "1"})
-        return found
+    async def _answer(self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, *, is_last: bool) -> Response:
+        assert endpoint.answer is not None  # noqa: S101 - those without are exports
+        async with asyncio.timeout(_ANSWER_SECONDS), self.opened(bearer, request) as opened:
+            question, asked = await self.read(endpoint, request, opened, is_last=is_last)
+            waits = getattr(asked.parameters, "wait", None) and not is_last  # for something else than it has
+            if not waits and is_kept(question, request.headers.get("if-none-match")):
+                return unchanged(question)
+            return answer(endpoint, question, await endpoint.answer(question, asked))
 
     @asynccontextmanager
     async def opened(
         self, bearer: Bearer, request: Request, engine: AsyncEngine | None = None
-    ) -> AsyncIterator[Asking]:
-        """Authorise the request within one snapshot, so that rows and position agree."""
+    ) -> AsyncIterator[Question]:
+        """Authorise the request within one snapshot, so that rows and position agree. Raises 401."""
         async with (engine or self._engine).connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
             found = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
             if found is None:
-                self._known.pop(bearer.digest, None)
-                raise _unauthorised("This token is unknown, revoked or expired.")
-            self._let_in(bearer)
-            yield Asking(
+                raise self._bearers.turn_away(bearer)
+            self._bearers.let_in(bearer)
+            event_ids = None if found.event_ids is None else tuple(found.event_ids)
+            yield Question(
                 connection,
-                tokens.Scope(found.source, None if found.event_ids is None else tuple(found.event_ids), bearer.digest),
-                State(found.build, found.position, found.change),
+                tokens.Scope(found.source, event_ids, bearer.digest),
+                Revision(found.build, found.position, found.change),
                 request.url.path,
                 dict(request.query_params),
             )
 
-    async def bearer(self, request: Request) -> Bearer:
-        """Who presents which token, if they may try."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise _unauthorised("Send a token: Authorization: Bearer ... (rosterlog token create makes one).")
-        bearer = Bearer(tokens.digest(token.strip()), request.client.host if request.client else "")
-        now = time.monotonic()
-        if bearer.digest in self._known:
-            _limit(self._asked.take(bearer.digest, now))
-        else:  # wrong, until it has opened
-            seconds = self._wrong.take(bearer.address, now)
-            if seconds > 0 and not await self._is_live(bearer.digest, now):
-                _limit(seconds, "Too many wrong tokens came from this address")
-        return bearer
+    async def read(
+        self, endpoint: Endpoint[Any], request: Request, question: Question, *, is_last: bool
+    ) -> tuple[Question, EndpointRequest[Any]]:
+        """What the request brings, if it is what the endpoint takes; and the question as of when it asks.
 
-    async def _is_live(self, digest: bytes, now: float) -> bool:
-        """Whether a token is right, as far as was known a second ago: asked once a second, whoever tries how often."""
-        async with self._looking:
-            if now - self._live_at > _LIVE_SECONDS:
-                async with self._engine.connect() as connection:
-                    self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
-                self._live_at = time.monotonic()
-        return digest in self._live
-
-    def _let_in(self, bearer: Bearer) -> None:
-        """The token is right: remember it, so that others' wrong ones from its address do not shut it out."""
-        if bearer.digest not in self._known:
-            self._wrong.give_back(bearer.address, time.monotonic())
-            _limit(self._asked.take(bearer.digest, time.monotonic()))
-            self._known[bearer.digest] = None
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
-        self._in_use.note(bearer.digest)
+        Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
+        """
+        plain: Mapping[str, str] = question.parameters
+        answers: Mapping[str, str] = {}
+        try:
+            if endpoint.takes_answers:
+                plain, answers = split_answers(plain)
+            parameters: Any = read(endpoint.parameters, plain)
+        except Refused as error:
+            raise question.refused(error) from None
+        if len(request.query_params.multi_items()) > len(question.parameters):
+            [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
+            raise question.refuse(400, f"{name} is given more than once.", parameter=name)
+        _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
+        question = await question.back_to(getattr(parameters, "as_of", None))
+        begin = after(question, getattr(parameters, "cursor", None))
+        id_ = request.path_params.get(endpoint.id or "", "")
+        return question, EndpointRequest(id_, parameters, answers, begin, is_last)
 
 
-async def unchanged(asking: Asking, given: Given) -> Response:
-    """The answer to whoever has it already."""
-    as_of = getattr(given.parameters, "as_of", None)
-    return Response(status_code=304, headers=(await asking.back_to(as_of)).kept)
-
-
-def _limit(seconds: float, why: str = "This token asks too often") -> None:
-    if seconds > 0:
-        headers = {"Retry-After": str(math.ceil(seconds))}
-        raise HTTPException(429, f"{why}; ask again in {headers['Retry-After']} seconds.", headers)
-
-
-def _unauthorised(detail: str) -> HTTPException:
-    return HTTPException(401, detail, {"WWW-Authenticate": 'Bearer realm="rosterlog"'})
+def _check_position(question: Question, wanted: int | None, *, is_last: bool) -> None:
+    reached = question.revision.position
+    if wanted is None or wanted <= reached:
+        return
+    if not is_last:
+        raise NotYet(question, _POSITION_SECONDS)
+    detail = f"The roster is at position {reached} and not yet at {wanted}; ask again."
+    raise question.refuse(503, detail, {"Retry-After": "1"})

@@ -1,23 +1,28 @@
-"""An address of the API: what it takes, what it answers and how. The routes and the document are both made of these."""
+"""An endpoint of the API: what it takes, and what it answers. The routes and the document are both made of these."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from starlette.responses import Response
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from projections.roster.criteria import Criteria, Strict, criteria
-from projections.web.question import Asking
+from projections.web.question import Question
+
+P = TypeVar("P", bound=Strict)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a request brings: the path's part, the parameters by their model, answers to questions."""
+class EndpointRequest(Generic[P]):
+    """What a request brings: the id in its path, the parameters by their model, answers to questions.
 
-    part: str
-    parameters: Any  # an instance of the address's model
+    `after`: what the page begins after, by its cursor; None without one. `is_last`: there is no more time to wait for
+    another revision of the roster.
+    """
+
+    id: str
+    parameters: P
     answers: Mapping[str, str]
-    is_last: bool  # there is no more time to wait for another state of the roster
+    after: Any
+    is_last: bool
 
     @property
     def criteria(self) -> Criteria:
@@ -25,15 +30,36 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """`part`: the name of the path's part in braces, if it has one. `media`: of an export; null: the answer is JSON."""
+class One:
+    """An answer of one thing."""
+
+    data: object
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer of a list. `following`: what the next page begins after; None: nothing. `more`: other members."""
+
+    data: Sequence[object]
+    following: object | None
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[P]):
+    """`id`: the name of the path's part in braces, if it has one. `media`: of an export; None: the answer is JSON.
+
+    `answer` gives data; None: the endpoint is an export. `is_of_revision`: the roster's revision decides the answer, so
+    that it has an ETag.
+    """
 
     path: str
     name: str
     summary: str
-    asked: type[Strict]
+    parameters: type[P]
     shape: str
-    answer: Callable[[Asking, Given], Awaitable[Response]] | None = None
-    part: str | None = None
+    answer: Callable[[Question, EndpointRequest[P]], Awaitable[One | Page]] | None = None
+    id: str | None = None
     takes_answers: bool = False
     media: str | None = None
+    is_of_revision: bool = True

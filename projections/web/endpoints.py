@@ -1,163 +1,166 @@
-"""The addresses that answer about the roster in JSON: lists, one participant, history, changes, events."""
+"""The endpoints that answer about the roster: lists, one participant, history, changes, events, status. Data only."""
 
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
-from starlette.responses import Response
 
 from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
-from projections.roster.history import Held
 from projections.roster.roster import NAMES
 from projections.roster.where import AnswersOfThePast
-from projections.web import shapes
-from projections.web.endpoint import Address, Given
-from projections.web.question import ANSWERS_OF_THE_PAST, Asking, NotYet
+from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
+from projections.web.parameters import (
+    DEFAULT_PAGE,
+    ChangesParameters,
+    EventsParameters,
+    HistoryParameters,
+    ListParameters,
+    OfOne,
+)
+from projections.web.question import NotYet, Question
 
+ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
 _PLACE_SECONDS = 10.0  # how long is waited for a place that this roster has not come to
 _NAMED = itemgetter(*NAMES)
 
 
-async def participants(now: Asking, given: Given) -> Response:
-    asked = given.parameters
-    asking = await now.back_to(asked.as_of)
-    criteria = given.criteria
+async def participants(question: Question, asked: EndpointRequest[ListParameters]) -> Page:
+    connection, roster, criteria = question.connection, question.roster, asked.criteria
     try:
-        found = await page.page(
-            asking.connection, asking.view, criteria, asking.after(asked.cursor), asked.limit or shapes.DEFAULT_PAGE
-        )
+        found = await page.find(connection, roster, criteria, asked.after, asked.parameters.limit or DEFAULT_PAGE)
     except AnswersOfThePast:
-        raise asking.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
+        raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
     more = {}
-    if asked.count is not None:
-        # What the planner guesses is of everybody's rows, so that it is not told to whoever may see only some.
-        is_guess = asked.count == "estimated" and await page.sees_all(asking.connection, asking.view)
-        more["count"] = await (page.estimate if is_guess else page.count)(asking.connection, asking.view, criteria)
-    return asking.listed("Participants", [_as_json(row) for row in found.rows], found.last, **more)
+    if asked.parameters.count is not None:
+        # What the planner guesses is of every row, so that it is not told to a token that may see only some.
+        is_guess = asked.parameters.count == "estimated" and await page.sees_all(connection, roster)
+        more["count"] = await (page.estimate if is_guess else page.count)(connection, roster, criteria)
+    return Page([_participant(row) for row in found.rows], found.last, more)
 
 
-async def participant(now: Asking, given: Given) -> Response:
-    asking = await now.back_to(given.parameters.as_of)
+async def participant(question: Question, asked: EndpointRequest[OfOne]) -> One:
     # NUL cannot be in an id, and PostgreSQL would refuse the question.
-    row = None if "\x00" in given.part else await page.participant(asking.connection, asking.view, given.part)
+    row = None if "\x00" in asked.id else await page.participant(question.connection, question.roster, asked.id)
     if row is None:
-        raise asking.refuse(404, "This token sees no participant of this id.")
-    return asking.answer("Participant", _as_json(row))
+        raise question.refuse(404, "This token sees no participant of this id.")
+    return One(_participant(row))
 
 
-async def participant_history(asking: Asking, given: Given) -> Response:
-    limit = given.parameters.limit or shapes.DEFAULT_PAGE
-    after = asking.after(given.parameters.cursor)
-    position, is_first = (0, True) if after is None else (after[0], False)
-    states = (
-        []
-        if "\x00" in given.part
-        else await history.states(asking.connection, asking.view, given.part, position, limit + (1 if is_first else 2))
-    )
+async def participant_history(question: Question, asked: EndpointRequest[HistoryParameters]) -> Page:
+    limit = asked.parameters.limit or DEFAULT_PAGE
+    position, is_first = (0, True) if asked.after is None else (asked.after[0], False)
+    states: Sequence[RowMapping] = []
+    if "\x00" not in asked.id:
+        number = limit + (1 if is_first else 2)
+        states = await history.states(question.connection, question.roster, asked.id, position, number)
     if not states:
-        raise asking.refuse(404, "This token sees no participant of this id.")
+        raise question.refuse(404, "This token sees no participant of this id.")
     # A later page begins with the state before it, which the first of its own is compared with.
     shown = states[:limit] if is_first else states[1 : limit + 1]
     before = [None, *shown[:-1]] if is_first else states[: len(shown)]
-    data = [_held(*pair) for pair in zip(before, shown, strict=True)]
+    data = [_state(*pair) for pair in zip(before, shown, strict=True)]
     is_all = states[-1] is shown[-1]
-    return asking.listed("History", data, None if is_all else [shown[-1].row["position"] - 1])
+    return Page(data, None if is_all else [shown[-1]["position"] - 1])
 
 
-def _held(before: Held | None, one: Held) -> dict[str, Any]:
-    return {
-        "position": one.row["position"],
-        "until_position": one.until_position,
-        "received_at": one.row["received_at"],
-        "changed": {} if before is None else history.changed(before.row, one.row),
-        "participant": _as_json(one.row),
-    }
-
-
-async def changed(asking: Asking, given: Given) -> Response:
-    asked = given.parameters
-    begun = asking.after(asked.cursor)
-    place = Place(*begun) if begun is not None else await _place(asking, asked.after or "0")
-    if place.position > asking.state.position:
-        if not given.is_last:
-            raise NotYet(asking, _PLACE_SECONDS)
-        short = f"The roster is at position {asking.state.position} and not yet at {place.position}, as after says"
-        detail = f"{short}: ask again. If that lasts, its log was restored from a backup: begin anew with after=0."
-        raise asking.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
+async def changed(question: Question, asked: EndpointRequest[ChangesParameters]) -> Page:
+    parameters = asked.parameters
+    place = Place(*asked.after) if asked.after is not None else await _place(question, parameters.after or "0")
+    _check_reached(question, place, is_last=asked.is_last)
     found = await changes.changes(
-        asking.connection, asking.view, asking.state, place, asked.limit or shapes.DEFAULT_PAGE
+        question.connection, question.roster, question.revision, place, parameters.limit or DEFAULT_PAGE
     )
-    if asked.wait and not found.found and found.is_all and not given.is_last:
-        raise NotYet(asking, asked.wait)
+    if parameters.wait and not found.found and found.is_all and not asked.is_last:
+        raise NotYet(question, parameters.wait)
     at = found.place
     following = None if found.is_all else [at.position, at.change, at.base]
-    data = [_change(one) for one in found.found]
-    return asking.listed("ChangesFound", data, following, after=f"{at.position}.{at.change}.{at.base}")
+    return Page(
+        [_change(change) for change in found.found], following, {"after": f"{at.position}.{at.change}.{at.base}"}
+    )
 
 
-async def _place(asking: Asking, after: str) -> Place:
+async def events(question: Question, asked: EndpointRequest[EventsParameters]) -> Page:
+    limit = asked.parameters.limit or _DEFAULT_EVENTS_PAGE
+    after = None if asked.after is None else asked.after[0]
+    found = await races.races(question.connection, question.roster, after, limit + 1)
+    return Page(found[:limit], [found[limit - 1]["event_id"]] if len(found) > limit else None)
+
+
+async def event(question: Question, asked: EndpointRequest[OfOne]) -> One:
+    found = None if "\x00" in asked.id else await races.race(question.connection, question.roster, asked.id)
+    if found is None:
+        raise question.refuse(404, "This token sees nobody in an event of this id.")
+    return One(found)
+
+
+async def _place(question: Question, after: str) -> Place:
     position, *others = map(int, after.split("."))
     if others:
         return Place(position, *others)
-    return await changes.place_at(asking.connection, asking.scope.source, asking.state, position)
+    return await changes.place_at(question.connection, question.scope.source, question.revision, position)
 
 
-async def every_event(now: Asking, given: Given) -> Response:
-    asked = given.parameters
-    asking = await now.back_to(asked.as_of)
-    limit = asked.limit or _DEFAULT_EVENTS_PAGE
-    after = asking.after(asked.cursor)
-    found = await races.events(asking.connection, asking.view, None if after is None else after[0], limit + 1)
-    following = [found[limit - 1]["event_id"]] if len(found) > limit else None
-    return asking.listed("Events", found[:limit], following)
+def _check_reached(question: Question, place: Place, *, is_last: bool) -> None:
+    reached = question.revision.position
+    if place.position <= reached:
+        return
+    if not is_last:
+        raise NotYet(question, _PLACE_SECONDS)
+    short = f"The roster is at position {reached} and not yet at {place.position}, as after says"
+    detail = f"{short}: ask again. If that lasts, its log was restored from a backup: begin anew with after=0."
+    raise question.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
 
 
-async def event(now: Asking, given: Given) -> Response:
-    asking = await now.back_to(given.parameters.as_of)
-    found = None if "\x00" in given.part else await races.event(asking.connection, asking.view, given.part)
-    if found is None:
-        raise asking.refuse(404, "This token sees nobody in an event of this id.")
-    return asking.answer("EventCounts", found)
-
-
-def _as_json(row: RowMapping) -> dict[str, Any]:
-    """A participant as every answer shows them: the contract's columns in its order."""
+def _participant(row: RowMapping) -> dict[str, Any]:
+    """A participant as every answer shows one: the contract's columns in its order."""
     return dict(zip(NAMES, _NAMED(row), strict=True))
 
 
-def _change(one: Change) -> dict[str, Any]:
-    kind = "reset" if one.participant_id is None else "removed" if one.row is None else "upserted"
-    row = None if one.row is None else _as_json(one.row)
-    return {"position": one.position, "change": kind, "participant_id": one.participant_id, "participant": row}
+def _state(before: RowMapping | None, row: RowMapping) -> dict[str, Any]:
+    return {
+        "position": row["position"],
+        "until_position": row["until_position"],
+        "received_at": row["received_at"],
+        "changed": {} if before is None else history.changed(before, row),
+        "participant": _participant(row),
+    }
 
 
-ADDRESSES: Sequence[Address] = (
-    Address(
-        "/v1/participants", "listParticipants", "The roster: filter, search, sort, page.", shapes.ListAsked,
+def _change(change: Change) -> dict[str, Any]:
+    kind = "reset" if change.participant_id is None else "removed" if change.row is None else "upserted"
+    row = None if change.row is None else _participant(change.row)
+    return {
+        "position": change.position, "change": kind, "participant_id": change.participant_id, "participant": row,
+    }  # fmt: skip
+
+
+ENDPOINTS: Sequence[Endpoint[Any]] = (
+    Endpoint(
+        "/v1/participants", "listParticipants", "The roster: filter, search, sort, page.", ListParameters,
         "Participants", participants, takes_answers=True,
     ),
-    Address(
+    Endpoint(
         "/v1/participants/{participant_id:path}/history", "getHistory",
-        "Every state a participant has had, oldest first, and what each changed.", shapes.HistoryAsked,
+        "Every state a participant has had, oldest first, and what each changed.", HistoryParameters,
         "History", participant_history, "participant_id",
     ),
-    Address(
-        "/v1/participants/{participant_id:path}", "getParticipant", "One participant.", shapes.OfOne,
+    Endpoint(
+        "/v1/participants/{participant_id:path}", "getParticipant", "One participant.", OfOne,
         "Participant", participant, "participant_id",
     ),
-    Address(
+    Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
-        shapes.ChangesAsked, "ChangesFound", changed,
+        ChangesParameters, "ChangesFound", changed,
     ),
-    Address(
-        "/v1/events", "listEvents", "The events, with how many participants they have.", shapes.EventsAsked,
-        "Events", every_event,
+    Endpoint(
+        "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,
+        "Events", events,
     ),
-    Address(
-        "/v1/events/{event_id:path}", "getEvent", "One event, with how many participants it has.", shapes.OfOne,
+    Endpoint(
+        "/v1/events/{event_id:path}", "getEvent", "One event, with how many participants it has.", OfOne,
         "EventCounts", event, "event_id",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,12 +18,15 @@ from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.where import AnswersOfThePast
-from projections.web import shapes
-from projections.web.dispatch import Bearer, Door, unchanged
-from projections.web.endpoint import Address, Given
-from projections.web.question import ANSWERS_OF_THE_PAST, POSITION, Asking
+from projections.web.access.bearer import Bearer
+from projections.web.answer import is_kept, kept_headers, unchanged
+from projections.web.dispatch import Dispatch
+from projections.web.endpoint import Endpoint, EndpointRequest
+from projections.web.endpoints import ANSWERS_OF_THE_PAST
+from projections.web.parameters import ExportParameters, SheetParameters
+from projections.web.question import Question
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 4  # exports under way in this process
 OF_ONE_TOKEN = 2
@@ -56,63 +60,64 @@ class Streamed(StreamingResponse):
             async with asyncio.timeout(_LONGEST_SECONDS):
                 await super().stream_response(send_in_time)
         except TimeoutError:  # the answer ends without its end, so that nobody takes it for whole
-            log.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
+            logger.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
 
 
 class Exports:
     """The exports of an API, of which so many may be under way."""
 
-    def __init__(self, engine: AsyncEngine, door: Door) -> None:
+    def __init__(self, engine: AsyncEngine, dispatch: Dispatch) -> None:
         self._engine = engine
-        self._door = door
+        self._dispatch = dispatch
         self._under_way: list[bytes] = []  # by the digest of the token
 
     @property
-    def addresses(self) -> Sequence[Address]:
-        return [self._address(one) for one in FORMATS.values()]
+    def endpoints(self) -> Sequence[Endpoint[Any]]:
+        return [self._endpoint(one) for one in FORMATS.values()]
 
-    def _address(self, format_: Format) -> Address:
-        return Address(
+    def _endpoint(self, format_: Format) -> Endpoint[Any]:
+        return Endpoint(
             f"/v1/participants.{format_.name}",
             f"export{format_.name.capitalize()}",
             f"The roster as {format_.name.upper()}, as of one position, which is in the file's name.",
-            shapes.SheetAsked if format_.is_for_sheets else shapes.ExportAsked,
+            SheetParameters if format_.is_for_sheets else ExportParameters,
             "",
             takes_answers=True,
             media=format_.media,
         )
 
-    async def answer(self, address: Address, request: Request) -> Response:
+    async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """Begin an export. Once its first bytes are there it is answered; the rest is sent as it comes."""
-        bearer = await self._door.bearer(request)
-        format_ = FORMATS[address.path.rpartition(".")[2]]
-        return await self._door.until_answered(partial(self._begin, address, request, bearer, format_))
+        bearer = await self._dispatch.bearer(request)
+        format_ = FORMATS[endpoint.path.rpartition(".")[2]]
+        return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
 
     async def _begin(
-        self, address: Address, request: Request, bearer: Bearer, format_: Format, *, is_last: bool
+        self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, format_: Format, *, is_last: bool
     ) -> Response:
         # First as every question is asked, so that a session is made only for whoever may have one.
-        async with self._door.opened(bearer, request) as asking:
-            given = self._door.given(address, request, asking, is_last=is_last)
-            if asking.is_kept(request.headers.get("if-none-match")):
-                return await unchanged(asking, given)
-            export = await _export(format_, asking, given)
+        async with self._dispatch.opened(bearer, request) as opened:
+            question, asked = await self._dispatch.read(endpoint, request, opened, is_last=is_last)
+            if is_kept(question, request.headers.get("if-none-match")):
+                return unchanged(question)
+            export = _export(format_, question, asked)
             if request.method == "HEAD":
-                return Response(headers=_headers(asking, export), media_type=format_.media)
+                return Response(headers=_headers(question, export), media_type=format_.media)
         async with AsyncExitStack() as held:
             self._enter(held, bearer)
-            return await self._stream(request, bearer, given, format_, held)
+            return await self._stream(request, bearer, asked, format_, held)
 
     async def _stream(
-        self, request: Request, bearer: Bearer, given: Given, format_: Format, held: AsyncExitStack
+        self, request: Request, bearer: Bearer, asked: EndpointRequest[Any], format_: Format, held: AsyncExitStack
     ) -> Response:
         session = await held.enter_async_context(AsyncExitStack())
-        asking = await session.enter_async_context(self._door.opened(bearer, request, self._engine))
-        export = await _export(format_, asking, given)
-        headers = _headers(asking, export)
-        await asking.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
-        chunks = await held.enter_async_context(aclosing(exported(asking.connection, export)))
-        first = await _first(request, asking, chunks)
+        opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
+        question = await opened.back_to(asked.parameters.as_of)
+        export = _export(format_, question, asked)
+        headers = _headers(question, export)
+        await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
+        chunks = await held.enter_async_context(aclosing(exported(question.connection, export)))
+        first = await _first(request, question, chunks)
         if format_.module is not None:  # the file is whole, and the database is not needed for sending it
             await session.aclose()
         return Streamed(_all(first, chunks), held.pop_all(), headers, format_.media)
@@ -125,21 +130,20 @@ class Exports:
         held.callback(self._under_way.remove, bearer.digest)
 
 
-def _headers(asking: Asking, export: Export) -> dict[str, str]:
+def _headers(question: Question, export: Export) -> dict[str, str]:
     disposition = f'attachment; filename="{export.file_name}"'
-    return {**asking.kept, POSITION: str(export.position), "Content-Disposition": disposition}
+    return {**kept_headers(question), "Content-Disposition": disposition}
 
 
-async def _export(format_: Format, now: Asking, given: Given) -> Export:
-    asking = await now.back_to(given.parameters.as_of)
-    keeps_formulas = getattr(given.parameters, "formulas", None) == "keep"
+def _export(format_: Format, question: Question, asked: EndpointRequest[Any]) -> Export:
+    keeps_formulas = getattr(asked.parameters, "formulas", None) == "keep"
     try:
-        return Export(format_, asking.view, given.criteria, asking.position, keeps_formulas)
+        return Export(format_, question.roster, asked.criteria, question.position, keeps_formulas)
     except NotInstalled as error:
-        raise asking.refuse(501, f"{error}.") from None
+        raise question.refuse(501, f"{error}.") from None
 
 
-async def _first(request: Request, asking: Asking, chunks: AsyncGenerator[bytes]) -> bytes:
+async def _first(request: Request, question: Question, chunks: AsyncGenerator[bytes]) -> bytes:
     """The first bytes. Whoever asked may go while a file is made, and nobody needs it then."""
     beginning = asyncio.ensure_future(anext(chunks))
     try:
@@ -148,12 +152,12 @@ async def _first(request: Request, asking: Asking, chunks: AsyncGenerator[bytes]
                 raise ClientDisconnect
         return beginning.result()
     except AnswersOfThePast:
-        raise asking.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
+        raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
     except DoesNotFit as error:
-        raise asking.refuse(400, f"{str(error).capitalize()}.") from None
+        raise question.refuse(400, f"{str(error).capitalize()}.") from None
     except NotMade as error:
-        log.error("export failed", extra={"fields": {"error": str(error)}})
-        raise asking.refuse(
+        logger.error("export failed", extra={"fields": {"error": str(error)}})
+        raise question.refuse(
             503, "The file could not be made; csv and ndjson need less.", {"Retry-After": "5"}
         ) from None
     finally:

@@ -1,22 +1,14 @@
-"""The API described: `/openapi.json`, made of the addresses, and `/docs`, a page that shows it and needs no network."""
+"""The API's document, OpenAPI 3.1, made of the endpoints."""
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Route
-
-from ingest.web.problems import problem
 from projections.roster.criteria import ANSWER, Sorted, Strict
-from projections.web.endpoint import Address
+from projections.web.endpoint import Endpoint
 from projections.web.examples import EXAMPLES
 from projections.web.question import POSITION
-from projections.web.shapes import ANSWERS
+from projections.web.shapes import SHAPES
 
 _PROBLEMS = {
     "400": "A parameter is wrong; the problem names it and says what it takes.",
@@ -42,34 +34,12 @@ _INTRODUCTION = """
 The roster of one source, as far as the token may see it. Every answer carries `Rosterlog-Position`, the position of the
 log that it reflects. Lists are paged by `next`, which goes into `cursor`. Nothing here changes anything.
 """
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>rosterlog API</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="docs/style.css">
-</head>
-<body>
-<div id="docs"></div>
-<script src="docs/bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-_START = """SwaggerUIBundle({
-  url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null, docExpansion: "list",
-  defaultModelsExpandDepth: 0
-});
-"""
-_POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"}
-_ASSETS = {"bundle.js": "swagger_bundle.js", "style.css": "swagger_style.css"}
 
 
-def document(addresses: Sequence[Address]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these addresses."""
-    _, shapes = next(iter(ANSWERS.values())).json_schemas(
-        [(name, "serialization", adapter) for name, adapter in ANSWERS.items()],
+def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these endpoints."""
+    _, shapes = next(iter(SHAPES.values())).json_schemas(
+        [(name, "serialization", adapter) for name, adapter in SHAPES.items()],
         ref_template="#/components/schemas/{model}",
     )
     return {
@@ -77,7 +47,7 @@ def document(addresses: Sequence[Address]) -> dict[str, Any]:
         "info": {"title": "rosterlog", "version": version("rosterlog"), "description": _INTRODUCTION.strip()},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {one.path.replace(":path", ""): {"get": _operation(one)} for one in addresses},
+        "paths": {one.path.replace(":path", ""): {"get": _operation(one)} for one in endpoints},
         "components": {
             "schemas": shapes["$defs"],
             "securitySchemes": {
@@ -96,60 +66,20 @@ def document(addresses: Sequence[Address]) -> dict[str, Any]:
     }
 
 
-def document_routes(described: Mapping[str, Any]) -> list[BaseRoute]:
-    """`/openapi.json` with this document, and `/docs` with what it loads."""
-    content = to_json(described)
-    folder = _assets()
-
-    async def openapi(_request: Request) -> Response:
-        return Response(content, media_type="application/json")
-
-    async def docs(_request: Request) -> Response:
-        if folder is None:
-            return problem(501, "This page needs the extra docs: pip install 'rosterlog[docs]'. See /openapi.json.")
-        return Response(_PAGE, headers=_POLICY, media_type="text/html")
-
-    async def start(_request: Request) -> Response:
-        return Response(_START, media_type="text/javascript")
-
-    async def asset(request: Request) -> Response:
-        name = _ASSETS.get(request.path_params["name"])
-        return (
-            problem(404, "There is nothing at this address.")
-            if name is None or folder is None
-            else FileResponse(folder / name)
-        )
-
-    return [
-        Route("/openapi.json", openapi),
-        Route("/docs", docs),
-        Route("/docs/start.js", start),
-        Route("/docs/{name}", asset),
-    ]
-
-
-def _assets() -> Path | None:
-    """Where the extra's files are. It is not imported: that would load what a server does not need."""
-    found = find_spec("offapi")
-    if found is None or found.origin is None:
-        return None
-    return next((path.parent for path in Path(found.origin).parent.rglob(_ASSETS["bundle.js"])), None)
-
-
-def _operation(address: Address) -> dict[str, Any]:
-    statuses = ["400", "401", "429", "503", *(["404"] if address.part else []), *(["501"] if address.media else [])]
+def _operation(endpoint: Endpoint[Any]) -> dict[str, Any]:
+    statuses = ["400", "401", "429", "503", *(["404"] if endpoint.id else []), *(["501"] if endpoint.media else [])]
     answered: dict[str, Any] = {"schema": {"type": "string"}}
-    if address.media is None:
-        answered = {"schema": {"$ref": f"#/components/schemas/{address.shape}"}, "example": EXAMPLES[address.shape]}
+    if endpoint.media is None:
+        answered = {"schema": {"$ref": f"#/components/schemas/{endpoint.shape}"}, "example": EXAMPLES[endpoint.shape]}
     return {
-        "operationId": address.name,
-        "summary": address.summary,
-        "parameters": _parameters(address),
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": _parameters(endpoint),
         "responses": {
             "200": {
                 "description": "The answer.",
-                "headers": _headers(POSITION, "X-Request-Id", *(["ETag", "Link"] if address.shape != "Status" else [])),
-                "content": {address.media or "application/json": answered},
+                "headers": _headers(POSITION, "X-Request-Id", *(["ETag", "Link"] if endpoint.is_of_revision else [])),
+                "content": {endpoint.media or "application/json": answered},
             },
             "304": {
                 "description": "Nothing has changed since the answer with the ETag in `If-None-Match`.",
@@ -160,18 +90,18 @@ def _operation(address: Address) -> dict[str, Any]:
     }
 
 
-def _parameters(address: Address) -> list[dict[str, Any]]:
+def _parameters(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if address.part:
+    if endpoint.id:
         schema = {"type": "string", "minLength": 1}
-        found.append({"name": address.part, "in": "path", "required": True, "schema": schema, "example": "12"})
-    shared = Sorted.model_fields if issubclass(address.asked, Sorted) else {}
-    own = _properties(address.asked)
+        found.append({"name": endpoint.id, "in": "path", "required": True, "schema": schema, "example": "12"})
+    shared = Sorted.model_fields if issubclass(endpoint.parameters, Sorted) else {}
+    own = _properties(endpoint.parameters)
     found.append(_IF_NONE_MATCH)
     found += [
         {"$ref": f"#/components/parameters/{name}"} if name in shared else _parameter(name, own[name]) for name in own
     ]
-    if address.takes_answers:
+    if endpoint.takes_answers:
         what = "Whose answer to this question is this. Put the question's own words after the dot."
         example = {"name": f"{ANSWER}Shirt size", "description": what, "example": "M"}
         found.append({**example, "in": "query", "schema": {"type": "string"}})
@@ -179,7 +109,7 @@ def _parameters(address: Address) -> list[dict[str, Any]]:
 
 
 def _shared() -> dict[str, Any]:
-    """The parameters of all addresses that find participants."""
+    """The parameters of all endpoints that find participants."""
     return {name: _parameter(name, described) for name, described in _properties(Sorted).items()}
 
 

@@ -1,4 +1,4 @@
-"""Tells waiting requests when the roster has moved. However many wait, the database is asked once at a time."""
+"""Lets requests wait for another revision of the roster. However many wait, the database is asked once at a time."""
 
 import asyncio
 import logging
@@ -8,34 +8,34 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from projections.folding.checkpoint import checkpoint_table
-from projections.roster.roster import NAME, State, state_of
+from projections.roster.revision import PROJECTION, Revision, revision_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.05
 _AWAY_SECONDS = 1.0  # between two looks while the database cannot be asked
 
 
-class Watch:
-    """The last state seen of each source, while anybody waits for one."""
+class Waiting:
+    """The last revision seen of each source, while a request waits for one."""
 
     def __init__(self, engine: AsyncEngine, away: tuple[type[Exception], ...]) -> None:
         self._engine = engine
         self._away = away
         self._waiting = 0
-        self._states: dict[str, State] = {}
+        self._revisions: dict[str, Revision] = {}
         self._looks = 0  # that have ended
         self._looked = asyncio.Condition()
 
-    async def until(self, source: str, is_enough: Callable[[State], bool], seconds: float) -> None:
-        """Return once the roster is in such a state, or after so many seconds."""
+    async def until(self, source: str, is_enough: Callable[[Revision], bool], seconds: float) -> None:
+        """Return once the roster has such a revision, or after so many seconds."""
 
         begun = self._looks
 
         def is_there() -> bool:
-            state = self._states.get(source)
-            # What was seen while nobody waited is old, and would be "another state" for ever.
-            return self._looks > begun + 1 and state is not None and is_enough(state)
+            revision = self._revisions.get(source)
+            # What was seen while nobody waited is old, and would be "another revision" for ever.
+            return self._looks > begun + 1 and revision is not None and is_enough(revision)
 
         try:
             async with asyncio.timeout(seconds), self._looked:
@@ -60,12 +60,14 @@ class Watch:
             await asyncio.sleep(seconds)
 
     async def _look(self) -> float:
-        sources = select(checkpoint_table.c.source).where(checkpoint_table.c.projection == NAME).distinct().subquery()
+        sources = (
+            select(checkpoint_table.c.source).where(checkpoint_table.c.projection == PROJECTION).distinct().subquery()
+        )
         try:
             async with self._engine.connect() as connection:
-                found = await connection.execute(select(sources.c.source, *state_of(sources.c.source)))
-                self._states = {row[0]: State(*row[1:]) for row in found}
+                found = await connection.execute(select(sources.c.source, *revision_of(sources.c.source)))
+                self._revisions = {row[0]: Revision(*row[1:]) for row in found}
         except self._away as error:
-            log.warning("roster unreadable", extra={"fields": {"error": type(error).__name__}})
+            logger.warning("roster unreadable", extra={"fields": {"error": type(error).__name__}})
             return _AWAY_SECONDS
         return _LOOK_SECONDS

@@ -73,7 +73,7 @@ def test_a_fault_has_the_id_and_the_headers_too(some: str, engine: Engine, monke
 
     with running(some) as api:
         token = make_token(engine)
-        monkeypatch.setattr("projections.web.question.Asking.listed", fail)
+        monkeypatch.setattr("projections.web.dispatch.answer", fail)
         transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
 
         async def ask() -> httpx.Response:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from ingest.connections import Connections
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from tests import model
@@ -40,7 +41,7 @@ def with_commit(conninfo: str, limits: Limits, scenario: Callable[[GroupCommit],
         return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
     async def run() -> Any:  # noqa: ANN401
-        async with GroupCommit(connect, limits).running() as commit, asyncio.timeout(60):
+        async with GroupCommit(Connections(connect), limits).running() as commit, asyncio.timeout(60):
             return await scenario(commit)
 
     return asyncio.run(run())
@@ -164,7 +165,7 @@ def test_at_the_end_what_was_accepted_is_committed_and_answered(database: str) -
         async def connect() -> psycopg.AsyncConnection[Any]:
             return await psycopg.AsyncConnection.connect(database, autocommit=True)
 
-        async with GroupCommit(connect, ROOMY).running() as commit:
+        async with GroupCommit(Connections(connect), ROOMY).running() as commit:
             await scenario(commit)
         return await asyncio.gather(*waiting)
 

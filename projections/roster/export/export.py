@@ -12,7 +12,7 @@ from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
 from projections.roster.export.formats import Format, NotInstalled
 from projections.roster.export.rows import csv, ndjson
-from projections.roster.roster import View
+from projections.roster.roster import Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Export:
     """`position`: of the log, that the roster reflects. `keeps_formulas`: texts are left as they are."""
 
     format: Format
-    view: View
+    roster: Roster
     criteria: Criteria
     position: int
     keeps_formulas: bool = False
@@ -31,7 +31,7 @@ class Export:
 
     @property
     def file_name(self) -> str:
-        return f"participants-{self.view.source}-{self.position}.{self.format.name}"
+        return f"participants-{self.roster.source}-{self.position}.{self.format.name}"
 
 
 async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
@@ -48,9 +48,9 @@ async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerato
 
 def _bytes(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGenerator[bytes]:
     if export.format.name == "ndjson":
-        return ndjson(connection, export.view, export.criteria)
+        return ndjson(connection, export.roster, export.criteria)
     if export.format.name == "csv":
-        return csv(connection, export.view, export.criteria, keeps_formulas=export.keeps_formulas)
-    rows = csv(connection, export.view, export.criteria, keeps_formulas=True)
+        return csv(connection, export.roster, export.criteria, keeps_formulas=export.keeps_formulas)
+    rows = csv(connection, export.roster, export.criteria, keeps_formulas=True)
     keeps = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
     return made(export.format.name + keeps, rows)

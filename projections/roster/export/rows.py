@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Text, case, func, select
 from projections.roster.criteria import Criteria
 from projections.roster.export.formats import RUN_BY_SHEETS
 from projections.roster.page import for_psycopg, listed
-from projections.roster.roster import View
+from projections.roster.roster import Roster
 
 _CHUNK = 65_536  # bytes
 CSV = "copy ({}) to stdout with (format csv, header)"
@@ -19,17 +19,17 @@ _LINES = "copy ({}) to stdout with (format csv, quote e'\\x01', delimiter e'\\x0
 
 
 async def csv(
-    connection: psycopg.AsyncConnection[Any], view: View, criteria: Criteria, *, keeps_formulas: bool
+    connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria, *, keeps_formulas: bool
 ) -> AsyncGenerator[bytes]:
     """CSV with a head of names, null as nothing. Texts that a spreadsheet would run get an apostrophe before them."""
-    found = listed(view, criteria, _harmless) if not keeps_formulas else listed(view, criteria)
+    found = listed(roster, criteria, _harmless) if not keeps_formulas else listed(roster, criteria)
     async for chunk in _copied(connection, CSV, found):
         yield chunk
 
 
-async def ndjson(connection: psycopg.AsyncConnection[Any], view: View, criteria: Criteria) -> AsyncGenerator[bytes]:
+async def ndjson(connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria) -> AsyncGenerator[bytes]:
     """One JSON object a line."""
-    inner = listed(view, criteria).subquery("r")
+    inner = listed(roster, criteria).subquery("r")
     async for chunk in _copied(connection, _LINES, select(func.row_to_json(inner.table_valued()))):
         yield chunk
 

@@ -6,13 +6,13 @@ import logging
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 2.0
 _NOTE = text("select note_token_use(:digest)")
 
 
-class TokensInUse:
+class TokenUse:
     """The digests of tokens used since they were last written down."""
 
     def __init__(self, engine: AsyncEngine | None, away: tuple[type[Exception], ...]) -> None:
@@ -40,4 +40,4 @@ class TokensInUse:
                 for digest in sorted(used):
                     await connection.execute(_NOTE, {"digest": digest})
         except self._away as error:
-            log.warning("use of tokens not written down", extra={"fields": {"error": type(error).__name__}})
+            logger.warning("use of tokens not written down", extra={"fields": {"error": type(error).__name__}})

@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
 from projections.roster.page import for_psycopg
-from projections.roster.roster import state_of
+from projections.roster.revision import revision_of
 
 PREFIX = "rosterlog_"
 
@@ -104,13 +104,13 @@ def listed(
 def _looked_up() -> Select[Any]:
     stored = api_token.c
     valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
-    build, position, change = state_of(stored.source)
+    build, position, change = revision_of(stored.source)
     return select(
         stored.source, stored.event_ids, build.label("build"), position.label("position"), change.label("change")
     ).where(stored.digest == bindparam("digest", required=False), stored.revoked_at.is_(None), valid)
 
 
-# What a presented token's `digest` may see, and the state of the roster that it is about: source, event_ids, build,
+# What a presented token's `digest` may see, and the revision of the roster that it is about: source, event_ids, build,
 # position, change. No row: it is unknown, revoked or expired.
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 

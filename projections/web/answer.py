@@ -1,0 +1,86 @@
+"""Data as an answer: JSON in a declared shape, ETag, the link to the next page, 304."""
+
+import hashlib
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pydantic_core import from_json, to_json
+from starlette.responses import Response
+
+from projections.web import cursor
+from projections.web.endpoint import Endpoint, One, Page
+from projections.web.question import POSITION, Question
+from projections.web.shapes import SHAPES
+
+_RELEASE = 1  # of the answers: another one makes every kept copy stale
+_NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
+
+
+def answer(endpoint: Endpoint[Any], question: Question, found: One | Page) -> Response:
+    """What an endpoint gave, as its answer."""
+    if isinstance(found, One):
+        return _json(endpoint, question, found.data)
+    following = _cursor(question, found)
+    content = {"data": found.data, "next": following, "position": question.position, **found.more}
+    response = _json(endpoint, question, content)
+    if following is not None:
+        again = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
+        query = urlencode({**again, "cursor": following})
+        response.headers["Link"] = f'<{quote(question.path)}?{query}>; rel="next"'
+    return response
+
+
+def kept_headers(question: Question) -> dict[str, str]:
+    """The headers of an answer that may be kept and asked for again."""
+    return {
+        POSITION: str(question.position),
+        "ETag": etag(question),
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization",
+    }
+
+
+def etag(question: Question) -> str:
+    """The same for the same question at the same revision."""
+    asked = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
+    revision = (question.revision.build, question.revision.position, question.revision.change)
+    return f'W/"{hashlib.sha256(to_json((asked, revision))).hexdigest()[:32]}"'
+
+
+def is_kept(question: Question, if_none_match: str | None) -> bool:
+    """Whether the client has this answer already."""
+    return if_none_match is not None and etag(question) in if_none_match
+
+
+def unchanged(question: Question) -> Response:
+    """The answer to a client that has it already."""
+    return Response(status_code=304, headers=kept_headers(question))
+
+
+def after(question: Question, given: str | None) -> Any:  # noqa: ANN401 - what an endpoint gave as `following`
+    """What a page begins after, by its cursor; None without one."""
+    if given is None:
+        return None
+    try:
+        return from_json(cursor.read(given, _query(question), question.scope.digest))
+    except cursor.WrongCursor:
+        detail = "cursor was not made for this question, this token and this release; start again without it."
+        raise question.refuse(400, detail, parameter="cursor") from None
+
+
+def _json(endpoint: Endpoint[Any], question: Question, content: object) -> Response:
+    headers = kept_headers(question)
+    if not endpoint.is_of_revision:
+        del headers["ETag"]
+    return Response(SHAPES[endpoint.shape].dump_json(content), headers=headers, media_type="application/json")
+
+
+def _cursor(question: Question, page: Page) -> str | None:
+    if page.following is None:
+        return None
+    return cursor.write(to_json(page.following).decode(), _query(question), question.scope.digest)
+
+
+def _query(question: Question) -> dict[str, str]:
+    asked = {name: value for name, value in question.parameters.items() if name not in _NOT_THE_QUESTION}
+    return {**asked, "": question.path}

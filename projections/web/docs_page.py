@@ -1,0 +1,76 @@
+"""`/openapi.json` with the API's document, and `/docs`, a page that shows it and needs no network."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ingest.web.problems import problem
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>rosterlog API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="docs/style.css">
+</head>
+<body>
+<div id="docs"></div>
+<script src="docs/bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#docs", deepLinking: true, validatorUrl: null, docExpansion: "list",
+  defaultModelsExpandDepth: 0
+});
+"""
+_POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'"}
+_ASSETS = {"bundle.js": "swagger_bundle.js", "style.css": "swagger_style.css"}
+
+
+def document_routes(described: Mapping[str, Any]) -> list[BaseRoute]:
+    """`/openapi.json` with this document, and `/docs` with what it loads."""
+    content = to_json(described)
+    folder = _assets()
+
+    async def openapi(_request: Request) -> Response:
+        return Response(content, media_type="application/json")
+
+    async def docs(_request: Request) -> Response:
+        if folder is None:
+            return problem(501, "This page needs the extra docs: pip install 'rosterlog[docs]'. See /openapi.json.")
+        return Response(_PAGE, headers=_POLICY, media_type="text/html")
+
+    async def start(_request: Request) -> Response:
+        return Response(_START, media_type="text/javascript")
+
+    async def asset(request: Request) -> Response:
+        name = _ASSETS.get(request.path_params["name"])
+        return (
+            problem(404, "There is nothing at this address.")
+            if name is None or folder is None
+            else FileResponse(folder / name)
+        )
+
+    return [
+        Route("/openapi.json", openapi),
+        Route("/docs", docs),
+        Route("/docs/start.js", start),
+        Route("/docs/{name}", asset),
+    ]
+
+
+def _assets() -> Path | None:
+    """Where the extra's files are. It is not imported: that would load what a server does not need."""
+    found = find_spec("offapi")
+    if found is None or found.origin is None:
+        return None
+    return next((path.parent for path in Path(found.origin).parent.rglob(_ASSETS["bundle.js"])), None)

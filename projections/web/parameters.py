@@ -1,0 +1,118 @@
+"""The parameters of each endpoint. What refuses a parameter also describes it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from projections.roster.criteria import Sorted, Strict, Words, moment, takes
+
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 100
+LARGEST_EVENTS_PAGE = 100
+LONGEST_WAIT = 60
+_LARGEST_POSITION = 2**63 - 1
+
+
+def _whole(value: object) -> object:
+    """Digits and nothing else: no sign, no blank, no digits of other alphabets."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 20):
+        raise ValueError("a whole number")
+    return value
+
+
+def _position_or_time(value: object) -> object:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    found = moment(value)
+    if found is None:
+        raise ValueError("a position or a time")
+    return found
+
+
+def _limit(most: int) -> Any:  # noqa: ANN401 - pydantic's own
+    return takes(f"a whole number from 1 to {most}", "How many at the most.", examples=[10])
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Position = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_LARGEST_POSITION)]
+PageSize = Annotated[Whole, Field(ge=1, le=LARGEST_PAGE)]
+Moment = Annotated[int | datetime, BeforeValidator(_position_or_time)]
+Place = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18})?$")]
+
+_LIMIT = _limit(LARGEST_PAGE)
+_AS_OF = takes(
+    "a position, or a time such as 2026-05-01T09:30:00Z",
+    "The roster as it was when it reflected this position, or what had arrived by this time.",
+    examples=["2026-05-01T09:30:00Z"],
+)
+_MIN_POSITION = takes(
+    "a position",
+    "Wait, up to ten seconds, until the roster reflects this position: the one that the webhook answered with.",
+    examples=[0],
+)
+_CURSOR = takes("the `next` of an answer to the same question with the same token", "Where the page begins.")
+_COUNT = takes(
+    "exact or estimated",
+    "Also say how many there are on all pages: exact looks at all of them, estimated asks the planner.",
+)
+_WAIT = takes(
+    f"a number of seconds from 0 to {LONGEST_WAIT}",
+    "If nothing has changed, answer only once something has, or after so long.",
+    examples=[0],
+)
+_AFTER = takes(
+    "a position, or the `after` of an earlier answer",
+    "The place after which to go on; 0 is the beginning.",
+    examples=["0"],
+)
+_FORMULAS = takes(
+    "keep",
+    "For programs: leave texts as they are. By default an apostrophe is put before those that a spreadsheet would run.",
+)
+
+
+class Nothing(Strict):
+    """An endpoint without parameters."""
+
+
+class OfNow(Strict):
+    min_position: Position | None = _MIN_POSITION
+
+
+class OfOne(OfNow):
+    as_of: Moment | None = _AS_OF
+
+
+class ListParameters(Sorted):
+    limit: PageSize | None = _LIMIT
+    cursor: Words | None = _CURSOR
+    count: Literal["exact", "estimated"] | None = _COUNT
+    as_of: Moment | None = _AS_OF
+    min_position: Position | None = _MIN_POSITION
+
+
+class EventsParameters(OfOne):
+    limit: Annotated[Whole, Field(ge=1, le=LARGEST_EVENTS_PAGE)] | None = _limit(LARGEST_EVENTS_PAGE)
+    cursor: Words | None = _CURSOR
+
+
+class HistoryParameters(OfNow):
+    limit: PageSize | None = _LIMIT
+    cursor: Words | None = _CURSOR
+
+
+class ChangesParameters(OfNow):
+    after: Place | None = _AFTER
+    wait: Annotated[Whole, Field(ge=0, le=LONGEST_WAIT)] | None = _WAIT
+    limit: PageSize | None = _LIMIT
+    cursor: Words | None = _CURSOR
+
+
+class ExportParameters(Sorted):
+    as_of: Moment | None = _AS_OF
+    min_position: Position | None = _MIN_POSITION
+
+
+class SheetParameters(ExportParameters):
+    formulas: Literal["keep"] | None = _FORMULAS
