@@ -21,10 +21,10 @@ import psycopg
 from bench.machine import database, show, show_head
 from bench.roster import PEOPLE, fill_roster
 from ingest.database import session_commands, sync_engine
-from projections.roster.criteria import Criteria, Sorted, criteria, read
+from projections.roster.criteria import Criteria, Sorted, criteria, read_parameters
 from projections.roster.export.rows import CSV
 from projections.roster.order import name_of
-from projections.roster.page import for_psycopg, listed, page_of
+from projections.roster.page import for_psycopg, page_of, select_all
 from projections.roster.roster import NAMES, Roster
 from projections.web.access import tokens
 
@@ -124,7 +124,7 @@ def _offsets(sql: psycopg.Connection[Any]) -> None:
 
 
 def _exports(api: Server, sql: psycopg.Connection[Any]) -> None:
-    query = psycopg.ClientCursor(sql).mogrify(*for_psycopg(listed(Roster(_SOURCE), Criteria())))
+    query = psycopg.ClientCursor(sql).mogrify(*for_psycopg(select_all(Roster(_SOURCE), Criteria())))
     took: dict[str, list[float]] = {"api": [], "sql": []}
     for _ in range(EXPORTS):
         took["api"].append(_timed(lambda: _drain(api)))
@@ -163,7 +163,7 @@ def _walk(
 def _statement(asked: dict[str, str], after: tuple[Any, ...] | None, limit: int = 100) -> tuple[bytes, dict[str, Any]]:
     """What the API asks for such a page."""
     empty = None if after is None else tuple(value is None for value in after)
-    page = page_of(Roster(_SOURCE), criteria(read(Sorted, asked), {}), empty, limit + 1)[0]
+    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, asked), {}), empty, limit + 1)[0]
     statement, values = for_psycopg(page)
     return statement.encode(), {**values, **{name_of(place): value for place, value in enumerate(after or ())}}
 

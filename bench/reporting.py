@@ -13,7 +13,7 @@ from bench.rebuild import indexes_of
 from bench.roster import PEOPLE, fill_roster
 from ingest.database import REPORTING_PII_ROLE, sync_engine
 from migrations.sql import sql_file
-from projections.reports.report import Report, Rows, ask, reports, values_of
+from projections.reports.report import Report, ReportRows, reports, run_report, values_of
 
 ROUNDS = 7
 _SETTINGS = "set local work_mem = '64MB'"  # as the command has it
@@ -109,9 +109,9 @@ def _compare(connection: Connection, report: Report) -> None:
     )
 
 
-def _timed(connection: Connection, report: Report, asked: Mapping[str, object]) -> tuple[float, Rows]:
+def _timed(connection: Connection, report: Report, asked: Mapping[str, object]) -> tuple[float, ReportRows]:
     with connection.begin():
         connection.execute(text(_SETTINGS))
         begun = time.perf_counter()
-        rows = ask(connection, report, "movemint", asked)
+        rows = run_report(connection, report, "movemint", asked)
         return time.perf_counter() - begun, rows

@@ -5,5 +5,5 @@ class WrongUsage(Exception):
     """What was asked for, or a setting, cannot be used like this; the message says how it can. Exit code 2."""
 
 
-class Problem(Exception):
+class Failure(Exception):
     """Something is not as it should be, and the command could not do its work. Exit code 1."""

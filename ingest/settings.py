@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from ingest.failures import WrongUsage
 
 DEFAULT_SOURCE = "movemint"
-PREFIX = "ROSTERLOG_"
+SETTINGS_PREFIX = "ROSTERLOG_"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 _ORIGIN = re.compile(r"https?://[^/\s]+\Z")
@@ -84,7 +84,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from the environment. An empty value counts as not set. Raises `SettingsError` for what is wrong."""
     names = {str(field.alias) for field in Settings.model_fields.values()}
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in names:
+        if name.startswith(SETTINGS_PREFIX) and name not in names:
             raise SettingsError(_unknown(name, names))
     try:
         settings = Settings.model_validate({name: environ[name] for name in names if environ.get(name)})

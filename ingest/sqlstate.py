@@ -4,7 +4,7 @@ import psycopg
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 
 DriverError = psycopg.Error | DBAPIError
 DRIVER_ERRORS = (psycopg.Error, DBAPIError)
@@ -15,7 +15,7 @@ _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 _AWAY = ("08", "57", "3D", "28", "53")
 
 
-class DatabaseUnusable(Problem):
+class DatabaseUnusable(Failure):
     """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 import click
 
 from ingest.cli.terminal import say
-from ingest.failures import Problem, WrongUsage
+from ingest.failures import Failure, WrongUsage
 from ingest.logs import configure_logging
 from ingest.settings import Settings, read_settings
 
@@ -68,7 +68,7 @@ def _told(error: Exception) -> tuple[str, int]:
     """The line and the exit code of an error that a person can do something about; raises any other again."""
     if isinstance(error, WrongUsage):
         return str(error), 2
-    if isinstance(error, Problem):
+    if isinstance(error, Failure):
         return str(error), 1
     from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads the driver, which not every command needs
 

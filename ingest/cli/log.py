@@ -14,7 +14,7 @@ from ingest.cli.terminal import printable, say, unicode, utc
 from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log import listing
-from ingest.log.listing import Entry
+from ingest.log.listing import LoggedEvent
 from ingest.log.read import heads
 from ingest.settings import Settings
 
@@ -35,7 +35,7 @@ def log() -> None:
 @click.option("--subject", help="Only events about this participant's id.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @settings_of
-def list_events(
+def list_log(
     settings: Settings,
     source: str | None,
     first: int,
@@ -53,7 +53,7 @@ def list_events(
         source, head = _known(connection, settings, source)
         if first > 1 or last is not None:
             _check(source, first, head)
-        found = listing.listed(connection, source, first, last or head, equal, limit + 1)
+        found = listing.events_between(connection, source, first, last or head, equal, limit + 1)
         for one in islice(found, limit):
             click.echo(_line(one))
         following = next(found, None)
@@ -61,12 +61,12 @@ def list_events(
         say(f"there are more: --from {following.position}")
 
 
-@log.command()
+@log.command("show")
 @click.argument("position", type=_POSITION)
 @_OF_SOURCE
 @click.option("--body", is_flag=True, help="After an empty line, the body exactly as it was received.")
 @settings_of
-def show(settings: Settings, position: int, source: str | None, *, body: bool) -> None:
+def show_event(settings: Settings, position: int, source: str | None, *, body: bool) -> None:
     """Show one event: everything about it, and its body if asked for."""
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
         source, head = _known(connection, settings, source)
@@ -98,14 +98,14 @@ def _check(source: str, position: int, head: int) -> None:
         raise WrongUsage(f"there is no position {position}: {source} has {has}")
 
 
-def _line(one: Entry) -> str:
+def _line(one: LoggedEvent) -> str:
     size = "erased" if one.size is None else f"{one.size} bytes"
     again = f"+{one.redeliveries}" if one.redeliveries else ""
     named = f"{printable(one.event_type)}  {printable(one.subject)}"
     return f"{one.position:>10}  {utc(one.received_at)}  {size:>14}  {again:>4}  {named}"
 
 
-def _print(one: Entry, erased_at: datetime | None) -> None:
+def _print(one: LoggedEvent, erased_at: datetime | None) -> None:
     last = f", last {utc(one.last_redelivery_at)}" if one.last_redelivery_at else ""
     erased = f"erased {utc(erased_at)}" if erased_at else "gone, and no erasure names it"
     facts = {

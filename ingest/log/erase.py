@@ -154,7 +154,7 @@ def without_erasure(connection: Connection, source: str, subject: str) -> list[i
     return list(connection.execute(_WITHOUT_ERASURE, {"source": source, "subject": subject}).scalars())
 
 
-def lift(connection: Connection, source: str, subject: str, operator: str) -> int:
+def mark_lifted(connection: Connection, source: str, subject: str, operator: str) -> int:
     """Let projections see what arrives and arrived since about a participant; gives how many erasures were in force.
 
     Projections have passed the events of the meantime: fold them again in the same transaction.
@@ -163,7 +163,7 @@ def lift(connection: Connection, source: str, subject: str, operator: str) -> in
     return connection.execute(update(erasures).where(theirs).values(lifted_at=func.now(), lifted_by=operator)).rowcount
 
 
-def listed(connection: Connection) -> list[Listed]:
+def all_erasures(connection: Connection) -> list[Listed]:
     """Every erasure, oldest first."""
     return [Listed(Erasure(*row[:-2]), row[-2], row[-1]) for row in connection.execute(_WITH_BODIES)]
 
@@ -173,7 +173,7 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
 
     One that is known already becomes lifted if the given one is. Raises `Contradiction` if it is another one.
     """
-    known = {one.erasure.erasure_id: one.erasure for one in listed(connection)}
+    known = {one.erasure.erasure_id: one.erasure for one in all_erasures(connection)}
     number = len(known)
     for one in given:
         before = known.setdefault(one.erasure_id, one)

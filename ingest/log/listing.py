@@ -11,7 +11,7 @@ from ingest.log.table import erasures, event_log, event_redelivery
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoggedEvent:
     """An event without its body, of which only the size in bytes is told: null once it was erased.
 
     What the table requires may be null too where it was tampered with, and that is when a person wants to see it.
@@ -30,26 +30,26 @@ class Entry:
     chain: bytes | None
 
 
-def listed(
+def events_between(
     connection: Connection, source: str, first: int, last: int, equal: Mapping[str, str], limit: int
-) -> Iterator[Entry]:
+) -> Iterator[LoggedEvent]:
     """Up to `limit` events from position `first` to `last`, in order. `equal`: event_type or subject they must have."""
     log = event_log.c
     wanted = _entries().where(log.source == source, log.position.between(first, last))
     for column, value in equal.items():
         wanted = wanted.where(log[column] == value)
     with connection.execution_options(yield_per=500).execute(wanted.order_by(log.position).limit(limit)) as found:
-        yield from (Entry(*row) for row in found)
+        yield from (LoggedEvent(*row) for row in found)
 
 
-def at(connection: Connection, source: str, position: int) -> list[tuple[Entry, bytes | None]]:
+def at(connection: Connection, source: str, position: int) -> list[tuple[LoggedEvent, bytes | None]]:
     """The event at a position with its exact body, null if that is gone. A damaged log may have none, or more."""
     log = event_log.c
     wanted = _entries().add_columns(log.body).where(log.source == source, log.position == position)
-    return [(Entry(*row[:-1]), row[-1]) for row in connection.execute(wanted)]
+    return [(LoggedEvent(*row[:-1]), row[-1]) for row in connection.execute(wanted)]
 
 
-def erased_at(connection: Connection, one: Entry) -> datetime | None:
+def erased_at(connection: Connection, one: LoggedEvent) -> datetime | None:
     """When the erasure was that names this event; null if none does."""
     named = (erasures.c.subject == one.subject) & erasures.c.digests.any(one.digest)
     return connection.execute(

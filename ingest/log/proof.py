@@ -13,7 +13,7 @@ from ingest.signature import is_signed
 
 # Columns in the order the rows have them. What has a fixed length comes first. The texts come last, since PostgreSQL's
 # binary text, a length (-1: null) and the UTF-8, is exactly what the chain covers.
-COLUMNS = "position, received_at, digest, chain, body, source, event_type, subject, signature"
+PROVED_COLUMNS = "position, received_at, digest, chain, body, source, event_type, subject, signature"
 _FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value of four; the length of the body
 _LENGTHS = (9, 8, 8, 32, 32)
 _DIGEST = slice(30, 62)
@@ -33,7 +33,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Finding:
     """What is wrong, and at which position."""
 
     position: int
@@ -62,14 +62,14 @@ class Proof:
     chain: bytes
     events: int = 0
     erased: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
     problems_found: int = 0
     unknown_secret: UnknownSecret | None = None
 
     def add(self, position: int, problem: str) -> None:
         """Note a problem. Those of the first positions are listed, in their order."""
         self.problems_found += 1
-        insort(self.problems, Problem(position, problem), key=lambda one: one.position)
+        insort(self.problems, Finding(position, problem), key=lambda one: one.position)
         del self.problems[MOST_PROBLEMS:]
 
 

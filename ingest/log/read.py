@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, select, text
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.log.event import Event
 from ingest.log.table import erasures, event_log
 
@@ -34,7 +34,7 @@ order by s.source
 _ERASURES = text("select source, subject, xmin::text || ctid::text from erasures order by source, subject, erasure_id")
 
 
-class HoleInLog(Problem):
+class HoleInLog(Failure):
     """A position is missing from the log, which only damage can cause. Nothing past it is read."""
 
     def __init__(self, source: str, missing: int) -> None:

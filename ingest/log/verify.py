@@ -9,13 +9,13 @@ from itertools import chain
 from psycopg.abc import Buffer
 from sqlalchemy import Connection, Engine, select, text
 
-from ingest.log.proof import BEGINNING, COLUMNS, Noted, Proof, UnknownSecret, check_each
+from ingest.log.proof import BEGINNING, PROVED_COLUMNS, Noted, Proof, UnknownSecret, check_each
 from ingest.log.read import heads
 from ingest.log.table import event_log
 
 _EVENTS = f"""
 copy (
-  select {COLUMNS}
+  select {PROVED_COLUMNS}
   from event_log
   where source = %(source)s and (%(since)s = 0 or position > %(since)s)
   order by position

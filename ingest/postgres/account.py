@@ -8,14 +8,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 
 # Where root puts what the unprivileged account cannot reach, such as a clone below a home folder of mode 0700.
 REACHABLE = Path("/var/lib/rosterlog")
 _CANDIDATES = ("rosterlog", "postgres", "nobody")
 
 
-class EmbeddedPostgresError(Problem):
+class EmbeddedPostgresError(Failure):
     """The embedded PostgreSQL cannot be used; the message is one line and says what to do."""
 
 

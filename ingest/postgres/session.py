@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
 from ingest.postgres.cluster import NAME, Cluster, Postmaster, Say, cluster_in, settled, start, stop
 
 
-class AlreadyUp(Problem):
+class AlreadyUp(Failure):
     """Another `rosterlog up` works on this data folder; the message names it."""
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ingest.simulator.deliver import Outcome, Target, deliver
+from ingest.simulator.deliver import Answered, Target, deliver
 from ingest.simulator.plan import Amount, Wishes, plan
 
 
@@ -68,7 +68,7 @@ def simulate(
     """
     _check(url)
     wishes = Wishes(count, participants, duplicates, reorder, corrupt, seed)
-    outcome = run(wishes, Target(url, secret.encode(), concurrency, rate))
+    outcome = run_simulation(wishes, Target(url, secret.encode(), concurrency, rate))
     for line in outcome.lines():
         click.echo(line)
     if not outcome.is_good:
@@ -86,7 +86,7 @@ def _check(url: str) -> None:
         raise click.BadParameter("must be an http or https address", param_hint="--url")
 
 
-def run(wishes: Wishes, target: Target) -> Outcome:
+def run_simulation(wishes: Wishes, target: Target) -> Answered:
     """Deliver what was wished for, with a progress bar on standard error."""
     planned = plan(wishes)
     with click.progressbar(length=len(planned), label="delivering", file=sys.stderr) as bar:

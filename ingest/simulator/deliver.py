@@ -16,7 +16,7 @@ _NO_ANSWER = "no answer"
 
 
 @dataclass(slots=True)
-class Outcome:
+class Answered:
     """What was sent and what was answered. `answers` counts every attempt by its status code or `no answer`."""
 
     deliveries: int = 0
@@ -53,9 +53,9 @@ class Target:
     rate: float = 0
 
 
-async def deliver(planned: Sequence[Planned], target: Target, progress: Callable[[], None]) -> Outcome:
+async def deliver(planned: Sequence[Planned], target: Target, progress: Callable[[], None]) -> Answered:
     """Deliver everything, in order as far as concurrency allows. `progress` is called once a finished delivery."""
-    outcome = Outcome()
+    outcome = Answered()
     queue = iter(_paced(planned, target.rate))
     limits = httpx.Limits(max_connections=target.concurrency, max_keepalive_connections=target.concurrency)
     async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as client, asyncio.TaskGroup() as tasks:
@@ -73,7 +73,7 @@ async def _work(
     client: httpx.AsyncClient,
     queue: Iterator[tuple[float, Planned]],
     target: Target,
-    outcome: Outcome,
+    outcome: Answered,
     progress: Callable[[], None],
 ) -> None:
     clock = asyncio.get_running_loop().time
@@ -84,7 +84,7 @@ async def _work(
         progress()
 
 
-async def _deliver_one(client: httpx.AsyncClient, planned: Planned, target: Target, outcome: Outcome) -> None:
+async def _deliver_one(client: httpx.AsyncClient, planned: Planned, target: Target, outcome: Answered) -> None:
     outcome.deliveries += 1
     signature = sign(planned.body, target.secret)
     body = _damaged(planned.body) if planned.damaged else planned.body
@@ -111,7 +111,7 @@ async def _post(client: httpx.AsyncClient, url: str, body: bytes, signature: str
         return None
 
 
-def _count_kept(outcome: Outcome, planned: Planned, answer: httpx.Response) -> None:
+def _count_kept(outcome: Answered, planned: Planned, answer: httpx.Response) -> None:
     if planned.damaged:
         outcome.accepted_wrongly += 1
     elif b'"duplicate"' in answer.content:

@@ -8,7 +8,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
-Participant = dict[str, object]
+from ingest.delivery import JsonObject
 
 _EVENTS = (
     (501, "Harbour Lights Marathon", ((9011, "Marathon"), (9012, "Half marathon"), (9013, "10 km"))),
@@ -34,12 +34,12 @@ _OPENING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _FIRST_ID = 7_000_001
 
 
-def person(seed: int, number: int) -> Participant:
+def person(seed: int, number: int) -> JsonObject:
     """The person of this number (0, 1, ...) as registered."""
     return _person(Random(f"{seed}/{number}"), number)  # noqa: S311 - made-up people, not secrets
 
 
-def edited(participant: Participant, seed: int, edition: int) -> Participant:
+def edited(participant: JsonObject, seed: int, edition: int) -> JsonObject:
     """The same person after one more edit by the organiser: `updated_at` moves on with it."""
     random = Random(f"{seed}/{participant['id']}/{edition}")  # noqa: S311
     updated = datetime.fromisoformat(str(participant["updated_at"]))
@@ -51,13 +51,13 @@ def edited(participant: Participant, seed: int, edition: int) -> Participant:
     }
 
 
-def body_of(participant: Participant) -> bytes:
+def body_of(participant: JsonObject) -> bytes:
     """The body of a delivery about this person."""
     body = {"type": "event.participant.created", "data": {"object": participant}}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _person(random: Random, number: int) -> Participant:
+def _person(random: Random, number: int) -> JsonObject:
     event_id, event_name, races = random.choice(_EVENTS)
     race_id, race_name = random.choice(races)
     first, last = random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Coroutine
 import uvicorn
 from starlette.types import ASGIApp
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 
 BACKLOG = 2048  # connections that may wait to be accepted
 DRAIN_SECONDS = 15  # for requests that are under way when the signal comes
 
 
-class PortTaken(Problem):
+class PortTaken(Failure):
     """Another program listens at this address, or it is not this machine's; the message names it."""
 
 

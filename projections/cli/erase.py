@@ -70,9 +70,9 @@ def erase(
             else:
                 _erase(engine, source, asked, yes=yes)
         elif show:
-            every.show(engine)
+            every.show_erasures(engine)
         elif export_to is not None:
-            every.export(engine, export_to)
+            every.export_register(engine, export_to)
         else:
             every.restore(engine, projections, register, settings.batch_size if reapply else None)
 
@@ -126,11 +126,11 @@ def _erase(engine: Engine, source: str, asked: _Asked, *, yes: bool) -> None:
         click.echo(f"{person} is erased already; nothing arrived since")
         return
     if not yes:
-        _ask(f"Erase {every.count(positions)} of {person}? They cannot be brought back.")
+        _ask(f"Erase {every.bodies_at(positions)} of {person}? They cannot be brought back.")
     with engine.begin() as connection:
         positions = erasing.erase(connection, source, asked.participant_id, asked.operator, asked.reason)
-    click.echo(f"erased {person}: {every.count(positions)} emptied")
-    every.sweep(engine)
+    click.echo(f"erased {person}: {every.bodies_at(positions)} emptied")
+    every.sweep_up(engine)
     say("backups, replicas and the write-ahead log may still hold copies; docs/operations.md says for how long")
 
 
@@ -139,7 +139,7 @@ def _lift(engine: Engine, projections: Sequence[Projection], source: str, asked:
     positions = lift(engine, projections, source, asked.participant_id, asked.operator, limit)
     if positions is None:
         raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
-    click.echo(f"lifted the erasure of {person}: {every.count(positions)} shown again")
+    click.echo(f"lifted the erasure of {person}: {every.bodies_at(positions)} shown again")
 
 
 def _ask(question: str) -> None:

@@ -19,10 +19,10 @@ from projections.folding.erasures import reapply
 from projections.folding.projection import Projection
 
 
-def show(engine: Engine) -> None:
+def show_erasures(engine: Engine) -> None:
     """List the erasures, each with the positions of what arrived about its participant since."""
     with engine.connect() as connection:
-        found = erasing.listed(connection)
+        found = erasing.all_erasures(connection)
     if not found:
         say("there is no erasure")
     for line in found:
@@ -38,13 +38,13 @@ def show(engine: Engine) -> None:
             click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(line.later)}")
 
 
-def export(engine: Engine, target: str) -> None:
+def export_register(engine: Engine, target: str) -> None:
     """Write the register to a file that only its owner can read, or to standard output.
 
     An earlier export is replaced, unless it knows of an erasure that this database does not.
     """
     with engine.connect() as connection:
-        every = [one.erasure for one in erasing.listed(connection)]
+        every = [one.erasure for one in erasing.all_erasures(connection)]
     if target == "-":
         click.echo(write_register(every), nl=False)
         return
@@ -91,14 +91,14 @@ def restore(engine: Engine, projections: Sequence[Projection], register: BinaryI
         click.echo(f"erasures taken over: {len(given)}, new ones: {new}{then}")
     if limit is not None:
         with engine.connect() as connection:
-            number = len(erasing.listed(connection))
+            number = len(erasing.all_erasures(connection))
         with progress("carrying out erasures", number, "erasures") as advance:
             done = reapply(engine, projections, limit, advance)
         click.echo(f"erasures carried out again: {done.erasures}; bodies emptied: {done.emptied}")
-        sweep(engine)
+        sweep_up(engine)
 
 
-def sweep(engine: Engine) -> None:
+def sweep_up(engine: Engine) -> None:
     """Remove old row versions, and say what could not be done."""
     swept = erasing.sweep(engine)
     for table in swept.left_alone:
@@ -107,7 +107,7 @@ def sweep(engine: Engine) -> None:
         say(f"the old row versions are in the tables until the next vacuum: {swept.error}")
 
 
-def count(positions: Sequence[int]) -> str:
+def bodies_at(positions: Sequence[int]) -> str:
     """So many bodies, and where."""
     number = f"{len(positions)} bodies" if len(positions) != 1 else "1 body"
     return f"{number} (positions {_joined(positions)})" if positions else number

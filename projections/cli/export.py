@@ -18,9 +18,9 @@ from ingest.cli.opening import migrated_database
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import say
 from ingest.database import API_ROLE, async_engine
-from ingest.failures import Problem, WrongUsage
+from ingest.failures import Failure, WrongUsage
 from ingest.settings import Settings
-from projections.roster.criteria import Criteria, Refused, criteria, read, split_answers
+from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
@@ -77,8 +77,8 @@ def _asked(format_: Format, source: str, filters: tuple[str, ...]) -> _Asked:
         given[name] = value
     try:
         plain, answers = split_answers(given)
-        read_ = read(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
-    except Refused as error:
+        read_ = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
+    except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
     parameters: Any = read_
     if parameters.min_position is not None:
@@ -97,7 +97,7 @@ async def _export(conninfo: str, asked: _Asked, output: Path | None) -> None:
         except DoesNotFit as error:
             raise WrongUsage(str(error)) from None
         except NotMade as error:
-            raise Problem(f"the file could not be made: {error}") from None
+            raise Failure(f"the file could not be made: {error}") from None
 
 
 @asynccontextmanager

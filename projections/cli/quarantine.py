@@ -14,7 +14,7 @@ from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.cli.definition import projections_of
 from projections.folding import quarantine as parking
-from projections.folding.quarantine import Entry, Wanted
+from projections.folding.quarantine import ParkedEvent, Wanted
 from projections.folding.retry import Retrying
 
 _OF_SOURCE = click.option("--source", help="Only of this source. Default: of all of them.")
@@ -35,7 +35,7 @@ def quarantine() -> None:
 def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: bool) -> None:
     """List what is parked: source, position, participant, projection, since when, and why."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        found = parking.listed(connection, Wanted(_checked(settings, connection, source)), limit + 1)
+        found = parking.parked_events(connection, Wanted(_checked(settings, connection, source)), limit + 1)
     if as_json:
         click.echo(to_json({"parked": [_as_json(one) for one in found[:limit]]}).decode())
         return
@@ -50,15 +50,15 @@ def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: 
         say(f"there are more: --limit {limit * 10}")
 
 
-@quarantine.command()
+@quarantine.command("show")
 @click.argument("position", type=_POSITION)
 @click.option("--source", help="Default: movemint, or the only source there is.")
 @settings_of
-def show(settings: Settings, position: int, source: str | None) -> None:
+def show_parked(settings: Settings, position: int, source: str | None) -> None:
     """Show why the event at a position is parked, and what would bring it back."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
         source = source_of(settings, source, parking.counts(connection))
-        found = parking.listed(connection, Wanted(source, position), _AT_A_TIME)
+        found = parking.parked_events(connection, Wanted(source, position), _AT_A_TIME)
     if not found:
         raise _not_parked(position, source)
     for one in found:
@@ -98,11 +98,11 @@ def retry(settings: Settings, position: int | None, source: str | None) -> None:
 
 
 def _retry(engine: Engine, retrying: Retrying, wanted: Wanted, number: int) -> None:
-    last: Entry | None = None
+    last: ParkedEvent | None = None
     with progress("folding again", number) as advance:
         while True:
             with engine.connect() as connection:
-                found = parking.listed(connection, wanted, _AT_A_TIME, last)
+                found = parking.parked_events(connection, wanted, _AT_A_TIME, last)
             for one in found:
                 if not retrying.is_done(one):
                     with engine.begin() as connection:
@@ -121,7 +121,7 @@ def _checked(settings: Settings, connection: Connection, source: str | None) -> 
     return None if source is None else source_of(settings, source, parking.counts(connection))
 
 
-def _as_json(one: Entry) -> dict[str, object]:
+def _as_json(one: ParkedEvent) -> dict[str, object]:
     return {
         "source": one.source,
         "position": one.position,

@@ -12,14 +12,14 @@ from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.terminal import ask, printable, say
 from ingest.database import WORKER_ROLE, sync_engine
-from ingest.failures import Problem, WrongUsage
+from ingest.failures import Failure, WrongUsage
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.cli.definition import projections_of
 from projections.folding import builds
 from projections.folding.projection import Build, Projection
 from projections.rebuild import steps
-from projections.rebuild.compare import MOST_EXAMPLES, Difference
+from projections.rebuild.compare import MOST_EXAMPLES, TableDifference
 from projections.rebuild.rebuild import (
     Rebuild,
     build_beside,
@@ -71,7 +71,7 @@ def _problems() -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise Problem(f"{unusable(error)}; readers have a whole roster all the same: run the rebuild again") from None
+        raise Failure(f"{unusable(error)}; readers have a whole roster all the same: run the rebuild again") from None
 
 
 @contextmanager
@@ -135,14 +135,14 @@ def _roll_back(rebuilds: Sequence[Rebuild]) -> None:
         click.echo(f"{build.projection}: build {build.number} is live again{_way_back(rebuild.engine, build)}")
 
 
-def _print_differences(name: str, differences: Sequence[Difference] | None) -> None:
+def _print_differences(name: str, differences: Sequence[TableDifference] | None) -> None:
     if differences is None:
         click.echo(f"{name}: there is no live build to compare with")
     for difference in differences or ():
         _print(difference)
 
 
-def _print(found: Difference) -> None:
+def _print(found: TableDifference) -> None:
     click.echo(f"{found.table}: {found.added} added, {found.removed} removed, {found.changed} changed")
     for column, number in sorted(found.columns.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"  {column}: {number} changed")

@@ -13,8 +13,8 @@ from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.reports import logins
 from projections.reports.dictionary import dictionary
-from projections.reports.formats import FORMATS
-from projections.reports.report import Report, WrongParameter, ask, reports, values_of
+from projections.reports.formats import WRITERS
+from projections.reports.report import Report, WrongParameter, reports, run_report, values_of
 
 _SETTINGS = "set transaction read only; set local statement_timeout = '60s'; set local work_mem = '64MB'"
 _SOURCES = text("select source from reporting.freshness")
@@ -23,7 +23,7 @@ _SOURCES = text("select source from reporting.freshness")
 @click.command()
 @click.argument("name", required=False)
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE ...]")
-@click.option("--format", "format_", type=click.Choice([*FORMATS]), default="table", show_default=True)
+@click.option("--format", "format_", type=click.Choice([*WRITERS]), default="table", show_default=True)
 @click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
 @click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; make it if need be.")
 @click.option("--pii", is_flag=True, help="With --grant: also contact data, birth dates and the like.")
@@ -61,8 +61,8 @@ def report(
         with migrated_engine(settings, REPORTING_PII_ROLE) as engine, engine.connect() as connection:
             connection.execute(text(_SETTINGS))
             known = connection.execute(_SOURCES).scalars()
-            found = ask(connection, asked, source_of(settings, source, known), given)
-        click.echo(FORMATS[format_](found))
+            found = run_report(connection, asked, source_of(settings, source, known), given)
+        click.echo(WRITERS[format_](found))
         if not found.rows:
             say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(asked)}")
 
@@ -105,7 +105,7 @@ def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:
         with migrated_database(settings) as conninfo, psycopg.connect(full_conninfo(conninfo)) as connection:
             connection.execute(session_commands(None).encode())
             granted = logins.grant(connection, user, sees_personal_data=sees_personal_data)
-    except logins.Refused as error:
+    except logins.LoginRefused as error:
         raise WrongUsage(printable(str(error))) from None
     what = "with personal data" if sees_personal_data else "without personal data"
     say(f"{printable(user)} may read the schema reporting, {what}")

@@ -42,7 +42,7 @@ def create_token(
 def list_tokens(settings: Settings) -> None:
     """Show the live tokens: name, source, events, and when each was made, ends and was last used."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        for name, source, events, made, ends, used in tokens.listed(connection):
+        for name, source, events, made, ends, used in tokens.live_tokens(connection):
             seen = "all events" if events is None else "events " + ", ".join(events)
             times = f"made {made:%Y-%m-%d}" + (f"  ends {ends:%Y-%m-%d}" if ends else "")
             click.echo(f"{name}  {source}  {seen}  {times}  " + (f"last used {utc(used)}" if used else "never used"))

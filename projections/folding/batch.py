@@ -28,7 +28,7 @@ def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
         return None
     events = read_after(connection, track.source, position, limit)
     if events:
-        unknown_types.count(connection, track, apply(connection, track, events))
+        unknown_types.add(connection, track, apply(connection, track, events))
         checkpoint.move(connection, track, events[-1].position)
     return len(events)
 

@@ -1,22 +1,76 @@
-"""The version of a projection's definition: a digest of the code that folds and of the fields it is told to read."""
+"""The definition of a projection as a digest: of the code that folds and the fields that it is told to read. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+import io
+import tokenize
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 _DIGITS = 12
+_STATEMENT, _INDENT, _DEDENT = "<end>", "<indent>", "<dedent>"  # no token of a program looks like these
+_LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
+# From Python 3.12 on an f-string is many tokens; before, one. The text between these two is the same.
+_BEGINS_TEXT = {getattr(tokenize, name, None) for name in ("FSTRING_START", "TSTRING_START")} - {None}
+_ENDS_TEXT = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_END")} - {None}
 
 
 def digest_of(modules: Sequence[ModuleType], data: object) -> str:
-    """The version of what these modules' source texts and this data say.
+    """The digest of what these modules' code and this data say.
 
-    Any change to them is another version, be it only a comment's: a needless rebuild costs minutes, a missed one a
-    wrong roster. The version of Python does not matter.
+    Comments, docstrings, imports and layout are no part of it, nor is the version of Python.
     """
     digest = hashlib.sha256()
     for module in modules:
         assert module.__loader__ is not None  # noqa: S101 - it was loaded from a file
         source: str | None = module.__loader__.get_source(module.__name__)  # type: ignore[attr-defined]
-        digest.update((source or "").replace("\r\n", "\n").encode() + b"\0")
+        digest.update("\n".join(code_of(source or "")).encode() + b"\0")
     digest.update(repr(data).encode())
     return digest.hexdigest()[:_DIGITS]
+
+
+def code_of(source: str) -> Iterator[str]:
+    """The tokens of a module's statements, but for those that only document or import."""
+    statement: list[str] = []
+    for word in _words(source):
+        if word not in (_STATEMENT, _INDENT, _DEDENT):
+            statement.append(word)
+            continue
+        if statement and statement[0] not in ("import", "from") and not all(map(_is_text, statement)):
+            yield from (*statement, _STATEMENT)
+        statement = []
+        if word != _STATEMENT:
+            yield word
+
+
+def _words(source: str) -> Iterator[str]:
+    lines = source.splitlines(keepends=True)
+    begin: tuple[int, int] | None = None
+    nested = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in _BEGINS_TEXT:
+            begin = begin or token.start
+            nested += 1
+        elif token.type in _ENDS_TEXT:
+            nested -= 1
+            if nested == 0 and begin is not None:
+                yield _between(lines, begin, token.end)
+                begin = None
+        elif nested or token.type in _LAYOUT:
+            continue
+        elif token.type == tokenize.NEWLINE:
+            yield _STATEMENT
+        elif token.type in (tokenize.INDENT, tokenize.DEDENT):
+            yield _INDENT if token.type == tokenize.INDENT else _DEDENT
+        else:
+            yield token.string
+
+
+def _between(lines: Sequence[str], begin: tuple[int, int], end: tuple[int, int]) -> str:
+    (first, left), (last, right) = begin, end
+    if first == last:
+        return lines[first - 1][left:right]
+    return "".join([lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right]])
+
+
+def _is_text(word: str) -> bool:
+    return word.lstrip("rbuRBU")[:1] in ("'", '"')

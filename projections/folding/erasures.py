@@ -33,7 +33,7 @@ def lift(
     with engine.begin() as connection:
         # The checkpoints first, in the order in which everything takes them before an erasure's row.
         held = _hold_all(connection, projections, source)
-        if not erase.lift(connection, source, subject, operator):
+        if not erase.mark_lifted(connection, source, subject, operator):
             return None
         _refold(connection, held, source, subject, limit)
         return erase.without_erasure(connection, source, subject)
@@ -46,7 +46,7 @@ def reapply(engine: Engine, projections: Sequence[Projection], limit: int, advan
     `OfAnotherDefinition`.
     """
     with engine.connect() as connection:
-        erasures = [listed.erasure for listed in erase.listed(connection)]
+        erasures = [listed.erasure for listed in erase.all_erasures(connection)]
     emptied = 0
     by_participant = sorted(erasures, key=_participant)
     for (source, subject), group in groupby(by_participant, _participant):

@@ -47,7 +47,7 @@ quarantine_table = Table(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ParkedEvent:
     """A parked event: of which projection and source, where in the log, about whom if that is known, and why."""
 
     source: str
@@ -103,7 +103,9 @@ class Wanted:
     position: int | None = None
 
 
-def listed(connection: Connection, wanted: Wanted, limit: int, after: Entry | None = None) -> list[Entry]:
+def parked_events(
+    connection: Connection, wanted: Wanted, limit: int, after: ParkedEvent | None = None
+) -> list[ParkedEvent]:
     """Up to `limit` events that the live builds have parked, by source, projection and position; those after one."""
     of = quarantine_table.c
     found = _wanted(select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at), wanted)
@@ -112,7 +114,7 @@ def listed(connection: Connection, wanted: Wanted, limit: int, after: Entry | No
             tuple_(of.source, of.projection, of.position) > tuple_(after.source, after.projection, after.position)
         )
     ordered = found.order_by(of.source, of.projection, of.position).limit(limit)
-    return [Entry(*row) for row in connection.execute(ordered)]
+    return [ParkedEvent(*row) for row in connection.execute(ordered)]
 
 
 def number(connection: Connection, wanted: Wanted) -> int:

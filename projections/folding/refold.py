@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.log.read import read_subject
 from projections.folding import batch, builds, checkpoint, quarantine
 from projections.folding.projection import Projection, Track
 
 
-class OfAnotherDefinition(Problem):
+class OfAnotherDefinition(Failure):
     """A projection's live build was folded by another definition than this program's."""
 
     def __init__(self, name: str) -> None:

@@ -8,7 +8,7 @@ from ingest.log.read import read_after
 from projections.folding import quarantine
 from projections.folding.batch import apply
 from projections.folding.projection import Projection
-from projections.folding.quarantine import Entry
+from projections.folding.quarantine import ParkedEvent
 from projections.folding.refold import hold, note, refold_in
 
 
@@ -20,11 +20,11 @@ class Retrying:
         self._limit = limit
         self._done: set[tuple[str, str, str]] = set()
 
-    def is_done(self, entry: Entry) -> bool:
+    def is_done(self, entry: ParkedEvent) -> bool:
         """Whether this round has folded the event's participant already."""
         return (entry.projection, entry.source, entry.participant_id) in self._done
 
-    def retry(self, connection: Connection, entry: Entry) -> None:
+    def retry(self, connection: Connection, entry: ParkedEvent) -> None:
         """Fold the participant of a parked event again, from the first event to where the projection is.
 
         In the caller's transaction, as the worker's role. Raises `OfAnotherDefinition`.

@@ -33,7 +33,7 @@ passed_event_type = Table(
 )
 
 
-def count(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:
+def add(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:
     """Add events of unknown types to the counts, in the transaction that passes them."""
     known = [(one.event_type, one.position) for one in passed if one.event_type is not None]
     times = Counter(event_type for event_type, _ in known)

@@ -16,7 +16,7 @@ def projection(declared: fields.Fields) -> Projection:
         definition=definition.digest_of(
             (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome), declared
         ),
-        columns=rows.COLUMNS,
+        columns=rows.WRITTEN_COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,
         load=rows.load,

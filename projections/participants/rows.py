@@ -21,7 +21,7 @@ from projections.participants.table import (
 ROSTER, ANSWERS, HISTORY = (
     table.name for table in (participants_build, participant_answers_build, participant_history_build)
 )
-COLUMNS = {
+WRITTEN_COLUMNS = {
     ROSTER: [column.name for column in participants.c],
     ANSWERS: [column.name for column in participant_answers.c],
     HISTORY: [column.name for column in participant_history.c],
@@ -34,7 +34,7 @@ def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
     advanced = advance(states, _known(connection, track, {state.participant_id for state in states}))
     _end(connection, track, advanced.ends)
     for table, rows in _rows(track.source, advanced).items():
-        copy(connection, track.build.table(table), COLUMNS[table], rows)
+        copy(connection, track.build.table(table), WRITTEN_COLUMNS[table], rows)
 
 
 def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
@@ -89,7 +89,7 @@ def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
     """Move the states that gave way from the roster into the history, and their answers out of the way."""
     if not ends:
         return
-    columns = ", ".join(COLUMNS[ROSTER])
+    columns = ", ".join(WRITTEN_COLUMNS[ROSTER])
     move = text(f"""
         with ended as (
           delete from {track.build.table(ROSTER)} p

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.log.read import erasure_marks, heads
 from projections.folding import checkpoint
 from projections.folding.batch import fold_next
@@ -15,7 +15,7 @@ Marks = dict[tuple[str, str], tuple[str, ...]]
 _ROUNDS = 1_000
 
 
-class CannotCatchUp(Problem):
+class CannotCatchUp(Failure):
     """A build does not reach the end of the log; the live roster is as it was."""
 
 

@@ -55,7 +55,7 @@ class Example:
 
 
 @dataclass(slots=True)
-class Difference:
+class TableDifference:
     """How the rows of one table differ. `later`: those that one build has from beyond what both have reached."""
 
     table: str
@@ -71,14 +71,14 @@ class Difference:
         return bool(self.added or self.removed or self.changed)
 
 
-def compare(connection: Connection, projection: Projection, live: Build, new: Build) -> list[Difference]:
+def compare(connection: Connection, projection: Projection, live: Build, new: Build) -> list[TableDifference]:
     """Every compared table's differences. The connection is in one snapshot (repeatable read)."""
     before, after = checkpoint.positions(connection, live), checkpoint.positions(connection, new)
     reached = {source: min(before.get(source, 0), after.get(source, 0)) for source in {*before, *after}}
     given = {"sources": list(reached), "positions": list(reached.values()), "most": MOST_EXAMPLES}
     found = []
     for table, key in projection.compared.items():
-        difference = Difference(table.removesuffix("_build"))
+        difference = TableDifference(table.removesuffix("_build"))
         statement = _statement(live.table(table), new.table(table), key, projection.columns[table])
         for what, kind, source, id_, columns, number in connection.execute(text(statement), given):
             if what == "kind":

@@ -130,7 +130,7 @@ class Loading:
 
     def _set_aside(self, connection: Connection) -> None:
         quarantine.park(connection, self._track, self._parked)
-        unknown_types.count(connection, self._track, self._passed)
+        unknown_types.add(connection, self._track, self._passed)
 
 
 def load(

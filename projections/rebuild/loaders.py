@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.log.scan import Share
 from projections.folding.projection import Build
 
@@ -17,7 +17,7 @@ _COMMAND = (sys.executable, "-m", "projections.rebuild.loader")
 _WORTH_SHARING = 10_000  # events of a source; one with fewer is loaded by one process
 
 
-class LoaderFailed(Problem):
+class LoaderFailed(Failure):
     """A process of the rebuild failed; the live roster is as it was."""
 
 
@@ -33,7 +33,7 @@ def shares(heads: Mapping[str, int], jobs: int) -> list[list[Share]]:
     return [share for share in found if share]
 
 
-def run(
+def run_loaders(
     conninfo: str,
     build: Build,
     fields_file: Path | None,

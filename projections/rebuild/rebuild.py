@@ -13,7 +13,7 @@ from projections.folding import builds
 from projections.folding.projection import Build, Projection
 from projections.rebuild import loaders, steps
 from projections.rebuild.catch_up import catch_up, lag
-from projections.rebuild.compare import Difference, compare
+from projections.rebuild.compare import TableDifference, compare
 from projections.rebuild.steps import Log
 from projections.rebuild.swap import drop, drop_beside, swap
 
@@ -55,7 +55,7 @@ class NoWayBack(WrongUsage):
 def load_by_processes(rebuild: Rebuild, build: Build, log: Log, advance: Advance) -> None:
     """Fold the log into the build, in as many processes as the rebuild has jobs."""
     shares = loaders.shares(log.heads, rebuild.jobs)
-    loaders.run(rebuild.conninfo, build, rebuild.fields_file, log.snapshot, shares, advance)
+    loaders.run_loaders(rebuild.conninfo, build, rebuild.fields_file, log.snapshot, shares, advance)
 
 
 def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
@@ -64,7 +64,7 @@ def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
     Raises `HoleInLog`, `LoaderFailed`, `CannotCatchUp`.
     """
     engine, projection = rebuild.engine, rebuild.projection
-    build = steps.begin(engine, projection)
+    build = steps.begin_build(engine, projection)
     try:
         with (
             steps.whole_log(engine) as log,
@@ -73,7 +73,7 @@ def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
             load(rebuild, build, log, advance)
         rebuild.say(f"making the indexes of {projection.name}")
         steps.make_indexes(engine, projection, build, rebuild.jobs)
-        steps.attach(engine, projection, build, log.heads, rebuild.limit)
+        steps.attach_tables(engine, projection, build, log.heads, rebuild.limit)
         _catch_up(rebuild, build)
     except BaseException:
         give_up(engine, build)
@@ -87,7 +87,7 @@ def give_up(engine: Engine, build: Build) -> None:
         drop(engine, build)
 
 
-def compare_with_live(rebuild: Rebuild, build: Build) -> list[Difference] | None:
+def compare_with_live(rebuild: Rebuild, build: Build) -> list[TableDifference] | None:
     """The differences of each table from the live build's; None if there is no live build."""
     rebuild.say(f"comparing {rebuild.projection.name}")
     with rebuild.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -106,7 +106,7 @@ def replace(rebuild: Rebuild, build: Build) -> None:
         rebuild.say(held_back)
     # The rebuild is done whatever becomes of this; autovacuum comes by, too.
     with suppress(DBAPIError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        steps.sweep(connection, build)
+        steps.vacuum_build(connection, build)
 
 
 def previous_build(rebuild: Rebuild) -> Build | None:

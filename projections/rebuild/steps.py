@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from ingest.log.read import heads
 from ingest.log.scan import check_whole, snapshot
 from projections.folding import builds, checkpoint
@@ -27,7 +27,7 @@ _LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
 _UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
 
 
-class AnotherRebuild(Problem):
+class AnotherRebuild(Failure):
     """Another rebuild of this projection is under way."""
 
 
@@ -47,7 +47,7 @@ def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
                 connection.execute(text(_UNLOCK), {"name": name})
 
 
-def begin(engine: Engine, projection: Projection) -> Build:
+def begin_build(engine: Engine, projection: Projection) -> Build:
     """A new build, whose tables are empty."""
     with engine.begin() as connection:
         return builds.begin(connection, projection)
@@ -90,7 +90,7 @@ def make_indexes(engine: Engine, projection: Projection, build: Build, sessions:
             pass
 
 
-def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:
+def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:
     """Put the tables in their place, with indexes, count what is counted, and say how far the build is.
 
     The planner's statistics come last: they must not keep samples of somebody who was erased meanwhile.
@@ -116,7 +116,7 @@ def attach(engine: Engine, projection: Projection, build: Build, up_to: Mapping[
             builds.analyze(connection, build, table)
 
 
-def sweep(connection: Connection, build: Build) -> None:
+def vacuum_build(connection: Connection, build: Build) -> None:
     """Let index-only scans work at once, as far as the login owns the tables. The connection is in autocommit mode."""
     try:
         tables = builds.tables(connection, build.projection)

@@ -6,7 +6,7 @@ from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.failures import Problem
+from ingest.failures import Failure
 from projections.folding import builds, checkpoint, quarantine, unknown_types
 from projections.folding.batch import fold_next
 from projections.folding.projection import Build, Projection, Track
@@ -16,7 +16,7 @@ _TRIES = 20
 _MOST_AT_ONCE = 5  # batches that may be left for the swap itself
 
 
-class CannotSwap(Problem):
+class CannotSwap(Failure):
     """The build could not be made live now; the live roster is as it was."""
 
 

@@ -18,7 +18,7 @@ def projection(declared: fields.Fields) -> Projection:
         definition=definition.digest_of(
             (delivery, fields, convert, state, storable, participant, newest, fold, rows, outcome), declared
         ),
-        columns=rows.COLUMNS,
+        columns=rows.WRITTEN_COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,
         load=rows.load,

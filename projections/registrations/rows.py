@@ -11,7 +11,7 @@ from projections.registrations.fold import Registration
 from projections.registrations.table import registrations_build, registrations_daily_build
 
 REGISTRATIONS, DAILY = registrations_build.name, registrations_daily_build.name
-COLUMNS = {
+WRITTEN_COLUMNS = {
     table.name: [column.name for column in table.c if column.name != "build"]
     for table in (registrations_build, registrations_daily_build)
 }
@@ -40,7 +40,12 @@ def save(connection: Connection, track: Track, registrations: Sequence[Registrat
     table = track.build.table(REGISTRATIONS)
     # A trigger takes what is deleted off the counts: erasures need it too.
     connection.execute(text(f"delete from {table} {_THESE}"), these)  # noqa: S608 - our own tables
-    copy(connection, table, COLUMNS[REGISTRATIONS], (_row(track.source, state, first) for state, first, _ in newest))
+    copy(
+        connection,
+        table,
+        WRITTEN_COLUMNS[REGISTRATIONS],
+        (_row(track.source, state, first) for state, first, _ in newest),
+    )
     connection.execute(text(_count(track.build, _THESE) + _ADD), these)
 
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from pydantic_core import to_json
 
 from ingest.cli.terminal import printable, utc
-from projections.reports.report import Rows
+from projections.reports.report import ReportRows
 from projections.roster.export.formats import RUN_BY_SHEETS
 
 
-def table(found: Rows) -> str:
+def table(found: ReportRows) -> str:
     """Columns of even width, numbers to the right, and how many rows there are."""
     cells = [list(found.columns), *([_shown(value) for value in row] for row in found.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -35,7 +35,7 @@ def table(found: Rows) -> str:
     )
 
 
-def comma_separated(found: Rows) -> str:
+def comma_separated(found: ReportRows) -> str:
     """A head of names, null as nothing. Texts that a spreadsheet would run get an apostrophe before them."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
@@ -44,13 +44,13 @@ def comma_separated(found: Rows) -> str:
     return written.getvalue().removesuffix("\n")
 
 
-def json(found: Rows) -> str:
+def json(found: ReportRows) -> str:
     """A list of objects, one a row; times and dates as ISO 8601 writes them."""
     rows = [{name: _plain(value) for name, value in zip(found.columns, row, strict=True)} for row in found.rows]
     return to_json(rows, indent=2).decode()
 
 
-FORMATS: dict[str, Callable[[Rows], str]] = {"table": table, "csv": comma_separated, "json": json}
+WRITERS: dict[str, Callable[[ReportRows], str]] = {"table": table, "csv": comma_separated, "json": json}
 
 
 def _is_number(value: object) -> bool:

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES
 
-LONGEST_NAME = 63  # bytes; PostgreSQL cuts what is longer
+LONGEST_LOGIN = 63  # bytes; PostgreSQL cuts what is longer
 _WORDS = ("public", "none", "current_user", "session_user", "current_role", "user")
 # `work_mem` is what the reports are measured with. A transaction that stays open keeps old builds from being dropped.
 _SETTINGS = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10min", "work_mem": "64MB"}
@@ -46,7 +46,7 @@ where r.rolname = %s
 """
 
 
-class Refused(Exception):
+class LoginRefused(Exception):
     """This name cannot be a login for reporting; the message says why, and what to do."""
 
 
@@ -61,12 +61,12 @@ class Granted:
 def check_name(user: str) -> None:
     """Raise `Refused` for a name that PostgreSQL, or rosterlog, keeps for itself, or would change."""
     if not user.strip() or "\x00" in user:
-        raise Refused("a login needs a name")
-    if len(user.encode()) > LONGEST_NAME:
-        raise Refused(f"a name has at most {LONGEST_NAME} bytes: choose a shorter one")
+        raise LoginRefused("a login needs a name")
+    if len(user.encode()) > LONGEST_LOGIN:
+        raise LoginRefused(f"a name has at most {LONGEST_LOGIN} bytes: choose a shorter one")
     lowered = user.lower()
     if lowered.startswith(("pg_", "rosterlog_")) or lowered in (*_WORDS, "rosterlog"):
-        raise Refused(f"the name {user} is reserved: choose another")
+        raise LoginRefused(f"the name {user} is reserved: choose another")
 
 
 def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data: bool) -> Granted:
@@ -87,11 +87,11 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
     ):
         connection.execute(command)
     if not _may(connection, "has_schema_privilege(%s::name, 'reporting', 'usage')", user):
-        raise Refused(f"{user} does not inherit what its roles may do: alter role ... inherit, and run this again")
+        raise LoginRefused(f"{user} does not inherit what its roles may do: alter role ... inherit, and run this again")
     if not _may(connection, "has_database_privilege(%s::name, current_database(), 'connect')", user):
-        raise Refused(f"{user} may not connect to this database: grant that first")
+        raise LoginRefused(f"{user} may not connect to this database: grant that first")
     if not sees_personal_data and _may(connection, f"pg_has_role(%s::name, '{REPORTING_PII_ROLE}', 'member')", user):
-        raise Refused(
+        raise LoginRefused(
             f"{user} has {REPORTING_PII_ROLE} from somebody else, who alone can revoke it: nothing was changed"
         )
     return Granted(_url(connection, user, password), password is not None)
@@ -103,9 +103,9 @@ def _exists(connection: psycopg.Connection[Any], user: str) -> bool:
         return False
     can_log_in, can_do_more = found
     if can_do_more:
-        raise Refused(f"{user} may do more in this database than read reports already: choose another name")
+        raise LoginRefused(f"{user} may do more in this database than read reports already: choose another name")
     if not can_log_in:
-        raise Refused(f"{user} is a group, as which nobody can log in: choose another name")
+        raise LoginRefused(f"{user} is a group, as which nobody can log in: choose another name")
     return True
 
 

@@ -43,7 +43,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ReportRows:
     """The answer: the names of its columns, and its rows."""
 
     columns: tuple[str, ...]
@@ -69,10 +69,10 @@ def values_of(report: Report, given: Mapping[str, str]) -> dict[str, object]:
     return {name: _value(parameter, given.get(name)) for name, parameter in known.items()}
 
 
-def ask(connection: Connection, report: Report, source: str, values: Mapping[str, object]) -> Rows:
+def run_report(connection: Connection, report: Report, source: str, values: Mapping[str, object]) -> ReportRows:
     """The answer about one source, with the values of `values_of`."""
     found = connection.execute(text(report.sql), {**values, "source": source})
-    return Rows(tuple(found.keys()), found.all())
+    return ReportRows(tuple(found.keys()), found.all())
 
 
 def _read(name: str) -> Report:

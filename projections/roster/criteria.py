@@ -41,7 +41,7 @@ SORTABLE = (
 )
 
 
-class Refused(Exception):
+class ParameterRefused(Exception):
     """Something is asked for that cannot be; the message names it and says what it takes. `name` is as it was given."""
 
     def __init__(self, name: str, message: str) -> None:
@@ -228,7 +228,7 @@ class Sorted(_Filtered):  # type: ignore[misc] # made of the declared fields
 M = TypeVar("M", bound=Strict)
 
 
-def read(model: type[M], given: Mapping[str, str]) -> M:
+def read_parameters(model: type[M], given: Mapping[str, str]) -> M:
     """The parameters by a model. Raises `Refused`, which names the first that is wrong and what it takes."""
     try:
         return model.model_validate(given)
@@ -237,8 +237,8 @@ def read(model: type[M], given: Mapping[str, str]) -> M:
         name = str(problem["loc"][0])
     field = model.model_fields.get(name)
     if field is not None:
-        raise Refused(name, f"{name} takes {field.title}.")
-    raise Refused(name, _unknown(name, model.model_fields))
+        raise ParameterRefused(name, f"{name} takes {field.title}.")
+    raise ParameterRefused(name, _unknown(name, model.model_fields))
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
@@ -272,10 +272,10 @@ def split_answers(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
     """Parameters without those about answers, and these by question. Raises `Refused`."""
     answers = {name.removeprefix(ANSWER): value for name, value in given.items() if name.startswith(ANSWER)}
     if len(answers) > _MOST_ANSWERS:
-        raise Refused(ANSWER, f"{ANSWER} takes up to {_MOST_ANSWERS} questions at once.")
+        raise ParameterRefused(ANSWER, f"{ANSWER} takes up to {_MOST_ANSWERS} questions at once.")
     for question, value in answers.items():
         if not question or "\x00" in question + value:
-            raise Refused(
+            raise ParameterRefused(
                 ANSWER + question, f"{ANSWER} takes a question after the dot, and its answer; no NUL characters."
             )
     return {name: value for name, value in given.items() if not name.startswith(ANSWER)}, answers

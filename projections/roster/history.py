@@ -33,7 +33,7 @@ async def states(
     return found.mappings().all()
 
 
-def changed(before: RowMapping, after: RowMapping) -> dict[str, dict[str, Any]]:
+def differences(before: RowMapping, after: RowMapping) -> dict[str, dict[str, Any]]:
     """What is different: each column, and each key of the object as `attributes.KEY`, from what to what."""
     pairs = {name: (before[name], after[name]) for name in COLUMN_NAMES}
     was, now = before["attributes"] or {}, after["attributes"] or {}

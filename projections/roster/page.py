@@ -34,14 +34,14 @@ IDS = "ids"  # what people are bound as
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RosterPage:
     """Rows of a list, and the keys of the last one if more follow."""
 
     rows: Sequence[RowMapping]
     last: tuple[Any, ...] | None
 
 
-async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
+async def one(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
     rows = roster.rows
     found = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
     return (await connection.execute(found)).mappings().first()
@@ -49,7 +49,7 @@ async def participant(connection: AsyncConnection, roster: Roster, participant_i
 
 async def find(
     connection: AsyncConnection, roster: Roster, criteria: Criteria, after: Sequence[object] | None, limit: int
-) -> Page:
+) -> RosterPage:
     """Up to `limit` participants in the order asked for, those that follow the keys `after`, if they are given.
 
     Raises `AnswersOfThePast`.
@@ -86,12 +86,12 @@ class _Asked:
     is_of_these: bool = False
 
 
-async def _read(connection: AsyncConnection, asked: _Asked, bound: Mapping[str, object]) -> Page:
+async def _read(connection: AsyncConnection, asked: _Asked, bound: Mapping[str, object]) -> RosterPage:
     statement, values, keys = _page(asked)
     rows = (await connection.exec_driver_sql(statement, {**values, **bound})).mappings().all()
     shown_ = asked.limit - 1
     last = tuple(rows[shown_ - 1][key] for key in keys) if len(rows) > shown_ else None
-    return Page(rows[:shown_], last)
+    return RosterPage(rows[:shown_], last)
 
 
 @lru_cache(256)
@@ -101,7 +101,7 @@ def _page(asked: _Asked) -> tuple[str, dict[str, Any], list[str]]:
     return *for_psycopg(statement), keys
 
 
-def listed(
+def select_all(
     roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = lambda column: column
 ) -> Select[Any]:
     """Everybody who meets the criteria, in the order asked for, for an export; each column as `as_` gives it.

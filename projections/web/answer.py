@@ -62,7 +62,7 @@ def after(question: Question, given: str | None) -> Any:  # noqa: ANN401 - what 
     if given is None:
         return None
     try:
-        return from_json(cursor.read(given, _query(question), question.scope.digest))
+        return from_json(cursor.read_cursor(given, _query(question), question.scope.digest))
     except cursor.WrongCursor:
         detail = "cursor was not made for this question, this token and this release; start again without it."
         raise question.refuse(400, detail, parameter="cursor") from None
@@ -78,7 +78,7 @@ def _json(endpoint: Endpoint[Any], question: Question, content: object) -> Respo
 def _cursor(question: Question, page: Page) -> str | None:
     if page.following is None:
         return None
-    return cursor.write(to_json(page.following).decode(), _query(question), question.scope.digest)
+    return cursor.write_cursor(to_json(page.following).decode(), _query(question), question.scope.digest)
 
 
 def _query(question: Question) -> dict[str, str]:

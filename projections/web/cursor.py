@@ -14,13 +14,13 @@ class WrongCursor(Exception):
     """The cursor was not made for this token and query, or not by this release."""
 
 
-def write(last: str, query: Mapping[str, str], key: bytes) -> str:
+def write_cursor(last: str, query: Mapping[str, str], key: bytes) -> str:
     """A cursor for a page that begins after this. `key` is the token's digest, which no cursor reveals."""
     payload = _RELEASE + last.encode()
     return base64.urlsafe_b64encode(_mac(payload, query, key) + payload).decode().rstrip("=")
 
 
-def read(cursor: str, query: Mapping[str, str], key: bytes) -> str:
+def read_cursor(cursor: str, query: Mapping[str, str], key: bytes) -> str:
     """What the page begins after. Raises `WrongCursor` for anything `write` did not make for this key and query."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

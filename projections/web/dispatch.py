@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
 
-from projections.roster.criteria import Refused, read, split_answers
+from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
 from projections.roster.revision import Revision
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
@@ -103,8 +103,8 @@ class Dispatch:
         try:
             if endpoint.takes_answers:
                 plain, answers = split_answers(plain)
-            parameters: Any = read(endpoint.parameters, plain)
-        except Refused as error:
+            parameters: Any = read_parameters(endpoint.parameters, plain)
+        except ParameterRefused as error:
             raise question.refused(error) from None
         if len(request.query_params.multi_items()) > len(question.parameters):
             [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)

@@ -27,7 +27,7 @@ _PLACE_SECONDS = 10.0  # how long is waited for a place that this roster has not
 _NAMED = itemgetter(*NAMES)
 
 
-async def participants(question: Question, asked: EndpointRequest[ListParameters]) -> Page:
+async def list_participants(question: Question, asked: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, asked.criteria
     try:
         found = await page.find(connection, roster, criteria, asked.after, asked.parameters.limit or DEFAULT_PAGE)
@@ -41,15 +41,15 @@ async def participants(question: Question, asked: EndpointRequest[ListParameters
     return Page([_participant(row) for row in found.rows], found.last, more)
 
 
-async def participant(question: Question, asked: EndpointRequest[OfOne]) -> One:
+async def get_participant(question: Question, asked: EndpointRequest[OfOne]) -> One:
     # NUL cannot be in an id, and PostgreSQL would refuse the question.
-    row = None if "\x00" in asked.id else await page.participant(question.connection, question.roster, asked.id)
+    row = None if "\x00" in asked.id else await page.one(question.connection, question.roster, asked.id)
     if row is None:
         raise question.refuse(404, "This token sees no participant of this id.")
     return One(_participant(row))
 
 
-async def participant_history(question: Question, asked: EndpointRequest[HistoryParameters]) -> Page:
+async def get_history(question: Question, asked: EndpointRequest[HistoryParameters]) -> Page:
     limit = asked.parameters.limit or DEFAULT_PAGE
     position, is_first = (0, True) if asked.after is None else (asked.after[0], False)
     states: Sequence[RowMapping] = []
@@ -66,7 +66,7 @@ async def participant_history(question: Question, asked: EndpointRequest[History
     return Page(data, None if is_all else [shown[-1]["position"] - 1])
 
 
-async def changed(question: Question, asked: EndpointRequest[ChangesParameters]) -> Page:
+async def list_changes(question: Question, asked: EndpointRequest[ChangesParameters]) -> Page:
     parameters = asked.parameters
     place = Place(*asked.after) if asked.after is not None else await _place(question, parameters.after or "0")
     _check_reached(question, place, is_last=asked.is_last)
@@ -82,14 +82,14 @@ async def changed(question: Question, asked: EndpointRequest[ChangesParameters])
     )
 
 
-async def events(question: Question, asked: EndpointRequest[EventsParameters]) -> Page:
+async def list_events(question: Question, asked: EndpointRequest[EventsParameters]) -> Page:
     limit = asked.parameters.limit or _DEFAULT_EVENTS_PAGE
     after = None if asked.after is None else asked.after[0]
     found = await races.races(question.connection, question.roster, after, limit + 1)
     return Page(found[:limit], [found[limit - 1]["event_id"]] if len(found) > limit else None)
 
 
-async def event(question: Question, asked: EndpointRequest[OfOne]) -> One:
+async def get_event(question: Question, asked: EndpointRequest[OfOne]) -> One:
     found = None if "\x00" in asked.id else await races.race(question.connection, question.roster, asked.id)
     if found is None:
         raise question.refuse(404, "This token sees nobody in an event of this id.")
@@ -124,7 +124,7 @@ def _state(before: RowMapping | None, row: RowMapping) -> dict[str, Any]:
         "position": row["position"],
         "until_position": row["until_position"],
         "received_at": row["received_at"],
-        "changed": {} if before is None else history.changed(before, row),
+        "changed": {} if before is None else history.differences(before, row),
         "participant": _participant(row),
     }
 
@@ -140,27 +140,27 @@ def _change(change: Change) -> dict[str, Any]:
 ENDPOINTS: Sequence[Endpoint[Any]] = (
     Endpoint(
         "/v1/participants", "listParticipants", "The roster: filter, search, sort, page.", ListParameters,
-        "Participants", participants, takes_answers=True,
+        "Participants", list_participants, takes_answers=True,
     ),
     Endpoint(
         "/v1/participants/{participant_id:path}/history", "getHistory",
         "Every state a participant has had, oldest first, and what each changed.", HistoryParameters,
-        "History", participant_history, "participant_id",
+        "History", get_history, "participant_id",
     ),
     Endpoint(
         "/v1/participants/{participant_id:path}", "getParticipant", "One participant.", OfOne,
-        "Participant", participant, "participant_id",
+        "Participant", get_participant, "participant_id",
     ),
     Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
-        ChangesParameters, "ChangesFound", changed,
+        ChangesParameters, "ChangesFound", list_changes,
     ),
     Endpoint(
         "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,
-        "Events", events,
+        "Events", list_events,
     ),
     Endpoint(
         "/v1/events/{event_id:path}", "getEvent", "One event, with how many participants it has.", OfOne,
-        "EventCounts", event, "event_id",
+        "EventCounts", get_event, "event_id",
     ),
 )  # fmt: skip

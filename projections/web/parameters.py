@@ -38,7 +38,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Position = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_LARGEST_POSITION)]
 PageSize = Annotated[Whole, Field(ge=1, le=LARGEST_PAGE)]
 Moment = Annotated[int | datetime, BeforeValidator(_position_or_time)]
-Place = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18})?$")]
+PlaceText = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18})?$")]
 
 _LIMIT = _limit(LARGEST_PAGE)
 _AS_OF = takes(
@@ -103,7 +103,7 @@ class HistoryParameters(OfNow):
 
 
 class ChangesParameters(OfNow):
-    after: Place | None = _AFTER
+    after: PlaceText | None = _AFTER
     wait: Annotated[Whole, Field(ge=0, le=LONGEST_WAIT)] | None = _WAIT
     limit: PageSize | None = _LIMIT
     cursor: Words | None = _CURSOR

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 
 from ingest.web.problems import Refusal
-from projections.roster.criteria import Refused
+from projections.roster.criteria import ParameterRefused
 from projections.roster.revision import BeyondRoster, Revision, resolve_as_of
 from projections.roster.roster import Roster
 from projections.web.access.tokens import Scope
@@ -50,7 +50,7 @@ class Question:
         """A refusal that carries the position, as every answer does."""
         return Refusal(status, detail, {POSITION: str(self.position), **(headers or {})}, members)
 
-    def refused(self, error: Refused) -> HTTPException:
+    def refused(self, error: ParameterRefused) -> HTTPException:
         """The refusal of a parameter."""
         return self.refuse(400, str(error), parameter=error.name)
 

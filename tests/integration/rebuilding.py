@@ -29,7 +29,7 @@ def bibs(database: str) -> list[tuple[str, int]]:
 def begin(engine: Engine) -> tuple[Build, dict[str, int]]:
     """A new build of the participants, and how far the log is."""
     with engine.connect() as connection:
-        return steps.begin(engine, PARTICIPANTS), heads(connection)
+        return steps.begin_build(engine, PARTICIPANTS), heads(connection)
 
 
 def live_before(engine: Engine) -> Build:

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.reports.logins import Refused, check_name, grant
+from projections.reports.logins import LoginRefused, check_name, grant
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from projections.reports.logins import Refused, check_name, grant
     ],
 )
 def test_a_name_that_postgresql_or_rosterlog_keeps_for_itself_is_refused(user: str, says: str) -> None:
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(LoginRefused, match=says):
         check_name(user)
 
 
@@ -54,7 +54,7 @@ def test_a_login_that_may_do_more_or_is_none_is_refused(database: str, kind: str
     user = f"mighty_{conninfo_to_dict(database)['dbname']}"
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(f"create role {user} {kind.format(user=user)}".encode())
-        with pytest.raises(Refused, match=says), owner.transaction():
+        with pytest.raises(LoginRefused, match=says), owner.transaction():
             grant(owner, user, sees_personal_data=False)
         assert owner.execute("select has_schema_privilege(%s::name, 'reporting', 'usage')", [user]).fetchone() == (
             "superuser" in kind or "pg_read_all_data" in kind,
@@ -70,7 +70,7 @@ def test_a_login_is_told_apart_from_its_own_tables_and_from_who_may_not_connect(
         try:
             assert not grant(owner, user, sees_personal_data=False).is_new
             owner.execute(f"revoke connect on database {name} from public".encode())
-            with pytest.raises(Refused, match="may not connect"):
+            with pytest.raises(LoginRefused, match="may not connect"):
                 grant(owner, user, sees_personal_data=False)
         finally:
             owner.execute(f"drop owned by {user}; drop role {user}".encode())
@@ -86,7 +86,7 @@ def test_personal_data_that_somebody_else_lets_a_login_see_is_not_passed_over(da
             owner.execute(
                 "set role {boss}; grant rosterlog_reporting_pii to {analyst}; reset role".format(**names).encode()
             )
-            with pytest.raises(Refused, match="from somebody else"), owner.transaction():
+            with pytest.raises(LoginRefused, match="from somebody else"), owner.transaction():
                 grant(owner, names["analyst"], sees_personal_data=False)
         finally:
             owner.execute("drop role {analyst}; drop role {boss}".format(**names).encode())

@@ -118,7 +118,7 @@ def test_promise_13_it_catches_up_and_the_live_roster_goes_on_meanwhile(folded: 
     load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     drain(worker_engine)
     assert len(model.stored_roster(folded)) == 310
-    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     catch_up(worker_engine, PARTICIPANTS, build, 7, lambda _: None)
     model.append(folded, [model.body(400), model.body(1, first_name="last")], "spring")
     drain(worker_engine, "spring")

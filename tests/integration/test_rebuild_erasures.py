@@ -40,7 +40,7 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
         held.execute("select pg_advisory_unlock(4711)")
         loading.join(timeout=30)
     assert "participants_build_2" in traces(database, "Unmistakable"), "the hazard"
-    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     assert set(model.stored_roster(database)) == {"5", "8"}
     assert traces(database, "Unmistakable") == set()
@@ -67,7 +67,7 @@ def test_promise_7_settling_folds_again_whoever_was_erased_or_lifted_since(
     assert "participants" in traces(database, "Unmistakable")
     settle(worker_engine, PARTICIPANTS, anew, 100)
     with sync_engine(database).connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
-        steps.sweep(owner, anew)
+        steps.vacuum_build(owner, anew)
     assert traces(database, "Unmistakable") == set()
     model.append(database, [LATE])
     drain(worker_engine)
@@ -91,7 +91,7 @@ def test_promise_7_carrying_an_erasure_out_again_does_not_hide_who_was_lifted_fr
     anew = build_anew(worker_engine, PARTICIPANTS)
     assert "7" in model.stored_roster(database)
     with operator.begin() as connection:
-        [one] = erasing.listed(connection)
+        [one] = erasing.all_erasures(connection)
         erasing.carry_out(connection, "movemint", one.erasure.erasure_id)
         connection.execute(text(f"set local role {WORKER_ROLE}"))
         refold(connection, [hold(connection, PARTICIPANTS, "movemint")], "movemint", "7", 10)
@@ -130,7 +130,7 @@ def test_promise_7_an_erasure_does_not_wait_for_a_rebuild_that_makes_indexes(
         making.execute(f"lock table {build.table('participants_build')} in access exclusive mode")
         assert erase(operator) == THEIRS
         making.rollback()
-    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     assert set(model.stored_roster(database)) == {"5", "8"}
 

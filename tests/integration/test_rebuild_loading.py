@@ -41,7 +41,7 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant_in_a_rebui
     with psycopg.connect(database) as connection:
         connection.execute(f"alter table {build.table('participants_build')} add check (first_name not like 'poison%')")
     load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
-    steps.attach(worker_engine, PARTICIPANTS, build, up_to, 100)
+    steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     good = [body for n, body in enumerate(bodies) if n not in (3, 24, 44)]
     names = {id_: row[2] for id_, row in roster_model.roster(good).rows().items()}
@@ -135,10 +135,10 @@ def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engi
     query_ = "select count(*), count(distinct indexdef) from pg_indexes where tablename = %s"
     with psycopg.connect(folded) as owner:
         owner.execute('create index "By wave" on participants_build (lower(wave))')
-    build = steps.begin(worker_engine, projection)
+    build = steps.begin_build(worker_engine, projection)
     steps.make_indexes(worker_engine, projection, build, 3)
     made = {table: query(folded, query_, build.table(table)) for table in projection.columns}
-    steps.attach(worker_engine, projection, build, {}, 100)
+    steps.attach_tables(worker_engine, projection, build, {}, 100)
     assert made == {table: query(folded, query_, build.table(table)) for table in projection.columns}
     assert made == {table: query(folded, query_, table) for table in projection.columns}
 
@@ -148,13 +148,13 @@ def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engi
 )
 def test_no_other_index_can_be_made(folded: str, worker_engine: Engine, table: str, index: str) -> None:
     del folded
-    build = steps.begin(worker_engine, PARTICIPANTS)
+    build = steps.begin_build(worker_engine, PARTICIPANTS)
     with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="no index of build"):
         builds.make_index(connection, build, table, index)
 
 
 def test_no_other_table_can_be_put_in_its_place(folded: str, worker_engine: Engine) -> None:
     del folded
-    build = steps.begin(worker_engine, PARTICIPANTS)
+    build = steps.begin_build(worker_engine, PARTICIPANTS)
     with worker_engine.begin() as connection, pytest.raises(DBAPIError, match="event_log is no table of build"):
         builds.attach(connection, build, "event_log")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from ingest import postgres
 from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, WORKER_ROLE, sync_engine
-from projections.reports.report import ask, reports, values_of
+from projections.reports.report import reports, run_report, values_of
 from tests import model
 from tests.conftest import create
 from tests.integration.building import drain
@@ -62,7 +62,7 @@ def analyst(reported: str) -> Iterator[Engine]:
 
 def rows(engine: Engine, name: str, **given: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
-        found = ask(connection, reports()[name], "movemint", values_of(reports()[name], given))
+        found = run_report(connection, reports()[name], "movemint", values_of(reports()[name], given))
     return [tuple(str(one) if one is not None else None for one in row) for row in found.rows]
 
 
@@ -163,8 +163,8 @@ def test_reports_are_of_one_source_and_work_without_personal_data(reported: str,
     engine = sync_engine(reported, REPORTING_ROLE)
     with engine.connect() as connection:
         asked = reports()[name]
-        ask(connection, asked, "movemint", values_of(asked, {}))
-        assert ask(connection, asked, "nobody's", values_of(asked, {})).rows == []
+        run_report(connection, asked, "movemint", values_of(asked, {}))
+        assert run_report(connection, asked, "nobody's", values_of(asked, {})).rows == []
     engine.dispose()
     assert "source = :source" in asked.sql
     assert len(asked.sql.splitlines()) <= 65

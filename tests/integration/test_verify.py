@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from ingest.database import OPERATOR_ROLE, sync_engine
 from ingest.log import erase as erasing
-from ingest.log.proof import MOST_PROBLEMS, Noted, Problem, Proof
+from ingest.log.proof import MOST_PROBLEMS, Finding, Noted, Proof
 from ingest.log.verify import verify
 from tests import model
 
@@ -113,7 +113,7 @@ def test_promise_5_whatever_is_altered_or_deleted_is_found(
         assert connection.execute(statement.encode()).rowcount > 0
     first = prove(operator).problems[0]
     position = 1 if "position = 1" in statement or "between 1" in statement else 2 if "position = 2" in statement else 4
-    assert first == Problem(position, problem)
+    assert first == Finding(position, problem)
 
 
 def test_promise_5_two_events_that_changed_places_are_found(database: str, operator: Engine) -> None:

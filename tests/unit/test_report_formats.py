@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from projections.reports import formats
-from projections.reports.logins import Refused, check_name
-from projections.reports.report import Rows, WrongParameter, reports, values_of
+from projections.reports.logins import LoginRefused, check_name
+from projections.reports.report import ReportRows, WrongParameter, reports, values_of
 
-FOUND = Rows(
+FOUND = ReportRows(
     ("team", "members", "percent", "since"),
     [
         ("=cmd()", 12, Decimal("33.3"), datetime(2026, 3, 2, 8, tzinfo=UTC)),
@@ -29,8 +29,8 @@ def test_a_table_has_even_columns_numbers_to_the_right_and_nothing_that_moves_th
         "-                           7        -  -",
         "(3 rows)",
     ]
-    assert formats.table(Rows(("a",), [])).splitlines() == ["a", "-", "(0 rows)"]
-    assert formats.table(Rows(("a",), [("x",)])).endswith("(1 row)")
+    assert formats.table(ReportRows(("a",), [])).splitlines() == ["a", "-", "(0 rows)"]
+    assert formats.table(ReportRows(("a",), [("x",)])).endswith("(1 row)")
 
 
 def test_csv_is_harmless_in_a_spreadsheet() -> None:
@@ -73,5 +73,5 @@ def test_a_wrong_parameter_is_named_with_what_it_takes(report: str, name: str, v
     "user", ["", " ", "a\x00b", "x" * 64, "é" * 32, "pg_x", "PG_x", "public", "none", "rosterlog_api"]
 )
 def test_a_name_that_cannot_be_a_login_is_refused(user: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(LoginRefused):
         check_name(user)

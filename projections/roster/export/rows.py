@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Text, case, func, select
 
 from projections.roster.criteria import Criteria
 from projections.roster.export.formats import RUN_BY_SHEETS
-from projections.roster.page import for_psycopg, listed
+from projections.roster.page import for_psycopg, select_all
 from projections.roster.roster import Roster
 
 _CHUNK = 65_536  # bytes
@@ -22,14 +22,14 @@ async def csv(
     connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria, *, keeps_formulas: bool
 ) -> AsyncGenerator[bytes]:
     """CSV with a head of names, null as nothing. Texts that a spreadsheet would run get an apostrophe before them."""
-    found = listed(roster, criteria, _harmless) if not keeps_formulas else listed(roster, criteria)
+    found = select_all(roster, criteria, _harmless) if not keeps_formulas else select_all(roster, criteria)
     async for chunk in _copied(connection, CSV, found):
         yield chunk
 
 
 async def ndjson(connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria) -> AsyncGenerator[bytes]:
     """One JSON object a line."""
-    inner = listed(roster, criteria).subquery("r")
+    inner = select_all(roster, criteria).subquery("r")
     async for chunk in _copied(connection, _LINES, select(func.row_to_json(inner.table_valued()))):
         yield chunk
 

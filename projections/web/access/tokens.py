@@ -32,7 +32,7 @@ from ingest.database import metadata
 from projections.roster.page import for_psycopg
 from projections.roster.revision import revision_of
 
-PREFIX = "rosterlog_"
+TOKEN_PREFIX = "rosterlog_"  # noqa: S105 - what every token begins with
 
 api_token = Table(
     "api_token",
@@ -67,7 +67,7 @@ def create(
     connection: Connection, name: str, source: str, event_ids: Sequence[str], expires_at: datetime | None
 ) -> str:
     """Store a new token's digest and give the token, which nobody can see again. Raises `NameTaken`."""
-    token = PREFIX + secrets.token_urlsafe(32)
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     try:
         connection.execute(
             insert(api_token).values(
@@ -92,7 +92,7 @@ def revoke(connection: Connection, name: str) -> bool:
     return connection.execute(live.values(revoked_at=func.now())).rowcount > 0
 
 
-def listed(
+def live_tokens(
     connection: Connection,
 ) -> Sequence[Row[str, str, list[str] | None, datetime, datetime | None, datetime | None]]:
     """The live tokens: name, source, events, made, expires, last used."""
