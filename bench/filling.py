@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 
 from bench.load import SECRET
+from ingest.delivery import JsonObject
 from ingest.signature import sign
-from ingest.simulator.people import Participant, body_of, person
+from ingest.simulator.people import body_of, person
 
 _APPEND = b"select count(*) from append_events(%b, %b::bytea[], %b::text[], %b::text[], %b::text[])"
 _FILL_BATCH = 1_000
@@ -18,11 +19,11 @@ Arrays = tuple[list[bytes], list[str], list[str], list[str]]
 Patterns = Sequence[Sequence[bytes]]  # a body before and after the participant's id
 
 
-def _patterns(people: Iterable[Participant]) -> Patterns:
+def _patterns(people: Iterable[JsonObject]) -> Patterns:
     return [body_of(one).split(str(one["id"]).encode(), 1) for one in people]
 
 
-def _without_answers(one: Participant) -> Participant:
+def _without_answers(one: JsonObject) -> JsonObject:
     """As long as before."""
     less = {key: value for key, value in one.items() if key != "answers"} | {"remarks": ""}
     return {**less, "remarks": "x" * (len(body_of(one)) - len(body_of(less)))}
