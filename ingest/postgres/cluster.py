@@ -1,28 +1,21 @@
-"""One data folder and the PostgreSQL on it: made, started, found running, stopped. Who may do so is `session`'s."""
+"""Runs the PostgreSQL of a data folder: starts it, finds it running, stops it. `home` makes it, `session` says who."""
 
 import os
 import random
-import secrets
 import shlex
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
-from ingest.postgres.account import Account, EmbeddedPostgresError, account_for, reachable_folder
-from ingest.postgres.binaries import Binaries, find_binaries
+from ingest.postgres.account import EmbeddedPostgresError
+from ingest.postgres.home import NAME, Cluster, Postmaster, Say
 
-NAME = "rosterlog"  # of the superuser and of the database
-Say = Callable[[str], None]
 _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise, in the middle of a crash recovery
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
 _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
@@ -32,65 +25,6 @@ _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the so
 _FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
 # A warehouse can subscribe to the roster; one that went away does not fill the disk.
 _FOR_SUBSCRIBERS = {"wal_level": "logical", "max_slot_wal_keep_size": "10GB"}
-
-
-@dataclass(frozen=True, slots=True)
-class Postmaster:
-    """A running server, as its `postmaster.pid` tells: `status` is starting, ready, stopping or standby."""
-
-    pid: int
-    port: int
-    sockets: Path
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A data folder with the programs and the account that serve it."""
-
-    home: Path
-    account: Account
-    binaries: Binaries
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
-
-    @property
-    def log(self) -> Path:
-        return self.home / "postgres.log"
-
-    @property
-    def password(self) -> str:
-        try:
-            return (self.home / "password").read_text().strip()
-        except OSError as error:
-            missing = f"{self.home / 'password'}: {error.strerror}"
-            raise EmbeddedPostgresError(f"the embedded database needs its password: {missing}") from None
-
-    def conninfo(self, postmaster: Postmaster, dbname: str = NAME) -> str:
-        return make_conninfo(
-            host=str(postmaster.sockets), port=postmaster.port, user=NAME, password=self.password, dbname=dbname
-        )
-
-
-def cluster_in(data_dir: Path, say: Say) -> Cluster:
-    """The cluster of a data folder; both are made if they are not there."""
-    if (data_dir / "PG_VERSION").exists():
-        raise EmbeddedPostgresError(f"{data_dir} is a PostgreSQL data folder itself: set ROSTERLOG_DATA_DIR to another")
-    link = data_dir / "postgres"
-    existing = link.resolve() if (link / "data" / "PG_VERSION").exists() else None
-    account = account_for(existing / "data" if existing else None)
-    if existing and account.uid is not None and not account.can_reach(existing / "data"):
-        raise EmbeddedPostgresError(
-            f"PostgreSQL runs as {account.name}, which cannot enter {existing}: put it below a folder that it can enter"
-        )
-    binaries = find_binaries(_major(existing)).reachable_by(account)
-    home = existing or _make_home(data_dir, account, say)
-    cluster = Cluster(home, account, binaries)
-    if existing is None:
-        initialise(cluster)
-    return cluster
 
 
 def running(cluster: Cluster) -> Postmaster | None:
@@ -166,49 +100,6 @@ def stop(cluster: Cluster) -> None:
     if stopping and stopping.sockets != cluster.home:
         with suppress(OSError):
             stopping.sockets.rmdir()
-
-
-def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
-    home = data_dir / "postgres"
-    if home.is_symlink() and not home.exists():
-        raise EmbeddedPostgresError(f"{home} leads to {home.readlink()}, which is gone: restore it, or remove {home}")
-    if home.exists():  # an earlier first start was interrupted before the data folder was whole
-        return home.resolve()
-    if account.uid is not None and not account.can_reach(data_dir):
-        home.symlink_to(reachable_folder(data_dir.resolve().parent.name or "root"))
-        account.own(home.resolve())
-        say(f"PostgreSQL runs as {account.name}, which cannot enter {data_dir}: the database is in {home.resolve()}")
-        return home.resolve()
-    account.make_folder(home)
-    return home.resolve()
-
-
-def initialise(cluster: Cluster) -> None:
-    """Make the data folder, under another name until it is whole."""
-    staging = cluster.home / "data.new"
-    shutil.rmtree(staging, ignore_errors=True)
-    password = cluster.home / "password"
-    if not password.exists():  # one put there beforehand, as for a restore, is not lost
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(24) + "\n")
-        cluster.account.own(password)
-    done = cluster.account.run(
-        cluster.binaries.folder / "initdb", "-D", staging, "-U", NAME, "-E", "UTF8", "--data-checksums",
-        "--auth=scram-sha-256", f"--pwfile={password}", *_collation(cluster.binaries.major),
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise EmbeddedPostgresError(f"PostgreSQL's data folder could not be made: {done.stderr.strip()}")
-    staging.rename(cluster.data)
-
-
-def _collation(major: int) -> list[str]:
-    """The same order of text on every host, whatever its locale."""
-    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
-    return [*builtin, "--locale=C"]
-
-
-def _major(home: Path | None) -> int | None:
-    return int((home / "data" / "PG_VERSION").read_text()) if home else None
 
 
 def _serves(pid: int, data: Path) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
-from ingest.postgres.cluster import NAME, Cluster, Postmaster, Say, cluster_in, settled, start, stop
+from ingest.postgres.cluster import settled, start, stop
+from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
 
 
 class AlreadyUp(Failure):

@@ -15,7 +15,7 @@ from ingest.database import WORKER_ROLE
 from ingest.log.event import Event
 from ingest.log.read import heads, read_after
 from ingest.settings import Settings
-from projections.participants.discovery import MOST_PATHS, Key, Seen
+from projections.participants.discovery import MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
 _AT_A_TIME = 2_000
@@ -27,7 +27,7 @@ _AT_A_TIME = 2_000
 @settings_of
 def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
     """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
-    seen = Seen(read_fields(settings.fields_file))
+    seen = Discovery(read_fields(settings.fields_file))
     with migrated_engine(settings, WORKER_ROLE) as engine, engine.connect() as connection:
         held = heads(connection)
         chosen = [source_of(settings, source, held)] if source else sorted(held)
@@ -52,7 +52,7 @@ def _events(connection: Connection, source: str, head: int) -> Iterator[list[Eve
         position = events[-1].position
 
 
-def _as_json(seen: Seen) -> dict[str, object]:
+def _as_json(seen: Discovery) -> dict[str, object]:
     return {
         "events": seen.events,
         "unread": seen.unread,
@@ -65,7 +65,7 @@ def _as_json(seen: Seen) -> dict[str, object]:
     }
 
 
-def _print(seen: Seen) -> None:
+def _print(seen: Discovery) -> None:
     keys = seen.keys
     width = max([len(printable(key.path)) for key in keys] + [3])
     click.echo(f"{'key':<{width}}  {'events':>10}  {'column':<18}  {'types':<28}  shapes")
@@ -87,5 +87,5 @@ def _print(seen: Seen) -> None:
         say(f"more than {MOST_PATHS} keys: {seen.left_out} values of others were left out")
 
 
-def _column(key: Key) -> str:
+def _column(key: FoundKey) -> str:
     return ", ".join(key.columns) or "-"

@@ -29,7 +29,7 @@ _TYPES = {
 
 
 @dataclass(slots=True)
-class Key:
+class FoundKey:
     """One key, `a.b` if it is nested, `a[]` for what is in a list: in how many events, with which types and shapes.
 
     `columns`: which take their value from here. `unconverted`: in how many events that failed, by column.
@@ -53,7 +53,7 @@ class Key:
         }
 
 
-class Seen:
+class Discovery:
     """What was seen so far. `unread`: events without a readable participant. `left_out`: keys beyond the limit."""
 
     def __init__(self, fields: Fields) -> None:
@@ -64,11 +64,11 @@ class Seen:
         self.other_types: Counter[str] = Counter()
         self._fold = folding(fields)
         self._fields = fields
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, FoundKey] = {}
         self._columns = _columns_by_path(fields)
 
     @property
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[FoundKey]:
         """Every key, the most frequent first."""
         return sorted(self._keys.values(), key=lambda key: (-key.events, key.path))
 
@@ -122,10 +122,10 @@ class Seen:
                         self._keys[path].unconverted[column] += 1
                     break
 
-    def _key(self, path: str) -> Key | None:
+    def _key(self, path: str) -> FoundKey | None:
         found = self._keys.get(path)
         if found is None and len(self._keys) < MOST_PATHS:
-            found = self._keys[path] = Key(path, columns=self._columns_of(path))
+            found = self._keys[path] = FoundKey(path, columns=self._columns_of(path))
         return found
 
     def _columns_of(self, path: str) -> list[str]:

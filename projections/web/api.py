@@ -114,7 +114,7 @@ class Api:
             begun = time.monotonic()
             response = await answer(endpoint, request)
             took = round((time.monotonic() - begun) * 1000, 1)
-            fields = {"address": endpoint.path, "status": response.status_code, "milliseconds": took}
+            fields = {"endpoint": endpoint.path, "status": response.status_code, "milliseconds": took}
             logger.info("answered", extra={"fields": fields})
             return response
 

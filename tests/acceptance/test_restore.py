@@ -16,7 +16,7 @@ from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.postgres.account import account_for
 from ingest.postgres.binaries import Binaries
-from ingest.postgres.cluster import Cluster, initialise
+from ingest.postgres.home import Cluster, initialise
 from tests import model
 from tests.acceptance.program import environ, run
 from tests.integration.building import drain, query

@@ -127,7 +127,7 @@ def test_the_id_is_in_the_logs_and_nothing_that_was_asked(
         api.ask("/v1/participants/7", make_token(engine))
     [line] = [record for record in caplog.records if record.name == "projections.web.api"]
     fields = line.fields  # type: ignore[attr-defined] # our extra
-    assert (line.getMessage(), fields["address"], fields["status"]) == (
+    assert (line.getMessage(), fields["endpoint"], fields["status"]) == (
         "answered",
         "/v1/participants/{participant_id:path}",
         200,

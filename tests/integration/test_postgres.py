@@ -18,7 +18,8 @@ from psycopg.conninfo import make_conninfo
 from ingest import postgres
 from ingest.postgres import binaries
 from ingest.postgres.account import REACHABLE, Account, account_for
-from ingest.postgres.cluster import cluster_in, running
+from ingest.postgres.cluster import running
+from ingest.postgres.home import cluster_in
 from tests.acceptance.program import until
 
 # Another process that uses the server of a folder until its input ends.

@@ -9,7 +9,7 @@ from ingest.log.event import Event
 from projections import catalogue
 from projections.folding import definition, outcome
 from projections.participants import convert
-from projections.participants.discovery import Seen
+from projections.participants.discovery import Discovery
 from projections.participants.fields import COLUMN_NAMES, DECLARED, FieldsError, read_fields
 from projections.participants.fold import folding
 from projections.participants.state import State
@@ -98,7 +98,7 @@ def test_the_definition_follows_every_file_that_folds() -> None:
 
 
 def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() -> None:
-    seen = Seen(DECLARED)
+    seen = Discovery(DECLARED)
     for position, content in enumerate((
         model.body(1, dob="31/12/1990", phone="+44 20 7946", tags=["fast", {"n": 1}], address={"city": "Leeds"}),
         model.body(2, phone=None, new_key=1.5),
@@ -116,7 +116,7 @@ def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() 
 
 
 def test_ever_new_keys_do_not_fill_the_memory() -> None:
-    seen = Seen(DECLARED)
+    seen = Discovery(DECLARED)
     for number in range(30):
         content = model.body(1, answers={f"question {number} {n}": "x" for n in range(100)})
         seen.add(Event("movemint", number, "", "event.participant.created", "1", content))
