@@ -39,7 +39,7 @@ projection_build = Table(
     metadata,
     Column("projection", Text(collation="C"), nullable=False),
     Column("build", Integer, nullable=False, autoincrement=False),
-    Column("version", Text, nullable=False),
+    Column("definition", Text, nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("projection", "build", name="projection_build_pkey"),
 )
@@ -70,7 +70,7 @@ def previous(connection: Connection, name: str) -> Build | None:
 
 def every_live(connection: Connection) -> dict[str, Build]:
     """The live build of each projection that has one."""
-    found = select(projection_build.c.projection, projection_build.c.build, projection_build.c.version).join(
+    found = select(projection_build.c.projection, projection_build.c.build, projection_build.c.definition).join(
         projection,
         (projection.c.projection == projection_build.c.projection) & (projection.c.live == projection_build.c.build),
     )
@@ -156,7 +156,7 @@ def beside(connection: Connection, name: str) -> list[Build]:
     """The builds that are neither live nor previous: unfinished, given up, or older."""
     mine = projection_build.c.projection == name
     found = (
-        select(projection_build.c.projection, projection_build.c.build, projection_build.c.version)
+        select(projection_build.c.projection, projection_build.c.build, projection_build.c.definition)
         .join(projection, projection.c.projection == projection_build.c.projection)
         .where(
             mine,
@@ -176,14 +176,14 @@ def drop_table(connection: Connection, build: Build, table: str) -> None:
 
 
 def forget(connection: Connection, build: Build) -> None:
-    """Take a build whose tables are gone off the list."""
+    """Take a build whose tables are gone off the list, with its checkpoints, its quarantine and its counts."""
     mine = (projection_build.c.projection == build.projection) & (projection_build.c.build == build.number)
     connection.execute(delete(projection_build).where(mine))
 
 
 def _pointed_at(connection: Connection, name: str, pointer: Column[int | None]) -> Build | None:
     found = (
-        select(projection_build.c.projection, projection_build.c.build, projection_build.c.version)
+        select(projection_build.c.projection, projection_build.c.build, projection_build.c.definition)
         .join(
             projection,
             (projection.c.projection == projection_build.c.projection) & (pointer == projection_build.c.build),

@@ -7,11 +7,11 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    ForeignKeyConstraint,
     Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
-    delete,
     func,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -21,7 +21,7 @@ from projections.builds import Build
 from projections.outcome import Passed
 
 passed_event_type = Table(
-    "passed_event_type",
+    "unknown_event_type",
     metadata,
     Column("source", Text(collation="C"), nullable=False),
     Column("projection", Text(collation="C"), nullable=False),
@@ -29,7 +29,13 @@ passed_event_type = Table(
     Column("events", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
     Column("build", Integer, nullable=False, autoincrement=False),
-    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="passed_event_type_pkey"),
+    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="unknown_event_type_pkey"),
+    ForeignKeyConstraint(
+        ["projection", "build"],
+        ["projection_build.projection", "projection_build.build"],
+        name="unknown_event_type_build_fkey",
+        ondelete="CASCADE",
+    ),
 )
 
 
@@ -51,10 +57,4 @@ def count(connection: Connection, build: Build, source: str, passed: Sequence[Pa
             "events": passed_event_type.c.events + new.excluded.events,
             "last_position": func.greatest(passed_event_type.c.last_position, new.excluded.last_position),
         }
-        connection.execute(new.on_conflict_do_update(constraint="passed_event_type_pkey", set_=changed), rows)
-
-
-def forget(connection: Connection, build: Build) -> None:
-    """Remove the counts of a build whose tables are gone."""
-    mine = (passed_event_type.c.projection == build.projection) & (passed_event_type.c.build == build.number)
-    connection.execute(delete(passed_event_type).where(mine))
+        connection.execute(new.on_conflict_do_update(constraint="unknown_event_type_pkey", set_=changed), rows)

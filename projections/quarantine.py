@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -41,6 +42,12 @@ quarantine = Table(
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("build", Integer, nullable=False, autoincrement=False),
     PrimaryKeyConstraint("source", "projection", "build", "position", name="quarantine_pkey"),
+    ForeignKeyConstraint(
+        ["projection", "build"],
+        ["projection_build.projection", "projection_build.build"],
+        name="quarantine_build_fkey",
+        ondelete="CASCADE",
+    ),
     Index("quarantine_participant", "source", "projection", "build", "participant_id"),
 )
 
@@ -86,12 +93,6 @@ def release(connection: Connection, build: Build, source: str, positions: Sequen
 def release_participant(connection: Connection, build: Build, source: str, participant_id: str) -> None:
     """Take every event of a participant out of the quarantine."""
     connection.execute(delete(quarantine).where(_of(build, source), quarantine.c.participant_id == participant_id))
-
-
-def forget(connection: Connection, build: Build) -> None:
-    """Remove what a build whose tables are gone had parked."""
-    mine = (quarantine.c.projection == build.projection) & (quarantine.c.build == build.number)
-    connection.execute(delete(quarantine).where(mine))
 
 
 @dataclass(frozen=True, slots=True)

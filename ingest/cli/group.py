@@ -67,7 +67,7 @@ def run_group() -> None:
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
         sys.exit(130)
-    except (SettingsError, WrongUsage) as error:
+    except (SettingsError, WrongUsage, migrations.BeforeFirstRelease) as error:
         say(str(error))
         sys.exit(2)
     except _PROBLEMS as error:

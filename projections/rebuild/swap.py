@@ -6,7 +6,7 @@ from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from projections import builds, checkpoint, passed, quarantine
+from projections import builds, checkpoint
 from projections.builds import Build
 from projections.folding import advance
 from projections.projection import Projection
@@ -75,8 +75,6 @@ def drop(engine: Engine, build: Build) -> bool:
     if not all(dropped):
         return False
     with engine.begin() as connection:
-        for kept in (checkpoint, quarantine, passed):
-            kept.forget(connection, build)
         builds.forget(connection, build)
     return True
 
