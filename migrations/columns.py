@@ -88,7 +88,9 @@ def _columns(place: re.Match[str]) -> str:
     }
     if place["added"]:
         return "".join(f", {text}" for one, text in texts.items() if one.since != BASELINE)
-    return fill(", ".join(text for one, text in texts.items() if one.since == BASELINE), 100, subsequent_indent="    ")
+    indent = re.match(" *", place.string[place.string.rfind("\n", 0, place.start()) + 1 :])
+    of_baseline = ", ".join(text for one, text in texts.items() if one.since == BASELINE)
+    return fill(of_baseline, 110, subsequent_indent=indent[0] if indent else "", break_long_words=False)
 
 
 def _comment(column: Column) -> str:

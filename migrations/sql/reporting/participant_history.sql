@@ -1,7 +1,9 @@
 -- Every state that participants had and have, and from when until when it was what the log knew.
 create or replace view reporting.participant_history as
 select
-  p.source, p.participant_id, {p.masked}, p.first_position, p.position, p.received_at,
+  p.source, p.participant_id,
+  {p.masked},
+  p.first_position, p.position, p.received_at,
   p.field_errors,
   case when (select reporting.sees_personal_data()) then p.attributes end as attributes,
   reporting.age_band(p.dob, p.age, coalesce(p.registered_at, p.received_at)) as age_band,
@@ -11,12 +13,16 @@ select
   ended.received_at as valid_to{p.added_masked}
 from (
   select
-    h.source, h.participant_id, {h.columns}, h.first_position, h.position, h.received_at,
+    h.source, h.participant_id,
+    {h.columns},
+    h.first_position, h.position, h.received_at,
     h.field_errors, h.attributes, h.until_position{h.added_columns}
   from public.participant_history h
   union all
   select
-    n.source, n.participant_id, {n.columns}, n.first_position, n.position, n.received_at,
+    n.source, n.participant_id,
+    {n.columns},
+    n.first_position, n.position, n.received_at,
     n.field_errors, n.attributes, null{n.added_columns}
   from public.participants n
 ) p

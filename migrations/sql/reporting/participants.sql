@@ -1,7 +1,9 @@
 -- The roster for people who ask in SQL: everybody's newest state, some columns for those only who may see them.
 create or replace view reporting.participants as
 select
-  p.source, p.participant_id, {p.masked}, p.first_position, p.position, p.received_at,
+  p.source, p.participant_id,
+  {p.masked},
+  p.first_position, p.position, p.received_at,
   p.field_errors,
   case when (select reporting.sees_personal_data()) then p.attributes end as attributes,
   reporting.age_band(p.dob, p.age, coalesce(p.registered_at, p.received_at)) as age_band{p.added_masked}

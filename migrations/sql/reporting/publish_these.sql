@@ -8,18 +8,24 @@ as $$
   where gone.source = in_source and gone.participant_id = any (in_ids)
     and not exists (select from participants p where p.source = in_source and p.participant_id = gone.participant_id);
   insert into published_participants as known (
-    source, participant_id, {not_personal}, first_position, position, received_at, age_band{added_not_personal}
+    source, participant_id,
+    {not_personal},
+    first_position, position, received_at, age_band{added_not_personal}
   )
   select
-    p.source, p.participant_id, {p.not_personal}, p.first_position, p.position, p.received_at,
+    p.source, p.participant_id,
+    {p.not_personal},
+    p.first_position, p.position, p.received_at,
     p.age_band{p.added_not_personal}
   from reporting.participants p
   where p.source = in_source and p.participant_id = any (in_ids)
   on conflict (source, participant_id) do update set
     (
-      {not_personal}, first_position, position, received_at, age_band{added_not_personal}
+      {not_personal},
+      first_position, position, received_at, age_band{added_not_personal}
     ) = (
-      {excluded.not_personal}, excluded.first_position, excluded.position, excluded.received_at,
+      {excluded.not_personal},
+      excluded.first_position, excluded.position, excluded.received_at,
       excluded.age_band{excluded.added_not_personal}
     )
   where known is distinct from excluded;

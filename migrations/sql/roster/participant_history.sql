@@ -1,7 +1,9 @@
 -- Superseded states, each with the position of the event that ended it. It held from `position` until then.
 create or replace view participant_history as
 select
-  p.source, p.participant_id, {p.columns}, p.first_position, p.position, p.received_at,
+  p.source, p.participant_id,
+  {p.columns},
+  p.first_position, p.position, p.received_at,
   p.field_errors, p.until_position,
   coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes{p.added_columns}
 from participant_history_build p

@@ -2,7 +2,9 @@
 -- Its own copy is there only where PostgreSQL could not read it as it came.
 create or replace view participants as
 select
-  p.source, p.participant_id, {p.columns}, p.first_position, p.position, p.received_at,
+  p.source, p.participant_id,
+  {p.columns},
+  p.first_position, p.position, p.received_at,
   p.field_errors,
   coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes{p.added_columns}
 from participants_build p

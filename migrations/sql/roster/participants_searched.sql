@@ -1,7 +1,9 @@
 -- `participants`, with the words by which each is searched: for the API, whose answers do not show them.
 create or replace view participants_searched as
 select
-  p.source, p.participant_id, {p.columns}, p.first_position, p.position, p.received_at,
+  p.source, p.participant_id,
+  {p.columns},
+  p.first_position, p.position, p.received_at,
   p.field_errors, p.words,
   coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes{p.added_columns}
 from participants_build p
