@@ -39,7 +39,7 @@ do $$ begin
   ) then
     alter role {role} set statement_timeout = '60s';
   end if;
-exception when insufficient_privilege then null;
+exception when insufficient_privilege or unique_violation then null;
 end $$
 """
 _BEFORE_BASELINE = re.compile(r"\d{4}")
@@ -78,6 +78,8 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         check_version(connection)
         before = _revision(connection)
         _refuse_others(before)
+        make_roles(connection)
+        connection.commit()  # other databases of the server need not wait for this one's migration to make theirs
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

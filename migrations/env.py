@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `rosterlog migrate` hands in: roles, versions, then the objects of `sql`.
+"""Runs the migrations on the connection that `rosterlog migrate` hands in: the versions, then the objects of `sql`.
 
 For `alembic check` and the like it connects to the environment's database itself, and makes no objects there.
 """
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import table as _log_tables
-from ingest.migrate import make_roles, role_statements
+from ingest.migrate import role_statements
 from ingest.settings import read_settings
 from migrations import objects
 from migrations.execute import verbatim
@@ -37,7 +37,6 @@ _ = (
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rosterlog migrate'))"
 
-
 # Those of a build come and go; those that are published are written by functions of the database alone.
 _NOT_DECLARED = re.compile(r".+_build_\d+|published_.+")
 
@@ -47,15 +46,13 @@ def is_declared(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or name is None or not _NOT_DECLARED.fullmatch(name)
 
 
-def migrate_online(connection: Connection, *, everything: bool) -> None:
+def migrate_online(connection: Connection, *, with_objects: bool) -> None:
     context.configure(connection=connection, target_metadata=metadata, include_name=is_declared)
     with context.begin_transaction():
         connection.execute(text(_ONE_AT_A_TIME))
         connection.execute(text(_TIMEOUTS))
-        if everything:
-            make_roles(connection)
         context.run_migrations()
-        if everything:
+        if with_objects:
             objects.make(connection)
 
 
@@ -75,13 +72,13 @@ def main() -> None:
     if context.is_offline_mode():
         migrate_offline()
     elif handed_in is not None:
-        migrate_online(handed_in, everything=True)
+        migrate_online(handed_in, with_objects=True)
     else:
         settings = read_settings(os.environ)
         with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
             engine = sync_engine(conninfo)
             with engine.connect() as connection:
-                migrate_online(connection, everything=False)
+                migrate_online(connection, with_objects=False)
             engine.dispose()
 
 
