@@ -81,16 +81,18 @@ def filled(sql: str) -> str:
 
 def _columns(place: re.Match[str]) -> str:
     prefix = f"{place['table']}." if place["table"] else ""
-    wanted = [one for one in COLUMNS if not (one.is_personal and place["form"] == "not_personal")]
-    texts = {
-        one: _MASKED.format(prefix, one.name) if one.is_personal and place["form"] == "masked" else prefix + one.name
-        for one in sorted(wanted, key=lambda one: one.since)
-    }
+    texts = [
+        _MASKED.format(prefix, column.name)
+        if column.is_personal and place["form"] == "masked"
+        else prefix + column.name
+        for column in sorted(COLUMNS, key=lambda column: column.since)
+        if (column.since != BASELINE) == bool(place["added"])
+        and not (column.is_personal and place["form"] == "not_personal")
+    ]
     if place["added"]:
-        return "".join(f", {text}" for one, text in texts.items() if one.since != BASELINE)
-    indent = re.match(" *", place.string[place.string.rfind("\n", 0, place.start()) + 1 :])
-    of_baseline = ", ".join(text for one, text in texts.items() if one.since == BASELINE)
-    return fill(of_baseline, 110, subsequent_indent=indent[0] if indent else "", break_long_words=False)
+        return "".join(f", {text}" for text in texts)
+    line = place.string[place.string.rfind("\n", 0, place.start()) + 1 :]
+    return fill(", ".join(texts), 110, subsequent_indent=" " * (len(line) - len(line.lstrip(" "))))
 
 
 def _comment(column: Column) -> str:
