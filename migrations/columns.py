@@ -50,6 +50,7 @@ COLUMNS = (
 )
 
 _PERSONAL = " Personal: null without rosterlog_reporting_pii."
+_PLAIN = "{0}{1}"
 _MASKED = "case when (select reporting.sees_personal_data()) then {0}{1} end as {1}"
 _PLACE = re.compile(r"\{(?:(?P<table>\w+)\.)?(?P<added>added_)?(?P<form>columns|masked|not_personal)\}")
 
@@ -81,14 +82,14 @@ def filled(sql: str) -> str:
 
 def _columns(place: re.Match[str]) -> str:
     prefix = f"{place['table']}." if place["table"] else ""
-    texts = [
-        _MASKED.format(prefix, column.name)
-        if column.is_personal and place["form"] == "masked"
-        else prefix + column.name
+    shown = [
+        column
         for column in sorted(COLUMNS, key=lambda column: column.since)
         if (column.since != BASELINE) == bool(place["added"])
         and not (column.is_personal and place["form"] == "not_personal")
     ]
+    personal = _MASKED if place["form"] == "masked" else _PLAIN
+    texts = [(personal if column.is_personal else _PLAIN).format(prefix, column.name) for column in shown]
     if place["added"]:
         return "".join(f", {text}" for text in texts)
     line = place.string[place.string.rfind("\n", 0, place.start()) + 1 :]
