@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup run test check format lock openapi wheel bench clean
+.PHONY: setup run test check format lock openapi schema wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -40,6 +40,10 @@ lock:
 # The API's document, for review: a test compares it with what the API serves.
 openapi: setup
 	$(BIN)/python -m projections.web > docs/openapi.json
+
+# The database's schema with a picture on top, for review: a test compares it with what the migrations make.
+schema: setup
+	$(BIN)/python -m migrations.schema > docs/schema.sql
 
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -12,7 +12,7 @@ from bench.machine import database
 from bench.rebuild import indexes_of
 from bench.roster import PEOPLE, fill_roster
 from ingest.database import REPORTING_PII_ROLE, sync_engine
-from migrations.sql import sql_file
+from migrations import objects
 from projections.reports.report import Report, ReportRows, reports, run_report, values_of
 
 ROUNDS = 7
@@ -64,7 +64,7 @@ def _make_plain(conninfo: str) -> None:
         connection.execute("alter table plain.participants rename to people")
         connection.execute(f"create view plain.participants as select p.*, {_age_band()} from plain.people p".encode())
         for view in _VIEWS:
-            made = sql_file(f"0008_reporting_{view}.sql").replace("view reporting.", "view plain.")
+            made = objects.file("reporting", view).replace("view reporting.", "view plain.")
             connection.execute(made.replace("public.participants", "plain.participants").encode())
         connection.execute("create view plain.freshness as select * from reporting.freshness")
         connection.execute("grant usage on schema plain to public")
@@ -84,7 +84,7 @@ def _columns(connection: psycopg.Connection[Any], table: str) -> str:
 
 
 def _age_band() -> str:
-    view = sql_file("0008_reporting_participants.sql")
+    view = objects.file("reporting", "participants")
     return view[view.index("reporting.age_band(") : view.index("\nfrom public")]
 
 

@@ -1,5 +1,7 @@
 """Brings a database's schema up to date, and tells whether it is. The steps themselves are in `migrations`."""
 
+import re
+from collections.abc import Iterator
 from importlib.resources import files
 
 from alembic import command
@@ -9,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from ingest.database import ROLES, check_version
+from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES, check_version
+from ingest.failures import WrongUsage
 from ingest.sqlstate import DatabaseUnusable
 
 # Roles belong to the whole server, so another database's migration may have made them, even at this very moment.
@@ -28,39 +31,62 @@ do $$ begin
   end;
 end $$
 """
+# For whoever makes one of them a login; `rosterlog report --grant` makes logins of their own. What an administrator set
+# instead stays.
+_LIMIT_ROLE = """
+do $$ begin
+  if not exists (
+    select from pg_roles, unnest(rolconfig) as setting
+    where rolname = '{role}' and setting like 'statement_timeout=%'
+  ) then
+    alter role {role} set statement_timeout = '60s';
+  end if;
+exception when insufficient_privilege or unique_violation then null;
+end $$
+"""
+_BEFORE_BASELINE = re.compile(r"\d{4}")
 
 
-def make_roles(engine: Engine) -> None:
+class BeforeFirstRelease(WrongUsage):
+    """The database was made before the first release, whose migrations begin anew; nothing was touched."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is from before the first release (at {revision}): dump its log's tables as data and load "
+            "them into a new database, as docs/operations.md says under 'From before the first release'"
+        )
+
+
+def role_statements() -> Iterator[str]:
+    """What makes the roles where they are missing."""
+    yield from (_MAKE_ROLE.format(role=role) for role in ROLES)
+    yield from (_LIMIT_ROLE.format(role=role) for role in (REPORTING_ROLE, REPORTING_PII_ROLE))
+
+
+def make_roles(connection: Connection) -> None:
     """Make the roles where they are missing. A dump of the database holds none: they are the server's."""
-    with engine.begin() as connection:
-        check_version(connection)
-        for role in ROLES:
-            connection.execute(text(_MAKE_ROLE.format(role=role)))
+    check_version(connection)
+    for statement in role_statements():
+        connection.execute(text(statement))
 
 
-def migrate(engine: Engine, revision: str = "head") -> tuple[str | None, str | None]:
-    """Upgrade to a revision; gives the one before and the one after. Nothing is changed if they are the same.
+def migrate(engine: Engine) -> tuple[str | None, str | None]:
+    """Upgrade to the newest revision; gives the one before and the one after.
 
-    Raises `DatabaseUnusable` for a database that is too old or was migrated by a newer rosterlog.
+    Functions and views become what their files say in any case. Raises `DatabaseUnusable` for a database that is too
+    old or was migrated by a newer rosterlog.
     """
     with engine.connect() as connection:
         check_version(connection)
         before = _revision(connection)
-        _refuse_newer(before)
+        _refuse_others(before)
+        make_roles(connection)
+        connection.commit()  # other databases of the server need not wait for this one's migration to make theirs
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        command.upgrade(config, "head")
         connection.commit()
         return before, _revision(connection)
-
-
-def downgrade(engine: Engine, revision: str) -> None:
-    """Take the schema back to an older revision (`base`: to nothing), with what the dropped tables held."""
-    with engine.connect() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
-        connection.commit()
 
 
 def check_migrated(connection: Connection) -> None:
@@ -72,7 +98,7 @@ def check_migrated(connection: Connection) -> None:
     if readable is False:
         return  # a login of its own for one service sees no more than its role; its first query will tell
     found = _revision(connection)
-    _refuse_newer(found)
+    _refuse_others(found)
     if found != _head():
         raise DatabaseUnusable(f"the database is not migrated (it is at {found or 'nothing'}): run rosterlog migrate")
 
@@ -97,7 +123,9 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
-def _refuse_newer(revision: str | None) -> None:
+def _refuse_others(revision: str | None) -> None:
+    if revision is not None and _BEFORE_BASELINE.fullmatch(revision):
+        raise BeforeFirstRelease(revision)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise DatabaseUnusable(f"the database was migrated by a newer rosterlog (to {revision}): upgrade rosterlog")

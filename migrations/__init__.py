@@ -1,1 +1,1 @@
-"""The database's schema, one file a step. The only place with DDL."""
+"""The database's schema: versions that make tables, and a file for each function and view. The only place with DDL."""

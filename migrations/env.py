@@ -1,4 +1,7 @@
-"""Runs the migrations: on the connection `rosterlog migrate` hands in, for developers on the environment's database."""
+"""Runs the migrations on the connection that `rosterlog migrate` hands in: the versions, then the objects of `sql`.
+
+For `alembic check` and the like it connects to the environment's database itself, and makes no objects there.
+"""
 
 import os
 import re
@@ -9,11 +12,13 @@ from sqlalchemy import Connection, text
 
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import table as _log_tables
+from ingest.migrate import role_statements
 from ingest.settings import read_settings
+from migrations import objects
+from migrations.execute import verbatim
 from projections.folding import builds, checkpoint, quarantine, unknown_types
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
-from projections.reports import publication
 from projections.web.access import tokens
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
@@ -22,7 +27,6 @@ _ = (
     builds,
     checkpoint,
     unknown_types,
-    publication,
     quarantine,
     _participant_tables,
     _registration_tables,
@@ -33,28 +37,34 @@ _ = (
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rosterlog migrate'))"
 
-
-_OF_ONE_BUILD = re.compile(r"_build_\d+\Z")
-
-
-def is_fixed(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether a table is there from the migrations on. Those of a build come and go."""
-    return kind != "table" or name is None or not _OF_ONE_BUILD.search(name)
+# Those of a build come and go; those that are published are written by functions of the database alone.
+_NOT_DECLARED = re.compile(r".+_build_\d+|published_.+")
 
 
-def migrate_online(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, include_name=is_fixed)
+def is_declared(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a table of the database is one that the code declares, so that the two are compared."""
+    return kind != "table" or name is None or not _NOT_DECLARED.fullmatch(name)
+
+
+def migrate_online(connection: Connection, *, with_objects: bool) -> None:
+    context.configure(connection=connection, target_metadata=metadata, include_name=is_declared)
     with context.begin_transaction():
         connection.execute(text(_ONE_AT_A_TIME))
         connection.execute(text(_TIMEOUTS))
         context.run_migrations()
+        if with_objects:
+            objects.make(connection)
 
 
 def migrate_offline() -> None:
-    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
+    named = {"paramstyle": "named"}  # else each percent sign would come out twice
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True, dialect_opts=named)
     with context.begin_transaction():
-        context.execute(_TIMEOUTS)
+        for statement in (_TIMEOUTS, *role_statements()):
+            context.execute(verbatim(statement))
         context.run_migrations()
+        for statement in objects.every_file():
+            context.execute(verbatim(statement))
 
 
 def main() -> None:
@@ -62,13 +72,13 @@ def main() -> None:
     if context.is_offline_mode():
         migrate_offline()
     elif handed_in is not None:
-        migrate_online(handed_in)
+        migrate_online(handed_in, with_objects=True)
     else:
         settings = read_settings(os.environ)
         with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
             engine = sync_engine(conninfo)
             with engine.connect() as connection:
-                migrate_online(connection)
+                migrate_online(connection, with_objects=False)
             engine.dispose()
 
 

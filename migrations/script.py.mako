@@ -1,16 +1,10 @@
 """${message}."""
 
-from alembic import op
+from migrations.columns import add_columns
 
 revision = "${up_revision}"
 down_revision = ${repr(down_revision)}
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
-
-
-def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    add_columns(revision)

@@ -35,7 +35,8 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
     with open_database(settings, say, make=True) as conninfo:
         engine = sync_engine(conninfo)
         if only_roles:
-            migrations.make_roles(engine)
+            with engine.begin() as connection:
+                migrations.make_roles(connection)
             said = f"the roles are there: {', '.join(ROLES)}"
         else:
             before, after = migrations.migrate(engine)

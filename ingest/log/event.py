@@ -27,7 +27,7 @@ class Receipt:
 
 
 class Event(NamedTuple):
-    """A delivery as recorded. `body` is null once it was erased, or while an erasure of its participant is in force.
+    """An event as projections may read it. `body` is None if it was erased or an erasure of its subject is in force.
 
     `received_at` is text as PostgreSQL writes it, in UTC. (A tuple, since a rebuild makes one of every event there is.)
     """

@@ -18,6 +18,9 @@ _FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value 
 _LENGTHS = (9, 8, 8, 32, 32)
 _DIGEST = slice(30, 62)
 _POSITION = Struct(">q")
+_LENGTH = Struct(">i")
+_NULL = _LENGTH.pack(-1)  # no UTF-8 ends like this, so a row that does has no signature
+OF_OUR_OWN = b"rosterlog."  # how the types begin of events that rosterlog itself writes down, which nobody signs
 
 BEGINNING = bytes(32)  # the chain value before the first event
 MOST_PROBLEMS = 100  # listed for a source; the rest are counted
@@ -100,8 +103,8 @@ def check_each(
                 proof.add(expected, "the body was altered: it is not the one that its digest is of")
             elif expected in named:
                 proof.add(expected, "an erasure names it, but the body is here: run rosterlog erase --reapply")
-            if secrets is not None and size >= 0:
-                _check_signature(proof, expected, body, row, secrets, is_intact=is_intact)
+            if secrets is not None:
+                _check_signature(proof, expected, row, size, secrets, is_intact=is_intact)
             previous = chain
         else:
             proof.add(expected, "a value is missing, or has a length it cannot have")
@@ -131,16 +134,28 @@ def _check_erased(proof: Proof, position: int, named: Collection[int]) -> None:
         proof.add(position, "the body is gone, and no erasure names it")
 
 
+def _check_unsigned(proof: Proof, position: int, texts: bytes) -> None:
+    """Say that an event has no signature, unless it is one of our own."""
+    event_type = texts[_LENGTH.size + _LENGTH.unpack_from(texts)[0] :]  # the source, never null, comes before it
+    if not event_type[_LENGTH.size :].startswith(OF_OUR_OWN):
+        proof.add(position, "no signature")
+
+
 def _check_signature(
-    proof: Proof, position: int, body: bytes, row: bytes, secrets: Sequence[bytes], *, is_intact: bool
+    proof: Proof, position: int, row: bytes, size: int, secrets: Sequence[bytes], *, is_intact: bool
 ) -> None:
     """Tell a signature that is wrong from one by a secret that is no longer known.
 
     Whatever is in the log was verified when it came, and the chain covers digest and signature: so if the event is as
     it came, it was another secret.
     """
+    texts = _FIXED.size + max(size, 0)
+    if row.endswith(_NULL):
+        _check_unsigned(proof, position, row[texts:])
+        return
+    body = row[_FIXED.size : texts]
     signature = row[-64:] if row[-68:-64] == b"\x00\x00\x00\x40" else b""
-    if is_signed(body, signature, secrets):
+    if size < 0 or is_signed(body, signature, secrets):
         return
     if not is_intact or sha256(body).digest() != row[_DIGEST] or len(signature) != 64:
         proof.add(position, "signature wrong: none of the secrets made it, and nothing proves the event as it came")

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Text, any_, case, cast, exists, func, null, select, text
+from sqlalchemy import ColumnElement, Connection, Text, cast, exists, func, select, text
 
 from ingest.failures import Failure
 from ingest.log.event import Event
-from ingest.log.table import erasures, event_log
+from ingest.log.table import event_log, readable_log
 
 MOST_BYTES = 16_777_216  # of bodies in one batch, so that a thousand large ones do not fill the memory
 
@@ -46,7 +46,7 @@ def read_after(connection: Connection, source: str, position: int, limit: int) -
 
     What was seen is final: positions become visible in their own order, so nothing can appear behind a reader.
     """
-    events = _read(connection, source, event_log.c.position > position, limit)
+    events = _read(connection, source, readable_log.c.position > position, limit)
     for expected, event in enumerate(events, position + 1):
         if event.position != expected:
             raise HoleInLog(source, expected)
@@ -57,29 +57,20 @@ def read_subject(
     connection: Connection, source: str, subject: str, position: int, last: int, limit: int
 ) -> Sequence[Event]:
     """Up to `limit` events about one participant that follow a position, up to the last that is wanted."""
-    log = event_log.c
+    log = readable_log.c
     return _read(connection, source, (log.subject == subject) & log.position.between(position + 1, last), limit)
 
 
 def _read(connection: Connection, source: str, wanted: ColumnElement[bool], limit: int) -> Sequence[Event]:
-    log = event_log.c
-    # Named ones too, lifted or not: restored from a backup, they have a body until the erasure is carried out again.
-    erased = exists().where(
-        erasures.c.source == log.source,
-        erasures.c.subject == log.subject,
-        erasures.c.lifted_at.is_(None) | (log.digest == any_(erasures.c.digests)),
-    )
+    log = readable_log.c
+    received_at = cast(log.received_at, Text).label("received_at")
     nearest = (
-        select(
-            log.source, log.position, cast(log.received_at, Text).label("received_at"), log.event_type, log.subject,
-            # Withheld here, so that no projection and no rebuild can show whom an erasure covers.
-            case((erased, null()), else_=log.body).label("body"),
-        )
+        select(log.source, log.position, received_at, log.event_type, log.subject, log.body)
         .where(log.source == source, wanted)
         .order_by(log.position)
         .limit(limit)
         .subquery()
-    )  # fmt: skip
+    )
     size = func.coalesce(func.octet_length(nearest.c.body), 0)
     before = (func.sum(size).over(order_by=nearest.c.position) - size).label("bytes_before")
     sized = select(nearest, before).subquery()

@@ -25,15 +25,8 @@ with several as materialized (
 """
 _SHARE = "and abs(hashtext(subject)::bigint) %% %(shares)s = %(share)s"
 _EVENT = """
-select e.source, e.position, e.received_at::text, e.event_type, e.subject,
-  case
-    when e.subject in (select r.subject from erasures r where r.source = %(source)s) and exists (
-      select from erasures r
-      where r.source = e.source and r.subject = e.subject and (r.lifted_at is null or e.digest = any (r.digests))
-    ) then null
-    else e.body
-  end
-from event_log e
+select e.source, e.position, e.received_at::text, e.event_type, e.subject, e.body
+from readable_log e
 """
 _SINGLE_EVENTS = f"""
 {_SEVERAL.format(share="")} {_EVENT}

@@ -1,4 +1,7 @@
-"""The log's tables as SQLAlchemy sees them, for reading. The migrations made them and `append_events` writes them."""
+"""The log's tables as SQLAlchemy sees them, for reading. The migrations made them and `append_events` writes them.
+
+`readable_log` is the view in which projections read bodies: it alone says what an erasure hides.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -6,6 +9,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     LargeBinary,
+    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -27,7 +31,7 @@ event_log = Table(
     Column("subject", Text(collation="C")),
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary),
-    Column("signature", Text, nullable=False),
+    Column("signature", Text),
     Column("chain", LargeBinary, nullable=False),
     PrimaryKeyConstraint("source", "position", name="event_log_pkey"),
     UniqueConstraint("source", "digest", name="event_log_dedup"),
@@ -61,4 +65,16 @@ erasures = Table(
     Column("recorded_by", Text, nullable=False, server_default=text("session_user")),
     PrimaryKeyConstraint("source", "erasure_id", name="erasures_pkey"),
     Index("erasures_subject", "source", "subject"),
+)
+
+# A view, so it is not among the tables that are compared with the database.
+readable_log = Table(
+    "readable_log",
+    MetaData(),
+    Column("source", Text(collation="C")),
+    Column("position", BigInteger),
+    Column("received_at", DateTime(timezone=True)),
+    Column("event_type", Text(collation="C")),
+    Column("subject", Text(collation="C")),
+    Column("body", LargeBinary),
 )

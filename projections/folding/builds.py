@@ -39,7 +39,7 @@ build_table = Table(
     metadata,
     Column("projection", Text(collation="C"), nullable=False),
     Column("build", Integer, nullable=False, autoincrement=False),
-    Column("version", Text, nullable=False),
+    Column("definition", Text, nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("projection", "build", name="projection_build_pkey"),
 )
@@ -57,7 +57,7 @@ def previous(connection: Connection, name: str) -> Build | None:
 
 def every_live(connection: Connection) -> dict[str, Build]:
     """The live build of each projection that has one."""
-    found = select(build_table.c.projection, build_table.c.build, build_table.c.version).join(
+    found = select(build_table.c.projection, build_table.c.build, build_table.c.definition).join(
         projection_table,
         (projection_table.c.projection == build_table.c.projection) & (projection_table.c.live == build_table.c.build),
     )
@@ -155,7 +155,7 @@ def beside(connection: Connection, name: str) -> list[Build]:
     """The builds that are neither live nor previous: unfinished, given up, or older."""
     mine = build_table.c.projection == name
     found = (
-        select(build_table.c.projection, build_table.c.build, build_table.c.version)
+        select(build_table.c.projection, build_table.c.build, build_table.c.definition)
         .join(projection_table, projection_table.c.projection == build_table.c.projection)
         .where(
             mine,
@@ -175,14 +175,14 @@ def drop_table(connection: Connection, build: Build, table: str) -> None:
 
 
 def forget(connection: Connection, build: Build) -> None:
-    """Take a build whose tables are gone off the list."""
+    """Take a build whose tables are gone off the list, with its checkpoints, its quarantine and its counts."""
     mine = (build_table.c.projection == build.projection) & (build_table.c.build == build.number)
     connection.execute(delete(build_table).where(mine))
 
 
 def _pointed_at(connection: Connection, name: str, pointer: Column[int | None]) -> Build | None:
     found = (
-        select(build_table.c.projection, build_table.c.build, build_table.c.version)
+        select(build_table.c.projection, build_table.c.build, build_table.c.definition)
         .join(
             projection_table,
             (projection_table.c.projection == build_table.c.projection) & (pointer == build_table.c.build),

@@ -8,11 +8,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    ForeignKeyConstraint,
     Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
-    delete,
     func,
     select,
     text,
@@ -32,6 +32,12 @@ checkpoint_table = Table(
     Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("build", Integer, nullable=False, autoincrement=False),
     PrimaryKeyConstraint("source", "projection", "build", name="checkpoint_pkey"),
+    ForeignKeyConstraint(
+        ["projection", "build"],
+        ["projection_build.projection", "projection_build.build"],
+        name="checkpoint_build_fkey",
+        ondelete="CASCADE",
+    ),
 )
 
 
@@ -97,12 +103,6 @@ def behind(connection: Connection, names: Sequence[str], sources: Sequence[str])
     """Projections and sources whose log goes on past the live build's checkpoint: one index probe a source."""
     given = {"names": list(names), "sources": list(sources)}
     return [(row[0], row[1]) for row in connection.execute(_BEHIND, given)]
-
-
-def forget(connection: Connection, build: Build) -> None:
-    """Remove the checkpoints of a build whose tables are gone."""
-    mine = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
-    connection.execute(delete(checkpoint_table).where(mine))
 
 
 def _of(track: Track) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -29,7 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from ingest.database import metadata
 from projections.folding.builds import projection_table
 from projections.folding.outcome import Parked
-from projections.folding.projection import Build, Track
+from projections.folding.projection import Track
 
 quarantine_table = Table(
     "quarantine",
@@ -42,6 +43,12 @@ quarantine_table = Table(
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("build", Integer, nullable=False, autoincrement=False),
     PrimaryKeyConstraint("source", "projection", "build", "position", name="quarantine_pkey"),
+    ForeignKeyConstraint(
+        ["projection", "build"],
+        ["projection_build.projection", "projection_build.build"],
+        name="quarantine_build_fkey",
+        ondelete="CASCADE",
+    ),
     Index("quarantine_participant", "source", "projection", "build", "participant_id"),
 )
 
@@ -87,12 +94,6 @@ def release(connection: Connection, track: Track, positions: Sequence[int]) -> N
 def release_participant(connection: Connection, track: Track, participant_id: str) -> None:
     """Take every event of a participant out of the quarantine."""
     connection.execute(delete(quarantine_table).where(_of(track), quarantine_table.c.participant_id == participant_id))
-
-
-def forget(connection: Connection, build: Build) -> None:
-    """Remove what a build whose tables are gone had parked."""
-    mine = (quarantine_table.c.projection == build.projection) & (quarantine_table.c.build == build.number)
-    connection.execute(delete(quarantine_table).where(mine))
 
 
 @dataclass(frozen=True, slots=True)

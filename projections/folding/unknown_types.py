@@ -7,21 +7,21 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    ForeignKeyConstraint,
     Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
-    delete,
     func,
 )
 from sqlalchemy.dialects.postgresql import insert
 
 from ingest.database import metadata
 from projections.folding.outcome import Passed
-from projections.folding.projection import Build, Track
+from projections.folding.projection import Track
 
-passed_event_type = Table(
-    "passed_event_type",
+unknown_type_table = Table(
+    "unknown_event_type",
     metadata,
     Column("source", Text(collation="C"), nullable=False),
     Column("projection", Text(collation="C"), nullable=False),
@@ -29,7 +29,13 @@ passed_event_type = Table(
     Column("events", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
     Column("build", Integer, nullable=False, autoincrement=False),
-    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="passed_event_type_pkey"),
+    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="unknown_event_type_pkey"),
+    ForeignKeyConstraint(
+        ["projection", "build"],
+        ["projection_build.projection", "projection_build.build"],
+        name="unknown_event_type_build_fkey",
+        ondelete="CASCADE",
+    ),
 )
 
 
@@ -45,15 +51,9 @@ def add(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:
         for event_type, number in sorted(times.items())
     ]  # fmt: skip
     if rows:
-        new = insert(passed_event_type)
+        new = insert(unknown_type_table)
         changed = {
-            "events": passed_event_type.c.events + new.excluded.events,
-            "last_position": func.greatest(passed_event_type.c.last_position, new.excluded.last_position),
+            "events": unknown_type_table.c.events + new.excluded.events,
+            "last_position": func.greatest(unknown_type_table.c.last_position, new.excluded.last_position),
         }
-        connection.execute(new.on_conflict_do_update(constraint="passed_event_type_pkey", set_=changed), rows)
-
-
-def forget(connection: Connection, build: Build) -> None:
-    """Remove the counts of a build whose tables are gone."""
-    mine = (passed_event_type.c.projection == build.projection) & (passed_event_type.c.build == build.number)
-    connection.execute(delete(passed_event_type).where(mine))
+        connection.execute(new.on_conflict_do_update(constraint="unknown_event_type_pkey", set_=changed), rows)

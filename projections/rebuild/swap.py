@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.failures import Failure
-from projections.folding import builds, checkpoint, quarantine, unknown_types
+from projections.folding import builds, checkpoint
 from projections.folding.batch import fold_next
 from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import catch_up, settle, settle_since
@@ -75,8 +75,6 @@ def drop(engine: Engine, build: Build) -> bool:
     if not all(dropped):
         return False
     with engine.begin() as connection:
-        for kept in (checkpoint, quarantine, unknown_types):
-            kept.forget(connection, build)
         builds.forget(connection, build)
     return True
 

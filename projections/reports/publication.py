@@ -1,46 +1,6 @@
 """Keeps the published roster up to date while a warehouse subscribes to it: the publication `rosterlog_reporting`."""
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Integer,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-    text,
-)
-
-from ingest.database import metadata
-
-_IDS = ("source", "participant_id", "event_id", "sub_event_id", "athlete_id")
-_TEXTS = "event_name sub_event_name status first_name last_name bib gender team wave state country age_band".split()
-_TIMES = ("checked_in_at", "registered_at", "updated_at", "received_at")
-
-# For subscribers alone; a database function writes it.
-published_participants = Table(
-    "published_participants",
-    metadata,
-    *(Column(name, Text(collation="C"), nullable=name not in ("source", "participant_id")) for name in _IDS),
-    *(Column(name, Text) for name in _TEXTS),
-    *(Column(name, DateTime(timezone=True), nullable=name != "received_at") for name in _TIMES),
-    *(Column(name, BigInteger, nullable=False) for name in ("first_position", "position")),
-    PrimaryKeyConstraint("source", "participant_id", name="published_participants_pkey"),
-    comment="The roster without personal data, as reporting.participants has it, for subscribers of the publication "
-    "rosterlog_reporting; filled while there is one",
-)
-published_source = Table(
-    "published_source",
-    metadata,
-    Column("source", Text(collation="C"), nullable=False),
-    Column("build", Integer, nullable=False, server_default=text("0")),
-    Column("position", BigInteger, nullable=False, server_default=text("0")),
-    Column("change", BigInteger, nullable=False, server_default=text("0")),
-    Column("filled_to", Text(collation="C")),
-    PrimaryKeyConstraint("source", name="published_source_pkey"),
-)
+from sqlalchemy import Connection, Engine, text
 
 _IS_FOLLOWED = """
     select from pg_replication_slots s

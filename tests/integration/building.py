@@ -50,7 +50,7 @@ def contents(conninfo: str, projection: Projection, build: Build) -> dict[str, l
         ]
         for table in projection.columns
     }
-    for table in ("quarantine", "passed_event_type"):
+    for table in ("quarantine", "unknown_event_type"):
         rows = query(
             conninfo,
             f"select to_jsonb(t) - 'build' - 'parked_at' from {table} t where projection = %s and build = %s "

@@ -218,3 +218,26 @@ def test_promise_6_redeliveries_are_counted_also_within_a_batch(database: str) -
 
 def test_promise_6_the_same_delivery_in_another_source_is_another_event(database: str) -> None:
     assert model.append(database, [b"a"], "autumn") == model.append(database, [b"a"], "spring") == [(1, True)]
+
+
+@pytest.mark.parametrize(("bodies", "signatures"), [([b"1", None], ["x", "x"]), ([b"1", b"2"], ["x", None])])
+def test_a_delivery_without_a_body_or_a_signature_is_refused_with_all_that_came_with_it(
+    database: str, bodies: list[bytes | None], signatures: list[str | None]
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("set role rosterlog_ingest")
+        with pytest.raises(errors.NullValueNotAllowed, match="its body and its signature"):
+            connection.execute(
+                "select append_events('movemint', %s::bytea[], %s::text[], '{a,b}', '{a,b}')", [bodies, signatures]
+            )
+    assert model.stored_bodies(database) == []
+
+
+def test_the_worker_reads_bodies_in_the_view_alone(database: str) -> None:
+    model.append(database, [b"1"])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("set role rosterlog_worker")
+        assert connection.execute("select body from readable_log").fetchall() == [(b"1",)]
+        for column in ("body", "*", "signature", "chain", "octet_length(body)"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(f"select {column} from event_log".encode())

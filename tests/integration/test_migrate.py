@@ -1,34 +1,55 @@
-"""Migrations: there and back on an empty and on a filled database, a second run does nothing, and code agrees."""
+"""Migrations: from nothing, once more, at once; what is refused; and that files, versions and documents agree."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from ingest.database import WORKER_ROLE, sync_engine
-from ingest.migrate import check_migrated, downgrade, migrate
+from ingest import postgres
+from ingest.database import sync_engine
+from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migrate
 from ingest.sqlstate import DatabaseUnusable
-from projections.folding.status import read_projections, read_status
-from projections.rebuild.compare import compare
-from projections.rebuild.swap import drop, swap
+from migrations import objects
+from migrations.schema import schema
 from tests import model
-from tests.integration.building import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
+from tests.integration.building import query
 
-# Everything of a schema that could differ: columns, constraints, indexes, triggers, functions, privileges.
-DUMP = (
-    """select table_name, column_name, data_type, is_nullable, column_default, collation_name
-       from information_schema.columns where table_schema = 'public' order by 1, 2""",
-    """select conname, pg_get_constraintdef(oid) from pg_constraint
-       where connamespace = 'public'::regnamespace order by 1, 2""",
-    "select indexdef from pg_indexes where schemaname = 'public' order by 1",
-    "select tgname, tgenabled from pg_trigger order by 1",
-    "select proname, prosrc, proacl::text from pg_proc where pronamespace = 'public'::regnamespace order by 1",
-    "select relname, relacl::text from pg_class where relnamespace = 'public'::regnamespace order by 1",
+HEAD = "0004_reporting"
+
+# The functions by which an index or a generated column is computed, and those that they call.
+COMPUTES = """
+with recursive used as (
+  select d.refobjid as oid
+  from pg_depend d
+  left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid
+  where d.refclassid = 'pg_proc'::regclass and (c.relkind in ('i', 'I') or d.classid = 'pg_attrdef'::regclass)
+  union
+  select d.refobjid from used u
+  join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = u.oid and d.refclassid = 'pg_proc'::regclass
 )
+select p.proname, pg_get_functiondef(p.oid)
+from used u
+join pg_proc p on p.oid = u.oid
+where p.pronamespace = 'public'::regnamespace
+order by 1
+"""
+# What a second run could change without a trace in a dump.
+MADE = """
+select oid::regclass::text, oid, relacl::text from pg_class where relkind in ('v', 'r', 'p', 'i', 'I')
+  and relnamespace in ('public'::regnamespace, 'reporting'::regnamespace)
+union all
+select oid::regprocedure::text, oid, proacl::text from pg_proc
+  where pronamespace in ('public'::regnamespace, 'reporting'::regnamespace)
+union all
+select tgname, oid, tgenabled::text from pg_trigger
+order by 1, 2
+"""
 
 
 @pytest.fixture
@@ -38,40 +59,72 @@ def empty(empty_database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def dump(engine: Engine) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        return [tuple(row) for query in DUMP for row in connection.execute(text(query))]
+def test_from_nothing_and_a_second_time_with_the_same_outcome(
+    empty: Engine, empty_database: str, server: postgres.Server
+) -> None:
+    assert migrate(empty) == (None, HEAD)
+    before = schema(empty_database, server.programs), query(empty_database, MADE)
+    assert migrate(empty) == (HEAD, HEAD)
+    assert (schema(empty_database, server.programs), query(empty_database, MADE)) == before
 
 
-def test_there_and_back_leaves_nothing_and_there_again_is_the_same(empty: Engine) -> None:
-    nothing = dump(empty)
-    assert migrate(empty) == (None, "0009")
-    schema = dump(empty)
-    downgrade(empty, "base")
-    with empty.begin() as connection:
-        connection.execute(text("drop table alembic_version"))
-    assert dump(empty) == nothing
+def test_the_document_of_the_schema_is_the_schema(database: str, server: postgres.Server) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "schema.sql").read_text(encoding="utf-8")
+    assert documented == schema(database, server.programs), "run make schema"
+
+
+def test_the_picture_names_every_table_view_and_function(database: str) -> None:
+    picture = (Path(objects.__file__).parent / "sql" / "picture.txt").read_text(encoding="utf-8")
+    made = query(
+        database,
+        "select relname from pg_class where relkind in ('v', 'r', 'p') and relname <> 'alembic_version' "
+        "and relnamespace in ('public'::regnamespace, 'reporting'::regnamespace) union "
+        "select proname || '()' from pg_proc "
+        "where pronamespace in ('public'::regnamespace, 'reporting'::regnamespace)",
+    )
+    assert {name for (name,) in made} - set(re.findall(r"\w+(?:\(\))?", picture)) == set()
+
+
+def test_a_second_migrate_waits_for_nobody_and_nobody_for_it(database: str, engine: Engine) -> None:
+    """While somebody appends and somebody reads every view; with the guard off, it waits for the reader."""
+    views = [name for (name,) in query(database, "select oid::regclass::text from pg_class where relkind = 'v'")]
+    with psycopg.connect(database) as appending, psycopg.connect(database) as reading:
+        model.append_on(appending, [b"1"])
+        for view in views:
+            if not view.startswith(("pg_", "information_schema.")):
+                reading.execute(f"select from {view} limit 0".encode())
+        assert migrate(engine) == (HEAD, HEAD)
+        with psycopg.connect(database) as replacing:
+            replacing.execute("set lock_timeout = '100ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                replacing.execute(objects.file("roster", "registrations").encode())
+
+
+def test_what_runs_is_what_the_files_say(database: str, engine: Engine, server: postgres.Server) -> None:
+    before = schema(database, server.programs)
+    with psycopg.connect(database) as owner:
+        owner.execute("create or replace function bib_key(in_bib text) returns text language sql immutable return 'x'")
+        changed = objects.file("roster", "registrations").replace("'registrations'", "'another'")
+        owner.execute(changed.encode())
+        owner.execute("grant execute on function note_token_use(bytea) to public")
+        owner.execute("comment on view reporting.events is 'x'")
+        owner.execute("revoke select on participants from rosterlog_api")
+    assert schema(database, server.programs) != before
+    migrate(engine)
+    assert schema(database, server.programs) == before
+
+
+def test_an_index_is_computed_by_what_the_files_say(
+    empty: Engine, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another text of such a function, without a version that makes its indexes anew, would leave wrong ones behind."""
+    with monkeypatch.context() as without:
+        without.setattr(objects, "make", lambda _: None)
+        migrate(empty)
+    frozen = query(empty_database, COMPUTES)
+    assert [name for name, _ in frozen] == ["bib_key", "search_words", "sort_key", "unaccented", "words"]
     migrate(empty)
-    assert dump(empty) == schema
-
-
-def test_a_second_migrate_does_nothing(empty: Engine) -> None:
-    migrate(empty)
-    schema = dump(empty)
-    assert migrate(empty) == ("0009", "0009")
-    assert dump(empty) == schema
-
-
-def test_each_step_runs_on_a_filled_database_and_keeps_the_log(empty: Engine, empty_database: str) -> None:
-    migrate(empty, "0001")
-    kept = [model.body(number) for number in range(5)]
-    model.append(empty_database, kept)
-    for step in ("0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"):
-        migrate(empty, step)
-    downgrade(empty, "0001")
-    migrate(empty)
-    assert model.stored_bodies(empty_database) == kept
-    assert model.append(empty_database, [b"next"]) == [(6, True)]
+    assert query(empty_database, COMPUTES) == frozen
 
 
 def test_three_at_once_migrate_once(empty: Engine, empty_database: str) -> None:
@@ -98,41 +151,46 @@ def test_a_database_that_is_not_migrated_or_newer_is_refused(empty: Engine, empt
         check_migrated(connection)
     migrate(empty)
     with psycopg.connect(empty_database) as other:
-        other.execute("update alembic_version set version_num = '9999'")
+        other.execute("update alembic_version set version_num = '9999_later'")
     with empty.connect() as connection, pytest.raises(DatabaseUnusable, match="newer"):
         check_migrated(connection)
     with pytest.raises(DatabaseUnusable, match="newer"):
         migrate(empty)
 
 
-def test_a_roster_of_an_older_release_stays_readable_and_asks_for_a_rebuild(empty: Engine, empty_database: str) -> None:
-    migrate(empty, "0004")
-    model.append(empty_database, [model.body(1, first_name="Zoë"), model.body(2)])
+@pytest.mark.parametrize("revision", ["0001", "0004", "0009"])
+def test_a_database_of_before_the_first_release_is_refused_and_left_alone(
+    empty: Engine, empty_database: str, server: postgres.Server, revision: str
+) -> None:
     with psycopg.connect(empty_database) as owner:
-        owner.execute(
-            "insert into participants (source, participant_id, first_name, first_position, position, received_at, "
-            "field_errors, attributes) values ('movemint', '1', 'Zoë', 1, 1, now(), '{}', '{\"id\": 1}')"
-        )
-        owner.execute("insert into checkpoint (source, projection, position) values ('movemint', 'participants', 1)")
-        owner.execute(
-            "insert into quarantine (source, projection, position, reason) values ('movemint', 'participants', 9, 'x')"
-        )
-    migrate(empty)
-    assert model.stored_roster(empty_database) == {"1": (1, 1, "Zoë")}
-    assert query(empty_database, "select attributes from participants") == [({"id": 1},)]
-    worker = sync_engine(empty_database, WORKER_ROLE)
-    drain(worker)
-    assert set(model.stored_roster(empty_database)) == {"1"}, "it is another definition's"
-    with worker.connect() as connection:
-        assert [one.needs_rebuild for one in read_projections(connection, PROJECTIONS)] == [True, False]
-        assert read_status(connection, PROJECTIONS, ())[0].quarantined == 1
-    build, before = build_anew(worker, PARTICIPANTS), live(worker, PARTICIPANTS)
-    with worker.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        people, _ = compare(connection, PARTICIPANTS, before, build)
-    assert (people.added, people.removed, people.changed, people.later) == (0, 0, 1, 1)
-    assert set(people.columns) == {"received_at"}
-    swap(worker, PARTICIPANTS, build, 100)
-    drain(worker)
-    assert set(model.stored_roster(empty_database)) == {"1", "2"}
-    assert drop(worker, before)
-    worker.dispose()
+        owner.execute("create table alembic_version (version_num varchar(32) not null primary key)")
+        owner.execute("insert into alembic_version values (%s)", [revision])
+    before = schema(empty_database, server.programs)
+    with empty.connect() as connection, pytest.raises(BeforeFirstRelease, match=rf"at {revision}\b"):
+        check_migrated(connection)
+    with pytest.raises(BeforeFirstRelease, match="From before the first release"):
+        migrate(empty)
+    assert schema(empty_database, server.programs) == before
+    assert query(empty_database, "table alembic_version") == [(revision,)]
+
+
+def test_roles_that_report_are_limited_unless_an_administrator_has_said_otherwise(
+    empty: Engine, empty_database: str
+) -> None:
+    limits = (
+        "select rolname, setting from pg_roles, unnest(rolconfig) as setting "
+        "where rolname ^@ 'rosterlog_reporting' order by 1"
+    )
+
+    def made_again() -> list[tuple[object, ...]]:
+        with empty.begin() as connection:
+            make_roles(connection)
+        return query(empty_database, limits)
+
+    both = [(f"rosterlog_reporting{which}", "statement_timeout=60s") for which in ("", "_pii")]
+    assert made_again() == both
+    with psycopg.connect(empty_database, autocommit=True) as owner:
+        owner.execute("alter role rosterlog_reporting set statement_timeout = '5min'")
+        assert made_again() == [("rosterlog_reporting", "statement_timeout=5min"), both[1]]
+        owner.execute("alter role rosterlog_reporting reset statement_timeout")
+    assert made_again() == both

@@ -59,7 +59,7 @@ def start_over(database: str) -> None:
     """An empty log, and nothing folded."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter table event_log disable trigger all")
-        connection.execute("truncate event_log, checkpoint, quarantine, passed_event_type")
+        connection.execute("truncate event_log, checkpoint, quarantine, unknown_event_type")
         connection.execute("alter table event_log enable always trigger event_log_is_append_only")
     forget_projections(database)
 
@@ -177,6 +177,6 @@ def test_an_erasure_and_its_lifting_leave_what_a_rebuild_gives(
         anew = build_anew(worker_engine, projection)
         before = contents(database, projection, live(worker_engine, projection))
         # An erased event has no type any more that could be counted; before, it had one.
-        assert {**contents(database, projection, anew), "passed_event_type": before["passed_event_type"]} == before
+        assert {**contents(database, projection, anew), "unknown_event_type": before["unknown_event_type"]} == before
         assert drop(worker_engine, anew)
     operator.dispose()

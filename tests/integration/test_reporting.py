@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.database import REPORTING_ROLE, sync_engine
-from ingest.migrate import downgrade, migrate
+from ingest.migrate import migrate
 from projections.participants.table import COLUMNS
 from projections.rebuild.swap import swap
 from projections.reports.dictionary import dictionary
@@ -191,11 +191,11 @@ def test_an_age_band_is_that_of_the_day_of_registration(
     assert query(database, "select age_band from reporting.participants") == [(band,)]
 
 
-def test_views_and_what_users_built_on_them_stay_through_rebuild_rollback_and_upgrade(
+def test_views_and_what_users_built_on_them_stay_through_rebuild_rollback_and_migrate(
     empty: Engine, empty_database: str
 ) -> None:
     """With the same columns, for a session that stays open, with a prepared statement of its own."""
-    migrate(empty, "0008")
+    migrate(empty)
     model.append(empty_database, PEOPLE)
     drain(empty)
     with psycopg.connect(empty_database, autocommit=True) as owner:
@@ -228,22 +228,6 @@ def test_views_and_what_users_built_on_them_stay_through_rebuild_rollback_and_up
         assert seen() == ["[('new', 300)]", as_it_was[1]]
 
 
-def test_a_release_that_adds_a_column_leaves_what_users_built(reported: str) -> None:
-    """As a later migration would: columns come at the end, and the function of the past is replaced with the view."""
-    with psycopg.connect(reported, autocommit=True) as owner:
-        owner.execute("create view mine as select bib, age_band from reporting.participants")
-        owner.execute("create view past as select bib from reporting.participants_as_of(now())")
-        [view] = owner.execute("select pg_get_viewdef('reporting.participants')").fetchone() or [""]
-        wider = f"create or replace view reporting.participants as select q.*, 'x' as added from ({view.rstrip(';')}) q"
-        owner.execute(wider.encode())
-        defined = "select pg_get_functiondef('reporting.participants_as_of'::regproc)"
-        [function] = owner.execute(defined).fetchone() or [""]
-        owner.execute(function.replace("h.age_band\n", "h.age_band, 'x'::text\n").encode())
-        for one in ("mine", "past"):
-            assert owner.execute(f"select count(bib) from {one}".encode()).fetchone() == (12,)
-        assert owner.execute("select added from reporting.participants_as_of(now()) limit 1").fetchone() == ("x",)
-
-
 def columns(conninfo: str) -> list[Any]:
     return query(
         conninfo,
@@ -257,11 +241,3 @@ def empty(empty_database: str) -> Iterator[Engine]:
     engine = sync_engine(empty_database)
     yield engine
     engine.dispose()
-
-
-def test_reporting_goes_and_comes_back_with_its_migration(engine: Engine, database: str) -> None:
-    as_it_was = columns(database)
-    downgrade(engine, "0007")
-    assert columns(database) == []
-    migrate(engine)
-    assert columns(database) == as_it_was

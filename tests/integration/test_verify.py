@@ -61,6 +61,18 @@ def chain_at(database: str, position: int) -> bytes:
     return bytes(row[0])
 
 
+def write_unsigned(database: str, position: int, event_type: str | None) -> None:
+    """Insert an event without a signature at the head, with the chain value that it must have."""
+    with unguarded(database) as connection:
+        connection.execute(
+            "insert into event_log (source, position, received_at, event_type, subject, digest, body, chain) "
+            "values ('movemint', %s, clock_timestamp(), %s, '7', sha256(%s), %s, '')",
+            [position, event_type, b"%d" % position, b"%d" % position],
+        )
+        chain = model.chains(database)[-1]
+        connection.execute("update event_log set chain = %s where position = %s", [chain, position])
+
+
 def test_an_empty_log_is_proved(operator: Engine) -> None:
     proof = prove(operator)
     assert (proof.events, proof.head, proof.chain, proof.problems) == (0, 0, bytes(32), [])
@@ -73,6 +85,15 @@ def test_a_log_as_it_was_written_is_proved(database: str, operator: Engine) -> N
     assert (proof.events, proof.first, proof.head, proof.chain) == (10, 1, 10, chain_at(database, 10))
     assert (proof.problems, proof.erased, proof.unknown_secret) == ([], 0, None)
     assert prove(operator, source="other").events == 3
+
+
+def test_an_event_without_a_signature_is_proved(database: str, operator: Engine) -> None:
+    model.append(database, EVENTS[:2])
+    write_unsigned(database, 3, "rosterlog.observation")
+    write_unsigned(database, 4, None)
+    model.append(database, EVENTS[2:])
+    proof = prove(operator)
+    assert (found(proof), proof.head, proof.chain) == ([], 12, model.chains(database)[-1])
 
 
 def test_a_machine_of_another_encoding_proves_it_too(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +116,7 @@ def test_a_machine_of_another_encoding_proves_it_too(database: str, monkeypatch:
         ("update event_log set subject = 'x' where position = 4", BROKEN),
         ("update event_log set subject = '' where position = 2", BROKEN),
         ("update event_log set signature = repeat('0', 64) where position = 4", BROKEN),
+        ("update event_log set signature = null where position = 4", BROKEN),
         ("update event_log set body = 'x', digest = sha256('x') where position = 4", BROKEN),
         ("update event_log set chain = sha256('x') where position = 4", BROKEN),
         ("update event_log set digest = 'x' where position = 4", "a value is missing, or has a length it cannot have"),

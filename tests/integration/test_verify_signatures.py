@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import model
-from tests.integration.test_verify import ALTERED, BROKEN, EVENTS, found, prove, unguarded
+from tests.integration.test_verify import ALTERED, BROKEN, EVENTS, found, prove, unguarded, write_unsigned
 
 WRONG = "signature wrong: none of the secrets made it, and nothing proves the event as it came"
 
@@ -56,3 +56,17 @@ def test_after_a_damaged_event_the_next_one_is_not_taken_for_proved(database: st
         connection.execute("update event_log set signature = repeat('0', 64) where position = 5")
     damaged = "a value is missing, or has a length it cannot have"
     assert found(prove(operator, secrets=[model.SECRET])) == [(4, damaged), (5, WRONG)]
+
+
+def test_only_what_rosterlog_itself_wrote_down_has_no_signature(database: str, operator: Engine) -> None:
+    model.append(database, EVENTS[:1])
+    for position, event_type in enumerate(("rosterlog.observation", "event.participant.created", None, ""), 2):
+        write_unsigned(database, position, event_type)
+    with unguarded(database) as connection:
+        connection.execute("update event_log set body = null where position in (2, 3)")
+    proof = prove(operator, secrets=[model.SECRET])
+    gone = "the body is gone, and no erasure names it"
+    unsigned = [(position, "no signature") for position in (3, 4, 5)]
+    assert found(proof) == [(2, gone), (3, gone), *unsigned]
+    assert proof.unknown_secret is not None
+    assert proof.unknown_secret.events == 0

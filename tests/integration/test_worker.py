@@ -41,7 +41,7 @@ def test_promise_10_any_split_into_batches_ends_in_the_models_roster(
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("alter table event_log disable trigger all")
-        connection.execute("truncate event_log, checkpoint, quarantine, passed_event_type")
+        connection.execute("truncate event_log, checkpoint, quarantine, unknown_event_type")
         connection.execute("alter table event_log enable always trigger event_log_is_append_only")
     forget_projections(database)
     model.append(database, bodies)
@@ -149,7 +149,7 @@ def test_promise_12_nothing_stops_the_worker(database: str, worker_engine: Engin
         [status] = read_status(connection, PROJECTIONS, ())
     assert (status.head, status.lag) == (len(HOSTILE) + 1, 0)
     assert status.quarantined == 14
-    assert query(database, "select event_type, events from passed_event_type") == [("unknown", 1)]
+    assert query(database, "select event_type, events from unknown_event_type") == [("unknown", 1)]
     attributes = query(database, "select participant_id, attributes ->> 'id' from participants")
     assert all(participant_id == id_ for participant_id, id_ in attributes), (
         "each can be read out of the log, or is kept"

@@ -1,0 +1,1893 @@
+-- What the tables are, who writes them, and what is read instead of them. A name with () is a function.
+--
+-- LOG          Movemint's deliveries, as they came. Nothing but the arrows changes it.
+--
+--   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
+--                                   +--> event_redelivery                      the same bytes again, counted
+--   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the person from every table
+--                (kept_by_participant() names them) and notes it in roster_change
+--   refuse_change(), refuse_change_but_erasure(): the triggers that let nothing else happen     position_at(): when
+--
+-- FOLDING      Whatever is projected. A build is one set of a projection's tables; readers see the live one.
+--
+--   begin_build() make_index() attach_build() analyze_build() drop_build() --> projection --> projection_build
+--   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be read; they go with their build
+--
+-- ROSTER       Tables in which every build has a part            Views of the live build
+--
+--   worker --> participants_build ............................. participants, participants_searched
+--              participant_history_build ...................... participant_history
+--              participant_answers_build ...................... participant_answers
+--              registrations_build ............................ registrations
+--              registrations_daily_build (uncount_registration()) registrations_daily
+--   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
+--   token create --> api_token <-- note_token_use()
+--   sort_key() bib_key() unaccented() words() search_words() search_query(): how people are sorted and found
+--
+-- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
+--
+--   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many())
+--   events, sub_events, registrations_daily                        deliveries, freshness
+--   age_band() iso_date(): of a participant's columns
+--   worker --> publish_participants(), publish_these() --> published_participants, published_source
+--              the publication rosterlog_reporting, for a warehouse that subscribes
+
+CREATE SCHEMA reporting;
+
+COMMENT ON SCHEMA reporting IS 'The roster for people and tools that ask in SQL. Views keep their columns.';
+
+CREATE FUNCTION public.analyze_build(in_projection text, in_build integer, in_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  if not exists (select from projection p where p.projection = in_projection and in_table = any (p.tables)) then
+    raise exception '% is no table of %', in_table, in_projection;
+  end if;
+  execute format('analyze public.%I', in_table || '_' || in_build);
+end
+$$;
+
+CREATE FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) RETURNS TABLE(ordinal bigint, event_position bigint, is_stored boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+declare
+  head_position bigint;
+  head_chain bytea;
+  appended_at timestamptz;
+  source_field bytea := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
+  delivery record;
+begin
+  -- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'append_events needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- Whoever is answered was promised a commit that survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+
+  -- Held until the commit, so that positions become visible in their own order. 1919906927 is only a name space.
+  perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
+
+  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
+  into head_position, head_chain, appended_at
+  from event_log e
+  where e.source = in_source
+  order by e.position desc
+  limit 1;
+  if not found then
+    head_position := 0;
+    head_chain := decode(repeat('00', 32), 'hex');
+    appended_at := clock_timestamp();
+  end if;
+
+  for delivery in
+    select given.place, given.body, given.signature, given.event_type, given.subject, sha256(given.body) as digest
+    from unnest(bodies, signatures, event_types, subjects)
+      with ordinality as given (body, signature, event_type, subject, place)
+  loop
+    if delivery.body is null or delivery.signature is null then
+      raise exception 'append_events takes no delivery without its body and its signature'
+        using errcode = 'null_value_not_allowed';
+    end if;
+    ordinal := delivery.place;
+
+    select e.position into event_position
+    from event_log e
+    where e.source = in_source and e.digest = delivery.digest;
+    is_stored := not found;
+
+    if is_stored then
+      head_position := head_position + 1;
+      event_position := head_position;
+      -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || delivery.digest || source_field
+        || coalesce(int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1))
+        || coalesce(int4send(octet_length(delivery.subject)) || convert_to(delivery.subject, 'UTF8'), int4send(-1))
+        || int4send(octet_length(delivery.signature)) || convert_to(delivery.signature, 'UTF8')
+      );
+      insert into event_log
+        (source, position, received_at, event_type, subject, digest, body, signature, chain)
+      values
+        (in_source, head_position, appended_at, delivery.event_type, delivery.subject, delivery.digest,
+         delivery.body, delivery.signature, head_chain);
+    else
+      insert into event_redelivery as counted (source, position, redeliveries, last_at)
+      values (in_source, event_position, 1, appended_at)
+      on conflict on constraint event_redelivery_pkey
+      do update set redeliveries = counted.redeliveries + 1, last_at = excluded.last_at;
+    end if;
+    return next;
+  end loop;
+end
+$$;
+
+CREATE FUNCTION public.apply_erasure(in_source text, in_erasure uuid) RETURNS bigint[]
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '15s'
+    AS $_$
+declare
+  erasure erasures%rowtype;
+  found_at bigint[];
+  emptied bigint[];
+  projected text;
+  is_being_built boolean;
+begin
+  -- A worker that has read a body must have committed before its rows are removed, and none may begin meanwhile.
+  lock table checkpoint in exclusive mode;
+
+  select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
+
+  select
+    array_agg(e.position order by e.position),
+    array_agg(e.position order by e.position) filter (where e.body is not null)
+  into found_at, emptied
+  from event_log e
+  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+
+  if emptied is not null then
+    update event_log e set body = null where e.source = in_source and e.position = any (emptied);
+  end if;
+  -- In a database restored from a backup an event may stand at another position than when it was erased, or nowhere.
+  update erasures r set positions = coalesce(found_at, '{}') where r.source = in_source and r.erasure_id = in_erasure;
+
+  -- Whoever follows the roster is told.
+  if exists (select from participants p where p.source = in_source and p.participant_id = erasure.subject) then
+    perform note_roster_change(in_source, erasure.subject);
+  end if;
+
+  for projected, is_being_built in
+    select quote_ident(n.nspname) || '.' || quote_ident(c.relname), exists (
+      select from projection_build b
+      join projection p on p.projection = b.projection
+      cross join unnest(p.tables) as t (name)
+      where c.relname = t.name || '_' || b.build
+    )
+    from kept_by_participant() as kept
+    join pg_class c on c.oid = kept
+    join pg_namespace n on n.oid = c.relnamespace
+  loop
+    begin
+      -- While a rebuild makes the indexes of a table nobody may delete from it, and all would wait for this. The rebuild
+      -- folds everybody again who was erased meanwhile, before anybody sees that table, or drops it.
+      if is_being_built then
+        execute format('lock table %s in row exclusive mode nowait', projected);
+      end if;
+      execute format('delete from %s where source = $1 and participant_id = $2', projected)
+      using in_source, erasure.subject;
+    exception when lock_not_available or undefined_table then
+      if not is_being_built then
+        raise;
+      end if;
+    end;
+  end loop;
+  return coalesce(emptied, '{}');
+end
+$_$;
+
+CREATE FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '30s'
+    AS $$
+declare
+  made text := in_table || '_' || in_build;
+  key record;
+begin
+  if not exists (
+    select from projection p
+    join projection_build b on b.projection = p.projection
+    where p.projection = in_projection and b.build = in_build and in_table = any (p.tables)
+  ) then
+    raise exception '% is no table of build % of %', in_table, in_build, in_projection;
+  end if;
+  -- Beside an index a key is a constraint.
+  for key in
+    select conname || '_' || in_build as index, case contype when 'p' then 'primary key' else 'unique' end as kind
+    from pg_constraint
+    where conrelid = to_regclass('public.' || quote_ident(in_table)) and contype in ('p', 'u')
+  loop
+    if to_regclass('public.' || quote_ident(key.index)) is not null then
+      execute format('alter table public.%I add constraint %I %s using index %I', made, key.index, key.kind, key.index);
+    end if;
+  end loop;
+  execute format('alter table public.%I attach partition public.%I for values in (%s)', in_table, made, in_build);
+  execute format('alter table public.%I drop constraint %I', made, made || '_check');
+end
+$$;
+
+CREATE FUNCTION public.begin_build(in_projection text, in_definition text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  number integer;
+  parents text[];
+  parent text;
+  made text;
+begin
+  update projection p set last_build = p.last_build + 1
+  where p.projection = in_projection
+  returning p.last_build, p.tables into strict number, parents;
+  insert into projection_build (projection, build, definition) values (in_projection, number, in_definition);
+
+  foreach parent in array parents loop
+    made := parent || '_' || number;
+    execute format(
+      'create table public.%I (like public.%I including defaults including generated including storage)', made, parent
+    );
+    execute format('alter table public.%I alter column build set default %s', made, number);
+    -- So that attaching it need not look at every row.
+    execute format('alter table public.%I add constraint %I check (build = %s)', made, made || '_check', number);
+    execute format('grant select, insert, update, delete on public.%I to rosterlog_worker', made);
+  end loop;
+  return number;
+end
+$$;
+
+CREATE FUNCTION public.bib_key(in_bib text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN lpad("left"(in_bib, 20), 20, '0'::text);
+
+CREATE FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '40ms'
+    AS $$
+begin
+  if not exists (
+    select from projection p
+    where p.projection = in_projection and in_table = any (p.tables) and p.live is distinct from in_build
+  ) then
+    raise exception '% is no table of a build of % that could be dropped', in_table, in_projection;
+  end if;
+  execute format('drop table if exists public.%I', in_table || '_' || in_build);
+end
+$$;
+
+CREATE FUNCTION public.kept_by_participant() RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select c.oid::regclass
+  from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    and c.relowner = (select log.relowner from pg_class log where log.oid = 'public.event_log'::regclass)
+    and 2 = (
+      select count(*) from pg_attribute a
+      where a.attrelid = c.oid and not a.attisdropped and a.atttypid = 'text'::regtype
+        and a.attname in ('source', 'participant_id')
+    )
+$$;
+
+CREATE FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '30s'
+    AS $$
+declare
+  definition text;
+begin
+  select pg_get_indexdef(i.indexrelid) into definition
+  from projection p
+  join projection_build b on b.projection = p.projection
+  join pg_index i on i.indrelid = to_regclass('public.' || quote_ident(in_table))
+  join pg_class c on c.oid = i.indexrelid
+  where p.projection = in_projection and b.build = in_build and in_table = any (p.tables) and c.relname = in_index;
+  if definition is null then
+    raise exception '% is no index of build % of %', in_index, in_build, in_projection;
+  end if;
+  execute replace(
+    definition,
+    format(' INDEX %I ON ONLY public.%I ', in_index, in_table),
+    format(' INDEX IF NOT EXISTS %I ON public.%I ', in_index || '_' || in_build, in_table || '_' || in_build)
+  );
+end
+$$;
+
+CREATE FUNCTION public.note_new_roster() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  insert into roster_change (source, number, position, subject, event_ids)
+  select
+    c.source,
+    coalesce((select max(n.number) from roster_change n where n.source = c.source), 0) + 1,
+    c.position,
+    null,
+    '{}'
+  from checkpoint c
+  where c.projection = new.projection and c.build = new.live;
+  return null;
+end
+$$;
+
+CREATE FUNCTION public.note_roster_change(in_source text, in_subject text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  insert into roster_change (source, number, position, subject, event_ids)
+  select
+    in_source,
+    coalesce((select max(n.number) from roster_change n where n.source = in_source), 0) + 1,
+    coalesce((
+      select c.position
+      from checkpoint c
+      join projection r on r.projection = c.projection and r.live = c.build
+      where c.source = in_source and c.projection = 'participants'
+    ), 0),
+    in_subject,
+    array(
+      select p.event_id from participants p
+      where p.source = in_source and p.participant_id = in_subject and p.event_id is not null
+      union
+      select h.event_id from participant_history h
+      where h.source = in_source and h.participant_id = in_subject and h.event_id is not null
+    )
+$$;
+
+CREATE FUNCTION public.note_token_use(in_digest bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  update api_token t set last_used_at = now()
+  where t.digest = in_digest and (t.last_used_at is null or t.last_used_at < now() - interval '1 minute')
+$$;
+
+CREATE FUNCTION public.position_at(in_source text, in_moment timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  low bigint := 0;
+  high bigint := (select e.position from event_log e where e.source = in_source order by e.position desc limit 1);
+  middle bigint;
+begin
+  while low < coalesce(high, 0) loop
+    middle := (low + high + 1) / 2;
+    if (select e.received_at from event_log e where e.source = in_source and e.position = middle) <= in_moment then
+      low := middle;
+    else
+      high := middle - 1;
+    end if;
+  end loop;
+  return low;
+end
+$$;
+
+CREATE FUNCTION public.publish_participants(in_source text, in_limit integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  state published_source%rowtype;
+  live integer;
+  reached bigint;
+  changed bigint;
+  ids text[];
+  positions bigint[];
+begin
+  -- Neither swap nor erasure comes in between.
+  lock table checkpoint in row exclusive mode;
+  insert into published_source (source) values (in_source) on conflict do nothing;
+  select * into state from published_source s where s.source = in_source for update skip locked;
+  select c.build, c.position into live, reached
+  from checkpoint c
+  join projection r on r.projection = c.projection and r.live = c.build
+  where c.source = in_source and c.projection = 'participants';
+  if state.source is null or live is null then
+    return 0;  -- another worker is at it, or there is nothing yet
+  end if;
+  select coalesce(max(n.number), 0) into changed from roster_change n where n.source = in_source;
+
+  if state.build <> live then
+    state := (in_source, live, reached, changed, '');
+  end if;
+  if state.filled_to is not null then
+    select coalesce(array_agg(next.participant_id order by next.participant_id), '{}') into ids
+    from (
+      (
+        select p.participant_id from participants p
+        where p.source = in_source and p.participant_id > state.filled_to order by p.participant_id limit in_limit
+      )
+      union
+      (
+        select p.participant_id from published_participants p
+        where p.source = in_source and p.participant_id > state.filled_to order by p.participant_id limit in_limit
+      )
+      order by participant_id limit in_limit
+    ) next;
+    state.filled_to := case when cardinality(ids) = in_limit then ids[in_limit] end;
+  else
+    select
+      coalesce(array_agg(next.participant_id), '{}'), coalesce(array_agg(next.position order by next.position), '{}')
+    into ids, positions
+    from (
+      select p.participant_id, p.position from participants p
+      where p.source = in_source and p.position > state.position order by p.position limit in_limit
+    ) next;
+    state.position := case when cardinality(ids) = in_limit then positions[in_limit] else reached end;
+    ids := ids || array(
+      select distinct n.subject from roster_change n
+      where n.source = in_source and n.number > state.change and n.subject is not null
+    );
+    state.change := changed;
+  end if;
+
+  perform publish_these(in_source, ids);
+  update published_source s
+  set build = state.build, position = state.position, change = state.change, filled_to = state.filled_to
+  where s.source = in_source;
+  return cardinality(ids);
+end
+$$;
+
+CREATE FUNCTION public.publish_these(in_source text, in_ids text[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  delete from published_participants gone
+  where gone.source = in_source and gone.participant_id = any (in_ids)
+    and not exists (select from participants p where p.source = in_source and p.participant_id = gone.participant_id);
+  insert into published_participants as known (
+    source, participant_id,
+    event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
+    team, wave, state, country, checked_in_at, registered_at, updated_at,
+    first_position, position, received_at, age_band
+  )
+  select
+    p.source, p.participant_id,
+    p.event_id, p.event_name, p.sub_event_id, p.sub_event_name, p.athlete_id, p.status, p.first_name, p.last_name,
+    p.bib, p.gender, p.team, p.wave, p.state, p.country, p.checked_in_at, p.registered_at, p.updated_at,
+    p.first_position, p.position, p.received_at,
+    p.age_band
+  from reporting.participants p
+  where p.source = in_source and p.participant_id = any (in_ids)
+  on conflict (source, participant_id) do update set
+    (
+      event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
+      team, wave, state, country, checked_in_at, registered_at, updated_at,
+      first_position, position, received_at, age_band
+    ) = (
+      excluded.event_id, excluded.event_name, excluded.sub_event_id, excluded.sub_event_name, excluded.athlete_id,
+      excluded.status, excluded.first_name, excluded.last_name, excluded.bib, excluded.gender, excluded.team,
+      excluded.wave, excluded.state, excluded.country, excluded.checked_in_at, excluded.registered_at,
+      excluded.updated_at,
+      excluded.first_position, excluded.position, excluded.received_at,
+      excluded.age_band
+    )
+  where known is distinct from excluded;
+$$;
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
+    using errcode = 'restrict_violation';
+end
+$$;
+
+CREATE FUNCTION public.refuse_change_but_erasure() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  if new.body is null and exists (
+    select from erasures r
+    where r.source = old.source and r.subject = old.subject and old.digest = any (r.digests)
+  ) then
+    return new;
+  end if;
+  raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
+    using errcode = 'restrict_violation';
+end
+$$;
+
+CREATE FUNCTION public.unaccented(in_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (octet_length(in_text) = length(in_text)) THEN lower(in_text) ELSE replace(replace(replace(replace(translate(lower(regexp_replace(NORMALIZE(in_text, NFKD), (('['::text || '̀-ͯ'::text) || ']+'::text), ''::text, 'g'::text)), 'øłđðıħŧŋ'::text, 'olddihtn'::text), 'ß'::text, 'ss'::text), 'æ'::text, 'ae'::text), 'œ'::text, 'oe'::text), 'þ'::text, 'th'::text) END;
+
+CREATE FUNCTION public.words(in_text text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_remove(string_to_array(regexp_replace("left"(public.unaccented(in_text), 500), '[-/,;:()\[\]&"''\u2019\u2010-\u2013\u00a0\t\n\r\f\v]'::text, ' '::text, 'g'::text), ' '::text), ''::text);
+
+CREATE FUNCTION public.search_query(in_text text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT (string_agg(((''''::text || replace(replace(word.word, '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''':*'::text), ' & '::text))::tsquery AS string_agg FROM unnest(public.words(search_query.in_text)) word(word));
+
+CREATE FUNCTION public.search_words(in_first_name text, in_last_name text, in_bib text, in_team text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN array_to_tsvector(public.words(((((((COALESCE("left"(in_first_name, 100), ''::text) || ' '::text) || COALESCE("left"(in_last_name, 100), ''::text)) || ' '::text) || COALESCE("left"(in_bib, 100), ''::text)) || ' '::text) || COALESCE("left"(in_team, 100), ''::text))));
+
+CREATE FUNCTION public.sort_key(in_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN "left"(public.unaccented("left"(in_text, 100)), 100);
+
+CREATE FUNCTION public.uncount_registration() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  delete from registrations_daily_build d
+  where d.source = old.source and d.build = old.build and d.day = old.day and d.registrations = 1
+    and (d.event_id = old.event_id or (d.event_id is null and old.event_id is null))
+    and (d.sub_event_id = old.sub_event_id or (d.sub_event_id is null and old.sub_event_id is null));
+  if not found then
+    update registrations_daily_build d set registrations = d.registrations - 1
+    where d.source = old.source and d.build = old.build and d.day = old.day
+      and (d.event_id = old.event_id or (d.event_id is null and old.event_id is null))
+      and (d.sub_event_id = old.sub_event_id or (d.sub_event_id is null and old.sub_event_id is null));
+  end if;
+  return null;
+end
+$$;
+
+CREATE FUNCTION reporting.age_band(in_age integer) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (ARRAY['under 18'::text, '18-24'::text, '25-34'::text, '35-44'::text, '45-54'::text, '55-64'::text, '65+'::text])[width_bucket(in_age, ARRAY[0, 18, 25, 35, 45, 55, 65, 121])];
+
+COMMENT ON FUNCTION reporting.age_band(in_age integer) IS 'The band of an age in years.';
+
+CREATE FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(reporting.age_band((EXTRACT(year FROM age((in_at AT TIME ZONE 'UTC'::text), (in_dob)::timestamp without time zone)))::integer), reporting.age_band(in_age));
+
+COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) IS 'The band of an age at a time: by the date of birth, else by the age that was told.';
+
+CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question text, answer text)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  with given as (
+    select distinct a.source, a.question, a.answer, a.participant_id
+    from participant_answers a
+    where a.answer is not null
+  ),
+  counted as (
+    select g.source, g.question, g.answer, count(*) as people
+    from given g
+    group by g.source, g.question, g.answer
+  ),
+  measured as (
+    select
+      c.source, c.question, c.answer, c.people,
+      sum(c.people) filter (where c.people >= 10) over of_question as by_many,
+      sum(c.people) over of_question as by_all
+    from counted c
+    window of_question as (partition by c.source, c.question)
+  )
+  select m.source, m.question, m.answer
+  from measured m
+  where m.people >= 10
+    and m.by_many >= 0.9 * m.by_all
+    and length(m.answer) <= 100
+    and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
+$$;
+
+COMMENT ON FUNCTION reporting.answers_of_many() IS 'Answers that were chosen, not written, and that everybody may see.';
+
+CREATE FUNCTION reporting.iso_date(in_text text) RETURNS date
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (in_text ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([^0-9]|$)'::text) THEN (SELECT CASE WHEN (to_char((found.day)::timestamp with time zone, 'YYYY-MM-DD'::text) = "left"(iso_date.in_text, 10)) THEN found.day ELSE NULL::date END AS "case" FROM (SELECT ((make_date(("left"(iso_date.in_text, 4))::integer, (substr(iso_date.in_text, 6, 2))::integer, 1) + (substr(iso_date.in_text, 9, 2))::integer) - 1) AS "?column?") found(day)) ELSE NULL::date END;
+
+COMMENT ON FUNCTION reporting.iso_date(in_text text) IS 'The day that a text begins with in the form 2026-05-31, else null.';
+
+CREATE FUNCTION reporting.sees_personal_data() RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN pg_has_role(CURRENT_USER, 'rosterlog_reporting_pii'::name, 'usage'::text);
+
+COMMENT ON FUNCTION reporting.sees_personal_data() IS 'Whether you see the columns that are called personal.';
+
+CREATE TABLE public.event_log (
+    source text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    event_type text COLLATE pg_catalog."C",
+    subject text COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    body bytea,
+    signature text,
+    chain bytea NOT NULL,
+    CONSTRAINT event_log_position CHECK (("position" > 0))
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='0', autovacuum_vacuum_insert_scale_factor='0', autovacuum_vacuum_insert_threshold='100000', autovacuum_freeze_min_age='0', toast.autovacuum_vacuum_scale_factor='0', toast.autovacuum_vacuum_threshold='0', toast.autovacuum_vacuum_insert_scale_factor='0', toast.autovacuum_vacuum_insert_threshold='100000', toast.autovacuum_freeze_min_age='0');
+ALTER TABLE ONLY public.event_log ALTER COLUMN body SET STATISTICS 0;
+
+CREATE TABLE public.participant_history_build (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    event_name text,
+    sub_event_id text COLLATE pg_catalog."C",
+    sub_event_name text,
+    athlete_id text COLLATE pg_catalog."C",
+    status text,
+    first_name text,
+    last_name text,
+    email text,
+    phone text,
+    bib text,
+    gender text,
+    dob date,
+    age integer,
+    team text,
+    wave text,
+    city text,
+    state text,
+    country text,
+    zip_code text,
+    checked_in_at timestamp with time zone,
+    registered_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    first_position bigint NOT NULL,
+    "position" bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    field_errors jsonb NOT NULL,
+    attributes jsonb,
+    build integer NOT NULL,
+    until_position bigint NOT NULL
+)
+PARTITION BY LIST (build);
+
+CREATE TABLE public.projection (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    tables text[] NOT NULL,
+    last_build integer DEFAULT 0 NOT NULL,
+    live integer,
+    previous integer
+);
+
+CREATE VIEW public.participant_history AS
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
+    p.email,
+    p.phone,
+    p.bib,
+    p.gender,
+    p.dob,
+    p.age,
+    p.team,
+    p.wave,
+    p.city,
+    p.state,
+    p.country,
+    p.zip_code,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
+    p.until_position,
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+   FROM (public.participant_history_build p
+     LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE TABLE public.participants_build (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    event_name text,
+    sub_event_id text COLLATE pg_catalog."C",
+    sub_event_name text,
+    athlete_id text COLLATE pg_catalog."C",
+    status text,
+    first_name text,
+    last_name text,
+    email text,
+    phone text,
+    bib text,
+    gender text,
+    dob date,
+    age integer,
+    team text,
+    wave text,
+    city text,
+    state text,
+    country text,
+    zip_code text,
+    checked_in_at timestamp with time zone,
+    registered_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    first_position bigint NOT NULL,
+    "position" bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    field_errors jsonb NOT NULL,
+    attributes jsonb,
+    build integer NOT NULL,
+    words tsvector GENERATED ALWAYS AS (public.search_words(first_name, last_name, bib, team)) STORED
+)
+PARTITION BY LIST (build);
+
+CREATE VIEW public.participants AS
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
+    p.email,
+    p.phone,
+    p.bib,
+    p.gender,
+    p.dob,
+    p.age,
+    p.team,
+    p.wave,
+    p.city,
+    p.state,
+    p.country,
+    p.zip_code,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+   FROM (public.participants_build p
+     LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE VIEW reporting.participant_history AS
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.email
+            ELSE NULL::text
+        END AS email,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.phone
+            ELSE NULL::text
+        END AS phone,
+    p.bib,
+    p.gender,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.dob
+            ELSE NULL::date
+        END AS dob,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.age
+            ELSE NULL::integer
+        END AS age,
+    p.team,
+    p.wave,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.city
+            ELSE NULL::text
+        END AS city,
+    p.state,
+    p.country,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.zip_code
+            ELSE NULL::text
+        END AS zip_code,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.attributes
+            ELSE NULL::jsonb
+        END AS attributes,
+    reporting.age_band(p.dob, p.age, COALESCE(p.registered_at, p.received_at)) AS age_band,
+    p."position" AS valid_from_position,
+    p.until_position AS valid_to_position,
+    p.received_at AS valid_from,
+    ended.received_at AS valid_to
+   FROM (( SELECT h.source,
+            h.participant_id,
+            h.event_id,
+            h.event_name,
+            h.sub_event_id,
+            h.sub_event_name,
+            h.athlete_id,
+            h.status,
+            h.first_name,
+            h.last_name,
+            h.email,
+            h.phone,
+            h.bib,
+            h.gender,
+            h.dob,
+            h.age,
+            h.team,
+            h.wave,
+            h.city,
+            h.state,
+            h.country,
+            h.zip_code,
+            h.checked_in_at,
+            h.registered_at,
+            h.updated_at,
+            h.first_position,
+            h."position",
+            h.received_at,
+            h.field_errors,
+            h.attributes,
+            h.until_position
+           FROM public.participant_history h
+        UNION ALL
+         SELECT n.source,
+            n.participant_id,
+            n.event_id,
+            n.event_name,
+            n.sub_event_id,
+            n.sub_event_name,
+            n.athlete_id,
+            n.status,
+            n.first_name,
+            n.last_name,
+            n.email,
+            n.phone,
+            n.bib,
+            n.gender,
+            n.dob,
+            n.age,
+            n.team,
+            n.wave,
+            n.city,
+            n.state,
+            n.country,
+            n.zip_code,
+            n.checked_in_at,
+            n.registered_at,
+            n.updated_at,
+            n.first_position,
+            n."position",
+            n.received_at,
+            n.field_errors,
+            n.attributes,
+            NULL::bigint
+           FROM public.participants n) p
+     LEFT JOIN public.event_log ended ON (((ended.source = p.source) AND (ended."position" = p.until_position))));
+
+COMMENT ON VIEW reporting.participant_history IS 'Every state that participants had and have: one row a state, the one that holds with valid_to null.';
+
+COMMENT ON COLUMN reporting.participant_history.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.participant_history.participant_id IS 'The participant in Movemint; with source, what tells rows apart.';
+
+COMMENT ON COLUMN reporting.participant_history.event_id IS 'The event they are in.';
+
+COMMENT ON COLUMN reporting.participant_history.event_name IS 'Its name, as this participant''s delivery has it; reporting.events has the newest.';
+
+COMMENT ON COLUMN reporting.participant_history.sub_event_id IS 'The race or category within the event.';
+
+COMMENT ON COLUMN reporting.participant_history.sub_event_name IS 'Its name, as this participant''s delivery has it.';
+
+COMMENT ON COLUMN reporting.participant_history.athlete_id IS 'The person, who may be in several events.';
+
+COMMENT ON COLUMN reporting.participant_history.status IS 'What Movemint calls the state of the registration; its values are not published.';
+
+COMMENT ON COLUMN reporting.participant_history.first_name IS 'First name.';
+
+COMMENT ON COLUMN reporting.participant_history.last_name IS 'Last name.';
+
+COMMENT ON COLUMN reporting.participant_history.email IS 'E-mail address. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.phone IS 'Phone number as it came. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.bib IS 'Start number, a text; null until one is assigned.';
+
+COMMENT ON COLUMN reporting.participant_history.gender IS 'As Movemint says it: a word, a letter or a number.';
+
+COMMENT ON COLUMN reporting.participant_history.dob IS 'Date of birth; see age_band. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.age IS 'Age in years where Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.team IS 'Name of the team.';
+
+COMMENT ON COLUMN reporting.participant_history.wave IS 'Start wave.';
+
+COMMENT ON COLUMN reporting.participant_history.city IS 'City of the address. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.state IS 'State or region of the address.';
+
+COMMENT ON COLUMN reporting.participant_history.country IS 'Country of the address.';
+
+COMMENT ON COLUMN reporting.participant_history.zip_code IS 'Postal code. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.checked_in_at IS 'When they checked in; null if they have not, or nobody told.';
+
+COMMENT ON COLUMN reporting.participant_history.registered_at IS 'When they registered, as Movemint says.';
+
+COMMENT ON COLUMN reporting.participant_history.updated_at IS 'When Movemint last changed the participant, as it says itself.';
+
+COMMENT ON COLUMN reporting.participant_history.first_position IS 'Log position of the first delivery about them.';
+
+COMMENT ON COLUMN reporting.participant_history."position" IS 'Log position of the delivery that this state comes from.';
+
+COMMENT ON COLUMN reporting.participant_history.received_at IS 'When that delivery arrived.';
+
+COMMENT ON COLUMN reporting.participant_history.field_errors IS 'Columns that are null because their value could not be read, each with the reason; an object.';
+
+COMMENT ON COLUMN reporting.participant_history.attributes IS 'The whole participant as it came, an object. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participant_history.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
+
+COMMENT ON COLUMN reporting.participant_history.valid_from_position IS 'Log position from which this state held.';
+
+COMMENT ON COLUMN reporting.participant_history.valid_to_position IS 'Log position that ended it; null while it holds.';
+
+COMMENT ON COLUMN reporting.participant_history.valid_from IS 'When the delivery arrived that brought this state.';
+
+COMMENT ON COLUMN reporting.participant_history.valid_to IS 'When the delivery arrived that ended it; null while it holds.';
+
+CREATE VIEW reporting.participants AS
+ SELECT source,
+    participant_id,
+    event_id,
+    event_name,
+    sub_event_id,
+    sub_event_name,
+    athlete_id,
+    status,
+    first_name,
+    last_name,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN email
+            ELSE NULL::text
+        END AS email,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN phone
+            ELSE NULL::text
+        END AS phone,
+    bib,
+    gender,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN dob
+            ELSE NULL::date
+        END AS dob,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN age
+            ELSE NULL::integer
+        END AS age,
+    team,
+    wave,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN city
+            ELSE NULL::text
+        END AS city,
+    state,
+    country,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN zip_code
+            ELSE NULL::text
+        END AS zip_code,
+    checked_in_at,
+    registered_at,
+    updated_at,
+    first_position,
+    "position",
+    received_at,
+    field_errors,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN attributes
+            ELSE NULL::jsonb
+        END AS attributes,
+    reporting.age_band(dob, age, COALESCE(registered_at, received_at)) AS age_band
+   FROM public.participants p;
+
+COMMENT ON VIEW reporting.participants IS 'Everybody on the roster, one row a participant: the newest state of each.';
+
+COMMENT ON COLUMN reporting.participants.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.participants.participant_id IS 'The participant in Movemint; with source, what tells rows apart.';
+
+COMMENT ON COLUMN reporting.participants.event_id IS 'The event they are in.';
+
+COMMENT ON COLUMN reporting.participants.event_name IS 'Its name, as this participant''s delivery has it; reporting.events has the newest.';
+
+COMMENT ON COLUMN reporting.participants.sub_event_id IS 'The race or category within the event.';
+
+COMMENT ON COLUMN reporting.participants.sub_event_name IS 'Its name, as this participant''s delivery has it.';
+
+COMMENT ON COLUMN reporting.participants.athlete_id IS 'The person, who may be in several events.';
+
+COMMENT ON COLUMN reporting.participants.status IS 'What Movemint calls the state of the registration; its values are not published.';
+
+COMMENT ON COLUMN reporting.participants.first_name IS 'First name.';
+
+COMMENT ON COLUMN reporting.participants.last_name IS 'Last name.';
+
+COMMENT ON COLUMN reporting.participants.email IS 'E-mail address. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.phone IS 'Phone number as it came. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.bib IS 'Start number, a text; null until one is assigned.';
+
+COMMENT ON COLUMN reporting.participants.gender IS 'As Movemint says it: a word, a letter or a number.';
+
+COMMENT ON COLUMN reporting.participants.dob IS 'Date of birth; see age_band. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.age IS 'Age in years where Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.team IS 'Name of the team.';
+
+COMMENT ON COLUMN reporting.participants.wave IS 'Start wave.';
+
+COMMENT ON COLUMN reporting.participants.city IS 'City of the address. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.state IS 'State or region of the address.';
+
+COMMENT ON COLUMN reporting.participants.country IS 'Country of the address.';
+
+COMMENT ON COLUMN reporting.participants.zip_code IS 'Postal code. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.checked_in_at IS 'When they checked in; null if they have not, or nobody told.';
+
+COMMENT ON COLUMN reporting.participants.registered_at IS 'When they registered, as Movemint says.';
+
+COMMENT ON COLUMN reporting.participants.updated_at IS 'When Movemint last changed the participant, as it says itself.';
+
+COMMENT ON COLUMN reporting.participants.first_position IS 'Log position of the first delivery about them.';
+
+COMMENT ON COLUMN reporting.participants."position" IS 'Log position of the delivery that this state comes from.';
+
+COMMENT ON COLUMN reporting.participants.received_at IS 'When that delivery arrived.';
+
+COMMENT ON COLUMN reporting.participants.field_errors IS 'Columns that are null because their value could not be read, each with the reason; an object.';
+
+COMMENT ON COLUMN reporting.participants.attributes IS 'The whole participant as it came, an object. Personal: null without rosterlog_reporting_pii.';
+
+COMMENT ON COLUMN reporting.participants.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
+
+CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) RETURNS SETOF reporting.participants
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT h.source,
+     h.participant_id,
+     h.event_id,
+     h.event_name,
+     h.sub_event_id,
+     h.sub_event_name,
+     h.athlete_id,
+     h.status,
+     h.first_name,
+     h.last_name,
+     h.email,
+     h.phone,
+     h.bib,
+     h.gender,
+     h.dob,
+     h.age,
+     h.team,
+     h.wave,
+     h.city,
+     h.state,
+     h.country,
+     h.zip_code,
+     h.checked_in_at,
+     h.registered_at,
+     h.updated_at,
+     h.first_position,
+     h."position",
+     h.received_at,
+     h.field_errors,
+     h.attributes,
+     h.age_band
+    FROM reporting.participant_history h
+   WHERE ((h.valid_from <= participants_as_of.in_moment) AND ((h.valid_to IS NULL) OR (h.valid_to > participants_as_of.in_moment)));
+END;
+
+COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time, with the columns of reporting.participants: the states that held then.';
+
+CREATE TABLE public.api_token (
+    source text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    digest bytea NOT NULL,
+    event_ids text[],
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone
+);
+
+CREATE TABLE public.checkpoint (
+    source text NOT NULL COLLATE pg_catalog."C",
+    projection text NOT NULL COLLATE pg_catalog."C",
+    build integer NOT NULL,
+    "position" bigint NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.erasures (
+    source text NOT NULL COLLATE pg_catalog."C",
+    erasure_id uuid DEFAULT gen_random_uuid() NOT NULL,
+    subject text NOT NULL COLLATE pg_catalog."C",
+    operator text NOT NULL,
+    reason text NOT NULL,
+    erased_at timestamp with time zone DEFAULT now() NOT NULL,
+    positions bigint[] NOT NULL,
+    digests bytea[] NOT NULL,
+    lifted_at timestamp with time zone,
+    lifted_by text,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    recorded_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT erasures_lifted CHECK (((lifted_at IS NULL) = (lifted_by IS NULL))),
+    CONSTRAINT erasures_operator CHECK ((operator <> ''::text)),
+    CONSTRAINT erasures_reason CHECK ((reason <> ''::text))
+);
+
+CREATE TABLE public.event_redelivery (
+    source text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    redeliveries bigint NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.participant_answers_build (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    place integer NOT NULL,
+    question_id text COLLATE pg_catalog."C",
+    question text NOT NULL,
+    answer text,
+    "position" bigint NOT NULL,
+    build integer NOT NULL
+)
+PARTITION BY LIST (build);
+
+CREATE VIEW public.participant_answers AS
+ SELECT source,
+    participant_id,
+    place,
+    question_id,
+    question,
+    answer,
+    "position"
+   FROM public.participant_answers_build p
+  WHERE (build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE VIEW public.participants_searched AS
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
+    p.email,
+    p.phone,
+    p.bib,
+    p.gender,
+    p.dob,
+    p.age,
+    p.team,
+    p.wave,
+    p.city,
+    p.state,
+    p.country,
+    p.zip_code,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
+    p.words,
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+   FROM (public.participants_build p
+     LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE TABLE public.projection_build (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    build integer NOT NULL,
+    definition text NOT NULL,
+    begun_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.published_participants (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    event_name text,
+    sub_event_id text COLLATE pg_catalog."C",
+    sub_event_name text,
+    athlete_id text COLLATE pg_catalog."C",
+    status text,
+    first_name text,
+    last_name text,
+    bib text,
+    gender text,
+    team text,
+    wave text,
+    state text,
+    country text,
+    checked_in_at timestamp with time zone,
+    registered_at timestamp with time zone,
+    updated_at timestamp with time zone,
+    first_position bigint NOT NULL,
+    "position" bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    age_band text
+);
+
+COMMENT ON TABLE public.published_participants IS 'The roster without personal data, as reporting.participants has it, for subscribers of the publication rosterlog_reporting; filled while there is one';
+
+CREATE TABLE public.published_source (
+    source text NOT NULL COLLATE pg_catalog."C",
+    build integer DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    change bigint DEFAULT 0 NOT NULL,
+    filled_to text COLLATE pg_catalog."C"
+);
+
+CREATE TABLE public.quarantine (
+    source text NOT NULL COLLATE pg_catalog."C",
+    projection text NOT NULL COLLATE pg_catalog."C",
+    build integer NOT NULL,
+    "position" bigint NOT NULL,
+    participant_id text COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE VIEW public.readable_log AS
+ SELECT source,
+    "position",
+    received_at,
+    event_type,
+    subject,
+        CASE
+            WHEN ((EXISTS ( SELECT
+               FROM public.erasures r
+              WHERE ((r.source = e.source) AND (r.subject = e.subject)))) AND (EXISTS ( SELECT
+               FROM public.erasures r
+              WHERE ((r.source = e.source) AND (r.subject = e.subject) AND ((r.lifted_at IS NULL) OR (e.digest = ANY (r.digests))))))) THEN NULL::bytea
+            ELSE body
+        END AS body
+   FROM public.event_log e;
+
+CREATE TABLE public.registrations_build (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    sub_event_id text COLLATE pg_catalog."C",
+    day date NOT NULL,
+    updated_at timestamp with time zone,
+    first_position bigint NOT NULL,
+    "position" bigint NOT NULL,
+    build integer NOT NULL
+)
+PARTITION BY LIST (build);
+
+CREATE VIEW public.registrations AS
+ SELECT source,
+    participant_id,
+    event_id,
+    sub_event_id,
+    day,
+    updated_at,
+    first_position,
+    "position"
+   FROM public.registrations_build p
+  WHERE (build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'registrations'::text)));
+
+CREATE TABLE public.registrations_daily_build (
+    source text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C",
+    sub_event_id text COLLATE pg_catalog."C",
+    day date NOT NULL,
+    registrations bigint NOT NULL,
+    build integer NOT NULL
+)
+PARTITION BY LIST (build);
+
+CREATE VIEW public.registrations_daily AS
+ SELECT source,
+    event_id,
+    sub_event_id,
+    day,
+    registrations
+   FROM public.registrations_daily_build p
+  WHERE (build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'registrations'::text)));
+
+CREATE TABLE public.roster_change (
+    source text NOT NULL COLLATE pg_catalog."C",
+    number bigint NOT NULL,
+    "position" bigint NOT NULL,
+    subject text COLLATE pg_catalog."C",
+    event_ids text[] NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.unknown_event_type (
+    source text NOT NULL COLLATE pg_catalog."C",
+    projection text NOT NULL COLLATE pg_catalog."C",
+    build integer NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    events bigint NOT NULL,
+    last_position bigint NOT NULL
+);
+
+CREATE VIEW reporting.deliveries AS
+ SELECT e.source,
+    e."position",
+    e.received_at,
+    e.event_type,
+    e.subject AS participant_id,
+    octet_length(e.body) AS size_bytes,
+    (e.body IS NULL) AS is_erased,
+    (EXISTS ( SELECT
+           FROM public.quarantine q
+          WHERE ((q.source = e.source) AND (q.projection = 'participants'::text) AND (q."position" = e."position") AND (q.build = ( SELECT r_1.live
+                   FROM public.projection r_1
+                  WHERE (r_1.projection = 'participants'::text)))))) AS is_quarantined,
+    COALESCE(r.redeliveries, (0)::bigint) AS redeliveries,
+    r.last_at AS last_redelivered_at
+   FROM (public.event_log e
+     LEFT JOIN public.event_redelivery r ON (((r.source = e.source) AND (r."position" = e."position"))));
+
+COMMENT ON VIEW reporting.deliveries IS 'What arrived: one row a delivery that was stored, without its content.';
+
+COMMENT ON COLUMN reporting.deliveries.source IS 'Whose delivery it is; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.deliveries."position" IS 'Its place in the log of its source: 1, 2, 3 and so on.';
+
+COMMENT ON COLUMN reporting.deliveries.received_at IS 'When it arrived first.';
+
+COMMENT ON COLUMN reporting.deliveries.event_type IS 'What Movemint calls it; null if it was no readable envelope.';
+
+COMMENT ON COLUMN reporting.deliveries.participant_id IS 'Whom it is about; null if it does not say.';
+
+COMMENT ON COLUMN reporting.deliveries.size_bytes IS 'Size of its body; null once it was erased.';
+
+COMMENT ON COLUMN reporting.deliveries.is_erased IS 'Whether the body was erased at somebody''s wish.';
+
+COMMENT ON COLUMN reporting.deliveries.is_quarantined IS 'Whether it could not be read and is set aside; rosterlog quarantine list shows why.';
+
+COMMENT ON COLUMN reporting.deliveries.redeliveries IS 'How often the very same bytes arrived again.';
+
+COMMENT ON COLUMN reporting.deliveries.last_redelivered_at IS 'When they last did; null if never.';
+
+CREATE VIEW reporting.events AS
+ WITH named AS (
+         SELECT p.source,
+            p.event_id,
+            p.event_name,
+            count(*) AS participants,
+            min(p.registered_at) AS first_registered_at,
+            max(p.registered_at) AS last_registered_at,
+            max(p."position") AS "position"
+           FROM public.participants p
+          WHERE (p.event_id IS NOT NULL)
+          GROUP BY p.source, p.event_id, p.event_name
+        ), counted AS (
+         SELECT n.source,
+            n.event_id,
+            (array_agg(n.event_name ORDER BY n."position" DESC) FILTER (WHERE (n.event_name IS NOT NULL)))[1] AS event_name,
+            (sum(n.participants))::bigint AS participants,
+            min(n.first_registered_at) AS first_registered_at,
+            max(n.last_registered_at) AS last_registered_at,
+            array_agg(n."position" ORDER BY n."position" DESC) AS positions
+           FROM named n
+          GROUP BY n.source, n.event_id
+        )
+ SELECT source,
+    event_id,
+    event_name,
+    participants,
+    first_registered_at,
+    last_registered_at,
+    ( SELECT d.starts_on
+           FROM ((unnest(c.positions[1:20]) WITH ORDINALITY newest("position", place)
+             JOIN public.participants p ON (((p.source = c.source) AND (p."position" = newest."position"))))
+             CROSS JOIN LATERAL ( SELECT reporting.iso_date(COALESCE((p.attributes #>> '{event,start_date}'::text[]), (p.attributes ->> 'event_start_date'::text))) AS iso_date) d(starts_on))
+          WHERE (d.starts_on IS NOT NULL)
+          ORDER BY newest.place
+         LIMIT 1) AS starts_on
+   FROM counted c;
+
+COMMENT ON VIEW reporting.events IS 'The events that participants are in.';
+
+COMMENT ON COLUMN reporting.events.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.events.event_id IS 'The event in Movemint.';
+
+COMMENT ON COLUMN reporting.events.event_name IS 'Its name in the newest delivery that has one.';
+
+COMMENT ON COLUMN reporting.events.participants IS 'Participants on the roster, whatever their status.';
+
+COMMENT ON COLUMN reporting.events.first_registered_at IS 'The earliest registration among them.';
+
+COMMENT ON COLUMN reporting.events.last_registered_at IS 'The latest registration among them.';
+
+COMMENT ON COLUMN reporting.events.starts_on IS 'First day of the event, if its newest deliveries say so under event.start_date, which is a guess.';
+
+CREATE VIEW reporting.freshness AS
+ WITH RECURSIVE live AS (
+         SELECT r_1.live AS build
+           FROM public.projection r_1
+          WHERE (r_1.projection = 'participants'::text)
+        ), sources AS (
+        ( SELECT e.source
+           FROM public.event_log e
+          ORDER BY e.source
+         LIMIT 1)
+        UNION ALL
+         SELECT ( SELECT e.source
+                   FROM public.event_log e
+                  WHERE (e.source > s.source)
+                  ORDER BY e.source
+                 LIMIT 1) AS source
+           FROM sources s
+          WHERE (s.source IS NOT NULL)
+        ), reached AS (
+         SELECT s.source,
+            h."position" AS head,
+            h.received_at AS head_received_at,
+            COALESCE(c."position", (0)::bigint) AS checkpoint,
+            c.moved_at AS checkpoint_moved_at,
+            ( SELECT count(*) AS count
+                   FROM public.quarantine q
+                  WHERE ((q.source = s.source) AND (q.projection = 'participants'::text) AND (q.build = l.build))) AS quarantined
+           FROM (((sources s
+             CROSS JOIN LATERAL ( SELECT e."position",
+                    e.received_at
+                   FROM public.event_log e
+                  WHERE (e.source = s.source)
+                  ORDER BY e."position" DESC
+                 LIMIT 1) h)
+             LEFT JOIN live l ON (true))
+             LEFT JOIN public.checkpoint c ON (((c.source = s.source) AND (c.projection = 'participants'::text) AND (c.build = l.build))))
+        )
+ SELECT source,
+    head,
+    head_received_at,
+    checkpoint,
+    checkpoint_moved_at,
+    (head - checkpoint) AS lag,
+    quarantined
+   FROM reached r;
+
+COMMENT ON VIEW reporting.freshness IS 'How current all of this is: one row a source.';
+
+COMMENT ON COLUMN reporting.freshness.source IS 'Whose log it is; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.freshness.head IS 'Log position of the newest delivery.';
+
+COMMENT ON COLUMN reporting.freshness.head_received_at IS 'When that one arrived.';
+
+COMMENT ON COLUMN reporting.freshness.checkpoint IS 'Log position that the roster reflects.';
+
+COMMENT ON COLUMN reporting.freshness.checkpoint_moved_at IS 'When it got there.';
+
+COMMENT ON COLUMN reporting.freshness.lag IS 'Deliveries that the roster has yet to reflect.';
+
+COMMENT ON COLUMN reporting.freshness.quarantined IS 'Deliveries that could not be read and are set aside; rosterlog quarantine list shows them.';
+
+CREATE VIEW reporting.participant_answers AS
+ SELECT source,
+    participant_id,
+    place,
+    question_id,
+    question,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN answer
+            WHEN ((source, question, answer) IN ( SELECT m.source,
+                m.question,
+                m.answer
+               FROM reporting.answers_of_many() m(source, question, answer))) THEN answer
+            ELSE NULL::text
+        END AS answer,
+    "position"
+   FROM public.participant_answers a;
+
+COMMENT ON VIEW reporting.participant_answers IS 'Answers to questions, one row a participant and question, as their newest state has them.';
+
+COMMENT ON COLUMN reporting.participant_answers.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.participant_answers.participant_id IS 'The participant who answered.';
+
+COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the question among the participant''s answers, from 1.';
+
+COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it.';
+
+COMMENT ON COLUMN reporting.participant_answers.question IS 'The question as it was asked, or what there is of it: its key or its id.';
+
+COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer. Without rosterlog_reporting_pii null but for those that people choose; see docs/reporting.md.';
+
+COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that it comes from.';
+
+CREATE VIEW reporting.registrations_daily AS
+ SELECT source,
+    event_id,
+    sub_event_id,
+    day,
+    registrations,
+    (sum(registrations) OVER (PARTITION BY source, event_id, sub_event_id ORDER BY day))::bigint AS cumulative
+   FROM public.registrations_daily d;
+
+COMMENT ON VIEW reporting.registrations_daily IS 'Registrations by event, sub-event and day of registration, whatever became of them.';
+
+COMMENT ON COLUMN reporting.registrations_daily.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.registrations_daily.event_id IS 'The event; null for participants in none.';
+
+COMMENT ON COLUMN reporting.registrations_daily.sub_event_id IS 'The race or category; null where none is named.';
+
+COMMENT ON COLUMN reporting.registrations_daily.day IS 'Day of registration, in UTC; of arrival where Movemint does not say when.';
+
+COMMENT ON COLUMN reporting.registrations_daily.registrations IS 'Registrations on that day.';
+
+COMMENT ON COLUMN reporting.registrations_daily.cumulative IS 'Registrations up to and with that day, of the same event and sub-event.';
+
+CREATE VIEW reporting.sub_events AS
+ WITH named AS (
+         SELECT p.source,
+            p.event_id,
+            p.sub_event_id,
+            p.sub_event_name,
+            count(*) AS participants,
+            max(p."position") AS "position"
+           FROM public.participants p
+          WHERE (p.sub_event_id IS NOT NULL)
+          GROUP BY p.source, p.event_id, p.sub_event_id, p.sub_event_name
+        )
+ SELECT source,
+    event_id,
+    sub_event_id,
+    (array_agg(sub_event_name ORDER BY "position" DESC) FILTER (WHERE (sub_event_name IS NOT NULL)))[1] AS sub_event_name,
+    (sum(participants))::bigint AS participants
+   FROM named n
+  GROUP BY source, event_id, sub_event_id;
+
+COMMENT ON VIEW reporting.sub_events IS 'The races and categories within events.';
+
+COMMENT ON COLUMN reporting.sub_events.source IS 'Whose deliveries these are; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.sub_events.event_id IS 'The event.';
+
+COMMENT ON COLUMN reporting.sub_events.sub_event_id IS 'The race or category in Movemint.';
+
+COMMENT ON COLUMN reporting.sub_events.sub_event_name IS 'Its name in the newest delivery that has one.';
+
+COMMENT ON COLUMN reporting.sub_events.participants IS 'Participants on the roster, whatever their status.';
+
+ALTER TABLE ONLY public.api_token
+    ADD CONSTRAINT api_token_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (source, projection, build);
+
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (source, erasure_id);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_dedup UNIQUE (source, digest);
+
+ALTER TABLE ONLY public.event_log
+    ADD CONSTRAINT event_log_pkey PRIMARY KEY (source, "position");
+
+ALTER TABLE ONLY public.event_redelivery
+    ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
+
+ALTER TABLE ONLY public.participant_answers_build
+    ADD CONSTRAINT participant_answers_build_pkey PRIMARY KEY (source, participant_id, place, build);
+
+ALTER TABLE ONLY public.participant_history_build
+    ADD CONSTRAINT participant_history_build_pkey PRIMARY KEY (source, participant_id, "position", build);
+
+ALTER TABLE ONLY public.participants_build
+    ADD CONSTRAINT participants_build_pkey PRIMARY KEY (source, participant_id, build);
+
+ALTER TABLE ONLY public.projection_build
+    ADD CONSTRAINT projection_build_pkey PRIMARY KEY (projection, build);
+
+ALTER TABLE ONLY public.projection
+    ADD CONSTRAINT projection_pkey PRIMARY KEY (projection);
+
+ALTER TABLE ONLY public.published_participants
+    ADD CONSTRAINT published_participants_pkey PRIMARY KEY (source, participant_id);
+
+ALTER TABLE ONLY public.published_source
+    ADD CONSTRAINT published_source_pkey PRIMARY KEY (source);
+
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (source, projection, build, "position");
+
+ALTER TABLE ONLY public.registrations_build
+    ADD CONSTRAINT registrations_build_pkey PRIMARY KEY (source, participant_id, build);
+
+ALTER TABLE ONLY public.registrations_daily_build
+    ADD CONSTRAINT registrations_daily_build_key UNIQUE NULLS NOT DISTINCT (source, event_id, sub_event_id, day, build);
+
+ALTER TABLE ONLY public.roster_change
+    ADD CONSTRAINT roster_change_pkey PRIMARY KEY (source, number);
+
+ALTER TABLE ONLY public.unknown_event_type
+    ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
+
+CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) WHERE (revoked_at IS NULL);
+
+CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
+
+CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
+
+CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, "left"(question, 100), "left"(answer, 100), participant_id);
+
+CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, public.bib_key(bib) COLLATE "C", participant_id);
+
+CREATE INDEX participants_build_email ON ONLY public.participants_build USING btree (source, public.sort_key(email) COLLATE "C", participant_id);
+
+CREATE INDEX participants_build_event ON ONLY public.participants_build USING btree (source, event_id, participant_id);
+
+CREATE INDEX participants_build_first_name ON ONLY public.participants_build USING btree (source, public.sort_key(first_name) COLLATE "C", participant_id);
+
+CREATE INDEX participants_build_last_name ON ONLY public.participants_build USING btree (source, public.sort_key(last_name) COLLATE "C", participant_id);
+
+CREATE INDEX participants_build_position ON ONLY public.participants_build USING btree (source, "position") INCLUDE (build);
+
+CREATE INDEX participants_build_registered ON ONLY public.participants_build USING btree (source, registered_at, participant_id);
+
+CREATE INDEX participants_build_updated ON ONLY public.participants_build USING btree (source, updated_at, participant_id);
+
+CREATE INDEX participants_build_words ON ONLY public.participants_build USING gin (words);
+
+CREATE INDEX quarantine_participant ON public.quarantine USING btree (source, projection, build, participant_id);
+
+CREATE INDEX roster_change_position ON public.roster_change USING btree (source, "position");
+
+CREATE TRIGGER erasures_are_kept BEFORE DELETE OR UPDATE OF source, erasure_id, subject, operator, reason, erased_at, digests, recorded_at, recorded_by OR TRUNCATE ON public.erasures FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.erasures ENABLE ALWAYS TRIGGER erasures_are_kept;
+
+CREATE TRIGGER event_log_body_is_only_erased BEFORE UPDATE OF body ON public.event_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_but_erasure();
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER event_log_body_is_only_erased;
+
+CREATE TRIGGER event_log_is_append_only BEFORE DELETE OR UPDATE OF source, "position", received_at, event_type, subject, digest, signature, chain OR TRUNCATE ON public.event_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER event_log_is_append_only;
+
+CREATE TRIGGER projection_goes_live AFTER UPDATE OF live ON public.projection FOR EACH ROW WHEN (((new.projection = 'participants'::text) AND (old.live IS NOT NULL) AND (new.live IS NOT NULL) AND (new.live <> old.live))) EXECUTE FUNCTION public.note_new_roster();
+
+CREATE TRIGGER registrations_build_uncounts AFTER DELETE ON public.registrations_build FOR EACH ROW EXECUTE FUNCTION public.uncount_registration();
+
+ALTER TABLE ONLY public.checkpoint
+    ADD CONSTRAINT checkpoint_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.quarantine
+    ADD CONSTRAINT quarantine_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.unknown_event_type
+    ADD CONSTRAINT unknown_event_type_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
+
+CREATE PUBLICATION rosterlog_reporting WITH (publish = 'insert, update, delete, truncate');
+
+ALTER PUBLICATION rosterlog_reporting ADD TABLE ONLY public.published_participants;
+
+GRANT USAGE ON SCHEMA reporting TO rosterlog_reporting;
+GRANT USAGE ON SCHEMA reporting TO rosterlog_reporting_pii;
+
+REVOKE ALL ON FUNCTION public.analyze_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.analyze_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) TO rosterlog_ingest;
+
+REVOKE ALL ON FUNCTION public.apply_erasure(in_source text, in_erasure uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.apply_erasure(in_source text, in_erasure uuid) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.note_token_use(in_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_token_use(in_digest bytea) TO rosterlog_api;
+
+REVOKE ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.publish_these(in_source text, in_ids text[]) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.event_log TO rosterlog_operator;
+
+GRANT SELECT(source) ON TABLE public.event_log TO rosterlog_worker;
+GRANT SELECT(source) ON TABLE public.event_log TO rosterlog_api;
+
+GRANT SELECT("position") ON TABLE public.event_log TO rosterlog_worker;
+GRANT SELECT("position") ON TABLE public.event_log TO rosterlog_api;
+
+GRANT SELECT(received_at) ON TABLE public.event_log TO rosterlog_worker;
+GRANT SELECT(received_at) ON TABLE public.event_log TO rosterlog_api;
+
+GRANT SELECT(event_type) ON TABLE public.event_log TO rosterlog_worker;
+GRANT SELECT(event_type) ON TABLE public.event_log TO rosterlog_api;
+
+GRANT SELECT(subject) ON TABLE public.event_log TO rosterlog_worker;
+
+GRANT SELECT(digest) ON TABLE public.event_log TO rosterlog_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_history_build TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.projection TO rosterlog_worker;
+GRANT SELECT ON TABLE public.projection TO rosterlog_api;
+
+GRANT UPDATE(live) ON TABLE public.projection TO rosterlog_worker;
+
+GRANT UPDATE(previous) ON TABLE public.projection TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.participant_history TO rosterlog_worker;
+GRANT SELECT ON TABLE public.participant_history TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participants_build TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.participants TO rosterlog_worker;
+GRANT SELECT ON TABLE public.participants TO rosterlog_api;
+
+GRANT SELECT ON TABLE reporting.participant_history TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.participant_history TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.participants TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.participants TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE public.api_token TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint TO rosterlog_worker;
+GRANT SELECT ON TABLE public.checkpoint TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.erasures TO rosterlog_worker;
+GRANT SELECT ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(source) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(erasure_id) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(subject) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(operator) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(reason) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(erased_at) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(positions) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(digests) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(lifted_at),UPDATE(lifted_at) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_operator;
+
+GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
+GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_answers_build TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.participant_answers TO rosterlog_worker;
+GRANT SELECT ON TABLE public.participant_answers TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.participants_searched TO rosterlog_api;
+
+GRANT SELECT,DELETE ON TABLE public.projection_build TO rosterlog_worker;
+GRANT SELECT ON TABLE public.projection_build TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.published_participants TO rosterlog_reporting;
+GRANT SELECT ON TABLE public.published_participants TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE public.published_source TO rosterlog_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quarantine TO rosterlog_worker;
+GRANT SELECT ON TABLE public.quarantine TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.readable_log TO rosterlog_worker;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.registrations_build TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.registrations TO rosterlog_worker;
+GRANT SELECT ON TABLE public.registrations TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.registrations_daily_build TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.registrations_daily TO rosterlog_worker;
+GRANT SELECT ON TABLE public.registrations_daily TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.roster_change TO rosterlog_worker;
+GRANT SELECT ON TABLE public.roster_change TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.unknown_event_type TO rosterlog_worker;
+GRANT SELECT ON TABLE public.unknown_event_type TO rosterlog_api;
+
+GRANT SELECT ON TABLE reporting.deliveries TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.deliveries TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.events TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.events TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.freshness TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.freshness TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.participant_answers TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.participant_answers TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.registrations_daily TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.registrations_daily TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.sub_events TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.sub_events TO rosterlog_reporting_pii;

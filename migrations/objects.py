@@ -1,0 +1,67 @@
+"""The functions and views as they are today, one a file of `sql`: executed after the versions, at every migrate.
+
+So a file there is what runs, and its comments and grants with it. Change the file; no version is needed, but where an
+index or a generated column is computed by the function.
+"""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+from sqlalchemy import Connection, text
+
+from migrations.columns import filled
+from migrations.execute import verbatim
+
+# In the order in which they are executed: what a view or a function needs stands before it.
+ROOMS = {
+    "log": """
+        refuse_change refuse_change_but_erasure append_events position_at readable_log
+        kept_by_participant apply_erasure
+    """,
+    "folding": "begin_build make_index attach_build analyze_build drop_build",
+    "roster": """
+        unaccented sort_key bib_key words search_words search_query
+        participants participants_searched participant_answers participant_history
+        registrations registrations_daily uncount_registration
+        note_roster_change note_new_roster note_token_use
+    """,
+    "reporting": """
+        sees_personal_data age_band age_band_at iso_date answers_of_many
+        participants participant_history participants_as_of participant_answers
+        events sub_events registrations_daily deliveries freshness
+        publish_these publish_participants
+    """,
+}
+
+_VIEW = re.compile(r"^create or replace view (?P<name>\S+) as\n(?P<query>.*?);\n", re.DOTALL | re.MULTILINE)
+_IS_THE_SAME = text("select pg_get_viewdef('wanted_view') = pg_get_viewdef(to_regclass(:name))")
+
+
+def every_file() -> Iterator[str]:
+    """The text of each file, in order, with a participant's columns in their places."""
+    for room, names in ROOMS.items():
+        for name in names.split():
+            yield file(room, name)
+
+
+def file(room: str, name: str) -> str:
+    """The text of one file, likewise."""
+    return filled(files("migrations").joinpath("sql", room, f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def make(connection: Connection) -> None:
+    """Make every object what its file says."""
+    for sql in every_file():
+        view = _VIEW.search(sql)
+        if view is not None and _is_there(connection, view["name"], view["query"]):
+            sql = sql[view.end() :]  # its comments and grants
+        connection.execute(verbatim(sql))
+
+
+def _is_there(connection: Connection, name: str, query: str) -> bool:
+    """Whether a view is this one already: replacing it would wait for whoever reads it, and let others wait."""
+    connection.execute(verbatim(f"create view wanted_view as {query}"))
+    is_the_same: bool | None = connection.execute(_IS_THE_SAME, {"name": name}).scalar_one()
+    connection.execute(text("drop view wanted_view"))
+    return is_the_same is True

@@ -1,6 +1,0 @@
--- Answers to questions, one row a question, as the participant's newest state has them.
-create view participant_answers as
-select
-  p.source, p.participant_id, p.place, p.question_id, p.question, p.answer, p.position
-from participant_answers_build p
-where p.build = (select r.live from projection r where r.projection = 'participants')

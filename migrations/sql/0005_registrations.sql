@@ -1,6 +1,0 @@
--- Who is counted where: one row a participant, on the day of their registration in UTC.
-create view registrations as
-select
-  p.source, p.participant_id, p.event_id, p.sub_event_id, p.day, p.updated_at, p.first_position, p.position
-from registrations_build p
-where p.build = (select r.live from projection r where r.projection = 'registrations')

@@ -1,6 +1,0 @@
--- How many registrations each day (in UTC) has brought, by event and sub-event, as everybody's newest state has them.
-create view registrations_daily as
-select
-  p.source, p.event_id, p.sub_event_id, p.day, p.registrations
-from registrations_daily_build p
-where p.build = (select r.live from projection r where r.projection = 'registrations')

@@ -1,7 +1,0 @@
--- Whether whoever asks may see contact data, birth dates, free text and the like. Views ask it once a query.
-create function reporting.sees_personal_data()
-returns boolean
-language sql
-stable
-parallel safe
-return pg_catalog.pg_has_role(current_user, 'rosterlog_reporting_pii', 'usage')

@@ -1,0 +1,35 @@
+-- Makes the tables of a new build of a projection, empty and without indexes, beside the ones that readers see.
+-- Gives its number. Two at once take turns.
+create or replace function begin_build(in_projection text, in_definition text)
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  number integer;
+  parents text[];
+  parent text;
+  made text;
+begin
+  update projection p set last_build = p.last_build + 1
+  where p.projection = in_projection
+  returning p.last_build, p.tables into strict number, parents;
+  insert into projection_build (projection, build, definition) values (in_projection, number, in_definition);
+
+  foreach parent in array parents loop
+    made := parent || '_' || number;
+    execute format(
+      'create table public.%I (like public.%I including defaults including generated including storage)', made, parent
+    );
+    execute format('alter table public.%I alter column build set default %s', made, number);
+    -- So that attaching it need not look at every row.
+    execute format('alter table public.%I add constraint %I check (build = %s)', made, made || '_check', number);
+    execute format('grant select, insert, update, delete on public.%I to rosterlog_worker', made);
+  end loop;
+  return number;
+end
+$$;
+
+revoke all on function begin_build(text, text) from public;
+grant execute on function begin_build(text, text) to rosterlog_worker;

@@ -1,0 +1,70 @@
+-- Carries out an erasure that is written down already, in the caller's transaction: empties the bodies of the events it
+-- names, and removes its participant from every projection. Gives the positions emptied; a second time there are none.
+create or replace function apply_erasure(in_source text, in_erasure uuid)
+returns bigint[]
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+set lock_timeout = '15s'
+as $$
+declare
+  erasure erasures%rowtype;
+  found_at bigint[];
+  emptied bigint[];
+  projected text;
+  is_being_built boolean;
+begin
+  -- A worker that has read a body must have committed before its rows are removed, and none may begin meanwhile.
+  lock table checkpoint in exclusive mode;
+
+  select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
+
+  select
+    array_agg(e.position order by e.position),
+    array_agg(e.position order by e.position) filter (where e.body is not null)
+  into found_at, emptied
+  from event_log e
+  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+
+  if emptied is not null then
+    update event_log e set body = null where e.source = in_source and e.position = any (emptied);
+  end if;
+  -- In a database restored from a backup an event may stand at another position than when it was erased, or nowhere.
+  update erasures r set positions = coalesce(found_at, '{}') where r.source = in_source and r.erasure_id = in_erasure;
+
+  -- Whoever follows the roster is told.
+  if exists (select from participants p where p.source = in_source and p.participant_id = erasure.subject) then
+    perform note_roster_change(in_source, erasure.subject);
+  end if;
+
+  for projected, is_being_built in
+    select quote_ident(n.nspname) || '.' || quote_ident(c.relname), exists (
+      select from projection_build b
+      join projection p on p.projection = b.projection
+      cross join unnest(p.tables) as t (name)
+      where c.relname = t.name || '_' || b.build
+    )
+    from kept_by_participant() as kept
+    join pg_class c on c.oid = kept
+    join pg_namespace n on n.oid = c.relnamespace
+  loop
+    begin
+      -- While a rebuild makes the indexes of a table nobody may delete from it, and all would wait for this. The rebuild
+      -- folds everybody again who was erased meanwhile, before anybody sees that table, or drops it.
+      if is_being_built then
+        execute format('lock table %s in row exclusive mode nowait', projected);
+      end if;
+      execute format('delete from %s where source = $1 and participant_id = $2', projected)
+      using in_source, erasure.subject;
+    exception when lock_not_available or undefined_table then
+      if not is_being_built then
+        raise;
+      end if;
+    end;
+  end loop;
+  return coalesce(emptied, '{}');
+end
+$$;
+
+revoke all on function apply_erasure(text, uuid) from public;
+grant execute on function apply_erasure(text, uuid) to rosterlog_operator;

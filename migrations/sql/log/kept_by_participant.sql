@@ -1,0 +1,18 @@
+-- The tables that keep something by participant: rosterlog's own ones with these two columns, whichever they are by now.
+-- A table of somebody else's is none of them, so that no trigger of theirs ever runs with the owner's rights.
+create or replace function kept_by_participant()
+returns setof regclass
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.oid::regclass
+  from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    and c.relowner = (select log.relowner from pg_class log where log.oid = 'public.event_log'::regclass)
+    and 2 = (
+      select count(*) from pg_attribute a
+      where a.attrelid = c.oid and not a.attisdropped and a.atttypid = 'text'::regtype
+        and a.attname in ('source', 'participant_id')
+    )
+$$;

@@ -1,0 +1,24 @@
+-- The last position of a source that was received at a time or before it; 0 if there is none. Times never go back along
+-- the log, so a search by halves finds it without an index of its own.
+create or replace function position_at(in_source text, in_moment timestamptz)
+returns bigint
+language plpgsql
+stable
+set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+  low bigint := 0;
+  high bigint := (select e.position from event_log e where e.source = in_source order by e.position desc limit 1);
+  middle bigint;
+begin
+  while low < coalesce(high, 0) loop
+    middle := (low + high + 1) / 2;
+    if (select e.received_at from event_log e where e.source = in_source and e.position = middle) <= in_moment then
+      low := middle;
+    else
+      high := middle - 1;
+    end if;
+  end loop;
+  return low;
+end
+$$;

@@ -1,0 +1,38 @@
+-- Answers that may be shown to all: those to questions that are answered by choosing, not by writing. That is where nine
+-- of ten answers were given by ten participants or more each; and nothing that could be an address or a number to call.
+create or replace function reporting.answers_of_many()
+returns table (source text, question text, answer text)
+language sql
+stable
+parallel safe
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+  with given as (
+    select distinct a.source, a.question, a.answer, a.participant_id
+    from participant_answers a
+    where a.answer is not null
+  ),
+  counted as (
+    select g.source, g.question, g.answer, count(*) as people
+    from given g
+    group by g.source, g.question, g.answer
+  ),
+  measured as (
+    select
+      c.source, c.question, c.answer, c.people,
+      sum(c.people) filter (where c.people >= 10) over of_question as by_many,
+      sum(c.people) over of_question as by_all
+    from counted c
+    window of_question as (partition by c.source, c.question)
+  )
+  select m.source, m.question, m.answer
+  from measured m
+  where m.people >= 10
+    and m.by_many >= 0.9 * m.by_all
+    and length(m.answer) <= 100
+    and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
+$$;
+
+comment on function reporting.answers_of_many()
+  is 'Answers that were chosen, not written, and that everybody may see.';

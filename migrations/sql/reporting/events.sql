@@ -1,0 +1,50 @@
+-- The events that participants are in. An event is called what the newest delivery about it calls it.
+create or replace view reporting.events as
+with named as (
+  select
+    p.source, p.event_id, p.event_name,
+    count(*) as participants,
+    min(p.registered_at) as first_registered_at,
+    max(p.registered_at) as last_registered_at,
+    max(p.position) as position
+  from public.participants p
+  where p.event_id is not null
+  group by p.source, p.event_id, p.event_name
+),
+counted as (
+  select
+    n.source, n.event_id,
+    (array_agg(n.event_name order by n.position desc) filter (where n.event_name is not null))[1] as event_name,
+    sum(n.participants)::bigint as participants,
+    min(n.first_registered_at) as first_registered_at,
+    max(n.last_registered_at) as last_registered_at,
+    array_agg(n.position order by n.position desc) as positions
+  from named n
+  group by n.source, n.event_id
+)
+select
+  c.source, c.event_id, c.event_name, c.participants, c.first_registered_at, c.last_registered_at,
+  -- A guess at Movemint's keys. Looked for in the newest deliveries, one for each name that the event has or had.
+  (
+    select d.starts_on
+    from unnest(c.positions[1:20]) with ordinality as newest (position, place)
+    join public.participants p on p.source = c.source and p.position = newest.position
+    cross join lateral (
+      select reporting.iso_date(coalesce(p.attributes #>> '{event,start_date}', p.attributes ->> 'event_start_date'))
+    ) as d (starts_on)
+    where d.starts_on is not null
+    order by newest.place
+    limit 1
+  ) as starts_on
+from counted c;
+
+grant select on reporting.events to rosterlog_reporting, rosterlog_reporting_pii;
+comment on view reporting.events is 'The events that participants are in.';
+comment on column reporting.events.source is 'Whose deliveries these are; movemint unless you have several.';
+comment on column reporting.events.event_id is 'The event in Movemint.';
+comment on column reporting.events.event_name is 'Its name in the newest delivery that has one.';
+comment on column reporting.events.participants is 'Participants on the roster, whatever their status.';
+comment on column reporting.events.first_registered_at is 'The earliest registration among them.';
+comment on column reporting.events.last_registered_at is 'The latest registration among them.';
+comment on column reporting.events.starts_on
+  is 'First day of the event, if its newest deliveries say so under event.start_date, which is a guess.';

@@ -1,0 +1,42 @@
+-- How far the log of each source has come, how far the roster, and what is set aside because it could not be read.
+create or replace view reporting.freshness as
+with recursive live as (
+  select r.live as build from public.projection r where r.projection = 'participants'
+),
+sources as (
+  (select e.source from public.event_log e order by e.source limit 1)
+  union all
+  select (select e.source from public.event_log e where e.source > s.source order by e.source limit 1)
+  from sources s
+  where s.source is not null
+),
+reached as (
+  select
+    s.source, h.position as head, h.received_at as head_received_at,
+    coalesce(c.position, 0) as checkpoint, c.moved_at as checkpoint_moved_at,
+    (
+      select count(*) from public.quarantine q
+      where q.source = s.source and q.projection = 'participants' and q.build = l.build
+    ) as quarantined
+  from sources s
+  cross join lateral (
+    select e.position, e.received_at from public.event_log e where e.source = s.source order by e.position desc limit 1
+  ) h
+  left join live l on true
+  left join public.checkpoint c on c.source = s.source and c.projection = 'participants' and c.build = l.build
+)
+select
+  r.source, r.head, r.head_received_at, r.checkpoint, r.checkpoint_moved_at, r.head - r.checkpoint as lag,
+  r.quarantined
+from reached r;
+
+grant select on reporting.freshness to rosterlog_reporting, rosterlog_reporting_pii;
+comment on view reporting.freshness is 'How current all of this is: one row a source.';
+comment on column reporting.freshness.source is 'Whose log it is; movemint unless you have several.';
+comment on column reporting.freshness.head is 'Log position of the newest delivery.';
+comment on column reporting.freshness.head_received_at is 'When that one arrived.';
+comment on column reporting.freshness.checkpoint is 'Log position that the roster reflects.';
+comment on column reporting.freshness.checkpoint_moved_at is 'When it got there.';
+comment on column reporting.freshness.lag is 'Deliveries that the roster has yet to reflect.';
+comment on column reporting.freshness.quarantined
+  is 'Deliveries that could not be read and are set aside; rosterlog quarantine list shows them.';

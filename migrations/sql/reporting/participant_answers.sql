@@ -1,0 +1,27 @@
+-- Answers to questions, one row a question. What somebody wrote is for those who may see it; what many chose, for all.
+create or replace view reporting.participant_answers as
+select
+  a.source, a.participant_id, a.place, a.question_id, a.question,
+  case
+    when (select reporting.sees_personal_data()) then a.answer
+    when (a.source, a.question, a.answer) in (
+      select m.source, m.question, m.answer from reporting.answers_of_many() m
+    ) then a.answer
+  end as answer,
+  a.position
+from public.participant_answers a;
+
+grant select on reporting.participant_answers to rosterlog_reporting, rosterlog_reporting_pii;
+comment on view reporting.participant_answers
+  is 'Answers to questions, one row a participant and question, as their newest state has them.';
+comment on column reporting.participant_answers.source
+  is 'Whose deliveries these are; movemint unless you have several.';
+comment on column reporting.participant_answers.participant_id is 'The participant who answered.';
+comment on column reporting.participant_answers.place
+  is 'Place of the question among the participant''s answers, from 1.';
+comment on column reporting.participant_answers.question_id is 'The question in Movemint, where the answer names it.';
+comment on column reporting.participant_answers.question
+  is 'The question as it was asked, or what there is of it: its key or its id.';
+comment on column reporting.participant_answers.answer
+  is 'The answer. Without rosterlog_reporting_pii null but for those that people choose; see docs/reporting.md.';
+comment on column reporting.participant_answers.position is 'Log position of the delivery that it comes from.';

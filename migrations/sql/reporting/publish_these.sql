@@ -1,0 +1,34 @@
+-- Makes the published rows of these participants what readers see; whoever is not on the roster goes.
+create or replace function publish_these(in_source text, in_ids text[])
+returns void
+language sql
+set search_path = pg_catalog, public, pg_temp
+as $$
+  delete from published_participants gone
+  where gone.source = in_source and gone.participant_id = any (in_ids)
+    and not exists (select from participants p where p.source = in_source and p.participant_id = gone.participant_id);
+  insert into published_participants as known (
+    source, participant_id,
+    {not_personal},
+    first_position, position, received_at, age_band{added_not_personal}
+  )
+  select
+    p.source, p.participant_id,
+    {p.not_personal},
+    p.first_position, p.position, p.received_at,
+    p.age_band{p.added_not_personal}
+  from reporting.participants p
+  where p.source = in_source and p.participant_id = any (in_ids)
+  on conflict (source, participant_id) do update set
+    (
+      {not_personal},
+      first_position, position, received_at, age_band{added_not_personal}
+    ) = (
+      {excluded.not_personal},
+      excluded.first_position, excluded.position, excluded.received_at,
+      excluded.age_band{excluded.added_not_personal}
+    )
+  where known is distinct from excluded;
+$$;
+
+revoke all on function publish_these(text, text[]) from public;

@@ -1,0 +1,8 @@
+-- Answers to questions, one row a question, as the participant's newest state has them.
+create or replace view participant_answers as
+select
+  p.source, p.participant_id, p.place, p.question_id, p.question, p.answer, p.position
+from participant_answers_build p
+where p.build = (select r.live from projection r where r.projection = 'participants');
+
+grant select on participant_answers to rosterlog_worker, rosterlog_api;

@@ -1,0 +1,8 @@
+-- Who is counted where: one row a participant, on the day of their registration in UTC.
+create or replace view registrations as
+select
+  p.source, p.participant_id, p.event_id, p.sub_event_id, p.day, p.updated_at, p.first_position, p.position
+from registrations_build p
+where p.build = (select r.live from projection r where r.projection = 'registrations');
+
+grant select on registrations to rosterlog_worker, rosterlog_api;
