@@ -1,1 +1,5 @@
-"""Laws and promises. Tests mirror files; their names say what holds. Expected values come from an independent model."""
+"""Laws and promises. Tests lie as the rooms do; names say what holds; an independent model gives expected values."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]  # of the checkout

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import model
-from tests.acceptance.examples import DELIVERIES, DOCS, check, examples, programs
-from tests.acceptance.program import environ, free_port, running, status_of, until
-from tests.integration.asking import make_token
-from tests.integration.building import drain
+from tests.api_client import make_token
+from tests.doc_examples import DELIVERIES, DOCS, check, examples, programs
+from tests.fold_all import drain
+from tests.program import environ, free_port, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

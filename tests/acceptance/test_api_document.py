@@ -4,7 +4,6 @@ import http.client
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +11,14 @@ import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from sqlalchemy import Engine
 
-from tests import model
-from tests.acceptance.program import environ, free_port, get, running, status_of, until
-from tests.integration.asking import make_token
-from tests.integration.building import drain
+from tests import ROOT, model
+from tests.api_client import make_token
+from tests.fold_all import drain
+from tests.program import environ, free_port, get, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
-GOLDEN = Path(__file__).parents[2] / "docs" / "openapi.json"
+GOLDEN = ROOT / "docs" / "openapi.json"
 _EXAMPLES = 20  # of each address
 # The one wants every text to be taken, but a cursor must have been given by the API, and a position been reached. The
 # other tries so many wrong tokens that its address is refused: they have a test of their own.

@@ -10,9 +10,9 @@ from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
 from migrations.schema import schema
 from tests import model
-from tests.acceptance.program import environ, run
 from tests.acceptance.test_restore import commands, folder, shell
-from tests.integration.building import drain, query
+from tests.fold_all import drain, query
+from tests.program import environ, run
 
 pytestmark = pytest.mark.acceptance
 __all__ = ["folder"]

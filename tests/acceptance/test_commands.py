@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests import model
-from tests.acceptance.program import environ, free_port, get, run, running, status_of, until
+from tests import ROOT, model
+from tests.program import environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -131,7 +131,7 @@ def test_the_simulator_ends_with_1_when_something_is_lost(database: str) -> None
 
 
 def test_the_wheel_far_from_the_checkout_can_do_what_the_checkout_can(empty_database: str) -> None:
-    project = Path(__file__).parents[2]
+    project = ROOT
     with tempfile.TemporaryDirectory() as far:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
         wheel = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", far, str(project)]

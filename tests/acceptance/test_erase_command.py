@@ -10,10 +10,10 @@ import pytest
 
 from ingest.database import WORKER_ROLE, sync_engine
 from tests import model
-from tests.acceptance.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 from tests.acceptance.test_vault import PEOPLE, SECRET, proof, tamper
-from tests.integration.building import drain
-from tests.integration.erasing import gate
+from tests.erased_person import gate
+from tests.fold_all import drain
+from tests.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import model
-from tests.acceptance.program import COMMAND, environ, run
-from tests.integration.building import drain
+from tests.fold_all import drain
+from tests.program import COMMAND, environ, run
 
 pytestmark = pytest.mark.acceptance
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests import model
-from tests.acceptance.program import Running, deliver, environ, free_port, status_of, until
+from tests.program import Running, deliver, environ, free_port, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

@@ -16,8 +16,8 @@ import pytest
 
 from ingest import postgres
 from tests import model, roster_model
-from tests.acceptance.program import COMMAND, Running, deliver, environ, free_port, get, run, running, status_of, until
-from tests.integration.building import query
+from tests.fold_all import query
+from tests.program import COMMAND, Running, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

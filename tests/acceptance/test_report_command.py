@@ -13,9 +13,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine
 
 from tests import model
-from tests.acceptance.examples import DELIVERIES
-from tests.acceptance.program import environ, run
-from tests.integration.building import drain
+from tests.doc_examples import DELIVERIES
+from tests.fold_all import drain
+from tests.program import environ, run
 
 pytestmark = pytest.mark.acceptance
 

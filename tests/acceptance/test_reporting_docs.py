@@ -14,10 +14,10 @@ from ingest import postgres
 from projections.participants.projection import projection as participants_by
 from projections.rebuild.swap import swap
 from tests import model
-from tests.acceptance.examples import DELIVERIES, DOCS, MARATHON, check, examples, programs
-from tests.acceptance.program import environ, run, running, until
-from tests.integration.building import build_anew, drain
-from tests.integration.rebuilding import OTHER_FIELDS
+from tests.doc_examples import DELIVERIES, DOCS, MARATHON, check, examples, programs
+from tests.fold_all import build_anew, drain
+from tests.other_definition import OTHER_FIELDS
+from tests.program import environ, run, running, until
 
 pytestmark = pytest.mark.acceptance
 

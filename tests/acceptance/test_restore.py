@@ -17,9 +17,9 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.postgres.account import account_for
 from ingest.postgres.binaries import Binaries
 from ingest.postgres.home import Cluster, initialise
-from tests import model
-from tests.acceptance.program import environ, run
-from tests.integration.building import drain, query
+from tests import ROOT, model
+from tests.fold_all import drain, query
+from tests.program import environ, run
 
 pytestmark = pytest.mark.acceptance
 
@@ -30,7 +30,7 @@ NEW = [model.body(200), model.body(3, first_name="Newest")]
 
 def commands(after: str) -> str:
     """The first shell block of docs/operations.md that follows these words."""
-    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "operations.md").read_text()
     found = re.search(r"```sh\n(.*?)```", text[text.index(after) :], re.DOTALL)
     assert found is not None
     return found.group(1)

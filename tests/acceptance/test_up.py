@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests import model
-from tests.acceptance.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
+from tests.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests import model
-from tests.acceptance.program import COMMAND, DEADLINE, environ, run, running, until
+from tests.program import COMMAND, DEADLINE, environ, run, running, until
 
 pytestmark = pytest.mark.acceptance
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from tests import model
-from tests.acceptance.program import deliver, environ, free_port, get, running, status_of, until
-from tests.integration.test_worker import HOSTILE
+from tests.integration.folding.test_worker import HOSTILE
+from tests.program import deliver, environ, free_port, get, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 

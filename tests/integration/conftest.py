@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from ingest import postgres
 from tests import model
 from tests.conftest import create
-from tests.integration.building import drain
-from tests.integration.rebuilding import PEOPLE
-from tests.integration.reporting import fill
+from tests.fold_all import drain
+from tests.other_definition import PEOPLE
+from tests.secret_people import fill
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from projections.folding.definition import code_of, digest_of
 from projections.participants import convert
 from projections.participants import projection as participants
 from projections.registrations import projection as registrations
+from tests import ROOT
 
 # What a fold is handed and what it hands over, but for which the rows are the same whatever it says.
 NO_PART = {
@@ -20,7 +21,6 @@ NO_PART = {
     "projections.folding.copy": "how rows are sent, not which",
     "projections.folding.projection": "plain data",
 }
-ROOT = Path(__file__).parents[2]
 
 CODE = """
 LIMIT = 3

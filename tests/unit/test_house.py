@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 SOURCES = [path for room in ("ingest", "projections") for path in sorted((ROOT / room).rglob("*.py"))]
 PURE = next(
     contract["source_modules"]

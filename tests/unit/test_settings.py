@@ -1,13 +1,13 @@
 """Settings: every name is known, every mistake is named, no secret is shown."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from ingest.settings import Settings, SettingsError, read_settings
+from tests import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

@@ -1,0 +1,108 @@
+"""An upgrade of a filled database by a version that is to come: made of the template, it adds columns everywhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+
+import migrations
+from projections.rebuild.swap import swap
+from tests import model
+from tests.fold_all import PARTICIPANTS, build_anew, drain, query
+from tests.secret_people import SECRETS, take
+
+LATER = "0005_later"
+ROWS = f'''
+    Column("shirt", "text", "Size of the shirt.", since="{LATER}"),
+    Column("passport", "text", "Number of the passport.", is_personal=True, since="{LATER}"),
+)
+'''
+EVERYWHERE = ("participants", "participants_searched", "participant_history", "reporting.participants",
+              "reporting.participant_history", "reporting.participants_as_of(now())")  # fmt: skip
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A folder with the migrations of a release to come, as a developer would make them."""
+    made = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, made, ignore=shutil.ignore_patterns("__pycache__"))
+    listed = (made / "columns.py").read_text(encoding="utf-8")
+    (made / "columns.py").write_text(listed.replace("\n)\n", ROWS, 1), encoding="utf-8")
+    config = Config()
+    config.set_main_option("script_location", str(made))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(rev)s")
+    command.revision(config, "Adds the shirt and the passport", rev_id=LATER)
+    return tmp_path
+
+
+def upgrade(release: Path, database: str) -> str:
+    """Run that release's `rosterlog migrate`."""
+    return subprocess.run(
+        [sys.executable, "-m", "projections", "migrate"],
+        cwd=release,
+        env={**os.environ, "DATABASE_URL": database},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    ).stdout
+
+
+def columns_of(database: str, row: str) -> list[str]:
+    with psycopg.connect(database) as connection:
+        return [column.name for column in connection.execute(f"select * from {row} limit 0".encode()).description or ()]
+
+
+def test_a_column_is_added_to_a_filled_database_at_the_end_of_everything(reported: str, release: Path) -> None:
+    before = {row: (columns_of(reported, row), query(reported, f"table {row}")) for row in EVERYWHERE[:-1]}
+    with psycopg.connect(reported) as analyst:
+        analyst.execute("create view mine as select bib, age_band from reporting.participants")
+        analyst.execute("create view past as select bib from reporting.participants_as_of(now())")
+        analyst.execute("create view everything as select * from reporting.participant_history")
+    assert upgrade(release, reported) == f"migrated from 0004_reporting to {LATER}\n"
+    for row in EVERYWHERE:
+        assert columns_of(reported, row)[-2:] == ["shirt", "passport"]
+    for row, (columns, rows) in before.items():
+        assert columns_of(reported, row) == [*columns, "shirt", "passport"]
+        found = query(reported, f"select {', '.join(columns)} from {row}")
+        assert sorted(map(str, found)) == sorted(map(str, rows))
+    assert columns_of(reported, "published_participants")[-2:] == ["age_band", "shirt"]
+    assert query(reported, "select (select count(*) from mine), (select count(*) from past)") == [(12, 12)]
+    assert upgrade(release, reported) == f"already at {LATER}\n"
+
+
+def test_an_added_column_is_described_masked_and_published(reported: str, release: Path) -> None:
+    upgrade(release, reported)
+    meaning = "select col_description('reporting.{}'::regclass, attnum) from pg_attribute where attname = 'passport'"
+    for view in ("participants", "participant_history"):
+        described = query(reported, f"{meaning.format(view)} and attrelid = 'reporting.{view}'::regclass")
+        assert described == [("Number of the passport. Personal: null without rosterlog_reporting_pii.",)]
+    with psycopg.connect(reported, autocommit=True) as connection:
+        connection.execute("update participants_build set shirt = 'M', passport = 'X1' where participant_id = '1'")
+        connection.execute("select publish_these('movemint', '{1}')")
+        asked = "select shirt, passport, email from reporting.participants where participant_id = '1'"
+        take(connection, "rosterlog_reporting")
+        assert connection.execute(asked.encode()).fetchall() == [("M", None, None)]
+        take(connection, "rosterlog_reporting_pii")
+        assert connection.execute(asked.encode()).fetchall() == [("M", "X1", SECRETS["email"])]
+    assert query(reported, "select shirt from published_participants") == [("M",)]
+
+
+def test_after_an_upgrade_the_roster_is_folded_and_rebuilt_as_before(
+    reported: str, worker_engine: Engine, release: Path
+) -> None:
+    upgrade(release, reported)
+    model.append(reported, [model.body(1, first_name="Newest")])
+    drain(worker_engine)
+    before = model.stored_roster(reported)
+    assert before["1"][2] == "Newest"
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    assert model.stored_roster(reported) == before

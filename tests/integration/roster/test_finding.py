@@ -1,0 +1,283 @@
+"""Filters, search and order: equal to the same question in plain Python over the same rows, page by page."""
+
+import random
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
+from sqlalchemy import Engine
+
+from ingest import postgres
+from ingest.database import WORKER_ROLE, sync_engine
+from projections.roster.criteria import NEVER_EMPTY, SORTABLE
+from tests import model
+from tests.api_client import Api, make_token, running
+from tests.conftest import create
+from tests.fold_all import drain
+
+FIRST = ["Anna", "anna", "Ána", "Łukasz", "lukas", "Jean-Luc", "O'Neil", "Иван", None, "Ann_a", "100%"]
+LAST = ["Cruz", "de la Cruz", "CRUZ", "Straße", "Strasse", "Øster", None, "Zoë", "zoe", "Ng"]
+BIBS = ["9", "10", "010", "A7", "a7", None, "107"]
+TEAMS = ["Night Owls", "night owls", "Café", None]
+TIMES = ["2026-03-01T10:00:00Z", "2026-03-01T10:00:00.5Z", "2026-04-01T00:00:00+02:00", None]
+SHIRTS = ["S", "M", "XL"]
+SEARCHES = [
+    "ann",
+    "ann - cruz",
+    "ANNA cruz",
+    "luk",
+    "ст",
+    "ив",
+    "owl ni",
+    "p1",
+    "strasse",
+    "jean-luc",
+    "9",
+    "s@",
+    "o'n",
+    "100%",
+    "p1 cruz",
+    "p12 p1",
+    "cruz shared ann",
+]
+MOMENTS = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in ("2026-03-01T10:00:00", "2026-03-31T22:00:00")]
+
+
+def people(seed: int = 5) -> list[bytes]:
+    random_ = random.Random(seed)
+    found = []
+    for number in range(150):
+        choose = random_.choice
+        found.append(
+            model.body(
+                number * 7 % 150, event_id=choose([1, 2, 3, None]), first_name=choose(FIRST), last_name=choose(LAST),
+                email=choose([f"P{number}@example.org", "shared@example.org", None]), bib=choose(BIBS),
+                team=choose(TEAMS), status=choose(["active", "deferred", None]),
+                dob=choose(["1990-05-06", "2001-01-01", None]), age=choose([17, 18, 70, None]),
+                created_at=choose(TIMES), updated_at=choose(TIMES),
+                answers=[{"question": "Shirt size", "answer": choose(SHIRTS)}] if choose([True, False]) else [],
+            )
+        )  # fmt: skip
+    return found
+
+
+@dataclass(frozen=True)
+class Rostered:
+    """An API over a roster, a token that sees it, and its rows by psycopg."""
+
+    api: Api
+    token: str
+    rows: list[dict[str, Any]] = field(repr=False)
+
+
+@pytest.fixture(scope="module")
+def rostered(server: postgres.Server, template: str) -> Iterator[Rostered]:
+    """One roster for all of these questions, beside another source's, whose people have the same ids and words."""
+    conninfo = create(server, template)
+    model.append(conninfo, people())
+    model.append(conninfo, people(6), "other")
+    worker, owner = sync_engine(conninfo, WORKER_ROLE), sync_engine(conninfo)
+    drain(worker)
+    drain(worker, "other")
+    with psycopg.connect(conninfo, row_factory=dict_row) as connection:
+        rows = connection.execute("select * from participants where source = 'movemint'").fetchall()
+    with running(conninfo) as api:
+        yield Rostered(api, make_token(owner), rows)
+    for engine in (worker, owner):
+        engine.dispose()
+
+
+VALUES: dict[str, list[Any]] = {
+    "participant_id": ["0", "7", "35", "149"],
+    "event_id": ["1", "2", "3"],
+    "first_name": [name for name in FIRST if name],
+    "last_name": [name for name in LAST if name],
+    "email": ["P7@example.org", "shared@example.org", "p7@example.org"],
+    "bib": [bib for bib in BIBS if bib],
+    "team": [team for team in TEAMS if team],
+    "status": ["active", "deferred"],
+    "dob": [date(1990, 5, 6), date(2001, 1, 1), date(1995, 1, 1)],
+    "age": [17, 18, 70, 2**40],
+    "registered_at": MOMENTS,
+    "updated_at": MOMENTS,
+    "first_position": [1, 75, 150],
+    "position": [1, 75, 150],
+}
+Test = Callable[[dict[str, Any]], bool]
+
+
+@st.composite
+def parameters(draw: st.DrawFn) -> tuple[str, str, Test]:
+    """A name, its value as it is sent, and what it means as a test of a row."""
+    column = draw(st.sampled_from(list(VALUES)))
+    values = VALUES[column]
+    operators = ["", "ne", "in", *(["startswith"] if isinstance(values[0], str) else ["lt", "lte", "gt", "gte"])]
+    operator = draw(st.sampled_from(operators if column in NEVER_EMPTY else [*operators, "isnull"]))
+    name = f"{column}__{operator}" if operator else column
+    if operator == "isnull":
+        wanted = draw(st.booleans())
+        return name, str(wanted).lower(), lambda row: (row[column] is None) == wanted
+    if operator == "in":
+        several = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3))
+        sent = ",".join(f'"{shown(one)}"' for one in several)
+        return name, sent, lambda row: row[column] in several
+    value = draw(st.sampled_from(values))
+    if operator == "startswith":
+        value = value[: draw(st.integers(1, 3))]
+    tests: dict[str, Callable[[Any], bool]] = {
+        "": lambda has: has == value,
+        "ne": lambda has: has != value,
+        "startswith": lambda has: has is not None and has.startswith(value),
+        "lt": lambda has: has is not None and has < value,
+        "lte": lambda has: has is not None and has <= value,
+        "gt": lambda has: has is not None and has > value,
+        "gte": lambda has: has is not None and has >= value,
+    }
+    return name, shown(value), lambda row: tests[operator](row[column])
+
+
+@st.composite
+def sorts(draw: st.DrawFn) -> list[str]:
+    columns = draw(st.lists(st.sampled_from(SORTABLE), max_size=3, unique=True))
+    return [draw(st.sampled_from(["", "-"])) + column for column in columns]
+
+
+def shown(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def plain(value: str) -> str:
+    """A text without case and accents."""
+    bare = "".join(one for one in unicodedata.normalize("NFKD", value) if not "\u0300" <= one <= "\u036f").lower()
+    for letter, instead in {"ł": "l", "ø": "o", "ß": "ss"}.items():
+        bare = bare.replace(letter, instead)
+    return bare
+
+
+def words(value: str) -> list[str]:
+    return plain(value).replace("-", " ").replace("'", " ").split()
+
+
+def is_found(row: dict[str, Any], asked: str) -> bool:
+    has = [word for name in ("first_name", "last_name", "email", "bib", "team") for word in words(row[name] or "")]
+    return all(any(word.startswith(one) for word in has) for one in words(asked))
+
+
+def key(row: dict[str, Any], column: str) -> Any:  # noqa: ANN401 - of any kind
+    value = row[column]
+    if value is not None and column in ("last_name", "first_name", "email"):
+        return plain(value)
+    return value.rjust(20, "0") if value is not None and column == "bib" else value
+
+
+def in_order(rows: list[dict[str, Any]], sort: list[str]) -> list[str]:
+    """The ids of rows, by each column in turn; empty values last, ids the way of the first column."""
+    found = sorted(rows, key=lambda row: row["participant_id"], reverse=bool(sort) and sort[0].startswith("-"))
+    for column in reversed(sort):
+        name = column.removeprefix("-")
+        there = [row for row in found if row[name] is not None]
+        there.sort(key=lambda row: key(row, name), reverse=column.startswith("-"))
+        found = [*there, *(row for row in found if row[name] is None)]
+    return [row["participant_id"] for row in found]
+
+
+@given(
+    filters=st.lists(parameters(), max_size=3, unique_by=lambda one: one[0]),
+    words_=st.none() | st.sampled_from(SEARCHES),
+    shirt=st.none() | st.sampled_from(SHIRTS),
+    sort=sorts(),
+    limit=st.sampled_from([3, 7, 40, 1000]),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_criteria_find_what_plain_python_finds_in_the_same_order_on_any_pages(
+    rostered: Rostered,
+    filters: list[tuple[str, str, Test]],
+    words_: str | None,
+    shirt: str | None,
+    sort: list[str],
+    limit: int,
+) -> None:
+    api, token, rows = rostered.api, rostered.token, rostered.rows
+    asked = {name: sent for name, sent, _ in filters}
+    found = [row for row in rows if all(test(row) for _, _, test in filters)]
+    if words_ is not None:
+        asked["q"] = words_
+        found = [row for row in found if is_found(row, words_)]
+    if shirt is not None:
+        asked["answer.Shirt size"] = shirt
+        found = [row for row in found if {"question": "Shirt size", "answer": shirt} in row["attributes"]["answers"]]
+    if sort:
+        asked["sort"] = ",".join(sort)
+    listed = api.listed("/v1/participants", token, limit=limit, **asked)
+    assert [row["participant_id"] for row in listed] == in_order(found, sort)
+    assert api.ask("/v1/participants", token, limit=1, count="exact", **asked).json()["count"] == len(found)
+
+
+def test_an_estimate_is_the_planners(rostered: Rostered) -> None:
+    api, token, rows = rostered.api, rostered.token, rostered.rows
+    answer = api.ask("/v1/participants", token, count="estimated", status="active").json()
+    assert 0 < answer["count"] <= len(rows)
+    assert "count" not in api.ask("/v1/participants", token).json()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("bibb", "1", "bibb is no parameter of this address; it takes"),
+        ("bib__gte", "1", "bib__gte is no parameter; of bib there is bib, bib__ne, bib__in, bib__isnull, bib__st"),
+        ("dob__lt", "01/02/1990", "dob__lt takes a date such as 1990-12-31."),
+        ("registered_at__gte", "1700000000", "registered_at__gte takes a time such as"),
+        ("age", "eighteen", "age takes a whole number."),
+        ("age__in", "1,,2", "age__in takes a whole number, or up to"),
+        ("team__isnull", "1", "team__isnull takes true or false."),
+        ("sort", "city", "sort takes one or more of participant_id, event_id, last_name"),
+        ("sort", "bib,-bib", "sort takes"),
+        ("limit", "0", "limit takes a whole number from 1 to 1000."),
+        ("count", "yes", "count takes exact or estimated."),
+        ("cursor", "x", "cursor was not made for this question"),
+        ("as_of", "yesterday", "as_of takes a position, or a time such as"),
+        ("as_of", "151", "as_of is beyond the roster, which is at position 150."),
+        ("min_position", "-1", "min_position takes a position."),
+        ("q", "a\x00", "q takes up to 20 words."),
+        ("answer.", "x", "answer. takes a question after the dot"),
+        ("a\x1bb", "x", "A name is no parameter of this address"),
+    ],
+)  # fmt: skip
+def test_what_is_unknown_or_ill_typed_is_refused_by_name(rostered: Rostered, name: str, value: str, says: str) -> None:
+    api, token = rostered.api, rostered.token
+    answer = api.ask("/v1/participants", token, **{name: value})
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["parameter"] == name
+    assert answer.json()["detail"].startswith(says)
+
+
+def test_not_any_number_of_answers_can_be_asked_for(rostered: Rostered) -> None:
+    asked = {f"answer.{number}": "x" for number in range(21)}
+    answer = rostered.api.ask("/v1/participants", rostered.token, **asked)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "answer. takes up to 20 questions at once.")
+
+
+def test_an_answer_of_the_past_cannot_be_asked_for(rostered: Rostered) -> None:
+    api, token = rostered.api, rostered.token
+    answer = api.ask("/v1/participants", token, **{"answer.Shirt size": "M", "as_of": "100"})
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "as_of")
+
+
+def test_a_long_text_is_kept_sorted_and_found(database: str, engine: Engine, worker_engine: Engine) -> None:
+    """Keys are cut, so that no text is too long for an index."""
+    long = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 4000
+    answers = [{"question": "Why? " * 900, "answer": "Because. " * 900}]
+    model.append(database, [model.body(1, first_name=long, last_name=long, email=long, bib=long, answers=answers)])
+    drain(worker_engine)
+    with running(database) as api:
+        token = make_token(engine)
+        for asked in ({"sort": "last_name"}, {"last_name": long}, {"answer." + "Why? " * 900: "Because. " * 900}):
+            assert len(api.listed("/v1/participants", token, **asked)) == 1
