@@ -27,11 +27,12 @@ def environ(**settings: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if not name.startswith(names)}, **settings}
 
 
-def run(*args: str, env: Mapping[str, str], code: int = 0) -> str:
+def run(*args: str, env: Mapping[str, str], code: int = 0, cwd: Path | None = None) -> str:
     """Run a command to its end; gives what it printed, standard error included."""
     done = subprocess.run(
         [*COMMAND, *args],
         env=env,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
