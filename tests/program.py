@@ -1,5 +1,6 @@
 """Runs the real commands as child processes, and talks to them over HTTP as strangers do."""
 
+import atexit
 import http.client
 import json
 import os
@@ -12,10 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests import model
+from tests.forked import Forked
 
 COMMAND = (sys.executable, "-m", "projections")
 DEADLINE = 60.0
@@ -28,19 +31,24 @@ def environ(**settings: str) -> dict[str, str]:
 
 
 def run(*args: str, env: Mapping[str, str], code: int = 0, cwd: Path | None = None) -> str:
-    """Run a command to its end; gives what it printed, standard error included."""
-    done = subprocess.run(
-        [*COMMAND, *args],
-        env=env,
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
+    """Run a command to its end; gives what it printed, standard error included. `cwd`: of another checkout."""
+    if cwd is None:
+        ended, printed = _forked().run(args, env, 120)
+    else:
+        done = subprocess.run(
+            [*COMMAND, *args], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        ended, printed = done.returncode, done.stdout
+    assert ended == code, printed
+    return printed
+
+
+@cache
+def _forked() -> Forked:
+    forked = Forked()
+    atexit.register(forked.close)
+    return forked
 
 
 def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for
