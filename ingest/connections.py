@@ -13,12 +13,12 @@ T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
 Work = Callable[[Connection], Awaitable[T]]
 
-_PROBE_SECONDS = 1.0  # between two looks whether an append would be taken
-_PROBE_TIMEOUT = 2.0
+_PROBE_SECONDS = 1.0  # between two checks whether an append would succeed
+_PROBE_TIMEOUT = 2.0  # seconds
 
 
 class Connections:
-    """At most so many connections, each for one piece of work at a time and kept for the next."""
+    """A pool of at most `most` connections. Each serves one caller at a time and is kept open for the next."""
 
     def __init__(self, connect: Connect, most: int = 4) -> None:
         self._connect = connect
@@ -29,9 +29,9 @@ class Connections:
         self._ready = False
 
     async def use(self, work: Work[T]) -> T:
-        """Work on a kept connection; if the database closed it meanwhile, once more on a new one.
+        """Run `work` on an idle connection, or on a new one if the database has closed the idle ones.
 
-        Raises `psycopg.Error`; an `OperationalError` if no connection could be made.
+        Raises `psycopg.Error`; `psycopg.OperationalError` if no connection could be made.
         """
         async with self._slots:
             while self._idle:
@@ -44,7 +44,7 @@ class Connections:
             return await self._work(await self._open(), work)
 
     async def is_ready(self) -> bool:
-        """Whether an append would be taken now. Looked up once a second at the most, however often it is asked."""
+        """Whether an append would succeed now. Checked at most once a second, however often this is called."""
         async with self._probing:
             now = asyncio.get_running_loop().time()
             if now >= self._probed_at + _PROBE_SECONDS:
@@ -64,7 +64,7 @@ class Connections:
             return False
 
     async def _work(self, connection: Connection, work: Work[T]) -> T:
-        """Work, and keep the connection if it is fit for more."""
+        """Run `work`, and keep the connection if it can be used again."""
         try:
             return await work(connection)
         finally:
@@ -76,5 +76,5 @@ class Connections:
     async def _open(self) -> Connection:
         try:
             return await self._connect()
-        except psycopg.Error as error:  # whatever it blames, no delivery is at fault
+        except psycopg.Error as error:  # whatever its SQLSTATE: no delivery caused it
             raise psycopg.OperationalError("no connection") from error

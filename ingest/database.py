@@ -1,4 +1,4 @@
-"""How every command and server connects to PostgreSQL: which one, as which role, and what is said when it cannot."""
+"""How commands and servers connect to PostgreSQL: to which database, in which role, with which session settings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,9 +27,9 @@ REPORTING_PII_ROLE = "rosterlog_reporting_pii"
 ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 OLDEST_VERSION = 150_000
-_STATEMENT_TIMEOUT = "15s"  # of whoever only reads
+_STATEMENT_TIMEOUT = "15s"  # of read-only sessions
 _DIALECT = "postgresql+psycopg://"
-# Where the URL does not say otherwise. A machine that vanished without a word is given up after some seconds.
+# Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
     "connect_timeout": "5",
     "application_name": "rosterlog",
@@ -44,7 +44,7 @@ _CONNECTING = {
 def open_database(settings: Settings, say: Callable[[str], None], *, make: bool = False) -> Iterator[str]:
     """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block.
 
-    An embedded database that is not there yet is made only if asked for.
+    `make`: make the embedded database if there is none; otherwise that is an error.
     """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
@@ -54,19 +54,19 @@ def open_database(settings: Settings, say: Callable[[str], None], *, make: bool 
 
 
 def full_conninfo(conninfo: str) -> str:
-    """The connection string with our time-outs, where it does not bring its own."""
-    given = conninfo_to_dict(conninfo)
-    return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in given})
+    """The connection string, with our time-outs and keepalives where it does not set its own."""
+    parameters = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in parameters})
 
 
 def session_commands(role: str | None, *, read_only: bool = False) -> str:
-    """What a fresh connection runs first: least privilege, and nothing written where nothing should be."""
-    # The roles' own schemas, or the user's, must not come before ours.
+    """The SQL that a new connection runs first: its encodings, role and time-outs, and read-only where asked."""
+    # A schema with the name of the user or the role must not come before ours.
     commands = ["set search_path = public", "set client_encoding = 'UTF8'", "set timezone = 'UTC'"]
     commands += ["set datestyle = 'ISO, YMD'"]
     commands += [f"set role {role}"] if role else []
     if role == WORKER_ROLE:
-        # Whatever becomes of a worker, its checkpoint's lock is free again within five seconds.
+        # So a worker's lock on its checkpoint is released within five seconds, even if the worker hangs or vanishes.
         commands += ["set idle_in_transaction_session_timeout = '4s'", "set client_connection_check_interval = '1s'"]
         commands += ["set tcp_keepalives_idle = 2", "set tcp_keepalives_interval = 1", "set tcp_keepalives_count = 2"]
     if read_only:
@@ -83,16 +83,16 @@ def sync_engine(conninfo: str, role: str | None = None) -> Engine:
 
 
 def async_engine(conninfo: str, role: str, *, read_only: bool, keeps: bool = True) -> AsyncEngine:
-    """An engine for servers, its connections checked before use so that they survive a restart of the database.
+    """An engine for servers. Connections are checked before use, so a restart of the database breaks no request.
 
-    `keeps`: connections are kept for the next use; else each is for one, and closed after it.
+    `keeps`: connections are pooled; otherwise each is closed after one use.
     """
     full = full_conninfo(conninfo)
 
     async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
-        made = await psycopg.AsyncConnection.connect(full)
-        set_json_loads(msgspec.json.decode, made)  # a tenth of the time of json.loads
-        return made
+        connection = await psycopg.AsyncConnection.connect(full)
+        set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
+        return connection
 
     pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect, hide_parameters=True, **pool)

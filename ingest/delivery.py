@@ -6,20 +6,20 @@ from typing import NamedTuple
 import msgspec
 from pydantic_core import from_json
 
-LONGEST_NAME = 255  # characters. Types and ids are indexed, and an index row has a limit of its own (2704 bytes).
+LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limits an index row to 2704 bytes.
 _PARTICIPANT_TYPES = "event.participant."
-_USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes: known to be fit without a look
+_USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
 _LARGEST_ID = 10**LONGEST_NAME
-_DEEPEST = 200  # levels, more or less: what the careful reading takes too
-_LONGEST_NUMBER = 300  # characters, far below what `jsonb` takes
+_DEEPEST = 200  # opening brackets; `from_json` reads as many levels
+_LONGEST_NUMBER = 300  # characters, far below the limit of `jsonb`
 
 JsonObject = dict[str, object]
 
 
 class Envelope(NamedTuple):
-    """What a body says about itself. `problem` names what keeps it from being read further; the rest is then null.
+    """What a body says about itself. `problem` is why it could not be read further; what was not read is None.
 
-    `is_plain`: PostgreSQL reads the very same document from these bytes as `jsonb`. (A tuple: one is made an event.)
+    `is_plain`: PostgreSQL reads the same document from these bytes as `jsonb`. (A tuple, as one is made per event.)
     """
 
     event_type: str | None = None
@@ -32,9 +32,9 @@ class Envelope(NamedTuple):
 def read_envelope(body: bytes) -> Envelope:
     """The envelope `{"type": ..., "data": {"object": {...}}}`, the only shape Movemint publishes.
 
-    A body that is not one gives an envelope with a problem, never an error: whatever was signed is kept.
+    A body of any other shape gives an envelope with a problem, never an error: every signed body is kept.
     """
-    has_nul = b"\\" in body and b"\\u0000" in body  # one letter is found faster than six
+    has_nul = b"\\" in body and b"\\u0000" in body  # one byte is found faster than six
     is_plain = not has_nul and body.count(b"{") + body.count(b"[") < _DEEPEST
     try:
         document = _read_plain(body) if is_plain else from_json(body, allow_inf_nan=False)
@@ -52,14 +52,14 @@ def read_envelope(body: bytes) -> Envelope:
     participant = data.get("object") if isinstance(data, dict) else None
     if not isinstance(participant, dict):
         return Envelope(event_type, problem="the body has no data.object")
-    # Other events' objects are not participants: their ids would name somebody else.
+    # The object of any other event type is not a participant: its id would be taken for a participant's.
     about_participant = event_type == _USUAL_TYPE or event_type.startswith(_PARTICIPANT_TYPES)
     subject = identifier(participant.get("id")) if about_participant else None
     return Envelope(event_type, subject, participant, None, is_plain)
 
 
 def _float(digits: str) -> float:
-    """A number with a fraction, if it is of the usual kind: those with an exponent may be beyond what `jsonb` holds."""
+    """A number with a fraction. Raises `ValueError` for a long one or an exponent, which `jsonb` may not hold."""
     if len(digits) > _LONGEST_NUMBER or "e" in digits or "E" in digits:
         raise ValueError
     return float(digits)
@@ -69,7 +69,7 @@ _read_plain = msgspec.json.Decoder(float_hook=_float).decode
 
 
 def _salvaged(body: bytes) -> Envelope:
-    """Whose event it is, if a more lenient reading tells: half a surrogate pair in a name must not hide that."""
+    """Type and subject by a more lenient parser: half a surrogate pair in a name must not hide the subject."""
     try:
         document = json.loads(body.decode(), parse_int=str)
         event_type, participant = _name(document["type"]), document["data"]["object"]
@@ -80,7 +80,7 @@ def _salvaged(body: bytes) -> Envelope:
 
 
 def identifier(value: object) -> str | None:
-    """An id as text: 12 and "12" are the same. Null for what identifies nobody: true, 1.5, "", [], a megabyte."""
+    """An id as text: 12 and "12" are the same. None for what cannot be an id: true, 1.5, "", [], a megabyte."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _LARGEST_ID else None
     return _name(value)

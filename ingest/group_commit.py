@@ -1,4 +1,4 @@
-"""Puts deliveries that arrive together into one commit, and answers each for itself. Bounded in number, bytes, time."""
+"""Commits deliveries that arrive together in one transaction, and answers each by itself; bounds how much waits."""
 
 import asyncio
 import logging
@@ -18,17 +18,17 @@ logger = logging.getLogger(__name__)
 
 MOST_IN_BATCH = 256
 MOST_BYTES_IN_BATCH = 8_388_608
-_WATCH_SECONDS = 0.1
-_AWAY_SECONDS = 0.5  # how long a database that failed is left alone; every delivery is refused at once meanwhile
+_WATCH_SECONDS = 0.1  # between two searches for deliveries that have waited too long
+_AWAY_SECONDS = 0.5  # for so long after the database failed, every delivery is refused at once
 
 
 class NotKept(Exception):
-    """The delivery cannot be made durable now; its sender has to try again."""
+    """The delivery could not be made durable now; its sender has to deliver it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may wait at most: deliveries, bytes of their bodies, and seconds until one is answered."""
+    """How many deliveries may wait, how many bytes of bodies, and how many seconds until a delivery is answered."""
 
     pending: int
     pending_bytes: int
@@ -36,7 +36,9 @@ class Limits:
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _Pending:
+    """A delivery, the future of its receipt, and the loop's time in seconds at which it was queued."""
+
     delivery: Delivery
     receipt: asyncio.Future[Receipt]
     since: float
@@ -44,30 +46,30 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Lane:
-    """One source's deliveries: those that wait, and those whose commit is under way."""
+    """One source's deliveries: those that wait, and those whose commit is under way. `stalled`: that takes too long."""
 
-    waiting: deque[_Waiting] = field(default_factory=deque)
-    in_flight: list[_Waiting] = field(default_factory=list)
+    waiting: deque[_Pending] = field(default_factory=deque)
+    in_flight: list[_Pending] = field(default_factory=list)
     stalled: bool = False
 
 
 class GroupCommit:
-    """A server's way into the log. A source has one commit under way at a time; what arrives meanwhile is the next."""
+    """Appends a server's deliveries. Each source has one commit under way; what arrives meanwhile is its next batch."""
 
     def __init__(self, connections: Connections, limits: Limits) -> None:
         self._connections = connections
         self._limits = limits
         self._lanes: dict[str, _Lane] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
-        self._pending = 0
+        self._pending_count = 0
         self._pending_bytes = 0
         self._away_until = 0.0
         self._watcher: asyncio.Task[None] | None = None
 
     def append(self, delivery: Delivery) -> asyncio.Future[Receipt]:
-        """Hand in a delivery; awaiting the answer waits for its commit.
+        """Queue a delivery; the future gives its receipt once it is committed.
 
-        Awaited, it raises `NotKept` if there is no commit in time; the delivery may be kept even so.
+        The future raises `NotKept` if there is no commit in time; the delivery may be in the log even so.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -78,20 +80,20 @@ class GroupCommit:
         if now < self._away_until or lane.stalled or self._is_full(delivery):
             receipt.set_exception(NotKept())
             return receipt
-        lane.waiting.append(_Waiting(delivery, receipt, now))
-        self._pending += 1
+        lane.waiting.append(_Pending(delivery, receipt, now))
+        self._pending_count += 1
         self._pending_bytes += len(delivery.body)
         if delivery.source not in self._writers:
             self._writers[delivery.source] = loop.create_task(self._write(delivery.source, lane))
         return receipt
 
     async def is_ready(self) -> bool:
-        """Whether an append would be taken now."""
+        """Whether an append would succeed now."""
         return await self._connections.is_ready()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["GroupCommit"]:
-        """Open for the block; at its end what was accepted is committed and answered, then the connections close."""
+        """Run for the block; at its end commit and answer what is queued, then close the connections."""
         self._watcher = asyncio.create_task(self._watch())
         try:
             yield self
@@ -101,7 +103,7 @@ class GroupCommit:
             await self._connections.close()
 
     async def _finish(self) -> None:
-        """Let the commits under way end. One that hangs is given up: its senders were told to try again long ago."""
+        """Wait for the commits under way. One that hangs is cancelled: its deliveries were refused long ago."""
         writers = list(self._writers.values())
         if writers:
             _, hanging = await asyncio.wait(writers, timeout=self._limits.answer_seconds)
@@ -111,19 +113,19 @@ class GroupCommit:
 
     def _is_full(self, delivery: Delivery) -> bool:
         return (
-            self._pending >= self._limits.pending
+            self._pending_count >= self._limits.pending
             or self._pending_bytes + len(delivery.body) > self._limits.pending_bytes
         )
 
     async def _write(self, source: str, lane: _Lane) -> None:
-        """Commit what waits for this source, batch after batch, until nothing does."""
+        """Commit the source's deliveries, batch after batch, until none waits."""
         try:
             while lane.waiting:
                 lane.in_flight = _next_batch(lane.waiting)
                 try:
                     await self._commit(source, lane.in_flight)
                 finally:
-                    self._settle(lane.in_flight)
+                    self._release(lane.in_flight)
                     lane.in_flight = []
                     lane.stalled = False
         finally:
@@ -131,53 +133,53 @@ class GroupCommit:
             if not lane.waiting:
                 self._lanes.pop(source, None)
 
-    async def _commit(self, source: str, batch: Sequence[_Waiting]) -> None:
-        """Append a batch and give out the receipts; whoever gets none is refused when the batch is settled."""
-        deliveries = [waiting.delivery for waiting in batch]
+    async def _commit(self, source: str, batch: Sequence[_Pending]) -> None:
+        """Append a batch and set its receipts; a delivery without one is refused when the batch is released."""
+        deliveries = [pending.delivery for pending in batch]
         try:
             receipts = await self._connections.use(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
             if not blames_the_data(error):
                 self._refuse_all(error)
             elif len(batch) > 1:
-                await self._commit_alone(source, batch)
+                await self._commit_one_by_one(source, batch)
             else:
                 fields = {"source": source, "sqlstate": error.sqlstate}
                 logger.error("delivery refused by the database", extra={"fields": fields})
             return
-        for waiting, receipt in zip(batch, receipts, strict=True):
-            if not waiting.receipt.done():
-                waiting.receipt.set_result(receipt)
+        for pending, receipt in zip(batch, receipts, strict=True):
+            if not pending.receipt.done():
+                pending.receipt.set_result(receipt)
 
-    async def _commit_alone(self, source: str, batch: Sequence[_Waiting]) -> None:
-        """The database refuses one of them: each by itself, so that it fails alone; none once the database is away."""
-        for waiting in batch:
+    async def _commit_one_by_one(self, source: str, batch: Sequence[_Pending]) -> None:
+        """Commit each delivery by itself, so that only one with refused data fails; stop if the database is away."""
+        for pending in batch:
             if asyncio.get_running_loop().time() < self._away_until:
                 return
-            await self._commit(source, [waiting])
+            await self._commit(source, [pending])
 
     def _refuse_all(self, error: psycopg.Error) -> None:
-        """The database is away: let everybody try again later, and spare it for a moment."""
+        """Refuse every waiting delivery, and for a moment every new one: the database cannot append."""
         self._away_until = asyncio.get_running_loop().time() + _AWAY_SECONDS
         refused = 0
         for lane in self._lanes.values():
             refused += len(lane.waiting) + len(lane.in_flight)
-            self._settle(lane.waiting)
+            self._release(lane.waiting)
             lane.waiting.clear()
         cause = error.__cause__ or error
         fields = {"refused": refused, "error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
         logger.error("database cannot append", extra={"fields": fields})
 
-    def _settle(self, batch: Collection[_Waiting]) -> None:
-        """Take deliveries off the books; whoever has no receipt by now gets none."""
-        self._pending -= len(batch)
-        for waiting in batch:
-            self._pending_bytes -= len(waiting.delivery.body)
-            if not waiting.receipt.done():
-                waiting.receipt.set_exception(NotKept())
+    def _release(self, batch: Collection[_Pending]) -> None:
+        """Count these deliveries as pending no longer, and refuse those without a receipt."""
+        self._pending_count -= len(batch)
+        for pending in batch:
+            self._pending_bytes -= len(pending.delivery.body)
+            if not pending.receipt.done():
+                pending.receipt.set_exception(NotKept())
 
     async def _watch(self) -> None:
-        """Refuse whatever waits too long. Its commit may still succeed; then the redelivery is a duplicate."""
+        """Refuse deliveries that wait too long. Their commit may still succeed; the redelivery is then a duplicate."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             too_old = asyncio.get_running_loop().time() - self._limits.answer_seconds
@@ -185,14 +187,14 @@ class GroupCommit:
                 if lane.in_flight and lane.in_flight[0].since < too_old and not lane.stalled:
                     lane.stalled = True
                     logger.error("database slow", extra={"fields": {"source": source, "refused": len(lane.in_flight)}})
-                    for waiting in lane.in_flight:
-                        if not waiting.receipt.done():
-                            waiting.receipt.set_exception(NotKept())
+                    for pending in lane.in_flight:
+                        if not pending.receipt.done():
+                            pending.receipt.set_exception(NotKept())
                 while lane.waiting and (lane.stalled or lane.waiting[0].since < too_old):
-                    self._settle([lane.waiting.popleft()])
+                    self._release([lane.waiting.popleft()])
 
 
-def _next_batch(waiting: deque[_Waiting]) -> list[_Waiting]:
+def _next_batch(waiting: deque[_Pending]) -> list[_Pending]:
     batch = [waiting.popleft()]
     size = len(batch[0].delivery.body)
     while waiting and len(batch) < MOST_IN_BATCH and size < MOST_BYTES_IN_BATCH:

@@ -1,4 +1,4 @@
-"""Logs as events with fields, one JSON object a line on standard error, for uvicorn's and the libraries' lines too."""
+"""Writes logs to standard error, one JSON object per line, also those of uvicorn and of libraries."""
 
 import logging
 import sys
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from pydantic_core import to_json
 
-# The id of the request that is being answered; None outside of one.
+# The id of the request that is being answered; None outside a request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class JsonLines(logging.Formatter):
-    """Ids and counts come in `extra={"fields": {...}}`. Bodies and names of people never do."""
+    """Ids and counts come in `extra={"fields": {...}}`; bodies and people's names must never be in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -33,5 +33,5 @@ def configure_logging(level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for ours in ("ingest", "projections"):
-        logging.getLogger(ours).setLevel(level)
+    for package in ("ingest", "projections"):
+        logging.getLogger(package).setLevel(level)

@@ -15,8 +15,8 @@ from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES, check_ver
 from ingest.failures import WrongUsage
 from ingest.sqlstate import DatabaseUnusable
 
-# Roles belong to the whole server, so another database's migration may have made them, even at this very moment.
-# Whoever migrates may take each of them; where an administrator has seen to that already, the grant may be refused.
+# Roles belong to the whole server: the migration of another database may have made them, or be making them now.
+# The user who migrates is granted each role; the grant may be refused where an administrator has granted it already.
 _MAKE_ROLE = """
 do $$ begin
   if not exists (select from pg_roles where rolname = '{role}') then
@@ -31,8 +31,8 @@ do $$ begin
   end;
 end $$
 """
-# For whoever makes one of them a login; `rosterlog report --grant` makes logins of their own. What an administrator set
-# instead stays.
+# In case an administrator lets a reporting role itself log in; `rosterlog report --grant` makes separate logins. A
+# timeout that is set already stays.
 _LIMIT_ROLE = """
 do $$ begin
   if not exists (
@@ -44,7 +44,7 @@ do $$ begin
 exception when insufficient_privilege or unique_violation then null;
 end $$
 """
-_BEFORE_BASELINE = re.compile(r"\d{4}")
+_BEFORE_BASELINE = re.compile(r"\d{4}")  # such as 0009; a revision of today has a name as well
 
 
 class BeforeFirstRelease(WrongUsage):
@@ -58,30 +58,30 @@ class BeforeFirstRelease(WrongUsage):
 
 
 def role_statements() -> Iterator[str]:
-    """What makes the roles where they are missing."""
+    """The SQL that makes the missing roles."""
     yield from (_MAKE_ROLE.format(role=role) for role in ROLES)
     yield from (_LIMIT_ROLE.format(role=role) for role in (REPORTING_ROLE, REPORTING_PII_ROLE))
 
 
 def make_roles(connection: Connection) -> None:
-    """Make the roles where they are missing. A dump of the database holds none: they are the server's."""
+    """Make the missing roles. A dump of one database holds no roles: they belong to the server."""
     check_version(connection)
     for statement in role_statements():
         connection.execute(text(statement))
 
 
 def migrate(engine: Engine) -> tuple[str | None, str | None]:
-    """Upgrade to the newest revision; gives the one before and the one after.
+    """Upgrade to the newest revision; gives the revisions before and after.
 
-    Functions and views become what their files say in any case. Raises `DatabaseUnusable` for a database that is too
-    old or was migrated by a newer rosterlog.
+    Functions and views are replaced by those of the files in any case. Raises `DatabaseUnusable` if the server is too
+    old or a newer rosterlog has migrated the database, and `BeforeFirstRelease`.
     """
     with engine.connect() as connection:
         check_version(connection)
         before = _revision(connection)
-        _refuse_others(before)
+        _refuse_unknown(before)
         make_roles(connection)
-        connection.commit()  # other databases of the server need not wait for this one's migration to make theirs
+        connection.commit()  # or the migration of another database on the server would wait for this one
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -90,17 +90,18 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
 
 
 def check_migrated(connection: Connection) -> None:
-    """Raise `DatabaseUnusable` unless the schema is this program's, as far as whoever connected may know."""
+    """Raise `DatabaseUnusable` unless the schema has this program's revision, as far as the user may read it."""
     check_version(connection)
     readable = connection.execute(
         text("select has_table_privilege(to_regclass('alembic_version')::oid, 'select')")
     ).scalar_one()
     if readable is False:
-        return  # a login of its own for one service sees no more than its role; its first query will tell
-    found = _revision(connection)
-    _refuse_others(found)
-    if found != _head():
-        raise DatabaseUnusable(f"the database is not migrated (it is at {found or 'nothing'}): run rosterlog migrate")
+        return  # a login that has a single service's rights; its first query fails if the schema is another
+    revision = _revision(connection)
+    _refuse_unknown(revision)
+    if revision != _head():
+        current = revision or "nothing"
+        raise DatabaseUnusable(f"the database is not migrated (it is at {current}): run rosterlog migrate")
 
 
 def _config() -> Config:
@@ -116,14 +117,14 @@ def _head() -> str | None:
 
 def _revision(connection: Connection) -> str | None:
     try:
-        found = MigrationContext.configure(connection).get_current_revision()
+        revision = MigrationContext.configure(connection).get_current_revision()
     except ProgrammingError:
-        found = None
+        revision = None
     connection.rollback()
-    return found
+    return revision
 
 
-def _refuse_others(revision: str | None) -> None:
+def _refuse_unknown(revision: str | None) -> None:
     if revision is not None and _BEFORE_BASELINE.fullmatch(revision):
         raise BeforeFirstRelease(revision)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}

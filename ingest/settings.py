@@ -1,4 +1,4 @@
-"""The environment as settings, read once at the command line. A wrong or unknown name stops the program."""
+"""The environment as settings, read once at the command line. A wrong value or an unknown name stops the program."""
 
 import difflib
 import json
@@ -63,21 +63,21 @@ class Settings(BaseModel):
 
     @property
     def cors_origins(self) -> tuple[str, ...]:
-        """The web pages that may read the API from a browser, by origin; `*` for all."""
-        found = tuple(part.strip() for part in self.cors.split(",") if part.strip())
-        if not all(one == "*" or _ORIGIN.match(one) for one in found):
+        """The origins whose web pages may read the API from a browser; `*` for all."""
+        origins = tuple(part.strip() for part in self.cors.split(",") if part.strip())
+        if not all(origin == "*" or _ORIGIN.match(origin) for origin in origins):
             raise SettingsError("ROSTERLOG_CORS_ORIGINS takes origins such as https://example.org, with commas between")
-        return found
+        return origins
 
     @property
     def sources(self) -> dict[str, Secrets]:
         """The secrets of each source, newest first, as the bytes that key the signature."""
-        found = _more_sources(self.more_sources)
+        sources = _more_sources(self.more_sources)
         if self.movemint_webhook_secret is not None:
-            if DEFAULT_SOURCE in found:
+            if DEFAULT_SOURCE in sources:
                 raise SettingsError(f"{DEFAULT_SOURCE} has secrets in MOVEMINT_WEBHOOK_SECRET and in ROSTERLOG_SOURCES")
-            found = {DEFAULT_SOURCE: _secrets(self.movemint_webhook_secret), **found}
-        return found
+            sources = {DEFAULT_SOURCE: _secrets(self.movemint_webhook_secret), **sources}
+        return sources
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -91,12 +91,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
         raise SettingsError("; ".join(problems)) from None
-    for name, most in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.max_arriving_bytes)):
-        if most < settings.max_body_bytes:
+    for name, limit in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.max_arriving_bytes)):
+        if limit < settings.max_body_bytes:
             raise SettingsError(
                 f"ROSTERLOG_MAX_{name}_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never be taken"
             )
-    _ = settings.sources, settings.cors_origins  # what is wrong in them is a wrong setting too: say so now
+    _ = settings.sources, settings.cors_origins  # read once here, so that a wrong one stops the program
     return settings
 
 
@@ -127,12 +127,12 @@ def _more_sources(value: SecretStr | None) -> dict[str, Secrets]:
 
 def _json_object(value: SecretStr) -> dict[str, object]:
     try:
-        found = json.loads(value.get_secret_value())
+        document = json.loads(value.get_secret_value())
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise ValueError('is not a JSON object such as {"spring-races": ["secret"]}') from None
-    return found
+    return document
 
 
 def _source_name(name: str) -> str:
@@ -142,6 +142,6 @@ def _source_name(name: str) -> str:
 
 
 def _source_secrets(name: str, secrets: object) -> Secrets:
-    if not isinstance(secrets, list) or not secrets or not all(isinstance(one, str) and one for one in secrets):
+    if not isinstance(secrets, list) or not secrets or not all(isinstance(part, str) and part for part in secrets):
         raise ValueError(f"{name} needs a list of one or more secrets")
-    return tuple(os.fsencode(one) for one in secrets)
+    return tuple(os.fsencode(part) for part in secrets)

@@ -14,9 +14,9 @@ def signature_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     None if there is none, more than one, or one that no secret could have made. Header names are lower case, as ASGI
     hands them over.
     """
-    found = [value for name, value in headers if name == HEADER]
-    if len(found) == 1 and _HEX_SHA256.match(found[0]):
-        return found[0]
+    signatures = [value for name, value in headers if name == HEADER]
+    if len(signatures) == 1 and _HEX_SHA256.match(signatures[0]):
+        return signatures[0]
     return None
 
 

@@ -1,4 +1,4 @@
-"""What an error of the database driver means: the data is refused, the database is away, or cannot be used as it is."""
+"""What an error of the database driver means: the data was refused, or the database is away or cannot be used."""
 
 import psycopg
 from psycopg import errors
@@ -26,7 +26,7 @@ def sqlstate(error: DriverError) -> str | None:
 
 
 def blames_the_data(error: DriverError) -> bool:
-    """Whether the database refused what it was given; with any other error it is away, or not fit for any data."""
+    """Whether the database refused these values. After any other error it would refuse all values, or is away."""
     state = sqlstate(error)
     if state is None:
         return isinstance(_cause(error), psycopg.DataError)
@@ -40,7 +40,7 @@ def is_away(error: DriverError) -> bool:
 
 
 def unusable(error: DriverError) -> DatabaseUnusable:
-    """What to tell a person about an error of the driver. Nothing of a statement's values is in it."""
+    """The exception that tells a person about an error of the driver. Its message holds no value of a statement."""
     cause = _cause(error)
     if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
         return DatabaseUnusable("the database is not migrated: run rosterlog migrate")

@@ -22,8 +22,8 @@ from ingest.web.problems import problem
 
 logger = logging.getLogger(__name__)
 
-BODY_SECONDS = 30.0  # in which a body must have arrived
-_DRAIN_FACTOR = 64  # how many limits of a body that is too large are still read, so that its sender reads our answer
+BODY_SECONDS = 30.0  # within which the whole body must arrive
+_DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
 
 Append = Callable[[Delivery], Awaitable[Receipt]]
@@ -37,11 +37,11 @@ class _TooLarge(Exception):
 
 
 class _Disconnected(Exception):
-    """The client went away before its body was whole; there is nobody to answer."""
+    """The client disconnected before its body was complete; no answer can be sent."""
 
 
 class Webhook:
-    """Answers `POST /webhooks/{source}`. `append` is how a delivery becomes durable; it raises `NotKept`."""
+    """Answers `POST /webhooks/{source}`. `append` makes a delivery durable or raises `NotKept`."""
 
     def __init__(
         self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int, max_arriving_bytes: int
@@ -66,14 +66,14 @@ class Webhook:
         except NotKept:
             refusal = _try_again()
         except Exception:
-            # Whatever it was, Movemint must deliver again: nothing may be lost to a fault of ours.
+            # Answer 503 to any fault of ours, so that Movemint delivers again and nothing is lost.
             logger.exception("webhook failed")
             refusal = _try_again()
         if refusal is not None:
             await refusal(scope, receive, send)
 
     async def _receive(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Take one delivery; answers it itself if it was kept, and gives the refusal otherwise."""
+        """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
         source = scope["path_params"]["source"]
         secrets = self._sources.get(source)
         if secrets is None:
@@ -103,7 +103,7 @@ class Webhook:
             return chunk
 
     async def _rest(self, first: bytes, receive: Receive, *, more: bool) -> bytes:
-        """A body of several chunks. It is kept up to the limit, and what comes after is read and dropped."""
+        """The body of several chunks. Bytes over the limit are read and dropped."""
         chunks, size, kept = [first], len(first), len(first)
         self._arriving_bytes += kept
         try:
@@ -149,7 +149,7 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
 
 
 def ingest_part(settings: Settings, conninfo: str) -> Part:
-    """The webhook of every source, over a group commit of its own."""
+    """The webhook of all sources, with a group commit of its own."""
     full = full_conninfo(conninfo)
 
     async def connect() -> psycopg.AsyncConnection[Any]:

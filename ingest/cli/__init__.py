@@ -1,1 +1,1 @@
-"""The commands that receive and keep: each asks and prints, and holds no step of anything."""
+"""The commands that receive deliveries and keep the log: they read options, call procedures and print."""

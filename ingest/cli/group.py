@@ -1,4 +1,4 @@
-"""The program: its commands by name, and the one place where errors become lines and exit codes."""
+"""The program: its commands by name, and the one place where exceptions become messages and exit codes."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ settings_of = click.make_pass_decorator(Settings)
 
 
 class Commands(click.Group):
-    """Commands as `module:attribute` by name. A module is loaded when its command is asked for: few need them all."""
+    """Commands by name, each as `module:attribute`; a module is imported only when its command is needed."""
 
     places: Mapping[str, str] = {}
 
@@ -29,8 +29,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
         module, _, attribute = self.places.get(cmd_name, "").partition(":")
-        found: click.Command | None = getattr(import_module(module), attribute) if module else None
-        return found
+        command: click.Command | None = getattr(import_module(module), attribute) if module else None
+        return command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,11 +44,11 @@ def group(context: click.Context) -> None:
 def run_group(places: Mapping[str, str]) -> None:
     """Run the command line with these commands. Exit code 0: done; 1: a problem was found; 2: wrong usage or settings.
 
-    A driver's error is told as a problem; every other exception is a fault of ours and ends with its traceback.
+    An error of the database driver exits with 1; any other exception is a fault of ours and ends with its traceback.
     """
     group.places = places
     configure_logging(logging.INFO)
-    # So that whatever a command started is stopped when it is asked to end.
+    # As SystemExit, SIGTERM lets a command stop what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         sys.exit(group.main(prog_name="rosterlog", standalone_mode=False, obj=os.environ) or 0)
@@ -59,12 +59,12 @@ def run_group(places: Mapping[str, str]) -> None:
         say("interrupted")
         sys.exit(130)
     except Exception as error:
-        line, code = _told(error)
+        line, code = _line_and_code(error)
         say(line)
         sys.exit(code)
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _line_and_code(error: Exception) -> tuple[str, int]:
     """The line and the exit code of an error that a person can do something about; raises any other again."""
     if isinstance(error, WrongUsage):
         return str(error), 2

@@ -1,4 +1,4 @@
-"""`rosterlog log`: shows the log to a person. Bodies only when asked for."""
+"""`rosterlog log`: shows the log to a person; bodies only when asked for."""
 
 import sys
 from datetime import datetime
@@ -45,18 +45,18 @@ def list_log(
     limit: int,
 ) -> None:
     """List events: position, when received, size of the body, redeliveries, type, subject."""
-    given = {"event_type": event_type, "subject": subject}
-    equal = {column: unicode(value, f"the {column}") for column, value in given.items() if value is not None}
+    filters = {"event_type": event_type, "subject": subject}
+    equal = {column: unicode(value, f"the {column}") for column, value in filters.items() if value is not None}
     if last is not None and last < first:
         raise WrongUsage(f"--from {first} is after --to {last}")
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
-        source, head = _known(connection, settings, source)
+        source, head = _source_and_head(connection, settings, source)
         if first > 1 or last is not None:
             _check(source, first, head)
-        found = listing.events_between(connection, source, first, last or head, equal, limit + 1)
-        for one in islice(found, limit):
-            click.echo(_line(one))
-        following = next(found, None)
+        events = listing.events_between(connection, source, first, last or head, equal, limit + 1)
+        for event in islice(events, limit):
+            click.echo(_line(event))
+        following = next(events, None)
     if following:
         say(f"there are more: --from {following.position}")
 
@@ -69,56 +69,56 @@ def list_log(
 def show_event(settings: Settings, position: int, source: str | None, *, body: bool) -> None:
     """Show one event: everything about it, and its body if asked for."""
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
-        source, head = _known(connection, settings, source)
+        source, head = _source_and_head(connection, settings, source)
         _check(source, position, head)
-        found = listing.at(connection, source, position)
-        if not found:
+        events = listing.at(connection, source, position)
+        if not events:
             say(f"position {position} of {source} is missing: the log was damaged; rosterlog verify tells more")
             raise SystemExit(1)
-        for one, content in found:
-            _print(one, listing.erased_at(connection, one))
+        for event, content in events:
+            _print(event, listing.erased_at(connection, event))
             if body and content is not None:
                 click.echo()
                 sys.stdout.flush()
                 sys.stdout.buffer.write(content)
-    if body and any(content is None for _, content in found):
+    if body and any(content is None for _, content in events):
         say("the body was erased")
         raise SystemExit(1)
 
 
-def _known(connection: Connection, settings: Settings, given: str | None) -> tuple[str, int]:
-    held = heads(connection)
-    source = source_of(settings, given, held)
-    return source, held.get(source, 0)
+def _source_and_head(connection: Connection, settings: Settings, name: str | None) -> tuple[str, int]:
+    logged = heads(connection)
+    source = source_of(settings, name, logged)
+    return source, logged.get(source, 0)
 
 
 def _check(source: str, position: int, head: int) -> None:
     if position > head:
-        has = f"positions 1 to {head}" if head else "no event yet"
-        raise WrongUsage(f"there is no position {position}: {source} has {has}")
+        extent = f"positions 1 to {head}" if head else "no event yet"
+        raise WrongUsage(f"there is no position {position}: {source} has {extent}")
 
 
-def _line(one: LoggedEvent) -> str:
-    size = "erased" if one.size is None else f"{one.size} bytes"
-    again = f"+{one.redeliveries}" if one.redeliveries else ""
-    named = f"{printable(one.event_type)}  {printable(one.subject)}"
-    return f"{one.position:>10}  {utc(one.received_at)}  {size:>14}  {again:>4}  {named}"
+def _line(event: LoggedEvent) -> str:
+    size = "erased" if event.size is None else f"{event.size} bytes"
+    redeliveries = f"+{event.redeliveries}" if event.redeliveries else ""
+    about = f"{printable(event.event_type)}  {printable(event.subject)}"
+    return f"{event.position:>10}  {utc(event.received_at)}  {size:>14}  {redeliveries:>4}  {about}"
 
 
-def _print(one: LoggedEvent, erased_at: datetime | None) -> None:
-    last = f", last {utc(one.last_redelivery_at)}" if one.last_redelivery_at else ""
+def _print(event: LoggedEvent, erased_at: datetime | None) -> None:
+    last = f", last {utc(event.last_redelivery_at)}" if event.last_redelivery_at else ""
     erased = f"erased {utc(erased_at)}" if erased_at else "gone, and no erasure names it"
     facts = {
-        "source": one.source,
-        "position": one.position,
-        "received_at": utc(one.received_at),
-        "event_type": printable(one.event_type),
-        "subject": printable(one.subject),
-        "size": erased if one.size is None else f"{one.size} bytes",
-        "redeliveries": f"{one.redeliveries}{last}",
-        "digest": _hex(one.digest),
-        "signature": printable(one.signature),
-        "chain": _hex(one.chain),
+        "source": event.source,
+        "position": event.position,
+        "received_at": utc(event.received_at),
+        "event_type": printable(event.event_type),
+        "subject": printable(event.subject),
+        "size": erased if event.size is None else f"{event.size} bytes",
+        "redeliveries": f"{event.redeliveries}{last}",
+        "digest": _hex(event.digest),
+        "signature": printable(event.signature),
+        "chain": _hex(event.chain),
     }
     for name, value in facts.items():
         click.echo(f"{name:<14}{value}")

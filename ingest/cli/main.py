@@ -1,4 +1,4 @@
-"""The commands that receive and keep, by name."""
+"""The commands of `ingest` by name, each as `module:attribute`."""
 
 COMMANDS = {
     "ingest": "ingest.cli.servers:ingest",

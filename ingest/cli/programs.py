@@ -41,20 +41,21 @@ def pg(settings: Settings, program: str, args: tuple[str, ...]) -> None:
 def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
     with open_database(settings, say) as conninfo:
         program = postgres.find_program(name)
-        # What it writes has personal data in it.
+        # Its files hold personal data, so only the user may read them.
         with subprocess.Popen([program, *args], env=_libpq_environ(conninfo), umask=0o077) as process:
             # The terminal's Ctrl-C is for the program; psql cancels its query with it and goes on.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             try:
                 code = process.wait()
-            except BaseException:  # asked to end
+            except BaseException:  # a signal to end
                 process.terminate()
                 raise
     sys.exit(code if code >= 0 else 128 - code)
 
 
 def _libpq_environ(conninfo: str) -> dict[str, str]:
-    """The environment with the connection in it: a password on a command line could be seen by everybody."""
-    given = conninfo_to_dict(conninfo)
-    known = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults() if option.envvar}
-    return {**os.environ, **{known[name].decode(): str(value) for name, value in given.items() if name in known}}
+    """The environment with the connection in it: every user of the machine could see a password on a command line."""
+    parameters = conninfo_to_dict(conninfo)
+    variables = {option.keyword.decode(): option.envvar for option in Conninfo.get_defaults() if option.envvar}
+    connection = {variables[name].decode(): str(value) for name, value in parameters.items() if name in variables}
+    return {**os.environ, **connection}

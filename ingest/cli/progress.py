@@ -10,12 +10,12 @@ import click
 
 @contextmanager
 def progress(label: str, length: int, things: str = "events") -> Iterator[Callable[[int], None]]:
-    """A bar of so many things; call what it gives with the number done since the last call."""
-    begun = time.monotonic()
+    """A bar of `length` things; call the function it gives with the number done since its last call."""
+    started = time.monotonic()
     done = 0
 
     def rate(_item: object) -> str:
-        return f"{done / max(time.monotonic() - begun, 0.001):,.0f} {things}/s"
+        return f"{done / max(time.monotonic() - started, 0.001):,.0f} {things}/s"
 
     with click.progressbar(length=length, label=label, file=sys.stderr, item_show_func=rate, show_pos=True) as bar:
 

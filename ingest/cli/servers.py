@@ -23,8 +23,8 @@ def address_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
-    given = {"host": host, "port": port}
-    return settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    options = {"host": host, "port": port}
+    return settings.model_copy(update={name: value for name, value in options.items() if value is not None})
 
 
 @click.command()
@@ -37,12 +37,12 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
         if only_roles:
             with engine.begin() as connection:
                 migrations.make_roles(connection)
-            said = f"the roles are there: {', '.join(ROLES)}"
+            result = f"the roles are there: {', '.join(ROLES)}"
         else:
             before, after = migrations.migrate(engine)
-            said = f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
+            result = f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
         engine.dispose()
-    click.echo(said)
+    click.echo(result)
 
 
 @click.command()

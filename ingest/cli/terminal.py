@@ -1,4 +1,4 @@
-"""What commands say and ask at a terminal, and how they show the text of strangers."""
+"""What commands say and ask at a terminal, and how they print text from deliveries, and times."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ def say(line: str) -> None:
 
 
 def ask(question: str, unanswered: str) -> bool:
-    """Ask on standard error. Raises `WrongUsage` with this message where nobody can answer."""
+    """Ask on standard error. Raises `WrongUsage` with the message `unanswered` if there is no answer to read."""
     try:
         return click.confirm(question, err=True)
     except (click.Abort, RuntimeError) as error:  # Ctrl-C, or no standard input to read from
@@ -23,14 +23,14 @@ def ask(question: str, unanswered: str) -> bool:
 
 
 def printable(value: str | None) -> str:
-    """A stranger's text for a terminal: nothing in it can move the cursor."""
+    """Text from a delivery for a terminal: what is not printable is escaped, so it cannot move the cursor."""
     if value is None:
         return "-"
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)
 
 
 def unicode(value: str, name: str) -> str:
-    """The value, if it is text that a database can be asked for: an argument can be any bytes."""
+    """The value, if it is text that can be sent to a database: an argument can be any bytes. Raises `WrongUsage`."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`rosterlog verify`."""
+"""`rosterlog verify`: proves each source and prints what is wrong."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -67,26 +67,26 @@ def verify(
 
 
 def _prove_each(
-    engine: Engine, settings: Settings, given: str | None, noted: Noted | None, *, signatures: bool
+    engine: Engine, settings: Settings, name: str | None, noted: Noted | None, *, signatures: bool
 ) -> list[Proof]:
     with engine.connect() as connection:
-        held = heads(connection)
+        logged = heads(connection)
     proofs = []
-    for source in _sources(settings, given, noted, held):
+    for source in _sources(settings, name, noted, logged):
         secrets = settings.sources.get(source, ()) if signatures else None
-        length = held.get(source, 0) - (noted.position if noted else 0)
+        length = logged.get(source, 0) - (noted.position if noted else 0)
         with progress(f"verifying {source}", max(length, 0)) as advance:
             proofs.append(prove(engine, source, noted, secrets, advance))
     return proofs
 
 
-def _sources(settings: Settings, given: str | None, noted: Noted | None, held: Mapping[str, int]) -> list[str]:
-    known = sorted({*settings.sources, *held}) or [DEFAULT_SOURCE]
-    if noted is not None and given is None and len(known) > 1:
+def _sources(settings: Settings, name: str | None, noted: Noted | None, logged: Mapping[str, int]) -> list[str]:
+    known = sorted({*settings.sources, *logged}) or [DEFAULT_SOURCE]
+    if noted is not None and name is None and len(known) > 1:
         raise WrongUsage("--since needs --source: every source has positions of its own")
-    if noted is not None and noted.position and given is not None:
-        return [unicode(given, "--source")]  # one whose events are all gone is not an unknown one
-    return known if given is None else [source_of(settings, given, held)]
+    if noted is not None and noted.position and name is not None:
+        return [unicode(name, "--source")]  # one that has lost all its events must still be checked
+    return known if name is None else [source_of(settings, name, logged)]
 
 
 def _is_bad(proof: Proof) -> bool:
@@ -109,8 +109,8 @@ def _as_json(proof: Proof) -> dict[str, object]:
 
 
 def _print(proof: Proof) -> None:
-    found = proof.problems_found
-    verdict = f"{found} PROBLEM{'S' if found > 1 else ''}" if found else "ok"
+    number = proof.problems_found
+    verdict = f"{number} PROBLEM{'S' if number > 1 else ''}" if number else "ok"
     none = f"nothing after position {proof.first - 1}" if proof.first > 1 else "none"
     checked = f"{proof.first} to {proof.head}" if proof.events else none
     click.echo(
@@ -119,6 +119,6 @@ def _print(proof: Proof) -> None:
     )
     for problem in proof.problems:
         click.echo(f"  position {problem.position}: {problem.problem}")
-    left = found - len(proof.problems)
-    if left:
-        say(f"{left} more problems of {proof.source} are not listed")
+    unlisted = number - len(proof.problems)
+    if unlisted:
+        say(f"{unlisted} more problems of {proof.source} are not listed")

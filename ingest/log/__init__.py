@@ -1,1 +1,1 @@
-"""The event log: append, read, and the words both use. Nothing here changes an event once it is written."""
+"""The event log: append, read, list, verify, erase. A written event never changes, but an erasure empties its body."""

@@ -26,8 +26,8 @@ select
 async def append(connection: Connection, source: str, deliveries: Sequence[Delivery]) -> list[Receipt]:
     """Append deliveries in their order and commit; gives one receipt each, in the same order.
 
-    The connection is in autocommit mode. When this returns, the events survive a crash. Raises `psycopg.Error`, and
-    then either all of them are in the log or none.
+    The connection is in autocommit mode. When this returns, the events survive a crash. After a `psycopg.Error`
+    either all of them are in the log or none.
     """
     cursor = await connection.execute(
         _APPEND,

@@ -1,13 +1,13 @@
-"""The one door through which a body leaves the log: what is written down here, `apply_erasure` carries out.
+"""Writes down and lifts erasures; the database function `apply_erasure` carries them out and alone empties bodies.
 
-Every function works in the caller's transaction, whose role is the operator's.
+Every function but `sweep` works in the caller's transaction, whose role is the operator's.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, bindparam, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -16,7 +16,7 @@ from ingest.log.event import Erasure
 from ingest.log.table import erasures, event_log
 from ingest.sqlstate import DatabaseUnusable, unusable
 
-# Nothing is written down if nothing has a body and an erasure is in force already.
+# Inserts nothing if no event has a body and an erasure is in force already.
 _WRITE_DOWN = text("""
 insert into erasures (source, subject, operator, reason, positions, digests)
 select
@@ -60,6 +60,7 @@ where e.source = :source and e.subject = :subject and e.body is not null and not
 order by e.position
 """)
 
+# Tables that have both columns of participants but are not rosterlog's own.
 _LEFT_ALONE = text("""
 select c.oid::regclass::text
 from pg_class c
@@ -74,7 +75,10 @@ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'm') a
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An erasure, and where its participant has bodies: `undone` are those it names, `later` those no erasure does."""
+    """An erasure, and which of its participant's positions have a body.
+
+    `undone`: positions that this erasure names. `later`: positions that no erasure names.
+    """
 
     erasure: Erasure
     undone: Sequence[int]
@@ -89,23 +93,22 @@ class Contradiction(WrongUsage):
 
 
 def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | None:
-    """The positions of a participant's events that have a body; null if the log knows no such participant."""
+    """The positions of a participant's events that have a body; None if the log has no event of the participant."""
     log = event_log.c
-    theirs = select(log.position, log.body.is_not(None)).where(log.source == source, log.subject == subject)
-    found = connection.execute(theirs.order_by(log.position)).all()
-    return [position for position, has_body in found if has_body] if found else None
+    events = select(log.position, log.body.is_not(None)).where(log.source == source, log.subject == subject)
+    rows = connection.execute(events.order_by(log.position)).all()
+    return [position for position, has_body in rows if has_body] if rows else None
 
 
 def is_in_force(connection: Connection, source: str, subject: str) -> bool:
-    """Whether an erasure of this participant is in force: not lifted since."""
-    theirs = (erasures.c.source == source) & (erasures.c.subject == subject) & erasures.c.lifted_at.is_(None)
-    return connection.execute(select(exists().where(theirs))).scalar_one()
+    """Whether an erasure of this participant is in force, that is, not lifted."""
+    return connection.execute(select(exists().where(_in_force(source, subject)))).scalar_one()
 
 
 def erase(connection: Connection, source: str, subject: str, operator: str, reason: str) -> list[int]:
-    """Erase a participant: bodies, and rows in every projection. Gives the positions; none if no body was left.
+    """Erase a participant: bodies, and rows in every projection. Gives the positions emptied; [] if no body was left.
 
-    What arrives about them afterwards is kept, but no projection sees it until the erasure is lifted.
+    Events that arrive afterwards are kept, but no projection sees their bodies until the erasure is lifted.
     """
     values = {"source": source, "subject": subject, "operator": operator, "reason": reason}
     erasure_id = connection.execute(_WRITE_DOWN, values).scalar()
@@ -113,17 +116,17 @@ def erase(connection: Connection, source: str, subject: str, operator: str, reas
 
 
 def carry_out(connection: Connection, source: str, erasure_id: UUID) -> list[int]:
-    """Do, or do again, what an erasure says; gives the positions whose bodies were emptied now."""
+    """Carry out an erasure, for the first time or again; gives the positions whose bodies were emptied now."""
     emptied: list[int] = connection.execute(_CARRY_OUT, {"source": source, "erasure_id": erasure_id}).scalar_one()
     return emptied
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep found. `left_alone`: tables with the columns of ours that are not rosterlog's own.
+    """What a sweep did. `left_alone`: tables with columns `source` and `participant_id` that are not rosterlog's own.
 
-    `error`: why old row versions are still there until the next vacuum; None: they are gone, as far as no transaction
-    can see them.
+    `error`: why old row versions stay until the next vacuum; None if they are removed, except those that an open
+    transaction can still see.
     """
 
     left_alone: Sequence[str]
@@ -133,7 +136,7 @@ class Swept:
 def sweep(engine: Engine) -> Swept:
     """Remove what erasures left behind: old row versions, and samples of them in the planner's statistics.
 
-    The erasures are done, whatever becomes of this. Where somebody else owns the tables, PostgreSQL skips them.
+    The erasures stand even if this fails. PostgreSQL skips tables that belong to another user.
     """
     left_alone: list[str] = []
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -145,7 +148,7 @@ def sweep(engine: Engine) -> Swept:
         except DBAPIError as error:
             return Swept(left_alone, unusable(error))
         finally:
-            connection.invalidate()  # no other statement shall have the session without its role
+            connection.invalidate()  # the pool must not reuse a session whose role was reset
     return Swept(left_alone, None)
 
 
@@ -155,12 +158,12 @@ def without_erasure(connection: Connection, source: str, subject: str) -> list[i
 
 
 def mark_lifted(connection: Connection, source: str, subject: str, operator: str) -> int:
-    """Let projections see what arrives and arrived since about a participant; gives how many erasures were in force.
+    """Lift a participant's erasures, so that projections see the events since; gives how many were in force.
 
-    Projections have passed the events of the meantime: fold them again in the same transaction.
+    The projections' checkpoints are past those events already: refold the participant in the same transaction.
     """
-    theirs = (erasures.c.source == source) & (erasures.c.subject == subject) & erasures.c.lifted_at.is_(None)
-    return connection.execute(update(erasures).where(theirs).values(lifted_at=func.now(), lifted_by=operator)).rowcount
+    lifted = update(erasures).values(lifted_at=func.now(), lifted_by=operator)
+    return connection.execute(lifted.where(_in_force(source, subject))).rowcount
 
 
 def all_erasures(connection: Connection) -> list[Listed]:
@@ -168,16 +171,16 @@ def all_erasures(connection: Connection) -> list[Listed]:
     return [Listed(Erasure(*row[:-2]), row[-2], row[-1]) for row in connection.execute(_WITH_BODIES)]
 
 
-def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
-    """Write down erasures from an export; gives how many were not known. Nothing is emptied before `carry_out`.
+def take_over(connection: Connection, exported: Sequence[Erasure]) -> int:
+    """Write down erasures from an export; gives how many were not known. No body is emptied before `carry_out`.
 
-    One that is known already becomes lifted if the given one is. Raises `Contradiction` if it is another one.
+    A known erasure becomes lifted if the exported one is. Raises `Contradiction` if their contents differ.
     """
-    known = {one.erasure.erasure_id: one.erasure for one in all_erasures(connection)}
+    known = {listed.erasure.erasure_id: listed.erasure for listed in all_erasures(connection)}
     number = len(known)
-    for one in given:
-        before = known.setdefault(one.erasure_id, one)
-        if (before.source, before.subject, *before.digests) != (one.source, one.subject, *one.digests):
+    for erasure in exported:
+        before = known.setdefault(erasure.erasure_id, erasure)
+        if (before.source, before.subject, *before.digests) != (erasure.source, erasure.subject, *erasure.digests):
             raise Contradiction(before)
     new = insert(erasures).values({field.name: bindparam(field.name) for field in fields(Erasure)})
     is_lifted_only_now = erasures.c.lifted_at.is_(None) & new.excluded.lifted_at.is_not(None)
@@ -186,6 +189,10 @@ def take_over(connection: Connection, given: Sequence[Erasure]) -> int:
         set_={"lifted_at": new.excluded.lifted_at, "lifted_by": new.excluded.lifted_by},
         where=is_lifted_only_now,
     )
-    for one in given:
-        connection.execute(merged, asdict(one))
+    for erasure in exported:
+        connection.execute(merged, asdict(erasure))
     return len(known) - number
+
+
+def _in_force(source: str, subject: str) -> ColumnElement[bool]:
+    return (erasures.c.source == source) & (erasures.c.subject == subject) & erasures.c.lifted_at.is_(None)

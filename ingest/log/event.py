@@ -1,4 +1,4 @@
-"""The log's words: what is handed in, what the log answers, what is read back. Plain data, no database."""
+"""The log's data: the delivery handed in, the receipt, the event read back, the erasure. No database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a delivery: its event's position (1, 2, 3 ... in its source), and whether this POST made it."""
+    """What became of a delivery: its event's position (1, 2, 3 ... in its source), and whether this POST stored it."""
 
     position: int
     stored: bool
@@ -29,7 +29,7 @@ class Receipt:
 class Event(NamedTuple):
     """An event as projections may read it. `body` is None if it was erased or an erasure of its subject is in force.
 
-    `received_at` is text as PostgreSQL writes it, in UTC. (A tuple, since a rebuild makes one of every event there is.)
+    `received_at` is text as PostgreSQL writes it, in UTC. (A tuple, as a rebuild makes one per event.)
     """
 
     source: str
@@ -42,9 +42,9 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """Whose events were erased, asked for by whom and why. The events are known by their digests, wherever they stand.
+    """The participant whose events were erased, who asked and why. The digests identify the events at any position.
 
-    `subject` is the participant's id, which the log keeps too. Nothing else about the person is in here.
+    `subject` is the participant's id, which the log keeps too. An erasure holds nothing else about the person.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Shows events to a person: everything about them, their bodies apart."""
+"""Lists events for a person to look at: every column, but the body only of a single event."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from ingest.log.table import erasures, event_log, event_redelivery
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event without its body, of which only the size in bytes is told: null once it was erased.
+    """An event without its body. `size` is the body's in bytes; None if the body was erased.
 
-    What the table requires may be null too where it was tampered with, and that is when a person wants to see it.
+    Columns that the table declares `not null` may be None as well: a log that was tampered with has to be shown.
     """
 
     source: str
@@ -33,32 +33,32 @@ class LoggedEvent:
 def events_between(
     connection: Connection, source: str, first: int, last: int, equal: Mapping[str, str], limit: int
 ) -> Iterator[LoggedEvent]:
-    """Up to `limit` events from position `first` to `last`, in order. `equal`: event_type or subject they must have."""
+    """Up to `limit` events from position `first` to `last`, in order. `equal`: their event_type or subject."""
     log = event_log.c
-    wanted = _entries().where(log.source == source, log.position.between(first, last))
+    query = _events().where(log.source == source, log.position.between(first, last))
     for column, value in equal.items():
-        wanted = wanted.where(log[column] == value)
-    with connection.execution_options(yield_per=500).execute(wanted.order_by(log.position).limit(limit)) as found:
-        yield from (LoggedEvent(*row) for row in found)
+        query = query.where(log[column] == value)
+    with connection.execution_options(yield_per=500).execute(query.order_by(log.position).limit(limit)) as rows:
+        yield from (LoggedEvent(*row) for row in rows)
 
 
 def at(connection: Connection, source: str, position: int) -> list[tuple[LoggedEvent, bytes | None]]:
-    """The event at a position with its exact body, null if that is gone. A damaged log may have none, or more."""
+    """The event at a position with its exact body, None if erased. A damaged log may have none, or several."""
     log = event_log.c
-    wanted = _entries().add_columns(log.body).where(log.source == source, log.position == position)
-    return [(LoggedEvent(*row[:-1]), row[-1]) for row in connection.execute(wanted)]
+    query = _events().add_columns(log.body).where(log.source == source, log.position == position)
+    return [(LoggedEvent(*row[:-1]), row[-1]) for row in connection.execute(query)]
 
 
-def erased_at(connection: Connection, one: LoggedEvent) -> datetime | None:
-    """When the erasure was that names this event; null if none does."""
-    named = (erasures.c.subject == one.subject) & erasures.c.digests.any(one.digest)
+def erased_at(connection: Connection, event: LoggedEvent) -> datetime | None:
+    """The time of the first erasure that names this event; None if none does."""
+    named = (erasures.c.subject == event.subject) & erasures.c.digests.any(event.digest)
     return connection.execute(
-        select(func.min(erasures.c.erased_at)).where(erasures.c.source == one.source, named)
+        select(func.min(erasures.c.erased_at)).where(erasures.c.source == event.source, named)
     ).scalar()
 
 
-def _entries() -> Select[Any]:
-    log, again = event_log.c, event_redelivery.c
+def _events() -> Select[Any]:
+    log, redelivery = event_log.c, event_redelivery.c
     return select(
         log.source,
         log.position,
@@ -66,11 +66,14 @@ def _entries() -> Select[Any]:
         log.event_type,
         log.subject,
         func.octet_length(log.body),
-        func.coalesce(again.redeliveries, 0),
-        again.last_at,
+        func.coalesce(redelivery.redeliveries, 0),
+        redelivery.last_at,
         log.digest,
         log.signature,
         log.chain,
     ).join_from(
-        event_log, event_redelivery, (again.source == log.source) & (again.position == log.position), isouter=True
+        event_log,
+        event_redelivery,
+        (redelivery.source == log.source) & (redelivery.position == log.position),
+        isouter=True,
     )

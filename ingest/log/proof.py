@@ -1,6 +1,6 @@
 """Checks events against their digests, and each against the one before it. Pure: rows of COPY in, findings out.
 
-The values are computed here, not by the database: whoever altered the log could have altered its functions.
+The digests are computed here, not by the database: who can alter the log can alter the database's functions.
 """
 
 from bisect import insort
@@ -11,25 +11,25 @@ from struct import Struct
 
 from ingest.signature import is_signed
 
-# Columns in the order the rows have them. What has a fixed length comes first. The texts come last, since PostgreSQL's
-# binary text, a length (-1: null) and the UTF-8, is exactly what the chain covers.
+# Columns in the order of the rows, those of a fixed length first. The texts come last, since PostgreSQL's binary format
+# of a text, a length (-1: null) and the UTF-8 bytes, is exactly what the chain covers.
 PROVED_COLUMNS = "position, received_at, digest, chain, body, source, event_type, subject, signature"
-_FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value of four; the length of the body
-_LENGTHS = (9, 8, 8, 32, 32)
+_FIXED = Struct(">hi8si8si32si32si")  # the number of columns; length and value of four columns; the length of the body
+_LENGTHS = (9, 8, 8, 32, 32)  # in an intact row: that number, and the lengths a, b, c, d of the four
 _DIGEST = slice(30, 62)
 _POSITION = Struct(">q")
 _LENGTH = Struct(">i")
-_NULL = _LENGTH.pack(-1)  # no UTF-8 ends like this, so a row that does has no signature
-OF_OUR_OWN = b"rosterlog."  # how the types begin of events that rosterlog itself writes down, which nobody signs
+_NULL = _LENGTH.pack(-1)  # four bytes ff: no UTF-8 ends like this, so a row that does has no signature
+OF_OUR_OWN = b"rosterlog."  # prefix of the types of events that rosterlog itself writes, without a signature
 
 BEGINNING = bytes(32)  # the chain value before the first event
-MOST_PROBLEMS = 100  # listed for a source; the rest are counted
+MOST_PROBLEMS = 100  # listed per source; the rest are only counted
 _PROGRESS_EVERY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A position and its chain value (32 bytes) as somebody wrote them down earlier, outside the database."""
+    """A position and its chain value (32 bytes) that a person noted earlier, outside the database."""
 
     position: int
     chain: bytes
@@ -54,9 +54,9 @@ class UnknownSecret:
 
 @dataclass(slots=True)
 class Proof:
-    """What a pass over a source found: `events` of them, from position `first` to `head`, whose chain value is `chain`.
+    """What one pass over a source found: how many events, from `first` to `head`, whose chain value is `chain`.
 
-    `erased` bodies are gone because an erasure names them. `unknown_secret` is null if signatures were not asked for.
+    `erased`: bodies that an erasure emptied. `unknown_secret` is None if signatures were not to be checked.
     """
 
     source: str
@@ -70,9 +70,9 @@ class Proof:
     unknown_secret: UnknownSecret | None = None
 
     def add(self, position: int, problem: str) -> None:
-        """Note a problem. Those of the first positions are listed, in their order."""
+        """Count a problem, and list it if it is among the first by position."""
         self.problems_found += 1
-        insort(self.problems, Finding(position, problem), key=lambda one: one.position)
+        insort(self.problems, Finding(position, problem), key=lambda finding: finding.position)
         del self.problems[MOST_PROBLEMS:]
 
 
@@ -83,7 +83,7 @@ def check_each(
     secrets: Sequence[bytes] | None,
     progress: Callable[[int], None],
 ) -> None:
-    """Check rows of `COLUMNS` that follow the proof's `first` and `chain`. `named`: positions that erasures name."""
+    """Check rows of `PROVED_COLUMNS` that follow the proof's `chain`. `named`: the positions that erasures name."""
     previous: bytes | None = proof.chain
     expected, number = proof.first, 0
     for number, row in enumerate(rows, 1):
@@ -117,7 +117,7 @@ def check_each(
 
 
 def _misplaced(proof: Proof, expected: int, position: int) -> int:
-    """Say that a position is not the one expected; gives where the pass goes on."""
+    """Add the problem of an unexpected position; gives the position at which the pass goes on."""
     if position < expected:
         proof.add(position, "out of place: positions are 1, 2, 3 ... and each is there once")
     elif position == expected + 1:
@@ -135,7 +135,7 @@ def _check_erased(proof: Proof, position: int, named: Collection[int]) -> None:
 
 
 def _check_unsigned(proof: Proof, position: int, texts: bytes) -> None:
-    """Say that an event has no signature, unless it is one of our own."""
+    """Add the problem of a missing signature, unless rosterlog itself wrote the event."""
     event_type = texts[_LENGTH.size + _LENGTH.unpack_from(texts)[0] :]  # the source, never null, comes before it
     if not event_type[_LENGTH.size :].startswith(OF_OUR_OWN):
         proof.add(position, "no signature")
@@ -144,10 +144,10 @@ def _check_unsigned(proof: Proof, position: int, texts: bytes) -> None:
 def _check_signature(
     proof: Proof, position: int, row: bytes, size: int, secrets: Sequence[bytes], *, is_intact: bool
 ) -> None:
-    """Tell a signature that is wrong from one by a secret that is no longer known.
+    """Distinguish a wrong signature from one by a secret that is no longer known.
 
-    Whatever is in the log was verified when it came, and the chain covers digest and signature: so if the event is as
-    it came, it was another secret.
+    Every delivery was verified before it was stored, and the chain covers digest and signature: so an intact event
+    that none of the secrets signed was signed with another secret.
     """
     texts = _FIXED.size + max(size, 0)
     if row.endswith(_NULL):

@@ -1,4 +1,4 @@
-"""Reads the log: the next events after a checkpoint, and how far each source has come. Appending is `append`'s."""
+"""Reads the log: the next events after a checkpoint, and the head of each source. `append` writes it."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from ingest.failures import Failure
 from ingest.log.event import Event
 from ingest.log.table import event_log, readable_log
 
-MOST_BYTES = 16_777_216  # of bodies in one batch, so that a thousand large ones do not fill the memory
+MOST_BYTES = 16_777_216  # of bodies per batch, so that a thousand large ones do not fill the memory
 
-# One index probe a source, however many events there are.
+# One index probe per source, however many events there are.
 _EVERY_SOURCE = """
 with recursive sources as (
   (select source from event_log order by source limit 1)
@@ -29,13 +29,11 @@ cross join lateral (
 ) h
 order by s.source
 """)  # noqa: S608 - the text above
-
-
 _ERASURES = text("select source, subject, xmin::text || ctid::text from erasures order by source, subject, erasure_id")
 
 
 class HoleInLog(Failure):
-    """A position is missing from the log, which only damage can cause. Nothing past it is read."""
+    """A position is missing from the log, which only damage can cause. No event after it is read."""
 
     def __init__(self, source: str, missing: int) -> None:
         super().__init__(f"the log of {source} has no position {missing}: it was damaged; restore it from a backup")
@@ -44,7 +42,7 @@ class HoleInLog(Failure):
 def read_after(connection: Connection, source: str, position: int, limit: int) -> Sequence[Event]:
     """Up to `limit` events that follow a position, in order; fewer if their bodies are large, none at the head.
 
-    What was seen is final: positions become visible in their own order, so nothing can appear behind a reader.
+    Positions become visible in order, so no event can appear before one that was read.
     """
     events = _read(connection, source, readable_log.c.position > position, limit)
     for expected, event in enumerate(events, position + 1):
@@ -56,17 +54,17 @@ def read_after(connection: Connection, source: str, position: int, limit: int) -
 def read_subject(
     connection: Connection, source: str, subject: str, position: int, last: int, limit: int
 ) -> Sequence[Event]:
-    """Up to `limit` events about one participant that follow a position, up to the last that is wanted."""
+    """Up to `limit` events about one participant after `position`, up to and including `last`, in order."""
     log = readable_log.c
     return _read(connection, source, (log.subject == subject) & log.position.between(position + 1, last), limit)
 
 
-def _read(connection: Connection, source: str, wanted: ColumnElement[bool], limit: int) -> Sequence[Event]:
+def _read(connection: Connection, source: str, condition: ColumnElement[bool], limit: int) -> Sequence[Event]:
     log = readable_log.c
     received_at = cast(log.received_at, Text).label("received_at")
     nearest = (
         select(log.source, log.position, received_at, log.event_type, log.subject, log.body)
-        .where(log.source == source, wanted)
+        .where(log.source == source, condition)
         .order_by(log.position)
         .limit(limit)
         .subquery()
@@ -79,7 +77,7 @@ def _read(connection: Connection, source: str, wanted: ColumnElement[bool], limi
 
 
 def heads(connection: Connection) -> dict[str, int]:
-    """The last position of every source that has an event, by one index probe a source."""
+    """The head of every source that has an event, by one index probe per source."""
     return {row.source: row.position for row in connection.execute(_HEADS)}
 
 
@@ -89,17 +87,17 @@ def sources(connection: Connection) -> list[str]:
 
 
 def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> bool:
-    """Whether a delivery with one of these SHA-256 is in the log of a source."""
-    mine = (event_log.c.source == source) & event_log.c.digest.in_(digests)
-    return connection.execute(select(exists().where(mine))).scalar_one()
+    """Whether the log of a source has a delivery with one of these digests (SHA-256)."""
+    stored = (event_log.c.source == source) & event_log.c.digest.in_(digests)
+    return connection.execute(select(exists().where(stored))).scalar_one()
 
 
 def erasure_marks(connection: Connection) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Everybody there is an erasure of, by source and subject, with marks that are others once one of them changed.
+    """A mark per erasure, by source and subject; the mark changes whenever the erasure's row does.
 
-    Writing one down, lifting it, taking over a register and carrying it out again all make a new version of its row.
+    Writing down, lifting, taking over and carrying out an erasure each make a new version of its row.
     """
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    marks: dict[tuple[str, str], tuple[str, ...]] = {}
     for source, subject, mark in connection.execute(_ERASURES):
-        found[source, subject] = (*found.get((source, subject), ()), mark)
-    return found
+        marks[source, subject] = (*marks.get((source, subject), ()), mark)
+    return marks

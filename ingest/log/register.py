@@ -44,14 +44,14 @@ class NotARegister(WrongUsage):
 
 
 def write_register(erasures: Sequence[Erasure]) -> bytes:
-    """A JSON list, with an object for each erasure."""
-    return _REGISTER.dump_json([_Written(**asdict(one)) for one in erasures], indent=2) + b"\n"
+    """A JSON list, with one object per erasure."""
+    return _REGISTER.dump_json([_Written(**asdict(erasure)) for erasure in erasures], indent=2) + b"\n"
 
 
 def read_register(content: bytes) -> list[Erasure]:
     """The erasures of a file that `write_register` made."""
     try:
-        return [Erasure(**dict(one)) for one in _REGISTER.validate_json(content)]
+        return [Erasure(**dict(written)) for written in _REGISTER.validate_json(content)]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "its beginning"

@@ -1,8 +1,8 @@
-"""Reads a whole log out, for a rebuild: people of one event in the log's order, then people of several, one by one.
+"""Reads a whole log for a rebuild: first the subjects that have one event, then the others, subject by subject.
 
-So a reader need not keep anything of a participant once it has gone on to the next, and most need no sorting. What an
-erasure covers comes without its body, as everywhere. Who has one event and who has several is decided in one snapshot:
-a delivery that came between two readings would move somebody from the one to the other.
+So a reader keeps nothing of a participant once it has gone on to the next, and most events need no sorting. Withheld
+events come without their bodies. Both parts must be read in one snapshot: a delivery that arrived between them would
+move its subject from the one part to the other.
 """
 
 from collections.abc import Iterator
@@ -40,10 +40,10 @@ where e.source = %(source)s and e.position <= %(last)s
 order by e.subject, e.position
 """
 
-# A cursor's plan is made for its first rows otherwise. The reader may take its time between two fetches.
+# Else a cursor is planned for its first rows alone. The time between two fetches has no limit.
 _SETTINGS = "set cursor_tuple_fraction = 1; set idle_in_transaction_session_timeout = 0; set work_mem = '64MB'"
 _MOST_AT_A_TIME = 500  # events
-_BYTES_AT_A_TIME = 8_000_000  # of bodies, as far as the ones before tell
+_BYTES_AT_A_TIME = 8_000_000  # of bodies, estimated from the rows fetched before
 
 _COUNT = text("select count(*) from event_log where source = :source and position <= :last")
 _MISSING = text("""
@@ -55,7 +55,7 @@ where not exists (select from event_log e where e.source = :source and e.positio
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a source's log up to a position: share `number` of `shares` (0, 1, ...) that together are all of it."""
+    """A part of a source's log up to position `last`: number 0, 1, ... of the `shares` that make up all of it."""
 
     source: str
     last: int
@@ -65,9 +65,9 @@ class Share:
 
 @contextmanager
 def snapshot(connection: psycopg.Connection[Any], exported: str | None = None) -> Iterator[str]:
-    """Read in one snapshot for the block: this connection's own, or the one that another exported. Gives its name.
+    """Read in one snapshot for the block: a new one, or the one that another connection exported. Gives its name.
 
-    Where there are several readers, the first keeps its block open until the others have begun theirs.
+    With several readers, the first keeps its block open until the others have entered theirs.
     """
     connection.execute(_SETTINGS)
     connection.commit()
@@ -80,28 +80,28 @@ def snapshot(connection: psycopg.Connection[Any], exported: str | None = None) -
     try:
         yield exported
     finally:
-        with suppress(psycopg.OperationalError):  # it is gone, and what is wrong is being told already
+        with suppress(psycopg.OperationalError):  # the connection is lost, and its error is being raised already
             connection.rollback()
 
 
 def single_events(connection: psycopg.Connection[Any], share: Share) -> Iterator[list[Event]]:
-    """The share's events of participants that have no other, and of nobody; some at a time. Within `snapshot`."""
+    """The share's events whose subject has no other event or is None, in batches. Call it within `snapshot`."""
     first = share.last * share.number // share.shares + 1
     last = share.last * (share.number + 1) // share.shares
     return _events(connection, _SINGLE_EVENTS, {"source": share.source, "first": first, "last": last})
 
 
 def by_subject(connection: psycopg.Connection[Any], share: Share) -> Iterator[list[Event]]:
-    """The share's events of participants that have several: one by one, in the log's order. Within `snapshot`."""
+    """The share's other events, subject by subject, each in the log's order, in batches. Call it within `snapshot`."""
     values = {"source": share.source, "last": share.last, "share": share.number, "shares": share.shares}
     return _events(connection, _BY_SUBJECT, values)
 
 
 def check_whole(connection: Connection, source: str, last: int) -> None:
-    """Raise `HoleInLog` unless every position up to this one is there."""
-    upto = {"source": source, "last": last}
-    if connection.execute(_COUNT, upto).scalar_one() != last:
-        raise HoleInLog(source, connection.execute(_MISSING, upto).scalar_one() or last)
+    """Raise `HoleInLog` unless the log has every position up to `last`."""
+    values = {"source": source, "last": last}
+    if connection.execute(_COUNT, values).scalar_one() != last:
+        raise HoleInLog(source, connection.execute(_MISSING, values).scalar_one() or last)
 
 
 def _events(connection: psycopg.Connection[Any], statement: str, values: dict[str, Any]) -> Iterator[list[Event]]:

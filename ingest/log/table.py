@@ -1,4 +1,4 @@
-"""The log's tables as SQLAlchemy sees them, for reading. The migrations made them and `append_events` writes them.
+"""The log's tables for SQLAlchemy, for reading. The migrations make them and `append_events` writes them.
 
 `readable_log` is the view in which projections read bodies: it alone says what an erasure hides.
 """
@@ -67,7 +67,7 @@ erasures = Table(
     Index("erasures_subject", "source", "subject"),
 )
 
-# A view, so it is not among the tables that are compared with the database.
+# A view, so it has a MetaData of its own: a test compares the tables of `metadata` with the database's.
 readable_log = Table(
     "readable_log",
     MetaData(),

@@ -1,6 +1,6 @@
-"""Reads the log of a source once more and proves it; `proof` compares. Memory does not grow with the log.
+"""Reads the whole log of a source for `proof` to check. Memory does not grow with the log.
 
-A second query asks the database for digests that are there twice: one pass could tell only by keeping all of them.
+A second query finds digests that are stored twice: one pass could find them only by keeping all digests.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,8 +59,8 @@ def verify(
 ) -> Proof:
     """Check every event of a source, or those after a noted position; with secrets, their signatures too.
 
-    All of it is one snapshot, so appends may go on meanwhile. `progress` gets how many events were checked since it
-    was last called. Whether a delivery is stored twice is asked of the whole source in any case.
+    All is read in one snapshot, so appends may go on. `progress` gets the number of events checked since its last
+    call. Deliveries that are stored twice are searched for in the whole source in any case.
     """
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         head = heads(connection).get(source, 0)
@@ -90,7 +90,7 @@ def _check(
 
 
 def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
-    """Let the proof begin after what was noted; false if the log does not reach that far."""
+    """Let the proof begin after the noted position; False if the log ends before it."""
     proof.first, proof.chain = noted.position + 1, noted.chain
     if noted.position > proof.head:
         proof.add(proof.head + 1, f"missing: the log ends at {proof.head}, but position {noted.position} was noted")
@@ -106,12 +106,12 @@ def _begin_after(connection: Connection, proof: Proof, noted: Noted) -> bool:
 
 
 def _chain_at(connection: Connection, source: str, position: int) -> bytes | None:
-    mine = (event_log.c.source == source) & (event_log.c.position == position)
-    return connection.execute(select(event_log.c.chain).where(mine)).scalars().first()
+    at_position = (event_log.c.source == source) & (event_log.c.position == position)
+    return connection.execute(select(event_log.c.chain).where(at_position)).scalars().first()
 
 
 def _rows(copied: Iterable[Buffer]) -> Iterator[bytes]:
-    """The rows alone, without what the format puts before the first and after the last."""
+    """The rows, without the header and the trailer of COPY's binary format."""
     chunks = iter(copied)
     first = bytes(next(chunks))[_HEADER:]
     return (bytes(row) for row in chain((first,), chunks) if len(row) > _TRAILER)

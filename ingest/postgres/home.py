@@ -1,4 +1,4 @@
-"""The folder of an embedded PostgreSQL: made, found again, and the account and programs that serve it."""
+"""The folder of an embedded PostgreSQL: makes or finds it, with the account and the programs for it."""
 
 import secrets
 import shutil
@@ -27,7 +27,7 @@ class Postmaster:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A data folder with the programs and the account that serve it."""
+    """A data folder, the account that runs PostgreSQL on it, and the programs."""
 
     home: Path
     account: Account
@@ -56,7 +56,7 @@ class Cluster:
 
 
 def cluster_in(data_dir: Path, say: Say) -> Cluster:
-    """The cluster of a data folder; both are made if they are not there."""
+    """The cluster of a data folder, made if there is none."""
     if (data_dir / "PG_VERSION").exists():
         raise EmbeddedPostgresError(f"{data_dir} is a PostgreSQL data folder itself: set ROSTERLOG_DATA_DIR to another")
     link = data_dir / "postgres"
@@ -78,7 +78,7 @@ def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
     home = data_dir / "postgres"
     if home.is_symlink() and not home.exists():
         raise EmbeddedPostgresError(f"{home} leads to {home.readlink()}, which is gone: restore it, or remove {home}")
-    if home.exists():  # an earlier first start was interrupted before the data folder was whole
+    if home.exists():  # an earlier first start was interrupted before the data folder was complete
         return home.resolve()
     if account.uid is not None and not account.can_reach(data_dir):
         home.symlink_to(reachable_folder(data_dir.resolve().parent.name or "root"))
@@ -90,25 +90,25 @@ def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
 
 
 def initialise(cluster: Cluster) -> None:
-    """Make the data folder, under another name until it is whole."""
+    """Make the data folder, under another name until it is complete."""
     staging = cluster.home / "data.new"
     shutil.rmtree(staging, ignore_errors=True)
     password = cluster.home / "password"
-    if not password.exists():  # one put there beforehand, as for a restore, is not lost
+    if not password.exists():  # one that a person put there beforehand, as for a restore, is kept
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(24) + "\n")
         cluster.account.own(password)
-    done = cluster.account.run(
+    result = cluster.account.run(
         cluster.binaries.folder / "initdb", "-D", staging, "-U", NAME, "-E", "UTF8", "--data-checksums",
         "--auth=scram-sha-256", f"--pwfile={password}", *_collation(cluster.binaries.major),
     )  # fmt: skip
-    if done.returncode != 0:
-        raise EmbeddedPostgresError(f"PostgreSQL's data folder could not be made: {done.stderr.strip()}")
+    if result.returncode != 0:
+        raise EmbeddedPostgresError(f"PostgreSQL's data folder could not be made: {result.stderr.strip()}")
     staging.rename(cluster.data)
 
 
 def _collation(major: int) -> list[str]:
-    """The same order of text on every host, whatever its locale."""
+    """The options of initdb that sort text in the same order on every host, whatever its locale."""
     builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
     return [*builtin, "--locale=C"]
 

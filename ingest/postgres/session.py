@@ -1,4 +1,4 @@
-"""Who uses the embedded PostgreSQL: whoever comes first starts it, everybody joins, whoever leaves last stops it."""
+"""Shares the embedded PostgreSQL among processes: the first one starts it, others join, the last one stops it."""
 
 import fcntl
 import os
@@ -14,12 +14,12 @@ from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
 
 
 class AlreadyUp(Failure):
-    """Another `rosterlog up` works on this data folder; the message names it."""
+    """Another `rosterlog up` runs on this data folder; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running embedded server: how programs connect, and what to tell a person who connects from elsewhere."""
+    """A running embedded server: the connection string for programs, and what a person needs to connect."""
 
     conninfo: str
     address: str
@@ -31,14 +31,14 @@ class Server:
 def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
     """The server of a data folder for as long as the block lasts, shared with every other process that uses it.
 
-    Raises `EmbeddedPostgresError` if there is none and it shall not be made: in a wrong folder nobody wants a new one.
+    Raises `EmbeddedPostgresError` if there is no database and `make` is False: a mistyped folder must not get one.
     """
     if not make and not (data_dir / "postgres" / "data" / "PG_VERSION").exists():
         raise EmbeddedPostgresError(
             f"there is no database in {data_dir}: is ROSTERLOG_DATA_DIR right? rosterlog up or migrate makes a new one"
         )
-    data_dir = _made(data_dir)
-    # Both locks die with their process, so a killed one leaves no trace and its server is simply joined.
+    data_dir = _make_folder(data_dir)
+    # The kernel frees both locks when a process is killed; the next process then joins the server left behind.
     with _locked(data_dir / "start.lock", fcntl.LOCK_EX), _opened(data_dir / "users.lock") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         cluster = cluster_in(data_dir, say)
@@ -55,14 +55,14 @@ def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
 
 @contextmanager
 def only_up(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder's one place for `up`. Raises `AlreadyUp` if it is taken."""
-    data_dir = _made(data_dir)
+    """Hold the lock of the one `up` that a data folder can have. Raises `AlreadyUp` if another holds it."""
+    data_dir = _make_folder(data_dir)
     with _opened(data_dir / "up.lock") as lock:
-        _take_up(lock, data_dir)
+        _lock_for_up(lock, data_dir)
         yield
 
 
-def _take_up(lock: int, data_dir: Path) -> None:
+def _lock_for_up(lock: int, data_dir: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -76,8 +76,8 @@ def _server(cluster: Cluster, postmaster: Postmaster) -> Server:
     return Server(cluster.conninfo(postmaster), address, cluster.home / "password", cluster.binaries.folder)
 
 
-def _made(data_dir: Path) -> Path:
-    """The data folder's absolute path, once it exists."""
+def _make_folder(data_dir: Path) -> Path:
+    """Make the data folder if it is missing; gives its absolute path."""
     data_dir = data_dir.absolute()
     try:
         if not data_dir.exists():
@@ -97,7 +97,7 @@ def _opened(path: Path) -> Iterator[int]:
     except OSError as error:
         raise EmbeddedPostgresError(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
     try:
-        if os.geteuid() == 0:  # else the folder's owner could not come back after root was here
+        if os.geteuid() == 0:  # else the folder's owner could not open a file that root made
             owner = path.parent.stat()
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
         yield descriptor

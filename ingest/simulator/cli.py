@@ -1,4 +1,4 @@
-"""`rosterlog simulate`: what to pretend, and the count of what came of it."""
+"""`rosterlog simulate`: its options, and the counts of what was answered."""
 
 import asyncio
 import re
@@ -20,10 +20,10 @@ class AmountType(click.ParamType[Amount]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Amount:
         if isinstance(value, Amount):
             return value
-        found = re.fullmatch(r"(\d+)|(\d*\.\d+|\d+\.)|(\d+(?:\.\d+)?)%", str(value))
-        if found is None:
+        match = re.fullmatch(r"(\d+)|(\d*\.\d+|\d+\.)|(\d+(?:\.\d+)?)%", str(value))
+        if match is None:
             self.fail("is neither a number of deliveries such as 20 nor a share such as 0.1 or 10%", param, ctx)
-        number, share, percent = found.groups()
+        number, share, percent = match.groups()
         if number is not None:
             return Amount(int(number))
         amount = float(share) if share is not None else float(percent) / 100
@@ -33,7 +33,7 @@ class AmountType(click.ParamType[Amount]):
 
 
 def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """An option that takes an amount; without a value, a twentieth."""
+    """An option that takes an amount; 5% if it is given without a value."""
     return click.option(name, type=AmountType(), default="0", is_flag=False, flag_value="5%", help=text)
 
 
@@ -87,7 +87,7 @@ def _check(url: str) -> None:
 
 
 def run_simulation(wishes: Wishes, target: Target) -> Answered:
-    """Deliver what was wished for, with a progress bar on standard error."""
+    """Deliver the plan of these wishes, with a progress bar on standard error."""
     planned = plan(wishes)
     with click.progressbar(length=len(planned), label="delivering", file=sys.stderr) as bar:
         return asyncio.run(deliver(planned, target, lambda: bar.update(1)))

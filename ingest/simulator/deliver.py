@@ -10,7 +10,7 @@ import httpx2 as httpx
 from ingest.signature import sign
 from ingest.simulator.plan import Planned
 
-ATTEMPTS = 7  # of one delivery, over about twelve seconds
+ATTEMPTS = 7  # per delivery, over about twelve seconds
 _FIRST_DELAY = 0.2  # seconds, doubled each time
 _NO_ANSWER = "no answer"
 
@@ -54,7 +54,7 @@ class Target:
 
 
 async def deliver(planned: Sequence[Planned], target: Target, progress: Callable[[], None]) -> Answered:
-    """Deliver everything, in order as far as concurrency allows. `progress` is called once a finished delivery."""
+    """Deliver everything, in order as far as concurrency allows. `progress` is called once per finished delivery."""
     outcome = Answered()
     queue = iter(_paced(planned, target.rate))
     limits = httpx.Limits(max_connections=target.concurrency, max_keepalive_connections=target.concurrency)
@@ -64,9 +64,9 @@ async def deliver(planned: Sequence[Planned], target: Target, progress: Callable
     return outcome
 
 
-def _paced(planned: Iterable[Planned], rate: float) -> Iterator[tuple[float, Planned]]:
+def _paced(deliveries: Iterable[Planned], rate: float) -> Iterator[tuple[float, Planned]]:
     """Each delivery with the second at which it is due, counted from the start."""
-    return ((number / rate if rate else 0, one) for number, one in enumerate(planned))
+    return ((number / rate if rate else 0, planned) for number, planned in enumerate(deliveries))
 
 
 async def _work(
@@ -121,6 +121,6 @@ def _count_kept(outcome: Answered, planned: Planned, answer: httpx.Response) -> 
 
 
 def _damaged(body: bytes) -> bytes:
-    """The body with one byte in its middle changed, as on a bad line."""
+    """The body with one byte in its middle changed, as by a faulty network."""
     middle = len(body) // 2
     return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]

@@ -1,4 +1,4 @@
-"""Makes up registrations, the same ones for the same seed. Pure.
+"""Makes up registrations; the same seed gives the same ones. Pure.
 
 The envelope is what Movemint publishes. THE FIELDS OF `data.object` ARE A GUESS: Movemint does not publish its
 participant; these are plausible names in its conventions (snake_case, integer ids, ISO 8601 times), nothing more.

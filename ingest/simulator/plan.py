@@ -9,7 +9,7 @@ from ingest.simulator.people import body_of, edited, person
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """So many deliveries, or that share of all of them."""
+    """A number of deliveries, or a share (0 to 1) of all of them."""
 
     number: float
     is_share: bool = False
@@ -20,7 +20,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One delivery to make. A damaged one is signed first and changed after, so it has to be refused."""
+    """One delivery to make. A damaged one is signed first and changed afterwards, so it has to be refused."""
 
     body: bytes
     damaged: bool = False
@@ -49,19 +49,19 @@ def plan(wishes: Wishes) -> list[Planned]:
     planned = [Planned(body) for body in bodies]
     extra = [(place, False) for place in random.sample(range(wishes.count), wishes.duplicates.of(wishes.count))]
     extra += [(place, True) for place in random.sample(range(wishes.count), wishes.corrupt.of(wishes.count))]
-    # From the back, so that the places in front stay right; a redelivery follows its delivery somewhere later.
+    # From the back, so that places in front stay valid. A redelivery goes somewhere behind its delivery.
     for place, damaged in sorted(extra, reverse=True):
         planned.insert(random.randrange(place + 1, len(planned) + 1), Planned(bodies[place], damaged))
     return planned
 
 
 def _bodies(seed: int, count: int, people: int) -> Iterator[bytes]:
-    """Everybody's registration, then everybody's first edit, and so on."""
-    known = []
+    """The registrations of all people, then the first edits of all, and so on."""
+    participants = []
     for number in range(count):
         edition, place = divmod(number, people)
         if edition == 0:
-            known.append(person(seed, place))
+            participants.append(person(seed, place))
         else:
-            known[place] = edited(known[place], seed, edition)
-        yield body_of(known[place])
+            participants[place] = edited(participants[place], seed, edition)
+        yield body_of(participants[place])

@@ -1,1 +1,1 @@
-"""What every server of ours has: an application of parts, problem documents, headers, one socket."""
+"""What all our servers share: an application of parts, problem documents, headers, one socket."""

@@ -1,4 +1,4 @@
-"""Puts a server's parts together: their routes, what runs beneath them, and whether they are ready."""
+"""Puts a server's parts together: their routes, what runs while they are served, and whether they are ready."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -19,8 +19,8 @@ ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of a server: routes, a context they live in, checks by name that tell whether they can be served, and the
-    answers to errors of theirs.
+    """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
+    the handlers of its exceptions.
     """
 
     routes: Sequence[BaseRoute]
@@ -30,7 +30,7 @@ class Part:
 
 
 def build_app(parts: Sequence[Part]) -> Starlette:
-    """One application of these parts, with `/healthz` and `/readyz`, and every error as a problem document."""
+    """One application of these parts, with `/healthz` and `/readyz`; every error is a problem document."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

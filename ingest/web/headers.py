@@ -1,4 +1,4 @@
-"""What every answer carries: the id of its request, and headers that keep a browser from doing harm with it."""
+"""Adds headers to every answer: the id of its request, and security headers for browsers."""
 
 import re
 import secrets
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ingest.logs import request_id
 
 REQUEST_ID = "X-Request-Id"
-_GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -19,7 +19,7 @@ SAFE = {
 
 
 class AnswerHeaders:
-    """Middleware. An id that a proxy has given is kept, if it looks like one."""
+    """Middleware. A well-formed request id from a proxy is kept; any other is replaced by a new one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,8 +28,8 @@ class AnswerHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        id_ = given if _GIVEN.match(given) else secrets.token_hex(8)
+        received = Headers(scope=scope).get(REQUEST_ID, "")
+        id_ = received if _WELL_FORMED.match(received) else secrets.token_hex(8)
         request_id.set(id_)
 
         async def send_with(message: Message) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ingest.logs import request_id
 from ingest.web.headers import REQUEST_ID, SAFE
 
-# For Starlette's own refusals, whose detail is only the status in words.
+# For Starlette's own refusals, whose detail is only the status phrase.
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method; see the Allow header.",
@@ -19,7 +19,7 @@ _DETAILS = {
 
 
 class Refusal(HTTPException):
-    """A refusal that a program can read more out of than its words: `members` of the problem document."""
+    """A refusal with more `members` of the problem document, for programs to read."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str], members: Mapping[str, object]) -> None:
         super().__init__(status, detail, headers)
@@ -41,16 +41,16 @@ def problem(
         "request_id": request_id.get(),
         **(members or {}),
     }
-    # Those of every answer are here too, since a fault's passes by the middleware that adds them.
-    every = {**SAFE, **({REQUEST_ID: id_} if (id_ := request_id.get()) else {}), **(headers or {})}
-    return Response(to_json(content), status, every, media_type="application/problem+json")
+    # The headers of every answer are added here too: `AnswerHeaders` does not see the answer to a fault.
+    all_headers = {**SAFE, **({REQUEST_ID: id_} if (id_ := request_id.get()) else {}), **(headers or {})}
+    return Response(to_json(content), status, all_headers, media_type="application/problem+json")
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:
     """An `HTTPException` as a problem."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    is_starlettes = error.detail == HTTPStatus(error.status_code).phrase
-    detail = _DETAILS.get(error.status_code, error.detail) if is_starlettes else error.detail
+    is_phrase = error.detail == HTTPStatus(error.status_code).phrase
+    detail = _DETAILS.get(error.status_code, error.detail) if is_phrase else error.detail
     return problem(error.status_code, detail, error.headers, error.members if isinstance(error, Refusal) else None)
 
 

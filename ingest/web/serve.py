@@ -1,4 +1,4 @@
-"""Runs an application under uvicorn on one socket, until a signal; what was accepted is answered first."""
+"""Runs an application under uvicorn on one socket, until a signal; requests under way are answered first."""
 
 import asyncio
 import errno
@@ -69,8 +69,8 @@ async def serve(app: ASGIApp, bound: socket.socket, started: Callable[[], None] 
 def _spare_collections() -> None:
     """Keep the garbage collector from scanning all modules again and again: a sixth of a busy server's time went there.
 
-    What is loaded by now stays for good. Requests that wait for their commit survive young collections, so with the
-    default thresholds they set off full ones, of 50 ms each, for nothing; cycles are still found, only later.
+    Objects that exist by now are never scanned again. Requests that wait for their commit survive young collections, so
+    the default thresholds start full ones, of 50 ms each, for nothing; with ours, cycles are still found, only later.
     """
     gc.collect()
     gc.freeze()
@@ -79,9 +79,9 @@ def _spare_collections() -> None:
 
 def run_server(main: Coroutine[object, object, None]) -> None:
     """Run a server's main coroutine, on uvloop where there is one. Signals end it in order, so this returns."""
-    # uvicorn raises the signals it caught once more when it is done; by then they have had their effect.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+    # After its shutdown uvicorn raises the caught signals a second time; they must not end the process then.
+    for caught in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(caught, lambda *_: None)
     try:
         import uvloop
     except ImportError:
