@@ -26,7 +26,7 @@ REPORTING_ROLE = "rosterlog_reporting"
 REPORTING_PII_ROLE = "rosterlog_reporting_pii"
 ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
-OLDEST_VERSION = 150_000
+OLDEST_SERVER = 150_000
 _STATEMENT_TIMEOUT = "15s"  # of read-only sessions
 _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
@@ -109,12 +109,12 @@ def _run_first(engine: Engine, commands: str) -> None:
         connection.commit()
 
 
-def check_version(connection: Connection) -> None:
+def check_server(connection: Connection) -> None:
     """Raise `DatabaseUnusable` if the server is too old or stores text in another encoding than UTF-8."""
     version, encoding = connection.execute(
         text("select current_setting('server_version_num')::int, current_setting('server_encoding')")
     ).one()
-    if version < OLDEST_VERSION:
+    if version < OLDEST_SERVER:
         raise DatabaseUnusable(f"PostgreSQL {version // 10_000} is too old: rosterlog needs PostgreSQL 15 or newer")
     if encoding != "UTF8":
         raise DatabaseUnusable(f"the database's encoding is {encoding}: create one with encoding 'UTF8'")

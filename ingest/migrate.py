@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES, check_version
+from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES, check_server
 from ingest.failures import WrongUsage
 from ingest.sqlstate import DatabaseUnusable
 
@@ -65,7 +65,7 @@ def role_statements() -> Iterator[str]:
 
 def make_roles(connection: Connection) -> None:
     """Make the missing roles. A dump of one database holds no roles: they belong to the server."""
-    check_version(connection)
+    check_server(connection)
     for statement in role_statements():
         connection.execute(text(statement))
 
@@ -77,7 +77,7 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
     old or a newer rosterlog has migrated the database, and `BeforeFirstRelease`.
     """
     with engine.connect() as connection:
-        check_version(connection)
+        check_server(connection)
         before = _revision(connection)
         _refuse_unknown(before)
         make_roles(connection)
@@ -91,7 +91,7 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
 
 def check_migrated(connection: Connection) -> None:
     """Raise `DatabaseUnusable` unless the schema has this program's revision, as far as the user may read it."""
-    check_version(connection)
+    check_server(connection)
     readable = connection.execute(
         text("select has_table_privilege(to_regclass('alembic_version')::oid, 'select')")
     ).scalar_one()
