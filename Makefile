@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup run test check format lock openapi schema wheel bench clean
+.PHONY: setup run test check format lock docs wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -37,13 +37,9 @@ lock:
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --all-extras --python-version 3.11 --output-file requirements.lock pyproject.toml
 
-# The API's document, for review: a test compares it with what the API serves.
-openapi: setup
-	$(BIN)/python -m projections.web > docs/openapi.json
-
-# The database's schema with a picture on top, for review: a test compares it with what the migrations make.
-schema: setup
-	$(BIN)/python -m migrations.schema > docs/schema.sql
+# What is generated of docs/, for review; tests compare it with what the program and the database say.
+docs: setup
+	bash .ci/docs
 
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

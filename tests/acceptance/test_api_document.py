@@ -40,7 +40,7 @@ def served(database: str, engine: Engine, worker_engine: Engine) -> Iterator[tup
 def test_the_document_is_the_one_in_the_repository(served: tuple[int, str]) -> None:
     status, _, document = get(served[0], "/openapi.json")
     assert status == 200
-    assert document == json.loads(GOLDEN.read_text()), "make openapi writes it anew; look at what changes"
+    assert document == json.loads(GOLDEN.read_text()), "make docs writes it anew; look at what changes"
 
 
 def test_whatever_is_made_of_the_document_is_answered_as_it_says(served: tuple[int, str]) -> None:

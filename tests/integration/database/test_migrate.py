@@ -70,7 +70,7 @@ def test_from_nothing_and_a_second_time_with_the_same_outcome(
 
 def test_the_document_of_the_schema_is_the_schema(database: str, server: postgres.Server) -> None:
     documented = (ROOT / "docs" / "schema.sql").read_text(encoding="utf-8")
-    assert documented == schema(database, server.programs), "run make schema"
+    assert documented == schema(database, server.programs), "run make docs"
 
 
 def test_the_picture_names_every_table_view_and_function(database: str) -> None:

@@ -18,7 +18,7 @@ from tests.fold_all import PARTICIPANTS, build_anew, drain, query
 from tests.other_definition import OTHER, PEOPLE, live_before
 from tests.secret_people import VIEWS, somebody, take
 
-DOCS = ROOT / "docs" / "reporting.md"
+DOCS = ROOT / "docs" / "dictionary.md"
 
 
 def test_the_views_are_these_and_every_object_has_a_comment(asking: psycopg.Connection[Any]) -> None:
@@ -45,7 +45,7 @@ def dictionary_of(asking: psycopg.Connection[Any]) -> str:
 
 def test_docs_have_the_dictionary_of_the_database(engine: Engine) -> None:
     with engine.connect() as connection:
-        assert dictionary(connection) in DOCS.read_text(encoding="utf-8"), "rosterlog report --dictionary prints it"
+        assert dictionary(connection) in DOCS.read_text(encoding="utf-8"), "make docs writes it"
 
 
 def test_column_names_need_no_quotes(asking: psycopg.Connection[Any]) -> None:
