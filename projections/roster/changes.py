@@ -87,15 +87,15 @@ async def changes(connection: AsyncConnection, roster: Roster, revision: Revisio
     ]
     steps.sort(key=lambda step: step.at)
     taken = steps[:limit]
-    found = [step.change for step in taken if step.change is not None]
+    visible = [step.change for step in taken if step.change is not None]
     if reset is not None:
-        found.insert(0, Change(reset["position"], None, None))
+        visible.insert(0, Change(reset["position"], None, None))
     if len(steps) <= limit:
         position = max(revision.position, start.position)
-        return Changes(found, Place(position, revision.change, position), is_all=True)
+        return Changes(visible, Place(position, revision.change, position), is_all=True)
     position = max([start.position, *(step.position for step in taken)])
     change = max([start.change, *(step.number for step in taken)])
-    return Changes(found, Place(position, change, start.base), is_all=False)
+    return Changes(visible, Place(position, change, start.base), is_all=False)
 
 
 async def _last_reset(connection: AsyncConnection, roster: Roster, after: Place) -> RowMapping | None:

@@ -43,6 +43,7 @@ class RosterPage:
 
 
 async def one(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
+    """The row of a participant; None if the participant is not on the roster."""
     rows = roster.rows
     statement = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
     return (await connection.execute(statement)).mappings().first()

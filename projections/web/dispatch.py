@@ -50,7 +50,7 @@ class Dispatch:
         return await self._bearers.bearer(request)
 
     async def until_answered(self, attempt: Attempt) -> Response:
-        """Attempt to answer; after `NotYet`, attempt again when the roster has another revision, until its seconds end."""
+        """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over."""
         until: float | None = None
         while True:
             is_last = until is not None and time.monotonic() >= until

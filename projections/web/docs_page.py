@@ -69,7 +69,7 @@ def document_routes(document: Mapping[str, Any]) -> list[BaseRoute]:
 
 
 def _assets() -> Path | None:
-    """The folder of the extra's files, None if it is not installed; found without importing what no server needs."""
+    """The folder of the extra's files; None if it is not installed. An import would load more than a server needs."""
     spec = find_spec("offapi")
     if spec is None or spec.origin is None:
         return None

@@ -29,7 +29,7 @@ from projections.web.question import Question
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 4  # exports under way in this process
-OF_ONE_TOKEN = 2  # of these, with the same token
+OF_ONE_TOKEN = 2  # exports under way with the same token
 _LONGEST_SECONDS = 900  # for the query, and again for sending its rows
 _LOOK_SECONDS = 0.5  # between two checks that the client is connected, until the first byte
 _SEND_SECONDS = 30.0  # for the client to take one chunk
