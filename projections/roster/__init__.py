@@ -1,1 +1,1 @@
-"""The roster's read side: what the API, the pages, the exports and the commands ask."""
+"""The read side of the roster, for the API, the exports and the commands."""

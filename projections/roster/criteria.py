@@ -1,6 +1,6 @@
-"""What can be asked of the roster: filters by column, words, answers, an order. Read from names and values. Pure.
+"""Criteria, read from query parameters: filters by column, words, answers, an order. Pure.
 
-Each name and what it takes is declared once, as a field of a model: what refuses a value also describes it.
+Each parameter is declared once, as a field of a pydantic model that both validates and documents it.
 """
 
 import csv
@@ -17,7 +17,7 @@ _LARGEST_INTEGER = 2**63 - 1
 _MOST_VALUES = 1_000
 _MOST_ANSWERS = 20
 _MOST_WORDS = 20
-ANSWER = "answer."  # and the question follows
+ANSWER = "answer."  # the prefix of a parameter's name; the question follows it
 
 _KINDS = {
     "participant_id": Kind.ID,
@@ -27,7 +27,7 @@ _KINDS = {
     "received_at": Kind.TIME,
 }
 NEVER_EMPTY = ("participant_id", "first_position", "position", "received_at")
-# Those with an index that begins with them.
+# The columns that an index begins with.
 SORTABLE = (
     "participant_id",
     "event_id",
@@ -42,7 +42,7 @@ SORTABLE = (
 
 
 class ParameterRefused(Exception):
-    """Something is asked for that cannot be; the message names it and says what it takes. `name` is as it was given."""
+    """A parameter is unknown or wrong; the message names it and says what it takes. `name`: as in the request."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -66,7 +66,10 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """All of these must hold. `words`: each begins a word of the participant. `answers`: question and answer."""
+    """All filters, words and answers must hold. `words`: each begins a word of the participant; separated by blanks.
+
+    `answers`: pairs of question and answer.
+    """
 
     filters: tuple[Filter, ...] = ()
     words: str | None = None
@@ -75,7 +78,7 @@ class Criteria:
 
 
 def text(value: str) -> str:
-    """A text that the database can be asked for."""
+    """Validate a text: PostgreSQL's cannot hold NUL characters."""
     if "\x00" in value:
         raise ValueError("a text without NUL characters")
     return value
@@ -93,7 +96,7 @@ def _integer(value: object) -> object:
 def _day(value: object) -> object:
     if isinstance(value, str):
         try:
-            # fromisoformat also takes forms nobody writes, such as 20261231 and 2026-W01-1.
+            # fromisoformat also takes 20261231 and 2026-W01-1, which are not documented.
             return date.fromisoformat(value) if len(value) == 10 and value[4] == value[7] == "-" else None
         except ValueError:
             return None
@@ -101,23 +104,23 @@ def _day(value: object) -> object:
 
 
 def moment(value: object) -> object:
-    """A time from its ISO form; one without a zone is in UTC, a date is its midnight."""
+    """A time in UTC from its ISO form, None if it is none; without a zone it is in UTC, a date is its midnight."""
     if isinstance(value, str):
         try:
-            found = datetime.fromisoformat(value.upper()) if value[4:5] == value[7:8] == "-" else None
-            return None if found is None else (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            time = datetime.fromisoformat(value.upper()) if value[4:5] == value[7:8] == "-" else None
+            return None if time is None else (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             return None
     return value
 
 
-def _several(value: object) -> object:
+def _comma_separated(value: object) -> object:
     if isinstance(value, str):
         try:
-            [found] = csv.reader([value], strict=True)
+            [values] = csv.reader([value], strict=True)
         except (csv.Error, ValueError):
             raise ValueError("values with commas between them") from None
-        return found
+        return values
     return value
 
 
@@ -136,7 +139,7 @@ _TAKES = {
     Kind.DATE: "a date such as 1990-12-31",
     Kind.TIME: "a time such as 2026-05-01T09:30:00Z, or a date",
 }
-_WHAT = {
+_MEANS = {
     "eq": "is this",
     "ne": "is not this, or is empty",
     "in": "is one of these",
@@ -154,29 +157,29 @@ _OPERATORS = dict.fromkeys(Kind, ("eq", "ne", "in", "isnull", *_COMPARED)) | dic
 
 
 def takes(what: str, description: str, **more: Any) -> Any:  # noqa: ANN401 - pydantic's own
-    """A parameter's default, which is None, and its description. `what` it takes is told if something else is given."""
+    """The field of a parameter with the default None. `what` it takes is in its description and in a refusal."""
     return Field(None, title=what, description=f"{description} Takes {what}.", **more)
 
 
 def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - pydantic's own
-    """The definition of a filter for `create_model`."""
-    description = f"Whose {column} {_WHAT[operator]}."
+    """The definition of a filter for `create_model`: its type and its field."""
+    description = f"Whose {column} {_MEANS[operator]}."
     type_: Any = _TYPES[kind]
     what = _TAKES[kind]
     if operator == "isnull":
         what, type_ = "true or false", Literal["true", "false"]
     elif operator == "in":
         what = f"{what}, or up to {_MOST_VALUES} of them with commas between"
-        type_ = Annotated[list[type_], BeforeValidator(_several), Field(min_length=1, max_length=_MOST_VALUES)]
+        type_ = Annotated[list[type_], BeforeValidator(_comma_separated), Field(min_length=1, max_length=_MOST_VALUES)]
     return type_ | None, takes(what, description)
 
 
 def _words(value: str) -> str:
-    """The words alone: a hyphen between blanks is none."""
-    found = [word for word in value.split() if any(map(str.isalnum, word))]
-    if not 0 < len(found) <= _MOST_WORDS:
+    """The words with one blank between; a hyphen between blanks is not a word."""
+    words = [word for word in value.split() if any(map(str.isalnum, word))]
+    if not 0 < len(words) <= _MOST_WORDS:
         raise ValueError("words")
-    return " ".join(found)
+    return " ".join(words)
 
 
 def _sort(value: str) -> str:
@@ -186,7 +189,8 @@ def _sort(value: str) -> str:
     return value
 
 
-_NAMES = {
+# Filters by the name of their parameter: column, kind, operator.
+_FILTERS = {
     column if operator == "eq" else f"{column}__{operator}": (column, kind, operator)
     for column, kind in _KINDS.items()
     for operator in _OPERATORS[kind]
@@ -209,14 +213,14 @@ class _Searched(Strict):
     )
 
 
-# The only parameters that are not written down: those of each declared column.
+# The only parameters that are generated: the filters of each declared column.
 _Filtered: Any = create_model(
-    "Filtered", __base__=_Searched, **{name: _filter(*definition) for name, definition in _NAMES.items()}
+    "Filtered", __base__=_Searched, **{name: _filter(*definition) for name, definition in _FILTERS.items()}
 )
 
 
 class Sorted(_Filtered):  # type: ignore[misc] # made of the declared fields
-    """What finds participants, and their order."""
+    """The parameters that select participants, and their order."""
 
     sort: Annotated[str, AfterValidator(_sort)] | None = takes(
         f"one or more of {', '.join(SORTABLE)}, with commas between, a - before it for descending",
@@ -228,10 +232,10 @@ class Sorted(_Filtered):  # type: ignore[misc] # made of the declared fields
 M = TypeVar("M", bound=Strict)
 
 
-def read_parameters(model: type[M], given: Mapping[str, str]) -> M:
-    """The parameters by a model. Raises `Refused`, which names the first that is wrong and what it takes."""
+def read_parameters(model: type[M], parameters: Mapping[str, str]) -> M:
+    """Validate parameters by a model. Raises `ParameterRefused` for the first that is wrong."""
     try:
-        return model.model_validate(given)
+        return model.model_validate(parameters)
     except ValidationError as error:
         [problem, *_] = error.errors(include_input=False, include_url=False, include_context=False)
         name = str(problem["loc"][0])
@@ -243,10 +247,10 @@ def read_parameters(model: type[M], given: Mapping[str, str]) -> M:
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     column = name.partition("__")[0]
-    of_column = [one for one in known if one == column or one.startswith(f"{column}__")]
+    of_column = [parameter for parameter in known if parameter == column or parameter.startswith(f"{column}__")]
     if of_column:
         return f"{_shown(name)} is no parameter; of {column} there is {', '.join(of_column)}."
-    plain = [one for one in known if "__" not in one]
+    plain = [parameter for parameter in known if "__" not in parameter]
     return f"{_shown(name)} is no parameter of this address; it takes {', '.join(plain) or 'none'}."
 
 
@@ -254,23 +258,23 @@ def _shown(name: str) -> str:
     return name if name.isprintable() and 0 < len(name) <= 60 else "A name"
 
 
-def criteria(asked: Strict, answers: Mapping[str, str]) -> Criteria:
-    """What was asked, as it is given to the database."""
+def criteria(parameters: Strict, answers: Mapping[str, str]) -> Criteria:
+    """The criteria in an endpoint's parameters, with the answers by question."""
     filters = []
-    for name in sorted(asked.model_fields_set & _NAMES.keys()):
-        column, _, operator = _NAMES[name]
-        value = getattr(asked, name)
+    for name in sorted(parameters.model_fields_set & _FILTERS.keys()):
+        column, _, operator = _FILTERS[name]
+        value = getattr(parameters, name)
         if operator == "isnull":
             value = value == "true"
         filters.append(Filter(column, operator, tuple(value) if isinstance(value, list) else value))
-    sort = getattr(asked, "sort", None)
+    sort = getattr(parameters, "sort", None)
     keys = tuple(SortKey(part.removeprefix("-"), part.startswith("-")) for part in sort.split(",")) if sort else ()
-    return Criteria(tuple(filters), getattr(asked, "q", None), tuple(sorted(answers.items())), keys)
+    return Criteria(tuple(filters), getattr(parameters, "q", None), tuple(sorted(answers.items())), keys)
 
 
-def split_answers(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Parameters without those about answers, and these by question. Raises `Refused`."""
-    answers = {name.removeprefix(ANSWER): value for name, value in given.items() if name.startswith(ANSWER)}
+def split_answers(parameters: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Parameters without those that begin with `answer.`, and the answers by question. Raises `ParameterRefused`."""
+    answers = {name.removeprefix(ANSWER): value for name, value in parameters.items() if name.startswith(ANSWER)}
     if len(answers) > _MOST_ANSWERS:
         raise ParameterRefused(ANSWER, f"{ANSWER} takes up to {_MOST_ANSWERS} questions at once.")
     for question, value in answers.items():
@@ -278,4 +282,4 @@ def split_answers(given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
             raise ParameterRefused(
                 ANSWER + question, f"{ANSWER} takes a question after the dot, and its answer; no NUL characters."
             )
-    return {name: value for name, value in given.items() if not name.startswith(ANSWER)}, answers
+    return {name: value for name, value in parameters.items() if not name.startswith(ANSWER)}, answers

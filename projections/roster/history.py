@@ -1,4 +1,4 @@
-"""The states a participant has had, in the order in which they held, and what each changed."""
+"""The history of a participant: its states from the oldest, and what each changed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ from projections.roster.roster import NAMES, Roster
 async def states(
     connection: AsyncConnection, roster: Roster, participant_id: str, after: int, limit: int
 ) -> Sequence[RowMapping]:
-    """Up to `limit` states on the roster, oldest first, those that began after a position.
+    """Up to `limit` states on the roster, oldest first, that began after the position `after`.
 
-    `until_position`: of the event that superseded the state; null while it holds.
+    `until_position`: the position of the event that superseded the state; None for the newest state.
     """
     past = select(*(participant_history.c[name] for name in NAMES), participant_history.c.until_position).where(
         roster.sees(participant_history),
@@ -28,14 +28,14 @@ async def states(
         participants.c.participant_id == participant_id,
         participants.c.position > after,
     )
-    every = union_all(past, now).subquery()
-    found = await connection.execute(select(every).order_by(every.c.position).limit(limit))
-    return found.mappings().all()
+    union = union_all(past, now).subquery()
+    rows = await connection.execute(select(union).order_by(union.c.position).limit(limit))
+    return rows.mappings().all()
 
 
 def differences(before: RowMapping, after: RowMapping) -> dict[str, dict[str, Any]]:
-    """What is different: each column, and each key of the object as `attributes.KEY`, from what to what."""
+    """What differs, with `from` and `to`: by column, and by key of the attributes as `attributes.KEY`."""
     pairs = {name: (before[name], after[name]) for name in COLUMN_NAMES}
     was, now = before["attributes"] or {}, after["attributes"] or {}
     pairs |= {f"attributes.{key}": (was.get(key), now.get(key)) for key in sorted({*was, *now})}
-    return {name: {"from": one, "to": other} for name, (one, other) in pairs.items() if one != other}
+    return {name: {"from": old, "to": new} for name, (old, new) in pairs.items() if old != new}

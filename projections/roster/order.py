@@ -1,6 +1,6 @@
-"""The order of a list, and going on in it after a row: ranges of an index one after the other, whatever the depth.
+"""The order of a list, and the rows after a row in it, as consecutive ranges of an index: every page costs the same.
 
-Empty values come last, ascending or descending. Whoever has the same values comes in the order of their ids.
+Empty values (SQL's null) come last, ascending and descending. Rows with equal values are ordered by id.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from projections.roster.criteria import NEVER_EMPTY, SortKey
 from projections.roster.where import key_of
 
 
-def name_of(place: int) -> str:
-    """What the key at this place of an order is called in a statement."""
-    return f"key_{place}"
+def name_of(index: int) -> str:
+    """The label and the bind name of an order's key, by its index in the order."""
+    return f"key_{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +31,47 @@ class _Key:
         return ordered.nulls_last() if self.can_be_empty else ordered
 
     @property
-    def given(self) -> ColumnElement[Any]:
-        """The value of the row before, by its name."""
+    def previous(self) -> ColumnElement[Any]:
+        """The value of the previous row, bound by the key's name."""
         return bindparam(self.name, required=False, type_=self.expression.type)
 
     def is_same(self, *, is_empty: bool) -> ColumnElement[bool]:
-        return self.expression.is_(None) if is_empty else self.expression == self.given
+        return self.expression.is_(None) if is_empty else self.expression == self.previous
 
     def is_after(self) -> ColumnElement[bool]:
-        """Later than the row before, among those that are not empty."""
-        return self.expression < self.given if self.descending else self.expression > self.given
+        """Whether a value that is not empty comes after the previous row's."""
+        return self.expression < self.previous if self.descending else self.expression > self.previous
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A condition on the rows, and their order within it."""
+    """The rows that meet a condition, and their order."""
 
     condition: ColumnElement[bool]
     order: tuple[ColumnElement[Any], ...]
 
 
 class Order:
-    """An order of rows, down to their ids."""
+    """An order of rows: the keys asked for, then the id."""
 
     def __init__(self, rows: FromClause, sort: Sequence[SortKey]) -> None:
-        named = {one.column for one in sort}
-        down = bool(sort) and sort[0].descending
-        # The id goes the way of the first column, so that one index has both.
-        every = [*sort] if "participant_id" in named else [*sort, SortKey("participant_id", down)]
+        has_id = any(key.column == "participant_id" for key in sort)
+        descending = bool(sort) and sort[0].descending
+        # The id has the direction of the first key, so that one index has both.
+        sort_keys = [*sort] if has_id else [*sort, SortKey("participant_id", descending)]
         self._keys = [
-            _Key(name_of(place), key_of(rows.c[one.column]), one.descending, one.column not in NEVER_EMPTY)
-            for place, one in enumerate(every)
+            _Key(name_of(index), key_of(rows.c[key.column]), key.descending, key.column not in NEVER_EMPTY)
+            for index, key in enumerate(sort_keys)
         ]
 
     @property
     def keys(self) -> list[ColumnElement[Any]]:
-        """What a row is ordered by; the values of the last row of a page say where the next begins."""
+        """The keys as labelled columns; their values in a page's last row say where the next page begins."""
         return [key.expression.label(key.name) for key in self._keys]
 
     @property
     def all(self) -> tuple[ColumnElement[Any], ...]:
-        """The order of everything at once."""
+        """The order of the whole list."""
         return self._order(0)
 
     def by(self, rows: FromClause) -> list[ColumnElement[Any]]:
@@ -79,39 +79,40 @@ class Order:
         return [replace(key, expression=rows.c[key.name]).ordered for key in self._keys]
 
     def ranges(self, empty: Sequence[bool] | None) -> list[Range]:
-        """The whole order (null), or what follows a row, as ranges one after the other.
+        """The rows after the previous row, as consecutive ranges.
 
-        `empty`: which keys of that row are. The others are bound by their names.
+        `empty`: which keys of the previous row are empty; the values of the others are bound by name. None: there is no
+        previous row, and the ranges are the whole list.
         """
         first = self._keys[0]
         if empty is None:
             return self._split(true())
-        found = []
-        for number in reversed(range(1, len(self._keys))):
-            key = self._keys[number]
-            if empty[number]:  # nothing comes after what is empty
+        ranges = []
+        for index in reversed(range(1, len(self._keys))):
+            key = self._keys[index]
+            if empty[index]:  # empty values are last: there is none after them
                 continue
-            same = [one.is_same(is_empty=is_empty) for one, is_empty in zip(self._keys[:number], empty, strict=False)]
+            same = [before.is_same(is_empty=is_) for before, is_ in zip(self._keys[:index], empty, strict=False)]
             later = or_(key.is_after(), key.expression.is_(None)) if key.can_be_empty else key.is_after()
-            found.append(Range(and_(*same, later), self._order(number)))
-        return found if empty[0] else [*found, *self._split(first.is_after())]
+            ranges.append(Range(and_(*same, later), self._order(index)))
+        return ranges if empty[0] else [*ranges, *self._split(first.is_after())]
 
     def next(self, empty: Sequence[bool] | None) -> Range:
-        """What comes next, if not to the very end, as one range that is read from where it begins."""
+        """The next rows, not always up to the end of the list, as one range that an index scan reads from its start."""
         first = self._keys[0]
         ranges = self.ranges(empty)
         if empty is None or empty[0]:
             return ranges[0]
         with_first = ranges[:-1] if first.can_be_empty else ranges
-        begins = first.expression <= first.given if first.descending else first.expression >= first.given
-        return Range(and_(begins, or_(*(one.condition for one in with_first))), with_first[-1].order)
+        begins = first.expression <= first.previous if first.descending else first.expression >= first.previous
+        return Range(and_(begins, or_(*(range_.condition for range_ in with_first))), with_first[-1].order)
 
     def _split(self, condition: ColumnElement[bool]) -> list[Range]:
-        """Those with a first value, then those without: each is one range of its index."""
+        """The rows whose first key has a value, then those whose first key is empty: each is one range of an index."""
         first, *others = self._keys
         if not first.can_be_empty:
             return [Range(condition, self._order(0))]
-        # Without a word about empty values, of which there are none, an index can be followed both ways.
+        # There are no empty values here. Without `nulls last` an index can be scanned in either direction.
         ordered = replace(first, can_be_empty=False).ordered
         is_there = and_(condition, first.expression.is_not(None))
         return [
@@ -119,6 +120,6 @@ class Order:
             Range(first.expression.is_(None), self._order(1)),
         ]
 
-    def _order(self, number: int) -> tuple[ColumnElement[Any], ...]:
-        """From this key on: those before are the same in all of the range."""
-        return tuple(key.ordered for key in self._keys[number:])
+    def _order(self, index: int) -> tuple[ColumnElement[Any], ...]:
+        """The order from this key on, for a range in which the keys before it are equal."""
+        return tuple(key.ordered for key in self._keys[index:])

@@ -1,4 +1,4 @@
-"""Reads the roster of a view: one participant, a page of those that meet criteria, how many those are."""
+"""Reads a roster: one participant, a page of the participants that meet criteria, their number."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Text,
+    and_,
     bindparam,
     exists,
     func,
@@ -30,81 +31,83 @@ from projections.roster.roster import Roster, shown
 from projections.roster.where import conditions
 
 _Column = ColumnElement[Any]
-IDS = "ids"  # what people are bound as
+IDS = "ids"  # the bind name of participants' ids
 
 
 @dataclass(frozen=True, slots=True)
 class RosterPage:
-    """Rows of a list, and the keys of the last one if more follow."""
+    """Rows of a list. `last`: the sort keys of the last row; None if no more follow."""
 
     rows: Sequence[RowMapping]
     last: tuple[Any, ...] | None
 
 
 async def one(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
+    """The row of a participant; None if the participant is not on the roster."""
     rows = roster.rows
-    found = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
-    return (await connection.execute(found)).mappings().first()
+    statement = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
+    return (await connection.execute(statement)).mappings().first()
 
 
 async def find(
     connection: AsyncConnection, roster: Roster, criteria: Criteria, after: Sequence[object] | None, limit: int
 ) -> RosterPage:
-    """Up to `limit` participants in the order asked for, those that follow the keys `after`, if they are given.
+    """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys.
 
     Raises `AnswersOfThePast`.
     """
-    asked = _Asked(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
-    following = {name_of(place): value for place, value in enumerate(after or ())}
+    query = _Query(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
+    keys = {name_of(index): value for index, value in enumerate(after or ())}
     if not search.needs_help(roster, criteria):
-        return await _read(connection, asked, following)
-    for some in search.SOME:
-        found = await _read(connection, replace(asked, some=some), following)
-        if found.last is not None:  # the words are common: a page was full before long
-            return found
-        if len(found.rows) * search.WORTH_GOING_ON < limit:
+        return await _read(connection, query, keys)
+    for scanned in search.SOME:
+        page = await _read(connection, replace(query, scanned=scanned), keys)
+        if page.last is not None:  # the words are common: the page is full
+            return page
+        if len(page.rows) * search.WORTH_GOING_ON < limit:
             break
     ids = await search.few(connection, roster, criteria)
     if ids is None:
-        return await _read(connection, asked, following)
-    among = replace(asked, criteria=replace(criteria, words=None), is_of_these=True)
-    return await _read(connection, among, {**following, IDS: ids})
+        return await _read(connection, query, keys)
+    by_ids = replace(query, criteria=replace(criteria, words=None), by_ids=True)
+    return await _read(connection, by_ids, {**keys, IDS: ids})
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the statement of a page depends on. `empty`: which keys of the row before it are; null: there is none.
+class _Query:
+    """What the statement of a page depends on; the values of keys and the ids are bound.
 
-    `some`: only so many of those who come next are looked at. `is_of_these`: only those whose ids are bound.
+    `empty`: which keys of the row before the page are empty; None: there is no such row. `scanned`: how many of the
+    next rows are read at the most; None: any number. `by_ids`: only the participants whose ids are bound as `IDS`.
     """
 
     roster: Roster
     criteria: Criteria
     empty: tuple[bool, ...] | None
     limit: int
-    some: int | None = None
-    is_of_these: bool = False
+    scanned: int | None = None
+    by_ids: bool = False
 
 
-async def _read(connection: AsyncConnection, asked: _Asked, bound: Mapping[str, object]) -> RosterPage:
-    statement, values, keys = _page(asked)
+async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object]) -> RosterPage:
+    statement, values, keys = _compiled(query)
     rows = (await connection.exec_driver_sql(statement, {**values, **bound})).mappings().all()
-    shown_ = asked.limit - 1
-    last = tuple(rows[shown_ - 1][key] for key in keys) if len(rows) > shown_ else None
-    return RosterPage(rows[:shown_], last)
+    size = query.limit - 1
+    last = tuple(rows[size - 1][key] for key in keys) if len(rows) > size else None
+    return RosterPage(rows[:size], last)
 
 
 @lru_cache(256)
-def _page(asked: _Asked) -> tuple[str, dict[str, Any], list[str]]:
-    """Making a statement takes as long as an answer of the database; pages of one question have the same."""
-    statement, keys = _statement(asked)
+def _compiled(query: _Query) -> tuple[str, dict[str, Any], list[str]]:
+    """Cached: compiling takes as long as the database takes to answer, and the pages of a list share a statement."""
+    statement, keys = _statement(query)
     return *for_psycopg(statement), keys
 
 
 def select_all(
     roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = lambda column: column
 ) -> Select[Any]:
-    """Everybody who meets the criteria, in the order asked for, for an export; each column as `as_` gives it.
+    """All participants that meet the criteria, in their order, for an export; each column is mapped by `as_`.
 
     Raises `AnswersOfThePast`.
     """
@@ -114,26 +117,26 @@ def select_all(
 
 
 async def count(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
-    """How many meet the criteria: all of them are looked at."""
-    found: int = (await connection.execute(_counted(roster, criteria, func.count()))).scalar_one()
-    return found
+    """How many participants meet the criteria: each of their rows is read."""
+    number: int = (await connection.execute(_matching(roster, criteria, func.count()))).scalar_one()
+    return number
 
 
 async def sees_all(connection: AsyncConnection, roster: Roster) -> bool:
-    """Whether there is nothing in the roster's tables that the view may not see."""
+    """Whether the roster has every participant in its tables: all events, and there is no other source."""
     others = select(exists().where(checkpoint_table.c.source != roster.source))
     return roster.event_ids is None and not (await connection.execute(others)).scalar_one()
 
 
 async def estimate(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
-    """How many the planner thinks there are, from its statistics: nothing is looked at."""
-    statement, values = for_psycopg(_counted(roster, criteria, literal_column("1")))
+    """How many participants the planner expects to meet the criteria, from its statistics: no row is read."""
+    statement, values = for_psycopg(_matching(roster, criteria, literal_column("1")))
     [plan] = (await connection.exec_driver_sql(f"explain (format json) {statement}", values)).scalar_one()
     return int(plan["Plan"]["Plan Rows"])
 
 
 def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
-    """A statement as the driver takes it, and its values."""
+    """A statement as SQL for psycopg, and its bound values by name."""
     compiled = statement.compile(
         dialect=postgresql.psycopg.dialect(),  # type: ignore[no-untyped-call] # SQLAlchemy's own
         compile_kwargs={"render_postcompile": True},
@@ -141,54 +144,57 @@ def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
     return str(compiled), dict(compiled.params)
 
 
-def _counted(roster: Roster, criteria: Criteria, what: _Column) -> Select[Any]:
+def _matching(roster: Roster, criteria: Criteria, column: _Column) -> Select[Any]:
     rows = roster.rows
-    return select(what).select_from(rows).where(conditions(roster, rows, criteria))
+    return select(column).select_from(rows).where(conditions(roster, rows, criteria))
 
 
 def page_of(
     roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int
 ) -> tuple[Select[Any], list[str]]:
-    """The statement of a page, and the names of its keys. `empty`: which keys of the row before it are; null: none."""
-    return _statement(_Asked(roster, criteria, empty, limit))
+    """The statement of a page, and the names of its sort keys.
+
+    `empty`: which keys of the row before the page are empty; None: there is no such row.
+    """
+    return _statement(_Query(roster, criteria, empty, limit))
 
 
-def _statement(asked: _Asked) -> tuple[Select[Any], list[str]]:
-    """First who is on the page, from the indexes alone; then what is known of those few."""
-    roster, limit = asked.roster, asked.limit
+def _statement(query: _Query) -> tuple[Select[Any], list[str]]:
+    """First the ids on the page, from the indexes alone; then the rows of these ids."""
+    roster, limit = query.roster, query.limit
     rows = roster.rows
-    order = Order(rows, asked.criteria.sort)
-    every = union_all(*(select(part.subquery()) for part in _parts(asked, rows, order))).subquery()
-    picked = select(every).order_by(every.c.part, *order.by(every)).limit(limit).subquery()
+    order = Order(rows, query.criteria.sort)
+    union = union_all(*(select(part.subquery()) for part in _parts(query, rows, order))).subquery()
+    picked = select(union).order_by(union.c.part, *order.by(union)).limit(limit).subquery()
     names = [key.name for key in order.keys]
-    found = (
+    statement = (
         select(*shown(rows), *(picked.c[name] for name in names))
         .select_from(picked.join(rows, rows.c.participant_id == picked.c.id))
         .where(roster.sees(rows))
         .order_by(picked.c.part, *order.by(picked))
     )
-    return found, names
+    return statement, names
 
 
-def _parts(asked: _Asked, rows: FromClause, order: Order) -> list[Select[Any]]:
-    if asked.some is not None:
-        next_ = order.next(asked.empty)
-        coming = select(rows).where(asked.roster.sees(rows), next_.condition).order_by(*next_.order).limit(asked.some)
-        some = coming.subquery()
-        return [_part(asked, some, Order(some, asked.criteria.sort).next(None), 0)]
-    parts = [_part(asked, rows, one, number) for number, one in enumerate(order.ranges(asked.empty))]
-    if asked.is_of_these:
-        these = rows.c.participant_id == func.any(bindparam(IDS, required=False, type_=ARRAY(Text)))
-        parts = [part.where(these) for part in parts]
+def _parts(query: _Query, rows: FromClause, order: Order) -> list[Select[Any]]:
+    if query.scanned is not None:
+        next_ = order.next(query.empty)
+        in_range = and_(query.roster.sees(rows), next_.condition)
+        scanned = select(rows).where(in_range).order_by(*next_.order).limit(query.scanned).subquery()
+        return [_part(query, scanned, Order(scanned, query.criteria.sort).next(None), 0)]
+    parts = [_part(query, rows, range_, number) for number, range_ in enumerate(order.ranges(query.empty))]
+    if query.by_ids:
+        has_id = rows.c.participant_id == func.any(bindparam(IDS, required=False, type_=ARRAY(Text)))
+        parts = [part.where(has_id) for part in parts]
     return parts
 
 
-def _part(asked: _Asked, rows: FromClause, one: Range, number: int) -> Select[Any]:
-    """Who of a range meets the criteria: ids, keys, and the number of the range."""
-    keys = Order(rows, asked.criteria.sort).keys
+def _part(query: _Query, rows: FromClause, range_: Range, number: int) -> Select[Any]:
+    """The participants of a range that meet the criteria: their ids, their keys, and the range's number as `part`."""
+    keys = Order(rows, query.criteria.sort).keys
     return (
         select(rows.c.participant_id.label("id"), *keys, literal_column(str(number)).label("part"))
-        .where(conditions(asked.roster, rows, asked.criteria), one.condition)
-        .order_by(*one.order)
-        .limit(asked.limit)
+        .where(conditions(query.roster, rows, query.criteria), range_.condition)
+        .order_by(*range_.order)
+        .limit(query.limit)
     )

@@ -1,4 +1,4 @@
-"""The events that participants are in, with how many there are: in all, by status, sub-event, gender and day."""
+"""Races, with their participants counted: in all, and by status, sub-event, gender and day."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.roster import Roster
 
-_DETAILS = ("event_name", "sub_event_id", "sub_event_name", "status", "gender", "day")
-# Each is counted by itself. The bits of `grouping()` tell which it was: 0 where a detail is one of its columns.
+_COLUMNS = ("event_name", "sub_event_id", "sub_event_name", "status", "gender", "day")
+# The columns of each grouping set; each set is counted separately.
 _SETS = {
     "all": (),
     "names": ("event_name",),
@@ -18,14 +18,15 @@ _SETS = {
     "genders": ("gender",),
     "days": ("day",),
 }
-_BITS = {
-    sum(1 << place for place, name in enumerate(reversed(_DETAILS)) if name not in names): of
-    for of, names in _SETS.items()
+# The set of a row, by the value of `grouping()`: a bit per column, 0 where the column is in the set.
+_SET_OF_BITS = {
+    sum(1 << bit for bit, column in enumerate(reversed(_COLUMNS)) if column not in columns): name
+    for name, columns in _SETS.items()
 }
 
 
 async def races(connection: AsyncConnection, roster: Roster, after: str | None, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` events in the order of their ids (as text), those after an id if one is given."""
+    """Up to `limit` races, ordered by id as text; with `after`, those after that id."""
     rows = roster.rows
     ids = (
         select(rows.c.event_id)
@@ -40,39 +41,40 @@ async def races(connection: AsyncConnection, roster: Roster, after: str | None, 
 
 
 async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> dict[str, Any] | None:
-    """One event; null if nobody who can be seen is in it."""
-    found = await _counted(connection, roster, [event_id])
-    return found[0] if found else None
+    """One race; None if no participant of this roster is in it."""
+    counted = await _counted(connection, roster, [event_id])
+    return counted[0] if counted else None
 
 
 async def _counted(connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]) -> list[dict[str, Any]]:
     rows = roster.rows
     day = cast(func.timezone("UTC", func.coalesce(rows.c.registered_at, rows.c.received_at)), Date).label("day")
-    of = select(*(rows.c[name] for name in ("event_id", "position", *_DETAILS[:-1])), day).where(
-        roster.sees(rows), rows.c.event_id.in_(event_ids)
+    participants = (
+        select(*(rows.c[name] for name in ("event_id", "position", *_COLUMNS[:-1])), day)
+        .where(roster.sees(rows), rows.c.event_id.in_(event_ids))
+        .subquery()
     )
-    each = of.subquery()
-    sets = [tuple_(each.c.event_id, *(each.c[name] for name in names)) for names in _SETS.values()]
-    details = [each.c[name] for name in _DETAILS]
-    found = select(
-        each.c.event_id,
-        func.grouping(*details).label("bits"),
+    sets = [tuple_(participants.c.event_id, *(participants.c[name] for name in names)) for names in _SETS.values()]
+    columns = [participants.c[name] for name in _COLUMNS]
+    counts = select(
+        participants.c.event_id,
+        func.grouping(*columns).label("bits"),
         func.count().label("participants"),
-        func.max(each.c.position).label("newest"),
-        *details,
+        func.max(participants.c.position).label("newest"),
+        *columns,
     ).group_by(func.grouping_sets(*sets))
     counted: dict[str, dict[str, list[Row[Any]]]] = {}
-    for row in await connection.execute(found):
-        counted.setdefault(row.event_id, {of: [] for of in _SETS})[_BITS[row.bits]].append(row)
+    for row in await connection.execute(counts):
+        counted.setdefault(row.event_id, {name: [] for name in _SETS})[_SET_OF_BITS[row.bits]].append(row)
     return [_race(event_id, counted[event_id]) for event_id in sorted(counted)]
 
 
 def _race(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:
-    [every] = counted["all"]
+    [total] = counted["all"]
     return {
         "event_id": event_id,
         "event_name": _newest(counted["names"], "event_name"),
-        "participants": every.participants,
+        "participants": total.participants,
         "statuses": _by(counted["statuses"], "status"),
         "sub_events": _sub_events(counted["sub_events"]),
         "genders": _by(counted["genders"], "gender"),
@@ -81,27 +83,28 @@ def _race(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:
 
 
 def _by(rows: Iterable[Row[Any]], name: str) -> list[dict[str, Any]]:
-    """Values with their counts in their order, the empty one last."""
-    found = [{name: row._mapping[name], "participants": row.participants} for row in rows]
-    return sorted(found, key=lambda one: (one[name] is None, one[name] or ""))
+    """The count per value of a column, ordered by value, None last."""
+    counts = [{name: row._mapping[name], "participants": row.participants} for row in rows]
+    return sorted(counts, key=lambda count: (count[name] is None, count[name] or ""))
 
 
 def _sub_events(rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    """By id, or by name where there is no id; each under the name that it had last."""
-    named: dict[tuple[bool, str], list[Row[Any]]] = {}
+    """The count per sub-event id, or per name where the id is None; each with its newest name."""
+    groups: dict[tuple[bool, str], list[Row[Any]]] = {}
     for row in rows:
         has_id = row.sub_event_id is not None
-        named.setdefault((not has_id, row.sub_event_id if has_id else row.sub_event_name or ""), []).append(row)
+        groups.setdefault((not has_id, row.sub_event_id if has_id else row.sub_event_name or ""), []).append(row)
     return [
         {
-            "sub_event_id": same[0].sub_event_id,
-            "sub_event_name": _newest(same, "sub_event_name"),
-            "participants": sum(row.participants for row in same),
+            "sub_event_id": group[0].sub_event_id,
+            "sub_event_name": _newest(group, "sub_event_name"),
+            "participants": sum(row.participants for row in group),
         }
-        for _, same in sorted(named.items())
+        for _, group in sorted(groups.items())
     ]
 
 
 def _newest(rows: Sequence[Row[Any]], name: str) -> str | None:
-    named = [(row.newest, row._mapping[name]) for row in rows if row._mapping[name] is not None]
-    return max(named)[1] if named else None
+    """The column's value at the highest position; None if every row has None."""
+    values = [(row.newest, row._mapping[name]) for row in rows if row._mapping[name] is not None]
+    return max(values)[1] if values else None

@@ -1,4 +1,4 @@
-"""What decides what is on a source's roster, and which position a question `as_of` a position or a time is about."""
+"""The revision of a source's roster, and the position that an `as_of` means."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ PROJECTION = "participants"
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The live build, the log position that it reflects, and the number of the last change that no event brought.
+    """The live build, the log position that it reflects, and the number of the last change beside the log.
 
-    Two answers to one question at the same revision are the same.
+    A question has the same answer whenever the roster is at the same revision.
     """
 
     build: int
@@ -34,26 +34,28 @@ class BeyondRoster(Exception):
 
 
 def revision_of(source: ColumnElement[str]) -> tuple[ScalarSelect[Any], ...]:
-    """The columns of a `Revision`, of the source in that column."""
-    pointer, of = projection_table.c, checkpoint_table.c
-    live = select(func.coalesce(func.max(pointer.live), 0)).where(pointer.projection == PROJECTION)
-    position = select(func.coalesce(func.max(of.position), 0)).where(
-        of.source == source, of.projection == PROJECTION, of.build == live.scalar_subquery()
+    """The columns of a `Revision`, as scalar subqueries, for the source in this column."""
+    projection, checkpoint = projection_table.c, checkpoint_table.c
+    live = select(func.coalesce(func.max(projection.live), 0)).where(projection.projection == PROJECTION)
+    position = select(func.coalesce(func.max(checkpoint.position), 0)).where(
+        checkpoint.source == source,
+        checkpoint.projection == PROJECTION,
+        checkpoint.build == live.scalar_subquery(),
     )
     change = select(func.coalesce(func.max(roster_change.c.number), 0)).where(roster_change.c.source == source)
-    return tuple(one.correlate(source.table).scalar_subquery() for one in (live, position, change))
+    return tuple(query.correlate(source.table).scalar_subquery() for query in (live, position, change))
 
 
 async def resolve_as_of(
-    connection: AsyncConnection, source: str, given: int | datetime | None, reached: int
+    connection: AsyncConnection, source: str, as_of: int | datetime | None, reached: int
 ) -> int | None:
-    """The position that `as_of` means, where the roster has reached `reached`; None: as of now.
+    """The position that `as_of` means on a roster at position `reached`; None: as of now.
 
-    A time is the last position received at it or before. Raises `BeyondRoster`.
+    A time means the last position received at that time or before. Raises `BeyondRoster`.
     """
-    if isinstance(given, datetime):
-        position: int = (await connection.execute(select(func.position_at(source, given)))).scalar_one()
+    if isinstance(as_of, datetime):
+        position: int = (await connection.execute(select(func.position_at(source, as_of)))).scalar_one()
         return min(position, reached)
-    if given is not None and given > reached:
+    if as_of is not None and as_of > reached:
         raise BeyondRoster(reached)
-    return given
+    return as_of

@@ -1,4 +1,4 @@
-"""The roster that a question is about: of which source, of which events, as of when."""
+"""The roster that a question is about: its source, its events, and as of which position."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A source's roster: of all events (None) or some, as of now (None) or of a position."""
+    """A source's roster. `event_ids`: participants in these events, None: all. `as_of`: a log position, None: now."""
 
     source: str
     event_ids: tuple[str, ...] | None = None
@@ -31,24 +31,24 @@ class Roster:
         return participants_searched if self.as_of is None else _roster_at(self.source, self.as_of)
 
     def sees(self, rows: FromClause) -> ColumnElement[bool]:
-        """Whether a row may be seen."""
-        is_mine = rows.c.source == self.source
-        return is_mine if self.event_ids is None else and_(is_mine, rows.c.event_id.in_(self.event_ids))
+        """The condition that a row is of this roster's source and events."""
+        of_source = rows.c.source == self.source
+        return of_source if self.event_ids is None else and_(of_source, rows.c.event_id.in_(self.event_ids))
 
 
 def shown(rows: FromClause) -> list[ColumnElement[Any]]:
-    """What an answer shows of rows: the contract's columns in its order."""
+    """The columns that an answer shows, in the contract's order."""
     return [rows.c[name] for name in NAMES]
 
 
 def _roster_at(source: str, position: int) -> FromClause:
-    """The roster as it was at a position: of each participant the state that held then, by one look into the history.
+    """The roster as it was at a position: per participant the state at that time, by one lookup in the history.
 
-    Whoever is on it has a newest state too, so its cost goes with the roster's size, however long the log is. Source
-    and id are the newest state's, so that what is asked of them finds the index, and a page ends the search.
+    Each of its participants also has a newest state, so the cost grows with the roster's size and not with the log's.
+    Source and id come from the newest state, so that filters on them use its index and a page's limit ends the scan.
     """
     newest = participants.alias()
-    held = (
+    past = (
         select(participant_history)
         .where(
             newest.c.position > position,
@@ -64,14 +64,15 @@ def _roster_at(source: str, position: int) -> FromClause:
     def column(name: str) -> ColumnElement[Any]:
         if name in _SAME_IN_ALL_STATES:
             return newest.c[name]
-        return case((newest.c.position <= position, newest.c[name]), else_=held.c[name]).label(name)
+        return case((newest.c.position <= position, newest.c[name]), else_=past.c[name]).label(name)
 
-    every = [column(name) for name in ("source", *NAMES)]
+    columns = [column(name) for name in ("source", *NAMES)]
     texts = [column(name) for name in ("first_name", "last_name", "bib", "team")]
-    words = func.search_words(*(one.element if isinstance(one, Label) else one for one in texts), type_=TSVECTOR())
+    unlabelled = (text.element if isinstance(text, Label) else text for text in texts)
+    words = func.search_words(*unlabelled, type_=TSVECTOR())
     return (
-        select(*every, words.label("words"))
-        .select_from(newest.join(held, true(), isouter=True))
+        select(*columns, words.label("words"))
+        .select_from(newest.join(past, true(), isouter=True))
         .where(newest.c.source == source, newest.c.first_position <= position)
         .subquery()
     )

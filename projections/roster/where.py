@@ -1,4 +1,4 @@
-"""Criteria as conditions on the rows of a roster, so that PostgreSQL can use its indexes where there are any."""
+"""Criteria as conditions on the rows of a roster, written so that PostgreSQL can use the indexes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,36 +10,36 @@ from projections.roster.criteria import Criteria, Filter
 from projections.roster.roster import Roster
 
 _SORTED_AS_TEXT = ("last_name", "first_name", "email")
-_LAST_LETTER = 0x10FFFF  # of Unicode: all that begin with a word come before the word with it
-_INDEXED_LETTERS = 100  # of an answer and of its question
+_LAST_LETTER = 0x10FFFF  # the last code point: a word followed by it is the upper bound of all that begin with the word
+_INDEXED_LETTERS = 100  # how much of a question and of an answer is in the index
 
 
 class AnswersOfThePast(Exception):
-    """The answers of superseded states are not kept as rows."""
+    """A filter by answers with `as_of`: only the answers of newest states are kept as rows."""
 
 
 def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
-    """What rows must meet to be seen and found. Raises `AnswersOfThePast`."""
-    found = [roster.sees(rows)]
-    found += [_condition(rows, one) for one in criteria.filters]
+    """The condition that rows are on the roster and meet the criteria. Raises `AnswersOfThePast`."""
+    all_of = [roster.sees(rows)]
+    all_of += [_condition(rows, filter_) for filter_ in criteria.filters]
     if criteria.words is not None:
-        found.append(has_words(rows, criteria.words))
+        all_of.append(has_words(rows, criteria.words))
     if criteria.answers and roster.as_of is not None:
         raise AnswersOfThePast
-    found += [_answered(roster, rows, question, answer) for question, answer in criteria.answers]
-    return and_(*found)
+    all_of += [_answered(roster, rows, question, answer) for question, answer in criteria.answers]
+    return and_(*all_of)
 
 
 def has_words(rows: FromClause, words: str) -> ColumnElement[bool]:
-    """Whether for each of the words, as blanks divide them, there is one that begins with it, or the e-mail does."""
+    """Whether each word (separated by blanks) begins a word of the row, or its e-mail."""
     return and_(*(_has_word(rows, word) for word in words.split()))
 
 
 def has_words_by_index(rows: FromClause, source: str, words: str) -> ColumnElement[bool]:
-    """The same of a source's people, for an index scan a word and way that are put together before any row is read.
+    """`has_words` for one source, as two index scans per word (words, e-mail), combined before any row is read.
 
-    PostgreSQL puts scans together only if they share no condition: so the source is part of each range of e-mails, and
-    nothing else may ask for it. Others' people are found by the words too.
+    PostgreSQL combines scans only if they share no condition: so the source is part of each range of e-mails, and no
+    other condition may name it. The words also match rows of other sources: the caller filters them out afterwards.
     """
     return and_(*(or_(_in_words(rows, word), _begins_email_of(rows, source, word)) for word in words.split()))
 
@@ -64,19 +64,19 @@ def _key(word: str) -> ColumnElement[str]:
 
 
 def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a column is sorted by: itself, or what is left of a text without case and accents."""
+    """What a column is sorted by: itself; for names and e-mail without case and accents; for the bib its key."""
     name = column.name
     if name in _SORTED_AS_TEXT:
         return func.sort_key(column, type_=Text()).collate("C")
     return func.bib_key(column, type_=Text()).collate("C") if name == "bib" else column
 
 
-def _condition(rows: FromClause, one: Filter) -> ColumnElement[bool]:
-    column: ColumnElement[Any] = rows.c[one.column]
-    value: Any = one.value
-    if isinstance(column.type, Integer) and one.operator != "isnull":  # a number may be larger than any in the column
-        value = [_number(number) for number in value] if one.operator == "in" else _number(value)
-    return _OPERATORS[one.operator](column, value)
+def _condition(rows: FromClause, filter_: Filter) -> ColumnElement[bool]:
+    column: ColumnElement[Any] = rows.c[filter_.column]
+    value: Any = filter_.value
+    if isinstance(column.type, Integer) and filter_.operator != "isnull":  # a number may not fit the column's type
+        value = [_number(number) for number in value] if filter_.operator == "in" else _number(value)
+    return _OPERATORS[filter_.operator](column, value)
 
 
 def _number(value: int) -> ColumnElement[int]:
@@ -84,7 +84,7 @@ def _number(value: int) -> ColumnElement[int]:
 
 
 def _is(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
-    # What is equal has equal keys, and those have an index.
+    # Equal values have equal keys, and the keys have an index.
     return and_(column == value, *_same_keys(column, [value]))
 
 
@@ -101,10 +101,10 @@ def _same_keys(column: ColumnElement[Any], values: Sequence[object]) -> list[Col
 
 
 def _startswith(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = func.starts_with(column, value)
-    if column.name in _SORTED_AS_TEXT and value.isascii():  # beyond it, keys of beginnings need not be beginnings
-        return and_(found, func.starts_with(key_of(column), func.sort_key(value).collate("C")))
-    return found
+    condition: ColumnElement[bool] = func.starts_with(column, value)
+    if column.name in _SORTED_AS_TEXT and value.isascii():  # beyond ASCII, a prefix's key need not begin the text's key
+        return and_(condition, func.starts_with(key_of(column), func.sort_key(value).collate("C")))
+    return condition
 
 
 _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
@@ -121,12 +121,12 @@ _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] 
 
 
 def _answered(roster: Roster, rows: FromClause, question: str, answer: str) -> ColumnElement[bool]:
-    of = participant_answers.c
+    answers = participant_answers.c
     return exists().where(
-        of.source == roster.source,
-        of.participant_id == rows.c.participant_id,
-        of.question == question,
-        of.answer == answer,
-        func.left(of.question, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS],
-        func.left(of.answer, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS],
+        answers.source == roster.source,
+        answers.participant_id == rows.c.participant_id,
+        answers.question == question,
+        answers.answer == answer,
+        func.left(answers.question, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS],
+        func.left(answers.answer, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS],
     )

@@ -1,1 +1,1 @@
-"""The read-only web: the API, its tokens and its errors."""
+"""The roster over HTTP, read-only: the API, its tokens and its errors."""

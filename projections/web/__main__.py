@@ -1,4 +1,4 @@
-"""`python -m projections.web`: the API's document, as it lies in `docs/openapi.json` for review."""
+"""`python -m projections.web` prints the OpenAPI document; `docs/openapi.json` has a copy for review."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Data as an answer: JSON in a declared shape, ETag, the link to the next page, 304."""
+"""Makes responses of an endpoint's data: JSON in a declared shape, ETag, the link to the next page, 304."""
 
 import hashlib
 from typing import Any
@@ -12,26 +12,26 @@ from projections.web.endpoint import Endpoint, One, Page
 from projections.web.question import POSITION, Question
 from projections.web.shapes import SHAPES
 
-_RELEASE = 1  # of the answers: another one makes every kept copy stale
+_RELEASE = 1  # of the answers' form, in every ETag: a new number makes all cached copies stale
 _NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
 
-def answer(endpoint: Endpoint[Any], question: Question, found: One | Page) -> Response:
-    """What an endpoint gave, as its answer."""
-    if isinstance(found, One):
-        return _json(endpoint, question, found.data)
-    following = _cursor(question, found)
-    content = {"data": found.data, "next": following, "position": question.position, **found.more}
+def answer(endpoint: Endpoint[Any], question: Question, result: One | Page) -> Response:
+    """The response of an endpoint to a question, from the data that the endpoint returned."""
+    if isinstance(result, One):
+        return _json(endpoint, question, result.data)
+    next_cursor = _cursor(question, result)
+    content = {"data": result.data, "next": next_cursor, "position": question.position, **result.more}
     response = _json(endpoint, question, content)
-    if following is not None:
-        again = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
-        query = urlencode({**again, "cursor": following})
+    if next_cursor is not None:
+        parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
+        query = urlencode({**parameters, "cursor": next_cursor})
         response.headers["Link"] = f'<{quote(question.path)}?{query}>; rel="next"'
     return response
 
 
 def kept_headers(question: Question) -> dict[str, str]:
-    """The headers of an answer that may be kept and asked for again."""
+    """The headers of an answer that a client may cache and has to revalidate."""
     return {
         POSITION: str(question.position),
         "ETag": etag(question),
@@ -41,14 +41,14 @@ def kept_headers(question: Question) -> dict[str, str]:
 
 
 def etag(question: Question) -> str:
-    """The same for the same question at the same revision."""
-    asked = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
+    """Equal for equal questions at the same revision."""
+    key = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
     revision = (question.revision.build, question.revision.position, question.revision.change)
-    return f'W/"{hashlib.sha256(to_json((asked, revision))).hexdigest()[:32]}"'
+    return f'W/"{hashlib.sha256(to_json((key, revision))).hexdigest()[:32]}"'
 
 
 def is_kept(question: Question, if_none_match: str | None) -> bool:
-    """Whether the client has this answer already."""
+    """Whether the client has this answer already, by the request's `If-None-Match`."""
     return if_none_match is not None and etag(question) in if_none_match
 
 
@@ -57,12 +57,12 @@ def unchanged(question: Question) -> Response:
     return Response(status_code=304, headers=kept_headers(question))
 
 
-def after(question: Question, given: str | None) -> Any:  # noqa: ANN401 - what an endpoint gave as `following`
-    """What a page begins after, by its cursor; None without one."""
-    if given is None:
+def after(question: Question, page_cursor: str | None) -> Any:  # noqa: ANN401 - an endpoint's `Page.following`
+    """What a page begins after, from its cursor; None without a cursor. Raises 400 for a wrong cursor."""
+    if page_cursor is None:
         return None
     try:
-        return from_json(cursor.read_cursor(given, _query(question), question.scope.digest))
+        return from_json(cursor.read_cursor(page_cursor, _query(question), question.scope.digest))
     except cursor.WrongCursor:
         detail = "cursor was not made for this question, this token and this release; start again without it."
         raise question.refuse(400, detail, parameter="cursor") from None
@@ -82,5 +82,6 @@ def _cursor(question: Question, page: Page) -> str | None:
 
 
 def _query(question: Question) -> dict[str, str]:
-    asked = {name: value for name, value in question.parameters.items() if name not in _NOT_THE_QUESTION}
-    return {**asked, "": question.path}
+    """What a cursor is bound to: the path, and the parameters that select and order the rows."""
+    parameters = {name: value for name, value in question.parameters.items() if name not in _NOT_THE_QUESTION}
+    return {**parameters, "": question.path}

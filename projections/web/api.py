@@ -1,4 +1,4 @@
-"""The read API under `/v1` as a part of a server: its routes, what runs beneath them, and whether it is ready."""
+"""The read API under `/v1` as a part of a server: routes, background tasks, readiness checks, error handlers."""
 
 import asyncio
 import logging
@@ -42,29 +42,32 @@ from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
-_AWAY = (DBAPIError, PoolTimeout, psycopg.Error, TimeoutError)
+_AWAY = (DBAPIError, PoolTimeout, psycopg.Error, TimeoutError)  # the database cannot answer
 _READY_SECONDS = 2.0
 _COMPRESSED_FROM = 2_000  # bytes
-_COMPRESSION = 4  # of 9: most of what there is to gain, at a third of the time
+_COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _EXPOSED = (POSITION, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """`token_rate`: requests a second that a token may make in the long run. `origins`: whose pages may read it."""
+    """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API."""
 
     token_rate: float = 500.0
     origins: tuple[str, ...] = ()
 
 
 def api_settings(settings: Settings) -> ApiSettings:
-    """What of the settings the API needs."""
+    """The settings that the API needs."""
     return ApiSettings(settings.token_rate, settings.cors_origins)
 
 
 class Api:
-    """The addresses, over engines whose sessions can only read."""
+    """The endpoints, over engines with read-only sessions.
+
+    `primary`: conninfo of the database in which the use of tokens is recorded; None: it is not recorded.
+    """
 
     def __init__(
         self, conninfo: str, projections: Sequence[Projection], settings: ApiSettings, primary: str | None
@@ -82,28 +85,28 @@ class Api:
 
     def part(self) -> Part:
         checks: dict[str, Callable[[], Awaitable[bool]]] = {"roster": self._is_ready}
-        for one in self._projections:
-            checks[f"{one.name} (a rebuild is needed)"] = partial(self._is_as_defined, one)
-        errors_: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
-        errors_[ClientDisconnect] = _on_disconnect
-        return Part(self._routes(), self._running, checks, errors_)
+        for projection in self._projections:
+            checks[f"{projection.name} (a rebuild is needed)"] = partial(self._is_as_defined, projection)
+        handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
+        handlers[ClientDisconnect] = _on_disconnect
+        return Part(self._routes(), self._running, checks, handlers)
 
     @property
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document of all of it."""
+        """The OpenAPI document of all endpoints."""
         return document([*self._endpoints, *self._exports.endpoints])
 
     @property
     def _endpoints(self) -> tuple[Endpoint[Any], ...]:
-        what = "How far the log and the roster are."
-        # The head of the log is more than the roster's revision.
-        status = Endpoint("/v1/status", "getStatus", what, Nothing, "Status", self.status, is_of_revision=False)
+        summary = "How far the log and the roster are."
+        # The answer has the head of the log, which is not a part of the roster's revision.
+        status = Endpoint("/v1/status", "getStatus", summary, Nothing, "Status", self.status, is_of_revision=False)
         return (*ENDPOINTS, status)
 
     def _routes(self) -> list[BaseRoute]:
         return [
-            *(self._route(one, self._exports.answer) for one in self._exports.endpoints),
-            *(self._route(one, self._dispatch.answer) for one in self._endpoints),
+            *(self._route(endpoint, self._exports.answer) for endpoint in self._exports.endpoints),
+            *(self._route(endpoint, self._dispatch.answer) for endpoint in self._endpoints),
             *document_routes(self.document),
         ]
 
@@ -130,10 +133,10 @@ class Api:
             middleware.insert(0, cors)
         return Route(endpoint.path, respond, methods=_METHODS, middleware=middleware)
 
-    async def status(self, question: Question, _asked: EndpointRequest[Nothing]) -> One:
+    async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
         source = question.scope.source
-        every = await question.connection.run_sync(read_status, self._projections, [source])
-        return One({"sources": [status.as_json() for status in every if status.source == source]})
+        statuses = await question.connection.run_sync(read_status, self._projections, [source])
+        return One({"sources": [status.as_json() for status in statuses if status.source == source]})
 
     async def _is_ready(self) -> bool:
         try:
@@ -144,23 +147,23 @@ class Api:
         return True
 
     async def _is_as_defined(self, projection: Projection) -> bool:
-        """Whether the live build is of this program's definition. Where nothing can be read, another check says so."""
+        """Whether the live build has this program's definition; True if unreadable, which `_is_ready` reports."""
         try:
             async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
-                [found] = await connection.run_sync(read_projections, [projection])
+                [status] = await connection.run_sync(read_projections, [projection])
         except _AWAY:
             return True
-        return not found.needs_rebuild
+        return not status.needs_rebuild
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        beneath = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run)]
+        tasks = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run)]
         try:
             yield
         finally:
-            for task in beneath:
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait(beneath)
+            await asyncio.wait(tasks)
             await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):
                 if engine is not None:
@@ -173,13 +176,13 @@ def api_part(
     settings: ApiSettings | None = None,
     primary: str | None = None,
 ) -> Part:
-    """The read API on a database, or a replica of it. `primary`: where it is written down which tokens are in use."""
+    """The read API on a database or a replica. `primary`: conninfo of the database that records the use of tokens."""
     return Api(conninfo, projections, settings or ApiSettings(), primary).part()
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:
     logger.info("reader gone")
-    return Response(status_code=499)  # which nobody reads
+    return Response(status_code=499)  # for the log only: the client is gone
 
 
 async def _on_database_error(_request: Request, error: Exception) -> Response:

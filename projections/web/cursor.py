@@ -15,13 +15,13 @@ class WrongCursor(Exception):
 
 
 def write_cursor(last: str, query: Mapping[str, str], key: bytes) -> str:
-    """A cursor for a page that begins after this. `key` is the token's digest, which no cursor reveals."""
+    """A cursor for the page that begins after `last`. `key`: the token's digest, which no cursor reveals."""
     payload = _RELEASE + last.encode()
     return base64.urlsafe_b64encode(_mac(payload, query, key) + payload).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, query: Mapping[str, str], key: bytes) -> str:
-    """What the page begins after. Raises `WrongCursor` for anything `write` did not make for this key and query."""
+    """What the page begins after. Raises `WrongCursor` unless `write_cursor` made it for this key and query."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]

@@ -22,18 +22,18 @@ from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
 
-_ANSWER_SECONDS = 20.0  # beyond the statement time-out, for a database that does not even refuse
+_ANSWER_SECONDS = 20.0  # longer than the statement timeout, for a database that does not respond at all
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
 
 class Attempt(Protocol):
-    """Answers, or raises `NotYet`, which it may not if there is no more time to wait."""
+    """Answers or raises `NotYet`. `is_last`: there is no more time to wait, and `NotYet` is not allowed."""
 
     async def __call__(self, *, is_last: bool) -> Response: ...
 
 
 class Dispatch:
-    """The way of every request of the API, over an engine whose sessions can only read."""
+    """Takes every request of the API to its answer, over an engine with read-only sessions."""
 
     def __init__(self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting) -> None:
         self._engine = engine
@@ -41,16 +41,16 @@ class Dispatch:
         self._waiting = waiting
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
-        """Answer in JSON."""
+        """The JSON answer to a request."""
         bearer = await self._bearers.bearer(request)
         return await self.until_answered(partial(self._answer, endpoint, request, bearer))
 
     async def bearer(self, request: Request) -> Bearer:
-        """The token that a request presents, if it may try."""
+        """The token that a request presents. Raises 401 without a token, 429 beyond a limit."""
         return await self._bearers.bearer(request)
 
     async def until_answered(self, attempt: Attempt) -> Response:
-        """Try to answer. While it is `NotYet` to be answered, try again when the roster has another revision."""
+        """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over."""
         until: float | None = None
         while True:
             is_last = until is not None and time.monotonic() >= until
@@ -62,31 +62,32 @@ class Dispatch:
             await self._waiting.until(source, is_another, until - time.monotonic())
 
     async def _answer(self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, *, is_last: bool) -> Response:
-        assert endpoint.answer is not None  # noqa: S101 - those without are exports
+        assert endpoint.answer is not None  # noqa: S101 - endpoints without it are exports
         async with asyncio.timeout(_ANSWER_SECONDS), self.opened(bearer, request) as opened:
-            question, asked = await self.read(endpoint, request, opened, is_last=is_last)
-            waits = getattr(asked.parameters, "wait", None) and not is_last  # for something else than it has
+            question, validated = await self.read(endpoint, request, opened, is_last=is_last)
+            # A client that waits for a change is not answered with 304 before its time is over.
+            waits = getattr(validated.parameters, "wait", None) and not is_last
             if not waits and is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
-            return answer(endpoint, question, await endpoint.answer(question, asked))
+            return answer(endpoint, question, await endpoint.answer(question, validated))
 
     @asynccontextmanager
     async def opened(
         self, bearer: Bearer, request: Request, engine: AsyncEngine | None = None
     ) -> AsyncIterator[Question]:
-        """Authorise the request within one snapshot, so that rows and position agree. Raises 401."""
+        """Authorise the request in one snapshot, so that rows and position agree. Raises 401, 429."""
         async with (engine or self._engine).connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
-            found = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
-            if found is None:
+            row = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
+            if row is None:
                 raise self._bearers.turn_away(bearer)
             self._bearers.let_in(bearer)
-            event_ids = None if found.event_ids is None else tuple(found.event_ids)
+            event_ids = None if row.event_ids is None else tuple(row.event_ids)
             yield Question(
                 connection,
-                tokens.Scope(found.source, event_ids, bearer.digest),
-                Revision(found.build, found.position, found.change),
+                tokens.Scope(row.source, event_ids, bearer.digest),
+                Revision(row.build, row.position, row.change),
                 request.url.path,
                 dict(request.query_params),
             )
@@ -94,16 +95,15 @@ class Dispatch:
     async def read(
         self, endpoint: Endpoint[Any], request: Request, question: Question, *, is_last: bool
     ) -> tuple[Question, EndpointRequest[Any]]:
-        """What the request brings, if it is what the endpoint takes; and the question as of when it asks.
-
+        """The question as of the request's `as_of`, and the request validated by the endpoint's parameters.
         Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
         """
-        plain: Mapping[str, str] = question.parameters
+        named: Mapping[str, str] = question.parameters
         answers: Mapping[str, str] = {}
         try:
             if endpoint.takes_answers:
-                plain, answers = split_answers(plain)
-            parameters: Any = read_parameters(endpoint.parameters, plain)
+                named, answers = split_answers(named)
+            parameters: Any = read_parameters(endpoint.parameters, named)
         except ParameterRefused as error:
             raise question.refused(error) from None
         if len(request.query_params.multi_items()) > len(question.parameters):
@@ -111,9 +111,9 @@ class Dispatch:
             raise question.refuse(400, f"{name} is given more than once.", parameter=name)
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         question = await question.back_to(getattr(parameters, "as_of", None))
-        begin = after(question, getattr(parameters, "cursor", None))
+        begins_after = after(question, getattr(parameters, "cursor", None))
         id_ = request.path_params.get(endpoint.id or "", "")
-        return question, EndpointRequest(id_, parameters, answers, begin, is_last)
+        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last)
 
 
 def _check_position(question: Question, wanted: int | None, *, is_last: bool) -> None:

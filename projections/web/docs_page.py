@@ -1,4 +1,4 @@
-"""`/openapi.json` with the API's document, and `/docs`, a page that shows it and needs no network."""
+"""`/openapi.json` with the OpenAPI document, and `/docs`, a page that shows it and loads nothing from elsewhere."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -36,9 +36,9 @@ _POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:;
 _ASSETS = {"bundle.js": "swagger_bundle.js", "style.css": "swagger_style.css"}
 
 
-def document_routes(described: Mapping[str, Any]) -> list[BaseRoute]:
-    """`/openapi.json` with this document, and `/docs` with what it loads."""
-    content = to_json(described)
+def document_routes(document: Mapping[str, Any]) -> list[BaseRoute]:
+    """The routes of `/openapi.json` with this document, and of `/docs` with the files that it loads."""
+    content = to_json(document)
     folder = _assets()
 
     async def openapi(_request: Request) -> Response:
@@ -69,8 +69,8 @@ def document_routes(described: Mapping[str, Any]) -> list[BaseRoute]:
 
 
 def _assets() -> Path | None:
-    """Where the extra's files are. It is not imported: that would load what a server does not need."""
-    found = find_spec("offapi")
-    if found is None or found.origin is None:
+    """The folder of the extra's files; None if it is not installed. An import would load more than a server needs."""
+    spec = find_spec("offapi")
+    if spec is None or spec.origin is None:
         return None
-    return next((path.parent for path in Path(found.origin).parent.rglob(_ASSETS["bundle.js"])), None)
+    return next((path.parent for path in Path(spec.origin).parent.rglob(_ASSETS["bundle.js"])), None)

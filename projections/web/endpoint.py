@@ -1,4 +1,4 @@
-"""An endpoint of the API: what it takes, and what it answers. The routes and the document are both made of these."""
+"""An endpoint of the API: its parameters and its answer; routes and the OpenAPI document are made from endpoints."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ P = TypeVar("P", bound=Strict)
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest(Generic[P]):
-    """What a request brings: the id in its path, the parameters by their model, answers to questions.
+    """A validated request. `id`: from the path. `answers`: the filters by answers, by question.
 
-    `after`: what the page begins after, by its cursor; None without one. `is_last`: there is no more time to wait for
-    another revision of the roster.
+    `after`: what the page begins after, from the cursor; None without a cursor. `is_last`: there is no more time to
+    wait for another revision of the roster.
     """
 
     id: str
@@ -31,14 +31,14 @@ class EndpointRequest(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """An answer of one thing."""
+    """An answer with one object."""
 
     data: object
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer of a list. `following`: what the next page begins after; None: nothing. `more`: other members."""
+    """A page of a list. `following`: what the next page begins after, None if there is none. `more`: other members."""
 
     data: Sequence[object]
     following: object | None
@@ -47,10 +47,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[P]):
-    """`id`: the name of the path's part in braces, if it has one. `media`: of an export; None: the answer is JSON.
+    """`id`: the name of the path's parameter, if it has one. `media`: an export's media type; None: the answer is JSON.
 
-    `answer` gives data; None: the endpoint is an export. `is_of_revision`: the roster's revision decides the answer, so
-    that it has an ETag.
+    `name`: the operation's id. `shape`: a name in `SHAPES`. `answer` returns data; None: the endpoint is an export.
+    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""The endpoints that answer about the roster: lists, one participant, history, changes, events, status. Data only."""
+"""The endpoints of the roster: participants, history, changes, events; they return data, not responses."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -23,42 +23,44 @@ from projections.web.question import NotYet, Question
 
 ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
-_PLACE_SECONDS = 10.0  # how long is waited for a place that this roster has not come to
-_NAMED = itemgetter(*NAMES)
+_PLACE_SECONDS = 10.0  # how long a request waits for a place that the roster has not reached
+_VALUES = itemgetter(*NAMES)
 
 
-async def list_participants(question: Question, asked: EndpointRequest[ListParameters]) -> Page:
-    connection, roster, criteria = question.connection, question.roster, asked.criteria
+async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
+    connection, roster, criteria = question.connection, question.roster, request.criteria
     try:
-        found = await page.find(connection, roster, criteria, asked.after, asked.parameters.limit or DEFAULT_PAGE)
+        participants = await page.find(
+            connection, roster, criteria, request.after, request.parameters.limit or DEFAULT_PAGE
+        )
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
     more = {}
-    if asked.parameters.count is not None:
-        # What the planner guesses is of every row, so that it is not told to a token that may see only some.
-        is_guess = asked.parameters.count == "estimated" and await page.sees_all(connection, roster)
-        more["count"] = await (page.estimate if is_guess else page.count)(connection, roster, criteria)
-    return Page([_participant(row) for row in found.rows], found.last, more)
+    if request.parameters.count is not None:
+        # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
+        is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
+        more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
+    return Page([_participant(row) for row in participants.rows], participants.last, more)
 
 
-async def get_participant(question: Question, asked: EndpointRequest[OfOne]) -> One:
-    # NUL cannot be in an id, and PostgreSQL would refuse the question.
-    row = None if "\x00" in asked.id else await page.one(question.connection, question.roster, asked.id)
+async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
+    # No id has NUL, and PostgreSQL would refuse the statement.
+    row = None if "\x00" in request.id else await page.one(question.connection, question.roster, request.id)
     if row is None:
         raise question.refuse(404, "This token sees no participant of this id.")
     return One(_participant(row))
 
 
-async def get_history(question: Question, asked: EndpointRequest[HistoryParameters]) -> Page:
-    limit = asked.parameters.limit or DEFAULT_PAGE
-    position, is_first = (0, True) if asked.after is None else (asked.after[0], False)
+async def get_history(question: Question, request: EndpointRequest[HistoryParameters]) -> Page:
+    limit = request.parameters.limit or DEFAULT_PAGE
+    position, is_first = (0, True) if request.after is None else (request.after[0], False)
     states: Sequence[RowMapping] = []
-    if "\x00" not in asked.id:
+    if "\x00" not in request.id:
         number = limit + (1 if is_first else 2)
-        states = await history.states(question.connection, question.roster, asked.id, position, number)
+        states = await history.states(question.connection, question.roster, request.id, position, number)
     if not states:
         raise question.refuse(404, "This token sees no participant of this id.")
-    # A later page begins with the state before it, which the first of its own is compared with.
+    # A later page also reads the state before it, to compare the page's first state with.
     shown = states[:limit] if is_first else states[1 : limit + 1]
     before = [None, *shown[:-1]] if is_first else states[: len(shown)]
     data = [_state(*pair) for pair in zip(before, shown, strict=True)]
@@ -66,34 +68,32 @@ async def get_history(question: Question, asked: EndpointRequest[HistoryParamete
     return Page(data, None if is_all else [shown[-1]["position"] - 1])
 
 
-async def list_changes(question: Question, asked: EndpointRequest[ChangesParameters]) -> Page:
-    parameters = asked.parameters
-    place = Place(*asked.after) if asked.after is not None else await _place(question, parameters.after or "0")
-    _check_reached(question, place, is_last=asked.is_last)
-    found = await changes.changes(
+async def list_changes(question: Question, request: EndpointRequest[ChangesParameters]) -> Page:
+    parameters = request.parameters
+    place = Place(*request.after) if request.after is not None else await _place(question, parameters.after or "0")
+    _check_reached(question, place, is_last=request.is_last)
+    since = await changes.changes(
         question.connection, question.roster, question.revision, place, parameters.limit or DEFAULT_PAGE
     )
-    if parameters.wait and not found.found and found.is_all and not asked.is_last:
+    if parameters.wait and not since.found and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
-    at = found.place
-    following = None if found.is_all else [at.position, at.change, at.base]
-    return Page(
-        [_change(change) for change in found.found], following, {"after": f"{at.position}.{at.change}.{at.base}"}
-    )
+    reached = [since.place.position, since.place.change, since.place.base]
+    data = [_change(change) for change in since.found]
+    return Page(data, None if since.is_all else reached, {"after": ".".join(map(str, reached))})
 
 
-async def list_events(question: Question, asked: EndpointRequest[EventsParameters]) -> Page:
-    limit = asked.parameters.limit or _DEFAULT_EVENTS_PAGE
-    after = None if asked.after is None else asked.after[0]
-    found = await races.races(question.connection, question.roster, after, limit + 1)
-    return Page(found[:limit], [found[limit - 1]["event_id"]] if len(found) > limit else None)
+async def list_events(question: Question, request: EndpointRequest[EventsParameters]) -> Page:
+    limit = request.parameters.limit or _DEFAULT_EVENTS_PAGE
+    after = None if request.after is None else request.after[0]
+    events = await races.races(question.connection, question.roster, after, limit + 1)
+    return Page(events[:limit], [events[limit - 1]["event_id"]] if len(events) > limit else None)
 
 
-async def get_event(question: Question, asked: EndpointRequest[OfOne]) -> One:
-    found = None if "\x00" in asked.id else await races.race(question.connection, question.roster, asked.id)
-    if found is None:
+async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
+    event = None if "\x00" in request.id else await races.race(question.connection, question.roster, request.id)
+    if event is None:
         raise question.refuse(404, "This token sees nobody in an event of this id.")
-    return One(found)
+    return One(event)
 
 
 async def _place(question: Question, after: str) -> Place:
@@ -115,8 +115,8 @@ def _check_reached(question: Question, place: Place, *, is_last: bool) -> None:
 
 
 def _participant(row: RowMapping) -> dict[str, Any]:
-    """A participant as every answer shows one: the contract's columns in its order."""
-    return dict(zip(NAMES, _NAMED(row), strict=True))
+    """A participant as in every answer: the contract's columns in its order."""
+    return dict(zip(NAMES, _VALUES(row), strict=True))
 
 
 def _state(before: RowMapping | None, row: RowMapping) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""An example of each answer, for the document: one made-up participant, who is in all of them."""
+"""An example of each answer, for the OpenAPI document, all with the same made-up participant."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ _EVENT: dict[str, Any] = {
     "genders": [{"gender": "female", "participants": 1}],
     "days": [{"day": "2026-03-02", "participants": 1}],
 }
-_HELD: dict[str, Any] = {
+_STATE: dict[str, Any] = {
     "position": 1041,
     "until_position": None,
     "received_at": "2026-04-01T12:00:01.250000Z",
@@ -55,7 +55,7 @@ _CHANGE: dict[str, Any] = {
     "participant_id": "7000012",
     "participant": _PARTICIPANT,
 }
-_OF_SOURCE: dict[str, Any] = {
+_SOURCE_STATUS: dict[str, Any] = {
     "source": "movemint",
     "head": 1041,
     "checkpoints": {"participants": 1041, "registrations": 1041},
@@ -68,10 +68,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Participant": _PARTICIPANT,
     "Participants": {"data": [_PARTICIPANT], **_PAGE, "count": 1},
     "ChangesFound": {"data": [_CHANGE], **_PAGE, "after": "1041.3.1041"},
-    "History": {"data": [_HELD], **_PAGE},
+    "History": {"data": [_STATE], **_PAGE},
     "EventCounts": _EVENT,
     "Events": {"data": [_EVENT], **_PAGE},
-    "Status": {"sources": [_OF_SOURCE]},
+    "Status": {"sources": [_SOURCE_STATUS]},
     "Problem": {
         "type": "about:blank",
         "title": "Bad Request",

@@ -1,4 +1,4 @@
-"""The roster as a file: streamed in one snapshot, on a session of its own that ends with the answer, however."""
+"""Exports of the roster over HTTP, each streamed from one snapshot, on a session that is closed with the response."""
 
 import asyncio
 import logging
@@ -29,26 +29,26 @@ from projections.web.question import Question
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 4  # exports under way in this process
-OF_ONE_TOKEN = 2
-_LONGEST_SECONDS = 900  # for the query, and again for sending what it gave
-_LOOK_SECONDS = 0.5  # between two looks whether somebody still waits for the first byte
-_SEND_SECONDS = 30.0  # for a reader to take what it was sent
+OF_ONE_TOKEN = 2  # exports under way with the same token
+_LONGEST_SECONDS = 900  # for the query, and again for sending its rows
+_LOOK_SECONDS = 0.5  # between two checks that the client is connected, until the first byte
+_SEND_SECONDS = 30.0  # for the client to take one chunk
 
 
 class Streamed(StreamingResponse):
-    """An answer in pieces. A reader that takes too long for one loses it, and the rest is never asked for.
+    """A streamed response. It ends early if the client takes too long for a chunk; the rest is not read then.
 
-    `held`: what it needs, given back whatever becomes of it.
+    `resources`: the session, the query and the slot, released at the end of the response, also after an error.
     """
 
     def __init__(
-        self, chunks: AsyncIterator[bytes], held: AsyncExitStack, headers: Mapping[str, str], media_type: str
+        self, chunks: AsyncIterator[bytes], resources: AsyncExitStack, headers: Mapping[str, str], media_type: str
     ) -> None:
         super().__init__(chunks, headers=headers, media_type=media_type)
-        self._held = held
+        self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._held:
+        async with self._resources:
             await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
@@ -59,21 +59,21 @@ class Streamed(StreamingResponse):
         try:
             async with asyncio.timeout(_LONGEST_SECONDS):
                 await super().stream_response(send_in_time)
-        except TimeoutError:  # the answer ends without its end, so that nobody takes it for whole
+        except TimeoutError:  # without its last chunk, so that the client sees an incomplete response
             logger.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
 
 
 class Exports:
-    """The exports of an API, of which so many may be under way."""
+    """The exports of the API, and the limits of how many may be under way."""
 
     def __init__(self, engine: AsyncEngine, dispatch: Dispatch) -> None:
         self._engine = engine
         self._dispatch = dispatch
-        self._under_way: list[bytes] = []  # by the digest of the token
+        self._under_way: list[bytes] = []  # the digest of the token, per export
 
     @property
     def endpoints(self) -> Sequence[Endpoint[Any]]:
-        return [self._endpoint(one) for one in FORMATS.values()]
+        return [self._endpoint(format_) for format_ in FORMATS.values()]
 
     def _endpoint(self, format_: Format) -> Endpoint[Any]:
         return Endpoint(
@@ -87,7 +87,7 @@ class Exports:
         )
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
-        """Begin an export. Once its first bytes are there it is answered; the rest is sent as it comes."""
+        """Begin an export. The response starts once the first bytes are there; the rest is streamed."""
         bearer = await self._dispatch.bearer(request)
         format_ = FORMATS[endpoint.path.rpartition(".")[2]]
         return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
@@ -95,39 +95,44 @@ class Exports:
     async def _begin(
         self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, format_: Format, *, is_last: bool
     ) -> Response:
-        # First as every question is asked, so that a session is made only for whoever may have one.
+        # Authorised on the shared engine first: a session for an export is opened only for a valid request.
         async with self._dispatch.opened(bearer, request) as opened:
-            question, asked = await self._dispatch.read(endpoint, request, opened, is_last=is_last)
+            question, validated = await self._dispatch.read(endpoint, request, opened, is_last=is_last)
             if is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
-            export = _export(format_, question, asked)
+            export = _export(format_, question, validated)
             if request.method == "HEAD":
                 return Response(headers=_headers(question, export), media_type=format_.media)
-        async with AsyncExitStack() as held:
-            self._enter(held, bearer)
-            return await self._stream(request, bearer, asked, format_, held)
+        async with AsyncExitStack() as resources:
+            self._take_slot(resources, bearer)
+            return await self._stream(request, bearer, validated, format_, resources)
 
     async def _stream(
-        self, request: Request, bearer: Bearer, asked: EndpointRequest[Any], format_: Format, held: AsyncExitStack
+        self,
+        request: Request,
+        bearer: Bearer,
+        validated: EndpointRequest[Any],
+        format_: Format,
+        resources: AsyncExitStack,
     ) -> Response:
-        session = await held.enter_async_context(AsyncExitStack())
+        session = await resources.enter_async_context(AsyncExitStack())
         opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
-        question = await opened.back_to(asked.parameters.as_of)
-        export = _export(format_, question, asked)
+        question = await opened.back_to(validated.parameters.as_of)
+        export = _export(format_, question, validated)
         headers = _headers(question, export)
         await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
-        chunks = await held.enter_async_context(aclosing(exported(question.connection, export)))
+        chunks = await resources.enter_async_context(aclosing(exported(question.connection, export)))
         first = await _first(request, question, chunks)
-        if format_.module is not None:  # the file is whole, and the database is not needed for sending it
+        if format_.module is not None:  # the file is complete: sending it needs no session
             await session.aclose()
-        return Streamed(_all(first, chunks), held.pop_all(), headers, format_.media)
+        return Streamed(_all(first, chunks), resources.pop_all(), headers, format_.media)
 
-    def _enter(self, held: AsyncExitStack, bearer: Bearer) -> None:
-        theirs = self._under_way.count(bearer.digest)
-        if len(self._under_way) >= AT_ONCE or theirs >= OF_ONE_TOKEN:
+    def _take_slot(self, resources: AsyncExitStack, bearer: Bearer) -> None:
+        of_token = self._under_way.count(bearer.digest)
+        if len(self._under_way) >= AT_ONCE or of_token >= OF_ONE_TOKEN:
             raise HTTPException(503, "Too many exports are under way; ask again.", {"Retry-After": "5"})
         self._under_way.append(bearer.digest)
-        held.callback(self._under_way.remove, bearer.digest)
+        resources.callback(self._under_way.remove, bearer.digest)
 
 
 def _headers(question: Question, export: Export) -> dict[str, str]:
@@ -135,22 +140,22 @@ def _headers(question: Question, export: Export) -> dict[str, str]:
     return {**kept_headers(question), "Content-Disposition": disposition}
 
 
-def _export(format_: Format, question: Question, asked: EndpointRequest[Any]) -> Export:
-    keeps_formulas = getattr(asked.parameters, "formulas", None) == "keep"
+def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:
+    keeps_formulas = getattr(validated.parameters, "formulas", None) == "keep"
     try:
-        return Export(format_, question.roster, asked.criteria, question.position, keeps_formulas)
+        return Export(format_, question.roster, validated.criteria, question.position, keeps_formulas)
     except NotInstalled as error:
         raise question.refuse(501, f"{error}.") from None
 
 
 async def _first(request: Request, question: Question, chunks: AsyncGenerator[bytes]) -> bytes:
-    """The first bytes. Whoever asked may go while a file is made, and nobody needs it then."""
-    beginning = asyncio.ensure_future(anext(chunks))
+    """The first chunk. Raises `ClientDisconnect` if the client leaves before it, so that the file is not made on."""
+    first = asyncio.ensure_future(anext(chunks))
     try:
-        while not (await asyncio.wait([beginning], timeout=_LOOK_SECONDS))[0]:
+        while not (await asyncio.wait([first], timeout=_LOOK_SECONDS))[0]:
             if await request.is_disconnected():
                 raise ClientDisconnect
-        return beginning.result()
+        return first.result()
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
     except DoesNotFit as error:
@@ -161,9 +166,9 @@ async def _first(request: Request, question: Question, chunks: AsyncGenerator[by
             503, "The file could not be made; csv and ndjson need less.", {"Retry-After": "5"}
         ) from None
     finally:
-        if not beginning.done():
-            beginning.cancel()
-            await asyncio.wait([beginning])
+        if not first.done():
+            first.cancel()
+            await asyncio.wait([first])
 
 
 async def _all(first: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:

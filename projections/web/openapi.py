@@ -47,7 +47,7 @@ def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
         "info": {"title": "rosterlog", "version": version("rosterlog"), "description": _INTRODUCTION.strip()},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {one.path.replace(":path", ""): {"get": _operation(one)} for one in endpoints},
+        "paths": {endpoint.path.replace(":path", ""): {"get": _operation(endpoint)} for endpoint in endpoints},
         "components": {
             "schemas": shapes["$defs"],
             "securitySchemes": {
@@ -91,46 +91,47 @@ def _operation(endpoint: Endpoint[Any]) -> dict[str, Any]:
 
 
 def _parameters(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    parameters: list[dict[str, Any]] = []
     if endpoint.id:
         schema = {"type": "string", "minLength": 1}
-        found.append({"name": endpoint.id, "in": "path", "required": True, "schema": schema, "example": "12"})
+        parameters.append({"name": endpoint.id, "in": "path", "required": True, "schema": schema, "example": "12"})
     shared = Sorted.model_fields if issubclass(endpoint.parameters, Sorted) else {}
     own = _properties(endpoint.parameters)
-    found.append(_IF_NONE_MATCH)
-    found += [
+    parameters.append(_IF_NONE_MATCH)
+    parameters += [
         {"$ref": f"#/components/parameters/{name}"} if name in shared else _parameter(name, own[name]) for name in own
     ]
     if endpoint.takes_answers:
         what = "Whose answer to this question is this. Put the question's own words after the dot."
         example = {"name": f"{ANSWER}Shirt size", "description": what, "example": "M"}
-        found.append({**example, "in": "query", "schema": {"type": "string"}})
-    return found
+        parameters.append({**example, "in": "query", "schema": {"type": "string"}})
+    return parameters
 
 
 def _shared() -> dict[str, Any]:
-    """The parameters of all endpoints that find participants."""
-    return {name: _parameter(name, described) for name, described in _properties(Sorted).items()}
+    """The parameters of all endpoints that select participants."""
+    return {name: _parameter(name, property_) for name, property_ in _properties(Sorted).items()}
 
 
-def _properties(asked: type[Strict]) -> dict[str, Any]:
-    found: dict[str, Any] = asked.model_json_schema()["properties"] if asked.model_fields else {}
-    return found
+def _properties(model: type[Strict]) -> dict[str, Any]:
+    properties: dict[str, Any] = model.model_json_schema()["properties"] if model.model_fields else {}
+    return properties
 
 
-def _parameter(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = [kind for kind in described["anyOf"] if kind != {"type": "null"}]
-    schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-    found = {"name": name, "in": "query", "description": described["description"], "schema": schema}
+def _parameter(name: str, property_: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter of the document, from its property in pydantic's schema."""
+    types = [type_ for type_ in property_["anyOf"] if type_ != {"type": "null"}]
+    schema = types[0] if len(types) == 1 else {"anyOf": types}
+    parameter = {"name": name, "in": "query", "description": property_["description"], "schema": schema}
     if schema.get("type") == "array":
-        found |= {"style": "form", "explode": False}
-    if "examples" in described:
-        found["example"] = described["examples"][0]
-    return found
+        parameter |= {"style": "form", "explode": False}
+    if "examples" in property_:
+        parameter["example"] = property_["examples"][0]
+    return parameter
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    """Headers that an answer may have."""
+    """References to headers that an answer may have."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 

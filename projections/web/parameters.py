@@ -1,4 +1,4 @@
-"""The parameters of each endpoint. What refuses a parameter also describes it."""
+"""The parameters of each endpoint, as pydantic models that both validate and document them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ _LARGEST_POSITION = 2**63 - 1
 
 
 def _whole(value: object) -> object:
-    """Digits and nothing else: no sign, no blank, no digits of other alphabets."""
+    """Only ASCII digits: no sign, no blank, no digits of other alphabets."""
     if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) < 20):
         raise ValueError("a whole number")
     return value
@@ -24,10 +24,10 @@ def _whole(value: object) -> object:
 def _position_or_time(value: object) -> object:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
-    found = moment(value)
-    if found is None:
+    time = moment(value)
+    if time is None:
         raise ValueError("a position or a time")
-    return found
+    return time
 
 
 def _limit(most: int) -> Any:  # noqa: ANN401 - pydantic's own

@@ -18,7 +18,7 @@ POSITION = "Rosterlog-Position"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question within one snapshot. `parameters`: as they were given."""
+    """A question within one snapshot. `parameters`: as in the query string."""
 
     connection: AsyncConnection
     scope: Scope
@@ -36,13 +36,13 @@ class Question:
         """The position that the answer reflects."""
         return self.revision.position if self.as_of is None else self.as_of
 
-    async def back_to(self, given: int | datetime | None) -> "Question":
-        """The same question as of an earlier position or time; itself if none is given."""
+    async def back_to(self, as_of: int | datetime | None) -> "Question":
+        """The same question as of a position or a time; None: as of now. Raises 400 beyond the roster's position."""
         try:
-            as_of = await resolve_as_of(self.connection, self.scope.source, given, self.revision.position)
+            position = await resolve_as_of(self.connection, self.scope.source, as_of, self.revision.position)
         except BeyondRoster as error:
             raise self.refuse(400, f"{error}.", parameter="as_of") from None
-        return replace(self, as_of=as_of)
+        return replace(self, as_of=position)
 
     def refuse(
         self, status: int, detail: str, headers: Mapping[str, str] | None = None, **members: object
@@ -56,7 +56,7 @@ class Question:
 
 
 class NotYet(Exception):
-    """There is nothing to answer before the roster has another revision; or after some seconds."""
+    """The question is to be tried again when the roster has another revision, or at the latest after `seconds`."""
 
     def __init__(self, question: Question, seconds: float) -> None:
         super().__init__(seconds)

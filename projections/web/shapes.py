@@ -1,4 +1,4 @@
-"""The shapes of what is answered. What writes an answer also describes it."""
+"""The shapes of the answers, which both write and document them."""
 
 from datetime import date, datetime
 from typing import Any, Literal, NotRequired
@@ -21,8 +21,8 @@ _JSON_TYPES: dict[type[types.TypeEngine[Any]], Any] = {
 
 
 def _type_of(column: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column, pydantic's type
-    found = _JSON_TYPES[type(column.type)]
-    return found | None if column.nullable else found
+    type_ = _JSON_TYPES[type(column.type)]
+    return type_ | None if column.nullable else type_
 
 
 Participant: Any = TypedDict("Participant", {column.name: _type_of(column) for column in COLUMNS})  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""Makes one file of CSV on standard input: a process of its own.
+"""Makes one file from CSV on standard input, in a process of its own.
 
-`xlsx` marks texts that begin like a formula as text for good, though they are shown as they are; `xlsx-keep` does not.
+So the server's memory does not grow, and its other answers do not wait. The CSV is the one of `rows.csv`.
 
-So the server's memory stays as it is, and its other answers do not wait. The CSV is ours: a head, null as nothing.
+`xlsx` marks texts that begin like a formula as text permanently, and shows them unchanged; `xlsx-keep` does not.
 """
 
 import csv
@@ -23,12 +23,12 @@ from projections.participants.table import COLUMNS
 from projections.roster.export.formats import RUN_BY_SHEETS
 
 _TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001
-_LONGEST_LINE = 16_000_000  # bytes of one participant, of which Parquet's writer reads one at a time at least
-_ROWS_TOGETHER = 10_240  # in a group of Parquet's, which is held until it is whole
-_MEGABYTES = 160  # what the Parquet writer may hold
-_LARGEST_SHEET = 1_048_576  # rows, the head among them
+_LONGEST_LINE = 16_000_000  # bytes of one participant's CSV; DuckDB's buffer must hold a line
+_ROW_GROUP = 10_240  # rows; Parquet's writer keeps a group in memory until it is complete
+_MEGABYTES = 160  # DuckDB's memory limit
+_LARGEST_SHEET = 1_048_576  # rows, with the header
 _LONGEST_CELL = 32_767  # characters
-_FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets know no zones. Before it, they count wrongly.
+_FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
 TOO_MANY = 3  # exit code: more rows than the format holds
 
 _PARQUET_TYPES: dict[type[types.TypeEngine[Any]], str] = {
@@ -52,10 +52,10 @@ def _parquet(path: Path) -> None:
     import duckdb
 
     columns = ", ".join(f"'{column.name}': '{_PARQUET_TYPES.get(type(column.type), 'varchar')}'" for column in COLUMNS)
-    reading, writing = os.pipe()  # standard input may be a socket, which cannot be opened by a name
+    reading, writing = os.pipe()  # standard input may be a socket, which DuckDB cannot open by name
 
     def pump() -> None:
-        with open(writing, "wb") as pipe:  # noqa: PTH123 - a number, not a path
+        with open(writing, "wb") as pipe:  # noqa: PTH123 - a file descriptor, not a path
             shutil.copyfileobj(sys.stdin.buffer, pipe, 65_536)
 
     threading.Thread(target=pump, daemon=True).start()
@@ -66,7 +66,7 @@ def _parquet(path: Path) -> None:
             f"copy (select * from read_csv('/dev/fd/{reading}', header = true, columns = {{{columns}}}, "  # noqa: S608
             f"quote = '\"', escape = '\"', delim = ',', max_line_size = {_LONGEST_LINE}, "
             f"buffer_size = {2 * _LONGEST_LINE}))"
-            f" to '{path}' (format parquet, compression zstd, row_group_size {_ROWS_TOGETHER})"
+            f" to '{path}' (format parquet, compression zstd, row_group_size {_ROW_GROUP})"
         )
 
 
@@ -79,40 +79,43 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
     with xlsxwriter.Workbook(path, options) as book:
         sheet = book.add_worksheet("participants")
         sheet.freeze_panes(1, 0)
-        day, moment = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
+        day, time = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
-        writers = [_writer(sheet, column, day, moment, quoted) for column in COLUMNS]
-        for place, row in enumerate(rows):
-            if place == _LARGEST_SHEET:
+        writers = [_writer(sheet, column, day, time, quoted) for column in COLUMNS]
+        for row, values in enumerate(rows):
+            if row == _LARGEST_SHEET:
                 sys.exit(TOO_MANY)
-            for column, value in enumerate(row):
+            for column, value in enumerate(values):
                 if value:
-                    (writers[column] if place else sheet.write_string)(place, column, value)
+                    (writers[column] if row else sheet.write_string)(row, column, value)
 
 
-def _writer(sheet: Any, column: Column[Any], day: Any, moment: Any, quoted: Any) -> Callable[[int, int, str], None]:  # noqa: ANN401
-    """How a cell of this column is written: numbers, days and times in UTC as such, where a sheet can hold them."""
+def _writer(sheet: Any, column: Column[Any], day: Any, time: Any, quoted: Any) -> Callable[[int, int, str], None]:  # noqa: ANN401
+    """How a cell of this column is written: numbers, days and times in UTC as such, where a sheet can hold them.
 
-    def text(place: int, number: int, value: str) -> None:
+    `day`, `time`, `quoted`: the formats of cells.
+    """
+
+    def write_text(row: int, number: int, value: str) -> None:
         cut = value if len(value) <= _LONGEST_CELL else value[: _LONGEST_CELL - 1] + "\u2026"
-        sheet.write_string(place, number, cut, quoted if cut.startswith(RUN_BY_SHEETS) else None)
+        sheet.write_string(row, number, cut, quoted if cut.startswith(RUN_BY_SHEETS) else None)
 
-    def whole(place: int, number: int, value: str) -> None:
-        sheet.write_number(place, number, int(value))
+    def write_number(row: int, number: int, value: str) -> None:
+        sheet.write_number(row, number, int(value))
 
-    def time(place: int, number: int, value: str) -> None:
+    def write_time(row: int, number: int, value: str) -> None:
         try:
-            found = datetime.fromisoformat(value).replace(tzinfo=None)
-        except ValueError:  # a year that Python does not know
-            found = _TOO_EARLY
-        if found < _FIRST_DAY_OF_SHEETS:
-            text(place, number, value)
+            parsed = datetime.fromisoformat(value).replace(tzinfo=None)
+        except ValueError:  # a year that Python's datetime cannot hold
+            parsed = _TOO_EARLY
+        if parsed < _FIRST_DAY_OF_SHEETS:
+            write_text(row, number, value)
         else:
-            sheet.write_datetime(place, number, found, day if isinstance(column.type, types.Date) else moment)
+            sheet.write_datetime(row, number, parsed, day if isinstance(column.type, types.Date) else time)
 
     if isinstance(column.type, types.Integer):
-        return whole
-    return time if isinstance(column.type, types.Date | types.DateTime) else text
+        return write_number
+    return write_time if isinstance(column.type, types.Date | types.DateTime) else write_text
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An export: who is asked for, in which format, under which name; and its bytes as they come."""
+"""An export: its roster, criteria, format and file name, and its bytes as a stream."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -17,7 +17,10 @@ from projections.roster.roster import Roster
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """`position`: of the log, that the roster reflects. `keeps_formulas`: texts are left as they are."""
+    """`position`: the log position that the roster reflects. Raises `NotInstalled`.
+
+    `keeps_formulas`: texts that begin like a formula are left unchanged.
+    """
 
     format: Format
     roster: Roster
@@ -35,12 +38,11 @@ class Export:
 
 
 async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
-    """The bytes, in the connection's transaction. Close it to end the query, wherever it is.
-
+    """The file's bytes, read in the connection's transaction. Closing the generator ends the query.
     Raises `AnswersOfThePast`, `DoesNotFit`, `NotMade`.
     """
     driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - what our engines are made of
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - the driver of all engines here
     async with aclosing(_bytes(driver, export)) as chunks:
         async for chunk in chunks:
             yield chunk
@@ -52,5 +54,5 @@ def _bytes(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGen
     if export.format.name == "csv":
         return csv(connection, export.roster, export.criteria, keeps_formulas=export.keeps_formulas)
     rows = csv(connection, export.roster, export.criteria, keeps_formulas=True)
-    keeps = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
-    return made(export.format.name + keeps, rows)
+    suffix = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
+    return made(export.format.name + suffix, rows)

@@ -1,4 +1,4 @@
-"""Formats that have to be whole before their first byte can be sent: a process of its own makes the file."""
+"""Formats whose file must be complete before its first byte is sent: a child process makes the file."""
 
 import asyncio
 import sys
@@ -17,14 +17,17 @@ class DoesNotFit(Exception):
 
 
 class NotMade(Exception):
-    """The file could not be made; the message is what the process said last."""
+    """The file could not be made; the message is the last line of the process's standard error."""
 
 
 async def made(name: str, rows: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """The file of a format, of rows as CSV. Nothing is given before it is whole. Raises `DoesNotFit`, `NotMade`."""
+    """The bytes of a file made from rows in CSV, once it is complete. `name`: a format of `convert.main`.
+
+    Raises `DoesNotFit`, `NotMade`.
+    """
     with tempfile.TemporaryDirectory(prefix="rosterlog-export-") as folder:
         path = Path(folder) / name
-        async with aclosing(rows):  # whatever the process says
+        async with aclosing(rows):  # ends the query also if the process fails
             await _convert(name, path, rows)
         with path.open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
@@ -36,22 +39,22 @@ async def _convert(name: str, path: Path, rows: AsyncGenerator[bytes]) -> None:
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
-    assert process.stdin is not None  # noqa: S101 - asked for
+    assert process.stdin is not None  # noqa: S101 - PIPE is passed above
     assert process.stderr is not None  # noqa: S101
     try:
-        said = asyncio.create_task(process.stderr.read())
+        error_output = asyncio.create_task(process.stderr.read())
         try:
             async for chunk in rows:
                 process.stdin.write(chunk)
                 await process.stdin.drain()
             process.stdin.close()
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has ended already, and says below why
+            pass  # the process has ended already; its exit code below says why
         code = await process.wait()
         if code == TOO_MANY:
             raise DoesNotFit("there are more rows than this format holds: filter them, or take another format")
         if code != 0:
-            raise NotMade((await said).decode(errors="replace").strip().rpartition("\n")[2])
+            raise NotMade((await error_output).decode(errors="replace").strip().rpartition("\n")[2])
     finally:
         if process.returncode is None:
             process.kill()

@@ -1,17 +1,17 @@
-"""The formats a roster can be written in: what each is called, and what it needs."""
+"""The formats of an export: name, media type, and the module that has to be installed."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-# What a spreadsheet takes for the beginning of a formula, or skips before one.
+# The characters that begin a formula in a spreadsheet, or that it skips before one.
 RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`module`: what has to be installed for it, with the extra of the same name as the format; null: nothing.
+    """`module`: has to be installed, by the extra of the same name as the format; None: nothing has to be.
 
-    `is_for_sheets`: it is opened in spreadsheets, which run texts that begin like a formula.
+    `is_for_sheets`: the file is opened in spreadsheets, which run texts that begin like a formula.
     """
 
     name: str
@@ -25,8 +25,8 @@ class Format:
 
 
 FORMATS = {
-    one.name: one
-    for one in (
+    format_.name: format_
+    for format_ in (
         Format("csv", "text/csv", is_for_sheets=True),
         Format("ndjson", "application/x-ndjson"),
         Format("parquet", "application/vnd.apache.parquet", "duckdb"),

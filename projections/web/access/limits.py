@@ -1,4 +1,4 @@
-"""How many requests somebody may make: token buckets, in this process's memory. No clock of its own."""
+"""How many requests a key may make: token buckets in this process's memory, without a clock of their own."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many a second in the long run, and so many at once."""
+    """Requests per second in the long run, and requests at once."""
 
     per_second: float
     at_once: float
 
 
 class Buckets:
-    """One bucket for each key, full at first. Those longest unused are forgotten, so memory is bounded."""
+    """One bucket per key, full at first. The longest unused buckets are forgotten, so memory is bounded."""
 
     def __init__(self, limit: Limit, most_keys: int = 10_000) -> None:
         self._limit = limit
         self._most_keys = most_keys
-        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # what is left, and as of when
+        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # per key: what was left, and when
 
     def left(self, key: Hashable, now: float) -> float:
-        """How many more could be made now. `now`: seconds of a clock that never goes back."""
+        """How many requests may be made now. `now`: seconds of a monotonic clock."""
         left, since = self._left.get(key, (self._limit.at_once, now))
         return min(self._limit.at_once, left + (now - since) * self._limit.per_second)
 
     def take(self, key: Hashable, now: float) -> float:
-        """Count one. Gives 0 if it may be made, else the seconds until one may; then it is not counted."""
+        """Count a request and return 0. If it may not be made, it is not counted: return the seconds until one may."""
         left = self.left(key, now)
         if left < 1:
             return (1 - left) / self._limit.per_second
@@ -38,5 +38,5 @@ class Buckets:
         return 0.0
 
     def give_back(self, key: Hashable, now: float) -> None:
-        """Take back one that was counted."""
+        """Undo the count of a request."""
         self._left[key] = (min(self._limit.at_once, self.left(key, now) + 1), now)

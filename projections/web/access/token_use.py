@@ -1,4 +1,4 @@
-"""Writes down which tokens are in use, a little later and beside the answers: nobody waits or fails because of it."""
+"""Records which tokens are in use, in the background: no request waits for it or fails because of it."""
 
 import asyncio
 import logging
@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 2.0
-_NOTE = text("select note_token_use(:digest)")
+_RECORD = text("select note_token_use(:digest)")
 
 
 class TokenUse:
-    """The digests of tokens used since they were last written down."""
+    """The digests of the tokens used since the last flush. `engine` None: nothing is recorded."""
 
     def __init__(self, engine: AsyncEngine | None, away: tuple[type[Exception], ...]) -> None:
         self._engine = engine
@@ -25,19 +25,19 @@ class TokenUse:
             self._used.add(digest)
 
     async def run(self) -> None:
-        """Write down what was noted, again and again; for a task of the server's."""
+        """Flush every two seconds, for ever; to be run as a task of the server."""
         while self._engine is not None:
             await asyncio.sleep(_EVERY_SECONDS)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write down what was noted. What cannot be written is forgotten: it is noted again at its next use."""
+        """Record the noted tokens. Those that cannot be recorded are dropped: each is noted again at its next use."""
         used, self._used = self._used, set()
         if not used or self._engine is None:
             return
         try:
             async with self._engine.begin() as connection:
                 for digest in sorted(used):
-                    await connection.execute(_NOTE, {"digest": digest})
+                    await connection.execute(_RECORD, {"digest": digest})
         except self._away as error:
             logger.warning("use of tokens not written down", extra={"fields": {"error": type(error).__name__}})

@@ -66,7 +66,7 @@ class Scope:
 def create(
     connection: Connection, name: str, source: str, event_ids: Sequence[str], expires_at: datetime | None
 ) -> str:
-    """Store a new token's digest and give the token, which nobody can see again. Raises `NameTaken`."""
+    """Store a new token's digest and return the token, which is stored nowhere. Raises `NameTaken`."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     try:
         connection.execute(
@@ -110,13 +110,13 @@ def _looked_up() -> Select[Any]:
     ).where(stored.digest == bindparam("digest", required=False), stored.revoked_at.is_(None), valid)
 
 
-# What a presented token's `digest` may see, and the revision of the roster that it is about: source, event_ids, build,
-# position, change. No row: it is unknown, revoked or expired.
+# The scope of the token with this `digest` and the revision of its source's roster: source, event_ids, build, position,
+# change. No row: the token is unknown, revoked or expired.
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 
 
 def live_digests() -> Select[Any]:
-    """The query for the digests of all tokens that open."""
+    """The query for the digests of all valid tokens."""
     stored = api_token.c
     valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
     return select(stored.digest).where(stored.revoked_at.is_(None), valid)
