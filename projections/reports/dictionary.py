@@ -28,9 +28,8 @@ def dictionary(connection: Connection) -> str:
     parts = []
     for (view, about), columns in groupby(connection.execute(_COLUMNS), lambda row: (row.view, row.about)):
         head = [f"### reporting.{view}", "", about, "", "| column | type | meaning |", "|---|---|---|"]
-        parts.append(
-            "\n".join([*head, *(f"| {column.name} | {column.type} | {column.meaning} |" for column in columns)])
-        )
+        rows = [f"| {column.name} | {column.type} | {column.meaning} |" for column in columns]
+        parts.append("\n".join([*head, *rows]))
     functions = [f"| {row.function} | {row.about} |" for row in connection.execute(_FUNCTIONS)]
     parts.append("\n".join(["### Functions", "", "| function | meaning |", "|---|---|", *functions]))
     return "\n\n".join(parts)

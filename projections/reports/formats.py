@@ -35,12 +35,12 @@ def table(result: ReportRows) -> str:
 
 
 def comma_separated(result: ReportRows) -> str:
-    """A line of names, then the rows; null is empty. A text that a spreadsheet would run gets an apostrophe in front."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
+    """A line of names, then the rows; null is empty. Texts that a spreadsheet would run get an apostrophe first."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
     writer.writerow(result.columns)
     writer.writerows([_harmless(value) for value in row] for row in result.rows)
-    return written.getvalue().removesuffix("\n")
+    return file.getvalue().removesuffix("\n")
 
 
 def json(result: ReportRows) -> str:
