@@ -1,4 +1,4 @@
--- Registrations of an event beside those of its previous edition, by days before the start, where both starts are known.
+-- Registrations of an event beside those of its previous edition, by days before the start, if both starts are known.
 -- Editions are events whose names differ only in the year, in the order of their starts; or the two that are given.
 --
 -- event text: only this event, by its id

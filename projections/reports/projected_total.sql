@@ -1,4 +1,4 @@
--- Registrations projected to the start of the event: those so far, plus the recent daily pace for each day that is left.
+-- Registrations projected to the start of the event: those so far, plus the recent daily pace for each day left.
 -- A plain extrapolation: it knows of no deadline, price step or limit. Without a known start nothing is projected.
 --
 -- event text: only this event, by its id
