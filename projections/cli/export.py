@@ -48,7 +48,7 @@ class _Request:
 @click.argument("filters", nargs=-1, metavar="[NAME=VALUE ...]")
 @click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="The file format.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder for a file named by its position.")
-@click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
+@click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @settings_of
 def export(
     settings: Settings, what: str, filters: tuple[str, ...], name: str, output: Path | None, source: str | None

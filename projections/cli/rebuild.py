@@ -41,7 +41,7 @@ from projections.rebuild.rebuild import (
 def rebuild(
     settings: Settings, projection: str | None, jobs: int | None, *, yes: bool, only_compare: bool, rollback: bool
 ) -> None:
-    """Fold a projection's whole log into a new build, compare it with the live build, and let readers see it.
+    """Fold the whole log into a new build of a projection, compare it with the live build, and let readers see it.
 
     Without a name: every projection. Until the swap the live build serves readers and follows the log. After it, that
     build is kept for --rollback.

@@ -21,7 +21,7 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--source", help="Whose roster it shows. Default: movemint, or the only source there is.")
+@click.option("--source", help="Show the roster of this source. Default: movemint, or the only source there is.")
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Show only this event; may be repeated.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]), help="When it ends, in UTC.")
 @settings_of
