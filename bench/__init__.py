@@ -1,1 +1,1 @@
-"""Side by side measurements, run by hand with `make bench`. On loopback, bounded in number and time."""
+"""Measurements, each beside a yardstick, run by hand with `make bench`: on loopback, bounded in number and time."""

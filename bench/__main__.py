@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...]`: the measurements, one after the other. Bounded in number and time, on loopback."""
+"""`python -m bench [NAME ...]`: the measurements named, or all of them, one after the other."""
 
 import sys
 
@@ -15,7 +15,7 @@ MEASUREMENTS = {
     "rebuild-growth": rebuild.measure_growth,
     "reporting": reporting.measure,
 }
-# Which make databases of their own.
+# These measurements make their own databases; each other one is given a database.
 ON_THE_SERVER = ("api", "following", "growth", "rebuild", "rebuild-growth", "reporting")
 
 for name in sys.argv[1:] or MEASUREMENTS:

@@ -1,4 +1,4 @@
-"""The roster API at a million participants in 200 events: pages, search, export; beside the same SQL by psycopg."""
+"""The roster API at a million participants in 200 events: pages, search, export; beside the same SQL in psycopg."""
 
 import http.client
 import json
@@ -28,7 +28,8 @@ from projections.roster.page import for_psycopg, page_of, select_all
 from projections.roster.roster import NAMES, Roster
 from projections.web.access import tokens
 
-PAGES = 300  # of each kind
+PAGES = 300  # per sort and depth
+WARM_UP = 20  # requests that are not counted
 SEARCHES = 200
 EXPORTS = 3
 _PORT = 8231
@@ -42,15 +43,15 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An API that runs, asked over one connection that stays open."""
+    """A running API server, and the one connection over which it is asked."""
 
     connection: http.client.HTTPConnection
     token: str
     process: psutil.Process
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:  # noqa: ANN401
-        found: dict[str, Any] = json.loads(self.read(path, **query))
-        return found
+        answer: dict[str, Any] = json.loads(self.read(path, **query))
+        return answer
 
     def read(self, path: str, **query: Any) -> bytes:  # noqa: ANN401
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -70,7 +71,7 @@ def measure(server: str) -> None:
 def measure_on(conninfo: str) -> None:
     with _serving(conninfo) as api, psycopg.connect(conninfo, autocommit=True) as sql:
         sql.execute(session_commands(None).encode())
-        print(f"{PEOPLE:,} participants; milliseconds unless it says otherwise")
+        print(f"{PEOPLE:,} participants; milliseconds unless another unit is named")
         show_head()
         for sort in (None, "last_name", "-registered_at"):
             for depth in (0, PEOPLE // 2):
@@ -82,26 +83,26 @@ def measure_on(conninfo: str) -> None:
 
 
 def _pages(api: Server, sql: psycopg.Connection[Any], sort: str | None, depth: int) -> None:
-    asked = {"sort": sort} if sort else {}
-    cursor, after = _walk(api, sql, asked, depth)
-    statement, values = _statement(asked, after)
+    parameters = {"sort": sort} if sort else {}
+    cursor, after = _walk(api, sql, parameters, depth)
+    statement, values = _statement(parameters, after)
     ways: dict[str, Callable[[], object]] = {
-        "api": lambda: api.read("/v1/participants", limit=100, **asked, **cursor),
+        "api": lambda: api.read("/v1/participants", limit=100, **parameters, **cursor),
         "sql": lambda: _rows(sql, statement, values),
     }
     _compare(f"page of 100, {sort or 'participant_id'}, at {depth:,}", ways, PAGES)
 
 
 def _searches(api: Server, sql: psycopg.Connection[Any]) -> None:
-    words = [one.replace("|", " ") for one in _WORDS]
-    chosen = random.Random(1)
+    queries = [words.replace("|", " ") for words in _WORDS]
+    generator = random.Random(1)
     took: dict[str, list[float]] = {"api": [], "sql": []}
-    for number in range(SEARCHES + 20):
-        asked = {"q": chosen.choice(words)}
-        statement, values = _statement(asked, None)
-        by_api = _timed(partial(api.read, "/v1/participants", limit=100, **asked))
+    for number in range(SEARCHES + WARM_UP):
+        parameters = {"q": generator.choice(queries)}
+        statement, values = _statement(parameters, None)
+        by_api = _timed(partial(api.read, "/v1/participants", limit=100, **parameters))
         by_sql = _timed(partial(_rows, sql, statement, values))
-        if number >= 20:
+        if number >= WARM_UP:
             took["api"].append(by_api)
             took["sql"].append(by_sql)
     _show("q search", took)
@@ -112,7 +113,7 @@ def _rows(sql: psycopg.Connection[Any], statement: bytes, values: dict[str, Any]
 
 
 def _offsets(sql: psycopg.Connection[Any]) -> None:
-    """What PostgREST does by default with `order` and `offset`, and what Datasette does: an exact count a page."""
+    """What PostgREST does by default with `order` and `offset`, and what Datasette does: an exact count per page."""
     page = "select * from participants where source = 'movemint' order by participant_id limit 100"
     for name, statement in {
         "offset 0, limit 100": page,
@@ -129,9 +130,9 @@ def _exports(api: Server, sql: psycopg.Connection[Any]) -> None:
     for _ in range(EXPORTS):
         took["api"].append(_timed(lambda: _drain(api)))
         took["sql"].append(_timed(lambda: _copy(sql, CSV.format(query))))
-    show("CSV export by the API: s", [one / 1000 for one in took["api"]], 1)
-    show("COPY of the same columns: s", [one / 1000 for one in took["sql"]], 1)
-    show("speed against COPY", [b / a for a, b in zip(took["api"], took["sql"], strict=True)], 2)
+    show("CSV export by the API: s", [milliseconds / 1000 for milliseconds in took["api"]], 1)
+    show("COPY of the same columns: s", [milliseconds / 1000 for milliseconds in took["sql"]], 1)
+    show("speed against COPY", [sql_ / api_ for api_, sql_ in zip(took["api"], took["sql"], strict=True)], 2)
 
 
 def _drain(api: Server) -> None:
@@ -148,45 +149,48 @@ def _copy(sql: psycopg.Connection[Any], statement: str) -> None:
 
 
 def _walk(
-    api: Server, sql: psycopg.Connection[Any], asked: dict[str, str], depth: int
+    api: Server, sql: psycopg.Connection[Any], parameters: dict[str, str], depth: int
 ) -> tuple[dict[str, str], tuple[Any, ...] | None]:
-    """The cursor at a depth, and the keys of the row before it."""
+    """The cursor at a depth, and the sort keys of the row before it."""
     cursor: dict[str, str] = {}
     after: tuple[Any, ...] | None = None
     for _ in range(0, depth, 1000):
-        cursor = {"cursor": api.get("/v1/participants", limit=1000, **asked, **cursor)["next"]}
-        statement, values = _statement(asked, after, 1000)
+        cursor = {"cursor": api.get("/v1/participants", limit=1000, **parameters, **cursor)["next"]}
+        statement, values = _statement(parameters, after, 1000)
         after = sql.execute(statement, values).fetchall()[999][len(NAMES) :]
     return cursor, after
 
 
-def _statement(asked: dict[str, str], after: tuple[Any, ...] | None, limit: int = 100) -> tuple[bytes, dict[str, Any]]:
-    """What the API asks for such a page."""
+def _statement(
+    parameters: dict[str, str], after: tuple[Any, ...] | None, limit: int = 100
+) -> tuple[bytes, dict[str, Any]]:
+    """The SQL that the API sends for the page after the row with these sort keys, and its values."""
     empty = None if after is None else tuple(value is None for value in after)
-    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, asked), {}), empty, limit + 1)[0]
+    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, parameters), {}), empty, limit + 1)[0]
     statement, values = for_psycopg(page)
     return statement.encode(), {**values, **{name_of(place): value for place, value in enumerate(after or ())}}
 
 
 def _compare(name: str, ways: dict[str, Callable[[], object]], times: int) -> None:
     took: dict[str, list[float]] = {way: [] for way in ways}
-    for number in range(times + 20):
+    for number in range(times + WARM_UP):
         for way, run in ways.items():
-            found = _timed(run)
-            if number >= 20:
-                took[way].append(found)
+            milliseconds = _timed(run)
+            if number >= WARM_UP:
+                took[way].append(milliseconds)
     _show(name, took)
 
 
 def _show(name: str, took: dict[str, list[float]]) -> None:
-    for way, found in took.items():
-        show(f"{name}, {way}: p50", [statistics.median(found)], 1)
-        show(f"{name}, {way}: p99", [statistics.quantiles(found, n=100)[98]], 1)
+    for way, milliseconds in took.items():
+        show(f"{name}, {way}: p50", [statistics.median(milliseconds)], 1)
+        show(f"{name}, {way}: p99", [statistics.quantiles(milliseconds, n=100)[98]], 1)
     p99 = statistics.quantiles(took["api"], n=100)[98]
     show(f"{name}: p99 of the API against SQL's median", [p99 / statistics.median(took["sql"])], 2)
 
 
 def _timed(run: Callable[[], object]) -> float:
+    """The milliseconds that it takes."""
     begun = time.perf_counter()
     run()
     return (time.perf_counter() - begun) * 1000

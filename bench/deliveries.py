@@ -1,4 +1,4 @@
-"""Deliveries acknowledged a second by one server process, against the ceiling and the plain design, in turn."""
+"""Deliveries acknowledged per second by one server process, against the ceiling and the plain design, in turn."""
 
 import json
 import subprocess
@@ -40,12 +40,12 @@ def compare(conninfo: str) -> None:
     for kind in KINDS:
         show(f"{kind} /s", rates[kind], 0)
     for other in KINDS[1:]:
-        pairs = [ours / theirs for ours, theirs in zip(rates["rosterlog"], rates[other], strict=True)]
-        show(f"rosterlog / {other}", pairs, 2)
+        ratios = [rosterlog / rate for rosterlog, rate in zip(rates["rosterlog"], rates[other], strict=True)]
+        show(f"rosterlog / {other}", ratios, 2)
 
 
 def show_memory(conninfo: str) -> None:
-    """The server's resident memory over a million deliveries."""
+    """Show the server's resident memory over a million deliveries."""
     print("\nmemory of the server, MB, after each 100,000 deliveries:")
     with serving("rosterlog", conninfo) as (port, pid):
         for part in range(10):
@@ -58,7 +58,7 @@ def show_memory(conninfo: str) -> None:
 
 @contextmanager
 def serving(kind: str, conninfo: str) -> Iterator[tuple[int, int]]:
-    """A server process of its own; gives its port and its process id."""
+    """Run a server in its own process; give its port and its process id."""
     command = [sys.executable, "-m", "bench.endpoints", kind, conninfo]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -69,7 +69,7 @@ def serving(kind: str, conninfo: str) -> Iterator[tuple[int, int]]:
 
 
 def load(port: int, count: int, seed: int) -> float:
-    """Deliveries acknowledged a second. Every one must be answered 200."""
+    """Deliveries acknowledged per second. Each must be answered 200."""
     command = [sys.executable, "-m", "bench.load", *map(str, (port, count, CONNECTIONS, seed))]
     answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
     assert answer["answers"] == {"200": count}, answer

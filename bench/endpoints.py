@@ -1,4 +1,4 @@
-"""The servers that are compared: rosterlog's, the same without the append, and one INSERT and commit a request."""
+"""The servers that are compared: rosterlog's, the same without the append, and one INSERT and commit per request."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ _PLAIN_CONNECTIONS = 16
 
 
 def ceiling() -> Part:
-    """Everything but the append."""
+    """Rosterlog's server without the append: what the web server alone can do."""
     positions = itertools.count(1)
 
     async def append(_delivery: Delivery) -> Receipt:
@@ -45,7 +45,7 @@ def ceiling() -> Part:
 
 
 def plain(conninfo: str) -> Part:
-    """The plain design with every shortcut: bare psycopg in autocommit, prepared, connections kept by hand."""
+    """The plain design with every shortcut: psycopg alone, in autocommit mode, prepared, with a pool of its own."""
     idle: asyncio.Queue[psycopg.AsyncConnection[Any]] = asyncio.Queue()
 
     async def append(delivery: Delivery) -> Receipt:
@@ -70,7 +70,7 @@ def plain(conninfo: str) -> Part:
 
 
 def plain_sqlalchemy(conninfo: str) -> Part:
-    """The plain design as most would write it: SQLAlchemy's pool, one transaction with one INSERT a request."""
+    """The plain design as usually written: SQLAlchemy's pool, one transaction with one INSERT per request."""
 
     async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(conninfo)

@@ -1,4 +1,4 @@
-"""Fills a log quickly: the append function in large batches, with bodies that are cheap to make."""
+"""Fills a log quickly: calls `append_events` in large batches, with bodies that are cheap to make."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -15,18 +15,18 @@ _APPEND = b"select count(*) from append_events(%b, %b::bytea[], %b::text[], %b::
 _FILL_BATCH = 1_000
 _PEOPLE = [person(1, number) for number in range(500)]
 
-Arrays = tuple[list[bytes], list[str], list[str], list[str]]
-Patterns = Sequence[Sequence[bytes]]  # a body before and after the participant's id
+Arrays = tuple[list[bytes], list[str], list[str], list[str]]  # bodies, signatures, types, subjects
+Patterns = Sequence[Sequence[bytes]]  # per body: the part before the participant's id, and the part after it
 
 
 def _patterns(people: Iterable[JsonObject]) -> Patterns:
-    return [body_of(one).split(str(one["id"]).encode(), 1) for one in people]
+    return [body_of(participant).split(str(participant["id"]).encode(), 1) for participant in people]
 
 
-def _without_answers(one: JsonObject) -> JsonObject:
-    """As long as before."""
-    less = {key: value for key, value in one.items() if key != "answers"} | {"remarks": ""}
-    return {**less, "remarks": "x" * (len(body_of(one)) - len(body_of(less)))}
+def _without_answers(participant: JsonObject) -> JsonObject:
+    """The participant with remarks in place of the answers; the body stays as long."""
+    shorter = {key: value for key, value in participant.items() if key != "answers"} | {"remarks": ""}
+    return {**shorter, "remarks": "x" * (len(body_of(participant)) - len(body_of(shorter)))}
 
 
 PATTERNS = _patterns(_PEOPLE)
@@ -34,7 +34,7 @@ WITHOUT_ANSWERS = _patterns(map(_without_answers, _PEOPLE))
 
 
 def deliveries(first: int, count: int, patterns: Patterns = PATTERNS) -> Arrays:
-    """Bodies of about 620 bytes, signatures, types, subjects: participants with the ids `first`, `first` + 1, ..."""
+    """Deliveries of about 620 bytes each, about the participants with the ids `first`, `first` + 1, ..."""
     ids = range(first, first + count)
     bodies = [patterns[number % 500][0] + b"%d" % number + patterns[number % 500][1] for number in ids]
     signatures = [sign(body, SECRET) for body in bodies]
@@ -42,7 +42,7 @@ def deliveries(first: int, count: int, patterns: Patterns = PATTERNS) -> Arrays:
 
 
 def append(connection: psycopg.Connection[Any], arrays: Arrays, batch: int) -> float:
-    """Append in batches, each a commit; gives the microseconds an event took. The connection is in autocommit mode."""
+    """Append in batches, one commit each; give the microseconds per event. The connection is in autocommit mode."""
     count = len(arrays[0])
     parts = [[array[begin : begin + batch] for array in arrays] for begin in range(0, count, batch)]
     begun = time.perf_counter()

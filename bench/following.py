@@ -1,4 +1,4 @@
-"""How soon a delivery is on the roster, whether the fold keeps up with the webhook, and what idle sources cost."""
+"""How soon a delivery is on the roster, whether the worker keeps up with the webhook, and what idle sources cost."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def measure(server: str) -> None:
 
 
 def show_latency(conninfo: str) -> None:
-    """From the 200 to the first answer of the API that reflects the position, at a steady rate."""
+    """Show the time from the webhook's 200 to the API's first answer that reflects the position, at a steady rate."""
     with running(conninfo, "serve") as port, running(conninfo, "worker"):
         time.sleep(3)
         seen: list[tuple[float, int]] = []
@@ -57,14 +57,14 @@ def show_latency(conninfo: str) -> None:
         waits.append((seen[at][0] - when) * 1000)
     waits.sort()
     rate = len(answered) / (answered[-1][0] - answered[0][0])
-    print(f"\n{len(waits):,} deliveries at {rate:.0f} a second, acknowledged to visible in the API, ms: ", end="")
+    print(f"\n{len(waits):,} deliveries at {rate:.0f} per second, acknowledged to visible in the API, ms: ", end="")
     for share in (0.5, 0.9, 0.99, 1):
         print(f"p{share * 100:.0f} {waits[min(int(len(waits) * share), len(waits) - 1)]:.0f}", end="  ")
     print(f"mean {statistics.fmean(waits):.0f}", flush=True)
 
 
 def show_keeping_up(conninfo: str) -> None:
-    """As many deliveries as the webhook takes, with the worker beside it on the same cores; and the fold alone."""
+    """Show the lag while the webhook takes as many deliveries as it can on the same cores; then the worker alone."""
     with running(conninfo, "serve") as port, running(conninfo, "worker"):
         time.sleep(3)
         command = [sys.executable, "-m", "bench.load", *map(str, (port, BURST, CONNECTIONS, 1))]
@@ -80,9 +80,9 @@ def show_keeping_up(conninfo: str) -> None:
             time.sleep(0.05)
         drained = time.perf_counter() - begun
     print(
-        f"\n{BURST:,} deliveries as fast as they are taken: {BURST / took:,.0f} a second acknowledged; the roster was"
+        f"\n{BURST:,} deliveries as fast as they are taken: {BURST / took:,.0f} per second acknowledged; the roster was"
     )
-    print(f"{max(lags):,} events behind at the most, and there {drained:.1f} s after the last answer")
+    print(f"{max(lags):,} events behind at most, and up to date {drained:.1f} s after the last answer")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("update projection set live = null")
     begun = time.perf_counter()
@@ -90,11 +90,11 @@ def show_keeping_up(conninfo: str) -> None:
         while _lag(conninfo):
             time.sleep(0.05)
         took = time.perf_counter() - begun
-    print(f"the worker alone, both projections, its start included: {BURST / took:,.0f} events a second", flush=True)
+    print(f"the worker alone, both projections, its start included: {BURST / took:,.0f} events per second", flush=True)
 
 
 def show_idle(conninfo: str) -> None:
-    """The share of a core that a worker and its session take with so many sources, idle and with a little traffic."""
+    """Show the share of a core that a worker and its sessions take with many sources, idle and with little traffic."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for number in range(IDLE_SOURCES):
             _append(connection, number, 0)
@@ -106,13 +106,13 @@ def show_idle(conninfo: str) -> None:
                 f"\n{IDLE_SOURCES:,} sources, nothing arrives: {_share_of_a_core(pid, lambda _: None):.1f} % of a core"
             )
             little = _share_of_a_core(pid, lambda second: _append(connection, second * 7 % IDLE_SOURCES, second + 1))
-            print(f"{IDLE_SOURCES:,} sources, one delivery a second in all: {little:.1f} % of a core", flush=True)
+            print(f"{IDLE_SOURCES:,} sources, one delivery per second in all: {little:.1f} % of a core", flush=True)
 
 
 def _share_of_a_core(pid: int, every_second: Any) -> float:  # noqa: ANN401 - a function of the second
     worker = psutil.Process(pid)
-    sessions = [one for one in psutil.process_iter() if "rosterlog" in " ".join(one.cmdline()[:1]) and "postgres:" in
-                " ".join(one.cmdline()[:1])]  # fmt: skip
+    titles = {process: " ".join(process.cmdline()[:1]) for process in psutil.process_iter()}
+    sessions = [process for process, title in titles.items() if "rosterlog" in title and "postgres:" in title]
     before = _cpu([worker, *sessions])
     for second in range(IDLE_SECONDS):
         every_second(second)
@@ -121,7 +121,7 @@ def _share_of_a_core(pid: int, every_second: Any) -> float:  # noqa: ANN401 - a 
 
 
 def _cpu(processes: list[psutil.Process]) -> float:
-    return sum(sum(one.cpu_times()[:2]) for one in processes if one.is_running())
+    return sum(sum(process.cpu_times()[:2]) for process in processes if process.is_running())
 
 
 def _append(connection: psycopg.Connection[Any], source: int, number: int) -> None:
@@ -134,7 +134,7 @@ def _append(connection: psycopg.Connection[Any], source: int, number: int) -> No
 
 @contextmanager
 def running(conninfo: str, command: str) -> Iterator[int]:
-    """One of the real commands; gives its port, of a worker its process id."""
+    """Run `rosterlog serve` or `rosterlog worker`; give the port of the server, the process id of the worker."""
     with bind("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     extra = ["--port", str(port)] if command == "serve" else []
@@ -151,13 +151,13 @@ def running(conninfo: str, command: str) -> Iterator[int]:
 def _token(conninfo: str) -> str:
     engine = sync_engine(conninfo)
     with engine.begin() as connection:
-        made = tokens.create(connection, "bench", "movemint", (), None)
+        token = tokens.create(connection, "bench", "movemint", (), None)
     engine.dispose()
-    return made
+    return token
 
 
 def _watch(port: int, token: str, seen: list[tuple[float, int]], done: threading.Event) -> None:
-    """Ask the API again and again which position it reflects."""
+    """Ask the API repeatedly which position it reflects; add each position and its time to `seen`."""
     connection = HTTPConnection("127.0.0.1", port)
     while not done.is_set():
         connection.request("GET", "/v1/participants?limit=1", headers={"Authorization": f"Bearer {token}"})
@@ -168,7 +168,7 @@ def _watch(port: int, token: str, seen: list[tuple[float, int]], done: threading
 
 
 def _deliver_steadily(port: int) -> list[tuple[float, int]]:
-    """One after the other, in time with the rate; gives when each was answered, and its position."""
+    """Deliver at the rate, one after the other; give the time of each answer and its position, by position."""
     requests = [request_for(body_of(person(3, number))) for number in range(RATE * SECONDS)]
     answered: list[tuple[float, int]] = []
     lock = threading.Lock()
@@ -193,11 +193,11 @@ def _deliver_steadily(port: int) -> list[tuple[float, int]]:
         thread.start()
     for thread in threads:
         thread.join()
-    return sorted(answered, key=lambda one: one[1])
+    return sorted(answered, key=lambda answer: answer[1])
 
 
 def _lag(conninfo: str) -> int:
-    """How many events the projections are behind, all together."""
+    """How many events the projections are behind, as a sum over projections and sources."""
     with psycopg.connect(conninfo) as connection:
         row = connection.execute(
             "select coalesce(sum(greatest(h.head - coalesce(c.position, 0), 0)), 0) "

@@ -11,9 +11,9 @@ from bench.filling import append, deliveries, fill
 from bench.machine import database, show, show_head
 
 SIZES = (100_000, 1_000_000, 10_000_000)
-BATCHES = {32: 3_200, 1: 500}  # events in a commit: appended in a round
+BATCHES = {32: 3_200, 1: 500}  # events per commit: events per round
 ROUNDS = 12
-WARM = 500_000  # events that bring nearly every page of the largest index into the write-ahead log once
+WARM = 500_000  # events; enough to write nearly every page of the largest index to the write-ahead log once
 
 _BYTES = b"""
 select pg_relation_size('event_log')::float / n, pg_relation_size('event_log_pkey')::float / n,
@@ -52,22 +52,22 @@ def _compare(logs: dict[int, Log], ids: Iterator[int], batch: int, when: str) ->
             before = _value(log, _WAL)
             costs[size].append(append(log, arrays, batch))
             written[size].append((_value(log, _WAL) - before) / BATCHES[batch])
-    print(f"\n{batch} a commit, {when}; WAL bytes an event: ", end="")
+    print(f"\n{batch} per commit, {when}; WAL bytes per event: ", end="")
     print(", ".join(f"{statistics.median(written[size]):,.0f} at {size:,}" for size in SIZES))
     show_head()
     for size in SIZES:
-        show(f"{size:,} events: microseconds an event", costs[size], 1)
+        show(f"{size:,} events: microseconds per event", costs[size], 1)
     for size in SIZES[1:]:
-        ratios = [larger / smaller for larger, smaller in zip(costs[size], costs[SIZES[0]], strict=True)]
+        ratios = [large / small for large, small in zip(costs[size], costs[SIZES[0]], strict=True)]
         show(f"{size:,} / {SIZES[0]:,}", ratios, 2)
 
 
-def _value(log: Log, query: bytes) -> Any:  # noqa: ANN401 - whatever it asks for
+def _value(log: Log, query: bytes) -> Any:  # noqa: ANN401 - of the type that the query selects
     return (log.execute(query).fetchone() or (None,))[0]
 
 
 def _show_sizes(logs: dict[int, Log]) -> None:
-    print(f"\n{'bytes an event':<20}{'table':>10}{'primary key':>14}{'dedup':>10}{'subject':>10}")
+    print(f"\n{'bytes per event':<20}{'table':>10}{'primary key':>14}{'dedup':>10}{'subject':>10}")
     for size, log in logs.items():
         table, key, dedup, subject = log.execute(_BYTES).fetchone() or (0, 0, 0, 0)
         print(f"{size:<20,}{table:>10.0f}{key:>14.0f}{dedup:>10.0f}{subject:>10.0f}", flush=True)

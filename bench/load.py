@@ -1,4 +1,4 @@
-"""A load generator: pre-signed deliveries over so many keep-alive connections, each sending when it was answered."""
+"""A load generator: signed deliveries over keep-alive connections, each of which sends the next one when answered."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ MOST_SECONDS = 600
 
 
 class Client(asyncio.Protocol):
-    """One connection. All answers are short JSON objects with a Content-Length, so the closing brace ends one."""
+    """One connection. Each answer is a short JSON object, so its closing brace ends it."""
 
     def __init__(self, requests: Iterator[bytes], answers: Counter[str], done: asyncio.Semaphore) -> None:
         self._requests = requests
@@ -27,7 +27,7 @@ class Client(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport does not subclass it
         self._send()
 
     def data_received(self, data: bytes) -> None:
@@ -56,7 +56,7 @@ def request_for(body: bytes) -> bytes:
 
 
 async def run(port: int, requests: list[bytes], connections: int) -> tuple[float, Counter[str]]:
-    """Send all requests; gives the seconds it took and how often each status was answered."""
+    """Send all requests; give the seconds it took and the number of answers per status."""
     loop = asyncio.get_running_loop()
     answers: Counter[str] = Counter()
     done = asyncio.Semaphore(0)

@@ -1,4 +1,4 @@
-"""What every measurement shares: a PostgreSQL of its own, a word about the machine, and the lines of a table."""
+"""What all measurements share: a PostgreSQL of their own, a description of the machine, and the lines of a table."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ _SETTINGS = (
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A fresh PostgreSQL as `rosterlog up` would start it; gives its connection string."""
+    """Run a fresh PostgreSQL as `rosterlog up` does, print machine and settings; give its connection string."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
         with postgres.server(Path(folder) / "data", print) as database:
@@ -37,14 +37,14 @@ def server() -> Iterator[str]:
 
 
 def database(conninfo: str, name: str) -> str:
-    """A migrated database of this name on the server."""
+    """Make a migrated database of this name on the server; give its connection string."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(f"create database {name}".encode())
-    made = make_conninfo(conninfo, dbname=name)
-    engine = sync_engine(made)
+    database_conninfo = make_conninfo(conninfo, dbname=name)
+    engine = sync_engine(database_conninfo)
     migrate(engine)
     engine.dispose()
-    return made
+    return database_conninfo
 
 
 def show_head() -> None:

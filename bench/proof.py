@@ -1,4 +1,4 @@
-"""How fast a log is proved, against reading the same rows out with COPY, in turn."""
+"""How fast `verify` proves a log, against reading the same rows with COPY, in turn."""
 
 import itertools
 import resource
@@ -40,8 +40,8 @@ def measure(conninfo: str) -> None:
                 rates[way].append(EVENTS / (time.perf_counter() - begun))
         engine.dispose()
     show_head()
-    for way, found in rates.items():
-        show(f"{way}: events a second", found, 0)
+    for way, values in rates.items():
+        show(f"{way}: events per second", values, 0)
     pairs = zip(rates["verify"], rates["COPY to the same client"], strict=True)
     show("verify / COPY", [proved / copied for proved, copied in pairs], 2)
 

@@ -1,4 +1,4 @@
-"""A rebuild of a million events against the best set-based SQL statement that fills the same columns, in turn."""
+"""A rebuild of a million events against the fastest SQL statement that fills the same columns, in turn."""
 
 import resource
 import time
@@ -22,8 +22,9 @@ EVENTS = 1_000_000
 ROUNDS = 5
 LARGE = 10_000_000
 
-# As quick as PostgreSQL can be made to do it: the object once a row, in a function scan, so that workers can share it;
-# memory for two processes an index (8 MB, which is best for a session alone, took a quarter longer, 256 MB 4 % longer).
+# The fastest settings found: parallel workers, and maintenance_work_mem for two processes per index (8 MB, the best for
+# one session alone, took a quarter longer, 256 MB took 4 % longer). The statement extracts the object once per row, in
+# a function scan, so that parallel workers can share the work.
 _SETTINGS = """
 set max_parallel_workers_per_gather = 2; set parallel_setup_cost = 0; set parallel_tuple_cost = 0;
 set work_mem = '256MB'; set maintenance_work_mem = '96MB'
@@ -35,7 +36,7 @@ from event_log l
 cross join lateral jsonb_extract_path(convert_from(l.body, 'UTF8')::jsonb, 'data', 'object') as o
 where l.source = 'movemint'
 """
-# The words by which a participant is searched, in parallel too.
+# With the words by which a participant is searched, which are computed in parallel too.
 _WORDS = "create table by_sql as select *, search_words(first_name, last_name, bib, team) as words from ({}) r"
 _INDEXES_OF = """
 select regexp_replace(
@@ -46,7 +47,7 @@ from pg_index i
 where i.indrelid = %s::regclass
 order by i.indisprimary desc, i.indexrelid
 """
-# The answers, which a rebuild also fills, out of the objects that are stored by then; one of their shapes, one key.
+# The answers, which a rebuild fills too: read from the stored objects, in the one shape and under the one key here.
 _ANSWERS = (
     """
     create table answers_by_sql as
@@ -69,7 +70,7 @@ _GUARDS = {
 
 
 def measure(server: str) -> None:
-    """Events with answers, which a rebuild keeps in a table of their own; then events of the same size without."""
+    """Measure events with answers, which a rebuild keeps in their own table; then as large ones without answers."""
     print("events with an answer each:")
     _measure(database(server, "rebuild_with_answers"), PATTERNS, answers=True)
     print("events without answers:")
@@ -110,16 +111,16 @@ def _in_turn(ways: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
 
 def _show(seconds: Mapping[str, list[float]]) -> None:
     show_head()
-    for way, found in seconds.items():
-        show(f"{way}: s", found, 1)
-    ours, *others = seconds
+    for way, values in seconds.items():
+        show(f"{way}: s", values, 1)
+    rosterlog, *others = seconds
     for other in others:
-        pairs = [theirs / mine for theirs, mine in zip(seconds[other], seconds[ours], strict=True)]
-        show(f"speed against {other}", pairs, 2)
+        pairs = zip(seconds[other], seconds[rosterlog], strict=True)
+        show(f"speed against {other}", [other_seconds / rebuild_seconds for other_seconds, rebuild_seconds in pairs], 2)
 
 
 def measure_growth(server: str) -> None:
-    """The same rebuild at one and at ten million events, and the memory that its jobs took at the most."""
+    """Measure the same rebuild at one and at ten million events, and the peak memory of its processes."""
     [roster, _] = projections(None)
     took: dict[int, float] = {}
     for events in (EVENTS, LARGE):
@@ -138,7 +139,7 @@ def measure_growth(server: str) -> None:
 
 
 def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) -> float:
-    """The seconds from the first table to a build that could go live; it is dropped again."""
+    """The seconds from the first table to a build that could go live. The build is dropped again."""
     with steps.only_one(engine, projection.name):
         begun = time.perf_counter()
         build = build_beside(Rebuild(engine, conninfo, projection, None, jobs, 500))
@@ -148,7 +149,7 @@ def rebuild(engine: Engine, conninfo: str, projection: Projection, jobs: int) ->
 
 
 def by_sql(connection: psycopg.Connection[Any], *, attributes: bool, answers: bool = False) -> float:
-    """The seconds of the statement, of the same indexes as a build has, and of statistics; of the answers too."""
+    """The seconds of the statement, the indexes that a build has, and the statistics; if asked, of the answers too."""
     connection.execute("drop table if exists by_sql, answers_by_sql")
     columns = ", ".join(f"{_expression(field)} as {field.column}" for field in DECLARED.columns)
     statement = _STATEMENT.format(columns=columns, attributes=", o as attributes" if attributes else "")
@@ -167,7 +168,7 @@ def _make(connection: psycopg.Connection[Any], statement: str, like: str, table:
 
 
 def indexes_of(connection: psycopg.Connection[Any], like: str, table: str) -> list[str]:
-    """The commands that make the indexes of a table of a build on another table, but for the build's number."""
+    """The commands that make the indexes of the table `like` on another table, without the column `build`."""
     return [index for (index,) in connection.execute(_INDEXES_OF, [like, table, like]).fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Every ready report at a million participants and answers, beside the same question on plain tables, in turn."""
+"""Every ready report at a million participants and answers, beside the same report on plain tables, in turn."""
 
 import statistics
 import time
@@ -16,9 +16,9 @@ from migrations import objects
 from projections.reports.report import Report, ReportRows, reports, run_report, values_of
 
 ROUNDS = 7
-_SETTINGS = "set local work_mem = '64MB'"  # as the command has it
-# Where a report needs to be told something to have an answer here.
-_ASKED: Mapping[str, Mapping[str, str]] = {
+_SETTINGS = "set local work_mem = '64MB'"  # as `rosterlog report` sets it
+# Parameters of the reports that have no rows here without them.
+_PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "editions": {"event": "500", "previous": "501", "start": "2026-08-01", "previous_start": "2026-08-02"},
     "projected_total": {"today": "2026-06-01"},
 }
@@ -50,7 +50,7 @@ def measure_on(conninfo: str) -> None:
 
 
 def _make_plain(conninfo: str) -> None:
-    """Tables with the columns of the views but for the objects, a build's words and indexes, and views over these."""
+    """Make tables with the views' columns (without the objects), a build's words and indexes, and views over them."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("create schema plain")
         for table, like in _TABLES.items():
@@ -60,7 +60,7 @@ def _make_plain(conninfo: str) -> None:
                 connection.execute(index.encode())
         connection.execute("create index on plain.participant_history (source, participant_id, position)")
         connection.execute("create unique index on plain.deliveries (source, position)")
-        # An age band is made of a date of birth there, too.
+        # The age band is computed when it is read, as in the view that the report reads otherwise.
         connection.execute("alter table plain.participants rename to people")
         connection.execute(f"create view plain.participants as select p.*, {_age_band()} from plain.people p".encode())
         for view in _VIEWS:
@@ -89,29 +89,30 @@ def _age_band() -> str:
 
 
 def _compare(connection: Connection, report: Report) -> None:
-    asked = values_of(report, _ASKED.get(report.name, {}))
+    values = values_of(report, _PARAMETERS.get(report.name, {}))
     plain = Report(report.name, report.answers, report.parameters, report.sql.replace("reporting.", "plain."))
     took: dict[str, list[float]] = {"views": [], "plain": []}
     for number in range(ROUNDS + 1):
         answers = []
-        for way, one in (("views", report), ("plain", plain)):
-            seconds, rows = _timed(connection, one, asked)
-            answers.append(rows.rows)
+        for way, variant in (("views", report), ("plain", plain)):
+            seconds, result = _timed(connection, variant, values)
+            answers.append(result.rows)
             if number > 0:
                 took[way].append(seconds)
         assert answers[0] == answers[1], f"{report.name}: the answers differ"
-    ratios = [a / b for a, b in zip(took["views"], took["plain"], strict=True)]
-    views, plainly = statistics.median(took["views"]), statistics.median(took["plain"])
+    ratios = [views / tables for views, tables in zip(took["views"], took["plain"], strict=True)]
+    on_views, on_tables = statistics.median(took["views"]), statistics.median(took["plain"])
     print(
-        f"{report.name:<24}{views:>8.2f}{max(took['views']):>8.2f}{plainly:>8.2f}{statistics.median(ratios):>8.2f}"
+        f"{report.name:<24}{on_views:>8.2f}{max(took['views']):>8.2f}{on_tables:>8.2f}{statistics.median(ratios):>8.2f}"
         f"{min(ratios):>8.2f}{max(ratios):>8.2f}",
         flush=True,
     )
 
 
-def _timed(connection: Connection, report: Report, asked: Mapping[str, object]) -> tuple[float, ReportRows]:
+def _timed(connection: Connection, report: Report, values: Mapping[str, object]) -> tuple[float, ReportRows]:
+    """The seconds that a report takes, and its rows."""
     with connection.begin():
         connection.execute(text(_SETTINGS))
         begun = time.perf_counter()
-        rows = run_report(connection, report, "movemint", asked)
-        return time.perf_counter() - begun, rows
+        result = run_report(connection, report, "movemint", values)
+        return time.perf_counter() - begun, result

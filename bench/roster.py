@@ -1,4 +1,4 @@
-"""A roster of a million participants in 200 events, every one another person, for what is asked of it."""
+"""A roster of a million participants in 200 events, each a different person, for the measurements that read one."""
 
 import psycopg
 from sqlalchemy import Engine
@@ -19,17 +19,18 @@ _BATCH = 20_000
 
 
 def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
-    """Append one delivery about each, and build every projection."""
+    """Append one delivery per participant, and build every projection."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for begin in range(0, people, _BATCH):
-            every = [
+            participants = [
                 {**person(1, number), "event_id": 500 + number % EVENTS, "event_name": f"Race {number % EVENTS}"}
                 for number in range(begin, min(begin + _BATCH, people))
             ]
-            bodies = [body_of(one) for one in every]
+            bodies = [body_of(participant) for participant in participants]
             signatures = [sign(body, SECRET) for body in bodies]
-            ids = [str(one["id"]) for one in every]
-            append(connection, (bodies, signatures, ["event.participant.created"] * len(every), ids), 1_000)
+            ids = [str(participant["id"]) for participant in participants]
+            types = ["event.participant.created"] * len(participants)
+            append(connection, (bodies, signatures, types, ids), 1_000)
             print(".", end="", flush=True)
         print(f" {people:,} people")
         connection.execute("vacuum (analyze) event_log")

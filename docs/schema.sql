@@ -1,19 +1,19 @@
 -- What the tables are, who writes them, and what is read instead of them. A name with () is a function.
 --
--- LOG          Movemint's deliveries, as they came. Nothing but the arrows changes it.
+-- LOG          Movemint's deliveries, as they came. Only what the arrows show changes it.
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
 --                                   +--> event_redelivery                      the same bytes again, counted
---   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the person from every table
---                (kept_by_participant() names them) and notes it in roster_change
---   refuse_change(), refuse_change_but_erasure(): the triggers that let nothing else happen     position_at(): when
+--   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
+--                (kept_by_participant() names these tables), and records it in roster_change
+--   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
--- FOLDING      Whatever is projected. A build is one set of a projection's tables; readers see the live one.
+-- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
 --   begin_build() make_index() attach_build() analyze_build() drop_build() --> projection --> projection_build
---   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be read; they go with their build
+--   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
 --
--- ROSTER       Tables in which every build has a part            Views of the live build
+-- ROSTER       Tables with a partition per build                 Views of the live build
 --
 --   worker --> participants_build ............................. participants, participants_searched
 --              participant_history_build ...................... participant_history
@@ -22,13 +22,13 @@
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   token create --> api_token <-- note_token_use()
---   sort_key() bib_key() unaccented() words() search_words() search_query(): how people are sorted and found
+--   sort_key() bib_key() unaccented() words() search_words() search_query(): how participants are sorted and found
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
 --
 --   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many())
 --   events, sub_events, registrations_daily                        deliveries, freshness
---   age_band() iso_date(): of a participant's columns
+--   age_band() iso_date(): computed from a participant's columns
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
 --              the publication rosterlog_reporting, for a warehouse that subscribes
 
@@ -65,12 +65,12 @@ begin
     raise exception 'append_events needs the isolation level read committed'
       using errcode = 'invalid_transaction_state';
   end if;
-  -- Whoever is answered was promised a commit that survives a crash.
+  -- An answer to a delivery promises that its commit survives a crash.
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
 
-  -- Held until the commit, so that positions become visible in their own order. 1919906927 is only a name space.
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
   select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
@@ -107,7 +107,9 @@ begin
       -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
       head_chain := sha256(
         head_chain || int8send(head_position) || timestamptz_send(appended_at) || delivery.digest || source_field
-        || coalesce(int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1))
+        || coalesce(
+          int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1)
+        )
         || coalesce(int4send(octet_length(delivery.subject)) || convert_to(delivery.subject, 'UTF8'), int4send(-1))
         || int4send(octet_length(delivery.signature)) || convert_to(delivery.signature, 'UTF8')
       );
@@ -139,7 +141,7 @@ declare
   projected text;
   is_being_built boolean;
 begin
-  -- A worker that has read a body must have committed before its rows are removed, and none may begin meanwhile.
+  -- A worker that has read a body must commit before the rows are removed, and no worker may begin a batch meanwhile.
   lock table checkpoint in exclusive mode;
 
   select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
@@ -154,10 +156,10 @@ begin
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);
   end if;
-  -- In a database restored from a backup an event may stand at another position than when it was erased, or nowhere.
+  -- In a database restored from a backup an event may have another position than when it was erased, or be missing.
   update erasures r set positions = coalesce(found_at, '{}') where r.source = in_source and r.erasure_id = in_erasure;
 
-  -- Whoever follows the roster is told.
+  -- Followers of the roster must learn that the participant is gone.
   if exists (select from participants p where p.source = in_source and p.participant_id = erasure.subject) then
     perform note_roster_change(in_source, erasure.subject);
   end if;
@@ -174,8 +176,8 @@ begin
     join pg_namespace n on n.oid = c.relnamespace
   loop
     begin
-      -- While a rebuild makes the indexes of a table nobody may delete from it, and all would wait for this. The rebuild
-      -- folds everybody again who was erased meanwhile, before anybody sees that table, or drops it.
+      -- While a rebuild makes the indexes of a table, a delete would wait for it, and all else for the lock above. The
+      -- rebuild refolds the participants erased meanwhile before readers see that table, or drops the table.
       if is_being_built then
         execute format('lock table %s in row exclusive mode nowait', projected);
       end if;
@@ -207,7 +209,7 @@ begin
   ) then
     raise exception '% is no table of build % of %', in_table, in_build, in_projection;
   end if;
-  -- Beside an index a key is a constraint.
+  -- A key needs its constraint as well as its index.
   for key in
     select conname || '_' || in_build as index, case contype when 'p' then 'primary key' else 'unique' end as kind
     from pg_constraint
@@ -243,7 +245,7 @@ begin
       'create table public.%I (like public.%I including defaults including generated including storage)', made, parent
     );
     execute format('alter table public.%I alter column build set default %s', made, number);
-    -- So that attaching it need not look at every row.
+    -- So that attaching the table need not check every row.
     execute format('alter table public.%I add constraint %I check (build = %s)', made, made || '_check', number);
     execute format('grant select, insert, update, delete on public.%I to rosterlog_worker', made);
   end loop;
@@ -394,7 +396,7 @@ declare
   ids text[];
   positions bigint[];
 begin
-  -- Neither swap nor erasure comes in between.
+  -- So that neither a swap nor an erasure happens during this transaction.
   lock table checkpoint in row exclusive mode;
   insert into published_source (source) values (in_source) on conflict do nothing;
   select * into state from published_source s where s.source = in_source for update skip locked;
@@ -403,7 +405,7 @@ begin
   join projection r on r.projection = c.projection and r.live = c.build
   where c.source = in_source and c.projection = 'participants';
   if state.source is null or live is null then
-    return 0;  -- another worker is at it, or there is nothing yet
+    return 0;  -- another worker publishes this source, or no build is live
   end if;
   select coalesce(max(n.number), 0) into changed from roster_change n where n.source = in_source;
 
@@ -561,7 +563,7 @@ CREATE FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(reporting.age_band((EXTRACT(year FROM age((in_at AT TIME ZONE 'UTC'::text), (in_dob)::timestamp without time zone)))::integer), reporting.age_band(in_age));
 
-COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) IS 'The band of an age at a time: by the date of birth, else by the age that was told.';
+COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) IS 'The band of an age at a time: by the date of birth, else by the given age.';
 
 CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question text, answer text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
@@ -593,19 +595,19 @@ CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question 
     and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
 $$;
 
-COMMENT ON FUNCTION reporting.answers_of_many() IS 'Answers that were chosen, not written, and that everybody may see.';
+COMMENT ON FUNCTION reporting.answers_of_many() IS 'Answers that people chose, not wrote; every reader may see them.';
 
 CREATE FUNCTION reporting.iso_date(in_text text) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (in_text ~ '^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([^0-9]|$)'::text) THEN (SELECT CASE WHEN (to_char((found.day)::timestamp with time zone, 'YYYY-MM-DD'::text) = "left"(iso_date.in_text, 10)) THEN found.day ELSE NULL::date END AS "case" FROM (SELECT ((make_date(("left"(iso_date.in_text, 4))::integer, (substr(iso_date.in_text, 6, 2))::integer, 1) + (substr(iso_date.in_text, 9, 2))::integer) - 1) AS "?column?") found(day)) ELSE NULL::date END;
 
-COMMENT ON FUNCTION reporting.iso_date(in_text text) IS 'The day that a text begins with in the form 2026-05-31, else null.';
+COMMENT ON FUNCTION reporting.iso_date(in_text text) IS 'The date, such as 2026-05-31, that a text begins with; else null.';
 
 CREATE FUNCTION reporting.sees_personal_data() RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN pg_has_role(CURRENT_USER, 'rosterlog_reporting_pii'::name, 'usage'::text);
 
-COMMENT ON FUNCTION reporting.sees_personal_data() IS 'Whether you see the columns that are called personal.';
+COMMENT ON FUNCTION reporting.sees_personal_data() IS 'Whether you see the columns that are marked as personal.';
 
 CREATE TABLE public.event_log (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -901,23 +903,23 @@ CREATE VIEW reporting.participant_history AS
            FROM public.participants n) p
      LEFT JOIN public.event_log ended ON (((ended.source = p.source) AND (ended."position" = p.until_position))));
 
-COMMENT ON VIEW reporting.participant_history IS 'Every state that participants had and have: one row a state, the one that holds with valid_to null.';
+COMMENT ON VIEW reporting.participant_history IS 'Every state that participants had and have, one row per state; valid_to of the newest state is null.';
 
-COMMENT ON COLUMN reporting.participant_history.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.participant_history.source IS 'The source of the deliveries; movemint unless you have several.';
 
-COMMENT ON COLUMN reporting.participant_history.participant_id IS 'The participant in Movemint; with source, what tells rows apart.';
+COMMENT ON COLUMN reporting.participant_history.participant_id IS 'The participant in Movemint; unique within a source.';
 
-COMMENT ON COLUMN reporting.participant_history.event_id IS 'The event they are in.';
+COMMENT ON COLUMN reporting.participant_history.event_id IS 'The event that the participant is in.';
 
-COMMENT ON COLUMN reporting.participant_history.event_name IS 'Its name, as this participant''s delivery has it; reporting.events has the newest.';
+COMMENT ON COLUMN reporting.participant_history.event_name IS 'Name of the event in the participant''s delivery; reporting.events has the newest.';
 
 COMMENT ON COLUMN reporting.participant_history.sub_event_id IS 'The race or category within the event.';
 
-COMMENT ON COLUMN reporting.participant_history.sub_event_name IS 'Its name, as this participant''s delivery has it.';
+COMMENT ON COLUMN reporting.participant_history.sub_event_name IS 'Name of the race or category in the participant''s delivery.';
 
 COMMENT ON COLUMN reporting.participant_history.athlete_id IS 'The person, who may be in several events.';
 
-COMMENT ON COLUMN reporting.participant_history.status IS 'What Movemint calls the state of the registration; its values are not published.';
+COMMENT ON COLUMN reporting.participant_history.status IS 'State of the registration in Movemint''s words, of which Movemint publishes no list.';
 
 COMMENT ON COLUMN reporting.participant_history.first_name IS 'First name.';
 
@@ -925,15 +927,15 @@ COMMENT ON COLUMN reporting.participant_history.last_name IS 'Last name.';
 
 COMMENT ON COLUMN reporting.participant_history.email IS 'E-mail address. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participant_history.phone IS 'Phone number as it came. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participant_history.phone IS 'Phone number as Movemint sent it. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participant_history.bib IS 'Start number, a text; null until one is assigned.';
 
-COMMENT ON COLUMN reporting.participant_history.gender IS 'As Movemint says it: a word, a letter or a number.';
+COMMENT ON COLUMN reporting.participant_history.gender IS 'Gender as Movemint sent it: a word, a letter or a number.';
 
 COMMENT ON COLUMN reporting.participant_history.dob IS 'Date of birth; see age_band. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participant_history.age IS 'Age in years where Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participant_history.age IS 'Age in years, if Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participant_history.team IS 'Name of the team.';
 
@@ -947,13 +949,13 @@ COMMENT ON COLUMN reporting.participant_history.country IS 'Country of the addre
 
 COMMENT ON COLUMN reporting.participant_history.zip_code IS 'Postal code. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participant_history.checked_in_at IS 'When they checked in; null if they have not, or nobody told.';
+COMMENT ON COLUMN reporting.participant_history.checked_in_at IS 'When the participant checked in; null if not yet, or not known.';
 
-COMMENT ON COLUMN reporting.participant_history.registered_at IS 'When they registered, as Movemint says.';
+COMMENT ON COLUMN reporting.participant_history.registered_at IS 'When the participant registered, as Movemint says.';
 
-COMMENT ON COLUMN reporting.participant_history.updated_at IS 'When Movemint last changed the participant, as it says itself.';
+COMMENT ON COLUMN reporting.participant_history.updated_at IS 'When Movemint last changed the participant, as Movemint says.';
 
-COMMENT ON COLUMN reporting.participant_history.first_position IS 'Log position of the first delivery about them.';
+COMMENT ON COLUMN reporting.participant_history.first_position IS 'Log position of the first delivery about the participant.';
 
 COMMENT ON COLUMN reporting.participant_history."position" IS 'Log position of the delivery that this state comes from.';
 
@@ -961,17 +963,17 @@ COMMENT ON COLUMN reporting.participant_history.received_at IS 'When that delive
 
 COMMENT ON COLUMN reporting.participant_history.field_errors IS 'Columns that are null because their value could not be read, each with the reason; an object.';
 
-COMMENT ON COLUMN reporting.participant_history.attributes IS 'The whole participant as it came, an object. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participant_history.attributes IS 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participant_history.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
 
-COMMENT ON COLUMN reporting.participant_history.valid_from_position IS 'Log position from which this state held.';
+COMMENT ON COLUMN reporting.participant_history.valid_from_position IS 'Log position of the delivery that brought this state.';
 
-COMMENT ON COLUMN reporting.participant_history.valid_to_position IS 'Log position that ended it; null while it holds.';
+COMMENT ON COLUMN reporting.participant_history.valid_to_position IS 'Log position of the delivery that ended this state; null for the newest state.';
 
 COMMENT ON COLUMN reporting.participant_history.valid_from IS 'When the delivery arrived that brought this state.';
 
-COMMENT ON COLUMN reporting.participant_history.valid_to IS 'When the delivery arrived that ended it; null while it holds.';
+COMMENT ON COLUMN reporting.participant_history.valid_to IS 'When the delivery arrived that ended this state; null for the newest state.';
 
 CREATE VIEW reporting.participants AS
  SELECT source,
@@ -1028,23 +1030,23 @@ CREATE VIEW reporting.participants AS
     reporting.age_band(dob, age, COALESCE(registered_at, received_at)) AS age_band
    FROM public.participants p;
 
-COMMENT ON VIEW reporting.participants IS 'Everybody on the roster, one row a participant: the newest state of each.';
+COMMENT ON VIEW reporting.participants IS 'The roster: the newest state of each participant, one row per participant.';
 
-COMMENT ON COLUMN reporting.participants.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.participants.source IS 'The source of the deliveries; movemint unless you have several.';
 
-COMMENT ON COLUMN reporting.participants.participant_id IS 'The participant in Movemint; with source, what tells rows apart.';
+COMMENT ON COLUMN reporting.participants.participant_id IS 'The participant in Movemint; unique within a source.';
 
-COMMENT ON COLUMN reporting.participants.event_id IS 'The event they are in.';
+COMMENT ON COLUMN reporting.participants.event_id IS 'The event that the participant is in.';
 
-COMMENT ON COLUMN reporting.participants.event_name IS 'Its name, as this participant''s delivery has it; reporting.events has the newest.';
+COMMENT ON COLUMN reporting.participants.event_name IS 'Name of the event in the participant''s delivery; reporting.events has the newest.';
 
 COMMENT ON COLUMN reporting.participants.sub_event_id IS 'The race or category within the event.';
 
-COMMENT ON COLUMN reporting.participants.sub_event_name IS 'Its name, as this participant''s delivery has it.';
+COMMENT ON COLUMN reporting.participants.sub_event_name IS 'Name of the race or category in the participant''s delivery.';
 
 COMMENT ON COLUMN reporting.participants.athlete_id IS 'The person, who may be in several events.';
 
-COMMENT ON COLUMN reporting.participants.status IS 'What Movemint calls the state of the registration; its values are not published.';
+COMMENT ON COLUMN reporting.participants.status IS 'State of the registration in Movemint''s words, of which Movemint publishes no list.';
 
 COMMENT ON COLUMN reporting.participants.first_name IS 'First name.';
 
@@ -1052,15 +1054,15 @@ COMMENT ON COLUMN reporting.participants.last_name IS 'Last name.';
 
 COMMENT ON COLUMN reporting.participants.email IS 'E-mail address. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participants.phone IS 'Phone number as it came. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participants.phone IS 'Phone number as Movemint sent it. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participants.bib IS 'Start number, a text; null until one is assigned.';
 
-COMMENT ON COLUMN reporting.participants.gender IS 'As Movemint says it: a word, a letter or a number.';
+COMMENT ON COLUMN reporting.participants.gender IS 'Gender as Movemint sent it: a word, a letter or a number.';
 
 COMMENT ON COLUMN reporting.participants.dob IS 'Date of birth; see age_band. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participants.age IS 'Age in years where Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participants.age IS 'Age in years, if Movemint says it; see age_band. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participants.team IS 'Name of the team.';
 
@@ -1074,13 +1076,13 @@ COMMENT ON COLUMN reporting.participants.country IS 'Country of the address.';
 
 COMMENT ON COLUMN reporting.participants.zip_code IS 'Postal code. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participants.checked_in_at IS 'When they checked in; null if they have not, or nobody told.';
+COMMENT ON COLUMN reporting.participants.checked_in_at IS 'When the participant checked in; null if not yet, or not known.';
 
-COMMENT ON COLUMN reporting.participants.registered_at IS 'When they registered, as Movemint says.';
+COMMENT ON COLUMN reporting.participants.registered_at IS 'When the participant registered, as Movemint says.';
 
-COMMENT ON COLUMN reporting.participants.updated_at IS 'When Movemint last changed the participant, as it says itself.';
+COMMENT ON COLUMN reporting.participants.updated_at IS 'When Movemint last changed the participant, as Movemint says.';
 
-COMMENT ON COLUMN reporting.participants.first_position IS 'Log position of the first delivery about them.';
+COMMENT ON COLUMN reporting.participants.first_position IS 'Log position of the first delivery about the participant.';
 
 COMMENT ON COLUMN reporting.participants."position" IS 'Log position of the delivery that this state comes from.';
 
@@ -1088,7 +1090,7 @@ COMMENT ON COLUMN reporting.participants.received_at IS 'When that delivery arri
 
 COMMENT ON COLUMN reporting.participants.field_errors IS 'Columns that are null because their value could not be read, each with the reason; an object.';
 
-COMMENT ON COLUMN reporting.participants.attributes IS 'The whole participant as it came, an object. Personal: null without rosterlog_reporting_pii.';
+COMMENT ON COLUMN reporting.participants.attributes IS 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 
 COMMENT ON COLUMN reporting.participants.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
 
@@ -1130,7 +1132,7 @@ CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone)
    WHERE ((h.valid_from <= participants_as_of.in_moment) AND ((h.valid_to IS NULL) OR (h.valid_to > participants_as_of.in_moment)));
 END;
 
-COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time, with the columns of reporting.participants: the states that held then.';
+COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';
 
 CREATE TABLE public.api_token (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -1272,7 +1274,7 @@ CREATE TABLE public.published_participants (
     age_band text
 );
 
-COMMENT ON TABLE public.published_participants IS 'The roster without personal data, as reporting.participants has it, for subscribers of the publication rosterlog_reporting; filled while there is one';
+COMMENT ON TABLE public.published_participants IS 'The roster without personal data, for subscribers of rosterlog_reporting; filled while there is a subscriber';
 
 CREATE TABLE public.published_source (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -1392,27 +1394,27 @@ CREATE VIEW reporting.deliveries AS
    FROM (public.event_log e
      LEFT JOIN public.event_redelivery r ON (((r.source = e.source) AND (r."position" = e."position"))));
 
-COMMENT ON VIEW reporting.deliveries IS 'What arrived: one row a delivery that was stored, without its content.';
+COMMENT ON VIEW reporting.deliveries IS 'The deliveries that were stored, one row per delivery, without their content.';
 
-COMMENT ON COLUMN reporting.deliveries.source IS 'Whose delivery it is; movemint unless you have several.';
+COMMENT ON COLUMN reporting.deliveries.source IS 'The source of the delivery; movemint unless you have several.';
 
-COMMENT ON COLUMN reporting.deliveries."position" IS 'Its place in the log of its source: 1, 2, 3 and so on.';
+COMMENT ON COLUMN reporting.deliveries."position" IS 'Log position: 1, 2, 3 and so on within the source.';
 
-COMMENT ON COLUMN reporting.deliveries.received_at IS 'When it arrived first.';
+COMMENT ON COLUMN reporting.deliveries.received_at IS 'When the delivery first arrived.';
 
-COMMENT ON COLUMN reporting.deliveries.event_type IS 'What Movemint calls it; null if it was no readable envelope.';
+COMMENT ON COLUMN reporting.deliveries.event_type IS 'Type of the event in Movemint; null if the body names none.';
 
-COMMENT ON COLUMN reporting.deliveries.participant_id IS 'Whom it is about; null if it does not say.';
+COMMENT ON COLUMN reporting.deliveries.participant_id IS 'The participant that it is about; null if it names none.';
 
-COMMENT ON COLUMN reporting.deliveries.size_bytes IS 'Size of its body; null once it was erased.';
+COMMENT ON COLUMN reporting.deliveries.size_bytes IS 'Size of the body; null if the body was erased.';
 
-COMMENT ON COLUMN reporting.deliveries.is_erased IS 'Whether the body was erased at somebody''s wish.';
+COMMENT ON COLUMN reporting.deliveries.is_erased IS 'Whether the body was erased.';
 
-COMMENT ON COLUMN reporting.deliveries.is_quarantined IS 'Whether it could not be read and is set aside; rosterlog quarantine list shows why.';
+COMMENT ON COLUMN reporting.deliveries.is_quarantined IS 'Whether it could not be folded and is parked; rosterlog quarantine list shows why.';
 
-COMMENT ON COLUMN reporting.deliveries.redeliveries IS 'How often the very same bytes arrived again.';
+COMMENT ON COLUMN reporting.deliveries.redeliveries IS 'How often the same bytes were delivered again.';
 
-COMMENT ON COLUMN reporting.deliveries.last_redelivered_at IS 'When they last did; null if never.';
+COMMENT ON COLUMN reporting.deliveries.last_redelivered_at IS 'When the same bytes last arrived again; null if never.';
 
 CREATE VIEW reporting.events AS
  WITH named AS (
@@ -1454,19 +1456,19 @@ CREATE VIEW reporting.events AS
 
 COMMENT ON VIEW reporting.events IS 'The events that participants are in.';
 
-COMMENT ON COLUMN reporting.events.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.events.source IS 'The source of the deliveries; movemint unless you have several.';
 
 COMMENT ON COLUMN reporting.events.event_id IS 'The event in Movemint.';
 
-COMMENT ON COLUMN reporting.events.event_name IS 'Its name in the newest delivery that has one.';
+COMMENT ON COLUMN reporting.events.event_name IS 'Name of the event in the newest delivery that has one.';
 
 COMMENT ON COLUMN reporting.events.participants IS 'Participants on the roster, whatever their status.';
 
-COMMENT ON COLUMN reporting.events.first_registered_at IS 'The earliest registration among them.';
+COMMENT ON COLUMN reporting.events.first_registered_at IS 'The earliest registration of these participants.';
 
-COMMENT ON COLUMN reporting.events.last_registered_at IS 'The latest registration among them.';
+COMMENT ON COLUMN reporting.events.last_registered_at IS 'The latest registration of these participants.';
 
-COMMENT ON COLUMN reporting.events.starts_on IS 'First day of the event, if its newest deliveries say so under event.start_date, which is a guess.';
+COMMENT ON COLUMN reporting.events.starts_on IS 'First day of the event, if its newest deliveries say it under event.start_date, a key that is a guess.';
 
 CREATE VIEW reporting.freshness AS
  WITH RECURSIVE live AS (
@@ -1514,21 +1516,21 @@ CREATE VIEW reporting.freshness AS
     quarantined
    FROM reached r;
 
-COMMENT ON VIEW reporting.freshness IS 'How current all of this is: one row a source.';
+COMMENT ON VIEW reporting.freshness IS 'How current the roster is, one row per source.';
 
-COMMENT ON COLUMN reporting.freshness.source IS 'Whose log it is; movemint unless you have several.';
+COMMENT ON COLUMN reporting.freshness.source IS 'The source of the deliveries; movemint unless you have several.';
 
 COMMENT ON COLUMN reporting.freshness.head IS 'Log position of the newest delivery.';
 
-COMMENT ON COLUMN reporting.freshness.head_received_at IS 'When that one arrived.';
+COMMENT ON COLUMN reporting.freshness.head_received_at IS 'When the newest delivery arrived.';
 
 COMMENT ON COLUMN reporting.freshness.checkpoint IS 'Log position that the roster reflects.';
 
-COMMENT ON COLUMN reporting.freshness.checkpoint_moved_at IS 'When it got there.';
+COMMENT ON COLUMN reporting.freshness.checkpoint_moved_at IS 'When the roster got to that position.';
 
-COMMENT ON COLUMN reporting.freshness.lag IS 'Deliveries that the roster has yet to reflect.';
+COMMENT ON COLUMN reporting.freshness.lag IS 'Number of deliveries that the roster does not reflect yet.';
 
-COMMENT ON COLUMN reporting.freshness.quarantined IS 'Deliveries that could not be read and are set aside; rosterlog quarantine list shows them.';
+COMMENT ON COLUMN reporting.freshness.quarantined IS 'Number of deliveries that could not be folded and are parked; rosterlog quarantine list shows them.';
 
 CREATE VIEW reporting.participant_answers AS
  SELECT source,
@@ -1547,9 +1549,9 @@ CREATE VIEW reporting.participant_answers AS
     "position"
    FROM public.participant_answers a;
 
-COMMENT ON VIEW reporting.participant_answers IS 'Answers to questions, one row a participant and question, as their newest state has them.';
+COMMENT ON VIEW reporting.participant_answers IS 'Answers to questions in the newest state of each participant, one row per participant and question.';
 
-COMMENT ON COLUMN reporting.participant_answers.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.participant_answers.source IS 'The source of the deliveries; movemint unless you have several.';
 
 COMMENT ON COLUMN reporting.participant_answers.participant_id IS 'The participant who answered.';
 
@@ -1557,11 +1559,11 @@ COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the question 
 
 COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it.';
 
-COMMENT ON COLUMN reporting.participant_answers.question IS 'The question as it was asked, or what there is of it: its key or its id.';
+COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question; its key or its id if there is no wording.';
 
-COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer. Without rosterlog_reporting_pii null but for those that people choose; see docs/reporting.md.';
+COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
 
-COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that it comes from.';
+COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that the answer comes from.';
 
 CREATE VIEW reporting.registrations_daily AS
  SELECT source,
@@ -1572,19 +1574,19 @@ CREATE VIEW reporting.registrations_daily AS
     (sum(registrations) OVER (PARTITION BY source, event_id, sub_event_id ORDER BY day))::bigint AS cumulative
    FROM public.registrations_daily d;
 
-COMMENT ON VIEW reporting.registrations_daily IS 'Registrations by event, sub-event and day of registration, whatever became of them.';
+COMMENT ON VIEW reporting.registrations_daily IS 'Registrations by event, sub-event and day of registration, whatever their status.';
 
-COMMENT ON COLUMN reporting.registrations_daily.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.registrations_daily.source IS 'The source of the deliveries; movemint unless you have several.';
 
-COMMENT ON COLUMN reporting.registrations_daily.event_id IS 'The event; null for participants in none.';
+COMMENT ON COLUMN reporting.registrations_daily.event_id IS 'The event; null if the delivery names none.';
 
-COMMENT ON COLUMN reporting.registrations_daily.sub_event_id IS 'The race or category; null where none is named.';
+COMMENT ON COLUMN reporting.registrations_daily.sub_event_id IS 'The race or category; null if the delivery names none.';
 
-COMMENT ON COLUMN reporting.registrations_daily.day IS 'Day of registration, in UTC; of arrival where Movemint does not say when.';
+COMMENT ON COLUMN reporting.registrations_daily.day IS 'Day of registration, in UTC; the day of arrival if Movemint does not say when.';
 
 COMMENT ON COLUMN reporting.registrations_daily.registrations IS 'Registrations on that day.';
 
-COMMENT ON COLUMN reporting.registrations_daily.cumulative IS 'Registrations up to and with that day, of the same event and sub-event.';
+COMMENT ON COLUMN reporting.registrations_daily.cumulative IS 'Registrations up to and including that day, of the same event and sub-event.';
 
 CREATE VIEW reporting.sub_events AS
  WITH named AS (
@@ -1608,13 +1610,13 @@ CREATE VIEW reporting.sub_events AS
 
 COMMENT ON VIEW reporting.sub_events IS 'The races and categories within events.';
 
-COMMENT ON COLUMN reporting.sub_events.source IS 'Whose deliveries these are; movemint unless you have several.';
+COMMENT ON COLUMN reporting.sub_events.source IS 'The source of the deliveries; movemint unless you have several.';
 
-COMMENT ON COLUMN reporting.sub_events.event_id IS 'The event.';
+COMMENT ON COLUMN reporting.sub_events.event_id IS 'The event in Movemint.';
 
 COMMENT ON COLUMN reporting.sub_events.sub_event_id IS 'The race or category in Movemint.';
 
-COMMENT ON COLUMN reporting.sub_events.sub_event_name IS 'Its name in the newest delivery that has one.';
+COMMENT ON COLUMN reporting.sub_events.sub_event_name IS 'Name of the race or category in the newest delivery that has one.';
 
 COMMENT ON COLUMN reporting.sub_events.participants IS 'Participants on the roster, whatever their status.';
 

@@ -1,1 +1,1 @@
-"""The database's schema: versions that make tables, and a file for each function and view. The only place with DDL."""
+"""The database's schema: versions make the tables, and each function and view has a file. The only place with DDL."""

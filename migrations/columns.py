@@ -1,7 +1,7 @@
 """The columns of a participant, each once: tables, views, comments and the publication are made from this list.
 
-To add one: its line in `projections/participants/fields.py`, its row here, with the revision that `alembic revision`
-makes for it, and an example.
+To add a column: a line in `projections/participants/fields.py`, a row here with the revision that `alembic revision`
+makes, and an example.
 """
 
 import re
@@ -14,7 +14,7 @@ BASELINE = "0003_roster"  # the revision of the first release's columns, whose r
 
 
 class Column(NamedTuple):
-    """A column, its comment, whether only `rosterlog_reporting_pii` may see it, and the revision that brought it."""
+    """A column, its comment, whether only `rosterlog_reporting_pii` may see it, and the revision that added it."""
 
     name: str
     type: str
@@ -24,29 +24,29 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("event_id", 'text collate "C"', "The event they are in."),
-    Column("event_name", "text", "Its name, as this participant's delivery has it; reporting.events has the newest."),
+    Column("event_id", 'text collate "C"', "The event that the participant is in."),
+    Column("event_name", "text", "Name of the event in the participant's delivery; reporting.events has the newest."),
     Column("sub_event_id", 'text collate "C"', "The race or category within the event."),
-    Column("sub_event_name", "text", "Its name, as this participant's delivery has it."),
+    Column("sub_event_name", "text", "Name of the race or category in the participant's delivery."),
     Column("athlete_id", 'text collate "C"', "The person, who may be in several events."),
-    Column("status", "text", "What Movemint calls the state of the registration; its values are not published."),
+    Column("status", "text", "State of the registration in Movemint's words, of which Movemint publishes no list."),
     Column("first_name", "text", "First name."),
     Column("last_name", "text", "Last name."),
     Column("email", "text", "E-mail address.", is_personal=True),
-    Column("phone", "text", "Phone number as it came.", is_personal=True),
+    Column("phone", "text", "Phone number as Movemint sent it.", is_personal=True),
     Column("bib", "text", "Start number, a text; null until one is assigned."),
-    Column("gender", "text", "As Movemint says it: a word, a letter or a number."),
+    Column("gender", "text", "Gender as Movemint sent it: a word, a letter or a number."),
     Column("dob", "date", "Date of birth; see age_band.", is_personal=True),
-    Column("age", "integer", "Age in years where Movemint says it; see age_band.", is_personal=True),
+    Column("age", "integer", "Age in years, if Movemint says it; see age_band.", is_personal=True),
     Column("team", "text", "Name of the team."),
     Column("wave", "text", "Start wave."),
     Column("city", "text", "City of the address.", is_personal=True),
     Column("state", "text", "State or region of the address."),
     Column("country", "text", "Country of the address."),
     Column("zip_code", "text", "Postal code.", is_personal=True),
-    Column("checked_in_at", "timestamptz", "When they checked in; null if they have not, or nobody told."),
-    Column("registered_at", "timestamptz", "When they registered, as Movemint says."),
-    Column("updated_at", "timestamptz", "When Movemint last changed the participant, as it says itself."),
+    Column("checked_in_at", "timestamptz", "When the participant checked in; null if not yet, or not known."),
+    Column("registered_at", "timestamptz", "When the participant registered, as Movemint says."),
+    Column("updated_at", "timestamptz", "When Movemint last changed the participant, as Movemint says."),
 )
 
 _PERSONAL = " Personal: null without rosterlog_reporting_pii."
@@ -56,13 +56,13 @@ _PLACE = re.compile(r"\{(?:(?P<table>\w+)\.)?(?P<added>added_)?(?P<form>columns|
 
 
 def definitions(since: str, *, personal: bool = True) -> str:
-    """What `create table` says of the columns that came with a revision."""
-    came = (column for column in COLUMNS if column.since == since and (personal or not column.is_personal))
-    return ",\n  ".join(f"{column.name} {column.type}" for column in came)
+    """The column definitions of `create table` for the columns that a revision added."""
+    added = (column for column in COLUMNS if column.since == since and (personal or not column.is_personal))
+    return ",\n  ".join(f"{column.name} {column.type}" for column in added)
 
 
 def add_columns(revision: str) -> None:
-    """Add the columns that come with this revision to the tables that have a participant's columns."""
+    """Add the columns of this revision to the tables that have a participant's columns."""
     for column in COLUMNS:
         if column.since == revision:
             for table in ("participants_build", "participant_history_build", "published_participants"):
@@ -71,11 +71,12 @@ def add_columns(revision: str) -> None:
 
 
 def filled(sql: str) -> str:
-    """An object's SQL with the columns in their places.
+    """The SQL of a function or view with the participant's columns in their places.
 
-    `{p.columns}`: the columns of the first release, of the table `p`. `{p.masked}`: likewise, the personal ones only
-    for those who may see them. `{p.not_personal}`: without those. `{p.added_columns}` and so on: what came later, each
-    after a comma, at a view's end, since only there a view can grow. `{comments}`: what each column means.
+    `{p.columns}`: the columns of the first release, of the table `p`. `{p.masked}`: the same, the personal columns null
+    for roles that may not see them. `{p.not_personal}`: the same without the personal columns. `{p.added_columns}` and
+    so on: the columns added later, each after a comma; they stand at the end of a view, since PostgreSQL adds columns
+    to a view only there. `{comments}`: the comment on each column.
     """
     return _PLACE.sub(_columns, sql).replace("{comments}", "\n".join(map(_comment, COLUMNS)))
 
@@ -88,8 +89,8 @@ def _columns(place: re.Match[str]) -> str:
         if (column.since != BASELINE) == bool(place["added"])
         and not (column.is_personal and place["form"] == "not_personal")
     ]
-    personal = _MASKED if place["form"] == "masked" else _PLAIN
-    texts = [(personal if column.is_personal else _PLAIN).format(prefix, column.name) for column in shown]
+    personal_form = _MASKED if place["form"] == "masked" else _PLAIN
+    texts = [(personal_form if column.is_personal else _PLAIN).format(prefix, column.name) for column in shown]
     if place["added"]:
         return "".join(f", {text}" for text in texts)
     line = place.string[place.string.rfind("\n", 0, place.start()) + 1 :]

@@ -1,6 +1,6 @@
-"""Runs the migrations on the connection that `rosterlog migrate` hands in: the versions, then the objects of `sql`.
+"""Runs the migrations on the connection that `rosterlog migrate` hands in: the versions, then the files of `sql`.
 
-For `alembic check` and the like it connects to the environment's database itself, and makes no objects there.
+Without such a connection, as in `alembic check`, it opens the environment's database, and runs the versions alone.
 """
 
 import os
@@ -33,16 +33,16 @@ _ = (
     tokens,
 )
 
-# A migration waits briefly for its locks, then gives up: deliveries queue behind a lock that is waited for.
+# A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rosterlog migrate'))"
 
-# Those of a build come and go; those that are published are written by functions of the database alone.
+# A build's tables come and go; the published tables are written by functions of the database alone.
 _NOT_DECLARED = re.compile(r".+_build_\d+|published_.+")
 
 
 def is_declared(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether a table of the database is one that the code declares, so that the two are compared."""
+    """Whether `alembic check` compares a table of the database with the tables that the code declares."""
     return kind != "table" or name is None or not _NOT_DECLARED.fullmatch(name)
 
 
@@ -57,7 +57,7 @@ def migrate_online(connection: Connection, *, with_objects: bool) -> None:
 
 
 def migrate_offline() -> None:
-    named = {"paramstyle": "named"}  # else each percent sign would come out twice
+    named = {"paramstyle": "named"}  # with psycopg's own style each percent sign would be doubled
     context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True, dialect_opts=named)
     with context.begin_transaction():
         for statement in (_TIMEOUTS, *role_statements()):

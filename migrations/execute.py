@@ -1,4 +1,4 @@
-"""Executes SQL as it is written, in the migration that is under way."""
+"""Executes SQL exactly as it is written, in the running migration."""
 
 from importlib.resources import files
 
@@ -7,13 +7,13 @@ from sqlalchemy import TextClause, text
 
 
 def verbatim(sql: str) -> TextClause:
-    """SQL in which a colon is a colon: to SQLAlchemy, `:name` would be a value to fill in."""
+    """SQL with its colons escaped: SQLAlchemy would take `:name` for a bind parameter."""
     return text(sql.replace(":", r"\:"))
 
 
 def execute_file(revision: str, **places: str) -> None:
-    """Execute the file of SQL that stands beside a version, with these texts where `{name}` stands."""
+    """Execute the .sql file of a version, with each `{name}` replaced by the text of that name."""
     sql = files("migrations.versions").joinpath(f"{revision}.sql").read_text(encoding="utf-8")
-    for name, filled in places.items():
-        sql = sql.replace(f"{{{name}}}", filled)
+    for name, replacement in places.items():
+        sql = sql.replace(f"{{{name}}}", replacement)
     op.execute(verbatim(sql))

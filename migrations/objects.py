@@ -1,7 +1,7 @@
-"""The functions and views as they are today, one a file of `sql`: executed after the versions, at every migrate.
+"""The functions and views as they are today, one per file in `sql`: executed after the versions, at every migrate.
 
-So a file there is what runs, and its comments and grants with it. Change the file; no version is needed, but where an
-index or a generated column is computed by the function.
+A file there is what the database has, with its comments and grants. To change a function or a view, change its file; a
+version is needed only if an index or a generated column is computed by the function.
 """
 
 import re
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from migrations.columns import filled
 from migrations.execute import verbatim
 
-# In the order in which they are executed: what a view or a function needs stands before it.
+# In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
         refuse_change refuse_change_but_erasure append_events position_at readable_log
@@ -39,28 +39,28 @@ _IS_THE_SAME = text("select pg_get_viewdef('wanted_view') = pg_get_viewdef(to_re
 
 
 def every_file() -> Iterator[str]:
-    """The text of each file, in order, with a participant's columns in their places."""
+    """The text of each file, in the order of execution, with a participant's columns in their places."""
     for room, names in ROOMS.items():
         for name in names.split():
             yield file(room, name)
 
 
 def file(room: str, name: str) -> str:
-    """The text of one file, likewise."""
+    """The text of one file, with a participant's columns in their places."""
     return filled(files("migrations").joinpath("sql", room, f"{name}.sql").read_text(encoding="utf-8"))
 
 
 def make(connection: Connection) -> None:
-    """Make every object what its file says."""
+    """Make every function and view what its file says."""
     for sql in every_file():
         view = _VIEW.search(sql)
         if view is not None and _is_there(connection, view["name"], view["query"]):
-            sql = sql[view.end() :]  # its comments and grants
+            sql = sql[view.end() :]  # only the grants and comments
         connection.execute(verbatim(sql))
 
 
 def _is_there(connection: Connection, name: str, query: str) -> bool:
-    """Whether a view is this one already: replacing it would wait for whoever reads it, and let others wait."""
+    """Whether the view has this query already: replacing it would wait for its readers, and new readers behind it."""
     connection.execute(verbatim(f"create view wanted_view as {query}"))
     is_the_same: bool | None = connection.execute(_IS_THE_SAME, {"name": name}).scalar_one()
     connection.execute(text("drop view wanted_view"))

@@ -12,8 +12,8 @@ create table event_log (
   constraint event_log_dedup unique (source, digest),
   constraint event_log_position check (position > 0)
 )
--- Events are frozen soon after they came, so that no vacuum has to read the whole log later. What an erasure leaves
--- behind is removed at the next round of autovacuum, within minutes.
+-- Events are frozen soon after they are appended, so that no vacuum has to read the whole log later. The old row
+-- versions of an erasure are removed by the next autovacuum, within minutes.
 with (
   autovacuum_vacuum_scale_factor = 0,
   autovacuum_vacuum_threshold = 0,
@@ -27,7 +27,7 @@ with (
   toast.autovacuum_freeze_min_age = 0
 );
 create index event_log_subject on event_log (source, subject) where subject is not null;
--- Else the planner's statistics would keep samples of bodies that were erased since.
+-- No statistics, which would keep samples of bodies that are erased later.
 alter table event_log alter column body set statistics 0;
 
 create table event_redelivery (
@@ -58,7 +58,7 @@ create table erasures (
 );
 create index erasures_subject on erasures (source, subject);
 
--- What the triggers call: each becomes the function of migrations/sql in the same transaction.
+-- Placeholders for the triggers: the same transaction replaces each with the function of migrations/sql.
 create function refuse_change() returns trigger language plpgsql as 'begin return null; end';
 create function refuse_change_but_erasure() returns trigger language plpgsql as 'begin return null; end';
 
@@ -71,23 +71,23 @@ create trigger event_log_body_is_only_erased
 before update of body on event_log
 for each row execute function refuse_change_but_erasure();
 
--- Who asked, when and why stays as it was written down; lifting and a restore add to it.
+-- Who asked, when and why never changes; a lifting, and a reapply after a restore, update the other columns.
 create trigger erasures_are_kept
 before update of source, erasure_id, subject, operator, reason, erased_at, digests, recorded_at, recorded_by
 or delete or truncate on erasures
 for each statement execute function refuse_change();
 
--- Else `set session_replication_role = replica` would switch them off.
+-- Without `always`, `set session_replication_role = replica` would switch the triggers off.
 alter table event_log enable always trigger event_log_is_append_only;
 alter table event_log enable always trigger event_log_body_is_only_erased;
 alter table erasures enable always trigger erasures_are_kept;
 
--- All but the body, which the worker reads in readable_log, and what only a proof needs.
+-- Neither the body, which the worker reads in readable_log, nor the columns that only a proof needs.
 grant select (source, position, received_at, event_type, subject, digest) on event_log to rosterlog_worker;
 grant select (source, position, received_at, event_type) on event_log to rosterlog_api;
 grant select on event_redelivery, erasures to rosterlog_worker;
 grant select on event_log, event_redelivery, erasures to rosterlog_operator;
--- What the operator hands in; which login did so, and when, is the database's to say.
+-- Neither recorded_at nor recorded_by: the database itself writes down when, and by which login.
 grant
   insert (source, erasure_id, subject, operator, reason, erased_at, positions, digests, lifted_at, lifted_by),
   update (lifted_at, lifted_by)

@@ -1,4 +1,4 @@
-"""What every projection has: builds of which one is live, checkpoints, the quarantine, counts of unknown types."""
+"""What every projection has: builds, of which one is live, checkpoints, the quarantine, counts of unknown types."""
 
 from migrations.execute import execute_file
 

@@ -1,5 +1,5 @@
--- What indexes and generated columns are computed by. Another text of one of these functions needs a version that
--- makes them anew.
+-- The functions by which indexes and generated columns are computed. A change of one of them needs a version that makes
+-- those indexes and columns again.
 create function unaccented(in_text text)
 returns text
 language sql
@@ -52,8 +52,8 @@ return array_to_tsvector(words(
   || coalesce(left(in_bib, 100), '') || ' ' || coalesce(left(in_team, 100), '')
 ));
 
--- Every build has a part of these tables: made beside, loaded, and only then attached, so that its indexes are made at
--- once and nobody has to wait.
+-- Every build has a partition of these tables: it is loaded before it is attached, so that its indexes are made after
+-- the load, and readers do not wait.
 create table participants_build (
   source text collate "C" not null,
   participant_id text collate "C" not null,
@@ -67,7 +67,7 @@ create table participants_build (
   words tsvector generated always as (search_words(first_name, last_name, bib, team)) stored,
   constraint participants_build_pkey primary key (source, participant_id, build)
 ) partition by list (build);
--- Every sort begins at the source and ends at the id, which nobody shares.
+-- Every sort order begins with the source and ends with the participant's id, which makes the order unique.
 create index participants_build_event on participants_build (source, event_id, participant_id);
 create index participants_build_last_name
 on participants_build (source, (sort_key(last_name) collate "C"), participant_id);
@@ -77,7 +77,7 @@ create index participants_build_email on participants_build (source, (sort_key(e
 create index participants_build_bib on participants_build (source, (bib_key(bib) collate "C"), participant_id);
 create index participants_build_registered on participants_build (source, registered_at, participant_id);
 create index participants_build_updated on participants_build (source, updated_at, participant_id);
--- With the build in it, who has a state at a position can be told from the index alone.
+-- With the build included, an index-only scan tells whether a live state is of a position.
 create index participants_build_position on participants_build (source, position) include (build);
 create index participants_build_words on participants_build using gin (words);
 
@@ -164,11 +164,11 @@ create table api_token (
 -- A name may be used again once its token is revoked.
 create unique index api_token_live_name on api_token (name) where revoked_at is null;
 
--- What the triggers call: each becomes the function of migrations/sql in the same transaction.
+-- Placeholders for the triggers: the same transaction replaces each with the function of migrations/sql.
 create function uncount_registration() returns trigger language plpgsql as 'begin return null; end';
 create function note_new_roster() returns trigger language plpgsql as 'begin return null; end';
 
--- An erasure deletes rows and knows nothing of counts.
+-- An erasure deletes rows of registrations, and does not know that they are counted.
 create trigger registrations_build_uncounts
 after delete on registrations_build
 for each row execute function uncount_registration();

@@ -1,1 +1,1 @@
-"""One version a file, in the order of their numbers. What a version did once, it does for ever: it never changes."""
+"""The versions, one per file, in the order of their numbers. A released version never changes."""

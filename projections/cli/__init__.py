@@ -1,1 +1,1 @@
-"""The commands that make the log answer questions: each asks and prints, and holds no step of anything."""
+"""The commands about projections, API and reports: each reads options and prints; the work is done elsewhere."""

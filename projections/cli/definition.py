@@ -1,4 +1,4 @@
-"""The projections as a command's settings define them: with the fields of `ROSTERLOG_FIELDS`."""
+"""The projections as the settings define them: with the fields of `ROSTERLOG_FIELDS`."""
 
 from ingest.settings import Settings
 from projections.catalogue import projections
@@ -6,5 +6,5 @@ from projections.folding.projection import Projection
 
 
 def projections_of(settings: Settings) -> tuple[Projection, ...]:
-    """Every projection. Raises `FieldsError` for a file of fields that cannot be used."""
+    """Every projection. Raises `FieldsError` if the file of fields cannot be used."""
     return projections(settings.fields_file)

@@ -1,4 +1,4 @@
-"""`rosterlog erase`: what an operator is asked and told about one participant; `erasures` has what concerns all."""
+"""`rosterlog erase`: erases one participant, or lifts an erasure; `erasures` has the options about all erasures."""
 
 import getpass
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.read import heads
 from ingest.settings import Settings
-from projections.cli import erasures as every
+from projections.cli import erasures
 from projections.cli.definition import projections_of
 from projections.folding.erasures import lift
 from projections.folding.projection import Projection
@@ -25,12 +25,12 @@ from projections.folding.projection import Projection
 
 @click.command()
 @click.argument("participant_id", required=False)
-@click.option("--reason", metavar="TEXT", help="Why. It is kept, so do not name the person.")
+@click.option("--reason", metavar="TEXT", help="Why. The reason is kept: do not name the person in it.")
 @click.option("--source", help="Default: movemint, or the only source there is.")
-@click.option("--operator", metavar="NAME", help="Who asks for it. Default: this system's user.")
+@click.option("--operator", metavar="NAME", help="Who asks for the erasure. Default: your user name.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--lift", "is_lift", is_flag=True, help="Show again what arrives about them. Nothing erased comes back.")
-@click.option("--list", "show", is_flag=True, help="Show the erasures, and what arrived about their people since.")
+@click.option("--lift", "is_lift", is_flag=True, help="End an erasure: show what arrived since. Bodies stay erased.")
+@click.option("--list", "show", is_flag=True, help="List the erasures, and what arrived about each participant since.")
 @click.option("--export", "export_to", metavar="FILE", help="Write all erasures to a file, or to - (standard output).")
 @click.option("--import", "register", metavar="FILE", type=click.File("rb"), help="Take over exported erasures.")
 @click.option("--reapply", is_flag=True, help="Carry out all erasures again: after every restore of a backup.")
@@ -49,53 +49,53 @@ def erase(
     show: bool,
     reapply: bool,
 ) -> None:
-    """Erase a participant: the bodies of their events, and every trace in the projections.
+    """Erase a participant: the bodies of their events, and their rows in every projection.
 
-    The events stay, without their bodies, so that the log can still be proved and a late redelivery is known. Copies
-    in backups, replicas and the write-ahead log stay until those are gone.
+    The events stay, without their bodies, so that the log can still be proved and a late redelivery is recognised.
+    Copies in backups, replicas and the write-ahead log stay as long as these are kept.
     """
     about_all = show, export_to is not None, register is not None or reapply
     if sum((*about_all, is_lift)) > 1:
-        raise WrongUsage("only --import and --reapply go together: everything else is done by itself")
+        raise WrongUsage("only --import and --reapply go together: give every other option alone")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = projections_of(settings)
-    asked = _asked(participant_id, source, operator, reason, lift=is_lift)
+    request = _request(participant_id, source, operator, reason, lift=is_lift)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
-        if asked is not None:
+        if request is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
             if is_lift:
-                _lift(engine, projections, source, asked, settings.batch_size)
+                _lift(engine, projections, source, request, settings.batch_size)
             else:
-                _erase(engine, source, asked, yes=yes)
+                _erase(engine, source, request, yes=yes)
         elif show:
-            every.show_erasures(engine)
+            erasures.show_erasures(engine)
         elif export_to is not None:
-            every.export_register(engine, export_to)
+            erasures.export_register(engine, export_to)
         else:
-            every.restore(engine, projections, register, settings.batch_size if reapply else None)
+            erasures.restore(engine, projections, register, settings.batch_size if reapply else None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """About whom, by whom and why: lines of text that the database can take."""
+class _Request:
+    """The participant, who asks, and why; "" for the reason of a lifting."""
 
     participant_id: str
     operator: str
     reason: str
 
 
-def _asked(
+def _request(
     participant_id: str | None, source: str | None, operator: str | None, reason: str | None, *, lift: bool
-) -> _Asked | None:
+) -> _Request | None:
     if participant_id is None:
         if (source, operator, reason) != (None, None, None):
             raise WrongUsage("--source, --operator and --reason go with a participant")
         return None
     if lift and reason is not None:
         raise WrongUsage("--reason is for erasing; a lifted erasure keeps its own")
-    return _Asked(
+    return _Request(
         unicode(participant_id, "PARTICIPANT_ID"),
         _line(operator or _user(), "--operator"),
         "" if lift else _line(reason or "", "--reason"),
@@ -111,35 +111,35 @@ def _line(value: str, option: str) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # in a container, whoever runs this may have no name
+    except (KeyError, OSError):  # in a container the user id may have no name
         return ""
 
 
-def _erase(engine: Engine, source: str, asked: _Asked, *, yes: bool) -> None:
-    person = f"participant {asked.participant_id} of {source}"
+def _erase(engine: Engine, source: str, request: _Request, *, yes: bool) -> None:
+    person = f"participant {request.participant_id} of {source}"
     with engine.connect() as connection:
-        positions = erasing.bodies_of(connection, source, asked.participant_id)
-        is_in_force = erasing.is_in_force(connection, source, asked.participant_id)
+        positions = erasing.bodies_of(connection, source, request.participant_id)
+        is_in_force = erasing.is_in_force(connection, source, request.participant_id)
     if positions is None:
-        raise WrongUsage(f"the log of {source} knows no participant {asked.participant_id}; nothing was changed")
+        raise WrongUsage(f"the log of {source} knows no participant {request.participant_id}; nothing was changed")
     if not positions and is_in_force:
         click.echo(f"{person} is erased already; nothing arrived since")
         return
     if not yes:
-        _ask(f"Erase {every.bodies_at(positions)} of {person}? They cannot be brought back.")
+        _ask(f"Erase {erasures.bodies_at(positions)} of {person}? They cannot be brought back.")
     with engine.begin() as connection:
-        positions = erasing.erase(connection, source, asked.participant_id, asked.operator, asked.reason)
-    click.echo(f"erased {person}: {every.bodies_at(positions)} emptied")
-    every.sweep_up(engine)
+        positions = erasing.erase(connection, source, request.participant_id, request.operator, request.reason)
+    click.echo(f"erased {person}: {erasures.bodies_at(positions)} emptied")
+    erasures.sweep_up(engine)
     say("backups, replicas and the write-ahead log may still hold copies; docs/operations.md says for how long")
 
 
-def _lift(engine: Engine, projections: Sequence[Projection], source: str, asked: _Asked, limit: int) -> None:
-    person = f"participant {asked.participant_id} of {source}"
-    positions = lift(engine, projections, source, asked.participant_id, asked.operator, limit)
+def _lift(engine: Engine, projections: Sequence[Projection], source: str, request: _Request, limit: int) -> None:
+    person = f"participant {request.participant_id} of {source}"
+    positions = lift(engine, projections, source, request.participant_id, request.operator, limit)
     if positions is None:
         raise WrongUsage(f"there is no erasure of {person} to lift; erase --list shows all")
-    click.echo(f"lifted the erasure of {person}: {every.bodies_at(positions)} shown again")
+    click.echo(f"lifted the erasure of {person}: {erasures.bodies_at(positions)} shown again")
 
 
 def _ask(question: str) -> None:

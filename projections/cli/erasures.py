@@ -1,4 +1,4 @@
-"""What `rosterlog erase` does with all erasures at once: list, export, take over, carry out again, sweep up."""
+"""What `rosterlog erase` does with all erasures at once: list, export, take over, carry out again, vacuum."""
 
 import os
 import tempfile
@@ -13,48 +13,48 @@ from sqlalchemy import Engine
 from ingest.cli.progress import progress
 from ingest.cli.terminal import printable, say, utc
 from ingest.failures import WrongUsage
-from ingest.log import erase as erasing
+from ingest.log import erase
 from ingest.log.register import NotARegister, read_register, write_register
 from projections.folding.erasures import reapply
 from projections.folding.projection import Projection
 
 
 def show_erasures(engine: Engine) -> None:
-    """List the erasures, each with the positions of what arrived about its participant since."""
+    """Print the erasures, each with the positions of the events that arrived about its participant since."""
     with engine.connect() as connection:
-        found = erasing.all_erasures(connection)
-    if not found:
+        all_listed = erase.all_erasures(connection)
+    if not all_listed:
         say("there is no erasure")
-    for line in found:
-        one = line.erasure
-        who = f"{one.source}  participant {printable(one.subject)}"
-        why = f"by {printable(one.operator)}: {printable(one.reason)}"
-        click.echo(f"{who}  erased {utc(one.erased_at)} {why}  (positions {_joined(one.positions)})")
-        if line.undone:
-            click.echo(f"  NOT CARRIED OUT at positions {_joined(line.undone)}: run rosterlog erase --reapply")
-        if one.lifted_at is not None:
-            click.echo(f"  lifted {utc(one.lifted_at)} by {printable(one.lifted_by)}")
-        elif line.later:
-            click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(line.later)}")
+    for listed in all_listed:
+        erasure = listed.erasure
+        who = f"{erasure.source}  participant {printable(erasure.subject)}"
+        why = f"by {printable(erasure.operator)}: {printable(erasure.reason)}"
+        click.echo(f"{who}  erased {utc(erasure.erased_at)} {why}  (positions {_joined(erasure.positions)})")
+        if listed.undone:
+            click.echo(f"  NOT CARRIED OUT at positions {_joined(listed.undone)}: run rosterlog erase --reapply")
+        if erasure.lifted_at is not None:
+            click.echo(f"  lifted {utc(erasure.lifted_at)} by {printable(erasure.lifted_by)}")
+        elif listed.later:
+            click.echo(f"  arrived since, kept and shown to nobody: positions {_joined(listed.later)}")
 
 
 def export_register(engine: Engine, target: str) -> None:
-    """Write the register to a file that only its owner can read, or to standard output.
+    """Write all erasures to a file that only its owner can read, or to standard output if the target is "-".
 
-    An earlier export is replaced, unless it knows of an erasure that this database does not.
+    An earlier export is replaced, unless it has an erasure that this database lacks.
     """
     with engine.connect() as connection:
-        every = [one.erasure for one in erasing.all_erasures(connection)]
+        erasures = [listed.erasure for listed in erase.all_erasures(connection)]
     if target == "-":
-        click.echo(write_register(every), nl=False)
+        click.echo(write_register(erasures), nl=False)
         return
     try:
         if Path(target).exists():
-            _check_known(Path(target), {one.erasure_id for one in every})
-        _replace(Path(target), write_register(every))
+            _check_known(Path(target), {erasure.erasure_id for erasure in erasures})
+        _replace(Path(target), write_register(erasures))
     except OSError as error:
         raise WrongUsage(f"{target} cannot be written: {error.strerror}") from None
-    click.echo(f"erasures exported: {len(every)}")
+    click.echo(f"erasures exported: {len(erasures)}")
 
 
 def _check_known(target: Path, known: set[UUID]) -> None:
@@ -64,12 +64,12 @@ def _check_known(target: Path, known: set[UUID]) -> None:
         earlier = read_register(target.read_bytes())
     except NotARegister:
         raise WrongUsage(f"{target} is there and no export of erasures: choose another name") from None
-    if any(one.erasure_id not in known for one in earlier):
+    if any(erasure.erasure_id not in known for erasure in earlier):
         raise WrongUsage(f"{target} holds erasures that this database lacks: erase --import {target} --reapply first")
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Under another name until it is whole: the export of last time is not lost to a full disk."""
+    """Write a temporary file and rename it: a full disk does not destroy the earlier export."""
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
         try:
             file.write(content)
@@ -82,25 +82,28 @@ def _replace(target: Path, content: bytes) -> None:
 
 
 def restore(engine: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None) -> None:
-    """Take over a register, carry out everything again, or both. `limit`: events refolded at a time; None: do not."""
+    """Take over an export, carry out all erasures again, or both.
+
+    `register`: the export; None: take over nothing. `limit`: events refolded at a time; None: carry out nothing.
+    """
     if register is not None:
-        given = read_register(register.read())
+        exported = read_register(register.read())
         with engine.begin() as connection:
-            new = erasing.take_over(connection, given)
+            new = erase.take_over(connection, exported)
         then = "" if limit else "; erase --reapply carries them out"
-        click.echo(f"erasures taken over: {len(given)}, new ones: {new}{then}")
+        click.echo(f"erasures taken over: {len(exported)}, new ones: {new}{then}")
     if limit is not None:
         with engine.connect() as connection:
-            number = len(erasing.all_erasures(connection))
+            number = len(erase.all_erasures(connection))
         with progress("carrying out erasures", number, "erasures") as advance:
-            done = reapply(engine, projections, limit, advance)
-        click.echo(f"erasures carried out again: {done.erasures}; bodies emptied: {done.emptied}")
+            reapplied = reapply(engine, projections, limit, advance)
+        click.echo(f"erasures carried out again: {reapplied.erasures}; bodies emptied: {reapplied.emptied}")
         sweep_up(engine)
 
 
 def sweep_up(engine: Engine) -> None:
-    """Remove old row versions, and say what could not be done."""
-    swept = erasing.sweep(engine)
+    """Vacuum the old row versions away, and say which tables were left alone or why it failed."""
+    swept = erase.sweep(engine)
     for table in swept.left_alone:
         say(f"{table} has the columns source and participant_id but is not rosterlog's: it was left alone")
     if swept.error is not None:
@@ -108,7 +111,7 @@ def sweep_up(engine: Engine) -> None:
 
 
 def bodies_at(positions: Sequence[int]) -> str:
-    """So many bodies, and where."""
+    """The number of bodies and their positions, for a message: `2 bodies (positions 3, 8)`."""
     number = f"{len(positions)} bodies" if len(positions) != 1 else "1 body"
     return f"{number} (positions {_joined(positions)})" if positions else number
 

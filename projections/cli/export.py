@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import click
 from sqlalchemy import literal, select, text
@@ -29,12 +29,12 @@ from projections.roster.roster import Roster
 from projections.roster.where import AnswersOfThePast
 from projections.web.parameters import ExportParameters, SheetParameters
 
-_SAY_EVERY = 50_000_000  # bytes
+_BYTES_PER_REPORT = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the command line asks for. `as_of`: a position, a time, or null for now."""
+class _Request:
+    """What the command line asks for. `as_of`: a position, a time, or None for now."""
 
     format: Format
     source: str
@@ -46,9 +46,9 @@ class _Asked:
 @click.command()
 @click.argument("what", type=click.Choice(["participants"]))
 @click.argument("filters", nargs=-1, metavar="[NAME=VALUE ...]")
-@click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="How it is written.")
-@click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder for one named after its position.")
-@click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
+@click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="The file format.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder for a file named by its position.")
+@click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @settings_of
 def export(
     settings: Settings, what: str, filters: tuple[str, ...], name: str, output: Path | None, source: str | None
@@ -59,37 +59,36 @@ def export(
     as_of=1041. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
     """
     del what
-    asked = _asked(FORMATS[name], source_of(settings, source), filters)
-    if output is None and sys.stdout.isatty() and asked.format.module is not None:
+    request = _request(FORMATS[name], source_of(settings, source), filters)
+    if output is None and sys.stdout.isatty() and request.format.module is not None:
         raise WrongUsage(f"{name} is not for a terminal: add --output FILE")
     with migrated_database(settings) as conninfo:
-        asyncio.run(_export(conninfo, asked, output))
+        asyncio.run(_export(conninfo, request, output))
 
 
-def _asked(format_: Format, source: str, filters: tuple[str, ...]) -> _Asked:
-    given: dict[str, str] = {}
-    for one in filters:
-        name, is_there, value = one.partition("=")
-        if not is_there:
-            raise WrongUsage(f"{one} is no filter: write NAME=VALUE, such as status=active")
-        if name in given:
+def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request:
+    values: dict[str, str] = {}
+    for filter_ in filters:
+        name, separator, value = filter_.partition("=")
+        if not separator:
+            raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+        if name in values:
             raise WrongUsage(f"{name} is given more than once")
-        given[name] = value
+        values[name] = value
     try:
-        plain, answers = split_answers(given)
-        read_ = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
+        plain, answers = split_answers(values)
+        parameters = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
-    parameters: Any = read_
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
     keeps_formulas = getattr(parameters, "formulas", None) == "keep"
-    return _Asked(format_, source, criteria(read_, answers), parameters.as_of, keeps_formulas)
+    return _Request(format_, source, criteria(parameters, answers), parameters.as_of, keeps_formulas)
 
 
-async def _export(conninfo: str, asked: _Asked, output: Path | None) -> None:
+async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
     async with _snapshot(conninfo) as connection:
-        export = await _of(connection, asked)
+        export = await _export_of(connection, request)
         try:
             await _write(connection, export, output)
         except AnswersOfThePast:
@@ -112,14 +111,15 @@ async def _snapshot(conninfo: str) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-async def _of(connection: AsyncConnection, asked: _Asked) -> Export:
-    source = select(literal(asked.source).label("source")).subquery()
-    _, position, _ = revision_of(source.c.source)
-    reached: int = (await connection.execute(select(position))).scalar_one()
+async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
+    source = select(literal(request.source).label("source")).subquery()
+    _, checkpoint, _ = revision_of(source.c.source)
+    reached: int = (await connection.execute(select(checkpoint))).scalar_one()
     try:
-        as_of = await resolve_as_of(connection, asked.source, asked.as_of, reached)
-        roster = Roster(asked.source, None, as_of)
-        return Export(asked.format, roster, asked.criteria, reached if as_of is None else as_of, asked.keeps_formulas)
+        as_of = await resolve_as_of(connection, request.source, request.as_of, reached)
+        roster = Roster(request.source, None, as_of)
+        position = reached if as_of is None else as_of
+        return Export(request.format, roster, request.criteria, position, request.keeps_formulas)
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 
@@ -129,12 +129,12 @@ async def _write(connection: AsyncConnection, export: Export, output: Path | Non
         size = await _copy(connection, export, sys.stdout.buffer)
         say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
         return
-    path = output / export.file_name if output.is_dir() else output  # noqa: ASYNC240 - nobody else waits here
+    path = output / export.file_name if output.is_dir() else output  # noqa: ASYNC240 - the event loop has no other task
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
             size = await _copy(connection, export, file)
-        part.replace(path)  # nobody takes half of it for the whole
+        part.replace(path)  # a file of this name is always complete
     except OSError as error:
         raise WrongUsage(f"{path} cannot be written: {error.strerror}") from None
     finally:
@@ -143,13 +143,13 @@ async def _write(connection: AsyncConnection, export: Export, output: Path | Non
 
 
 async def _copy(connection: AsyncConnection, export: Export, target: BinaryIO) -> int:
-    size = said = 0
+    size = reported = 0
     async with aclosing(exported(connection, export)) as chunks:
         async for chunk in chunks:
             target.write(chunk)
             size += len(chunk)
-            if size - said >= _SAY_EVERY:
-                said = size
+            if size - reported >= _BYTES_PER_REPORT:
+                reported = size
                 say(f"{size // 1_000_000} MB written")
     target.flush()
     return size

@@ -1,4 +1,4 @@
-"""`rosterlog fields`."""
+"""`rosterlog fields`: which keys arrived under `data.object`, and which column each is mapped to."""
 
 from collections.abc import Iterator
 
@@ -18,55 +18,55 @@ from ingest.settings import Settings
 from projections.participants.discovery import MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
-_AT_A_TIME = 2_000
+_AT_A_TIME = 2_000  # events
 
 
 @click.command()
-@click.option("--source", help="Only this source. Default: all of them.")
+@click.option("--source", help="Only this source. Default: all sources.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
 def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
     """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
-    seen = Discovery(read_fields(settings.fields_file))
+    discovery = Discovery(read_fields(settings.fields_file))
     with migrated_engine(settings, WORKER_ROLE) as engine, engine.connect() as connection:
-        held = heads(connection)
-        chosen = [source_of(settings, source, held)] if source else sorted(held)
-        with progress("reading the log", sum(held.get(one, 0) for one in chosen)) as advance:
-            for one in chosen:
-                for events in _events(connection, one, held.get(one, 0)):
+        head = heads(connection)
+        sources = [source_of(settings, source, head)] if source else sorted(head)
+        with progress("reading the log", sum(head.get(name, 0) for name in sources)) as advance:
+            for name in sources:
+                for events in _events(connection, name, head.get(name, 0)):
                     for event in events:
-                        seen.add(event)
+                        discovery.add(event)
                     advance(len(events))
     if as_json:
-        click.echo(to_json(_as_json(seen)).decode())
+        click.echo(to_json(_as_json(discovery)).decode())
     else:
-        _print(seen)
+        _print(discovery)
 
 
 def _events(connection: Connection, source: str, head: int) -> Iterator[list[Event]]:
     position = 0
     while position < head:
         events = list(read_after(connection, source, position, _AT_A_TIME))
-        connection.rollback()  # nothing is held on to between two batches
+        connection.rollback()  # a transaction open for the whole log would keep vacuum from removing old rows
         yield events
         position = events[-1].position
 
 
-def _as_json(seen: Discovery) -> dict[str, object]:
+def _as_json(discovery: Discovery) -> dict[str, object]:
     return {
-        "events": seen.events,
-        "unread": seen.unread,
-        "erased": seen.erased,
-        "other_types": dict(seen.other_types),
-        "unmapped": seen.unmapped,
-        "keys": [key.as_json() for key in seen.keys],
-        "empty_columns": seen.empty_columns,
-        "left_out": seen.left_out,
+        "events": discovery.events,
+        "unread": discovery.unread,
+        "erased": discovery.erased,
+        "other_types": dict(discovery.other_types),
+        "unmapped": discovery.unmapped,
+        "keys": [key.as_json() for key in discovery.keys],
+        "empty_columns": discovery.empty_columns,
+        "left_out": discovery.left_out,
     }
 
 
-def _print(seen: Discovery) -> None:
-    keys = seen.keys
+def _print(discovery: Discovery) -> None:
+    keys = discovery.keys
     width = max([len(printable(key.path)) for key in keys] + [3])
     click.echo(f"{'key':<{width}}  {'events':>10}  {'column':<18}  {'types':<28}  shapes")
     for key in keys:
@@ -77,14 +77,14 @@ def _print(seen: Discovery) -> None:
         )
         for column, number in key.unconverted.items():
             click.echo(f"{'':<{width}}  {number:>10}  did not convert to {column}")
-    click.echo(f"\n{seen.events} events with a participant, {seen.unread} without, {seen.erased} erased")
-    for event_type, number in seen.other_types.most_common():
+    click.echo(f"\n{discovery.events} events with a participant, {discovery.unread} without, {discovery.erased} erased")
+    for event_type, number in discovery.other_types.most_common():
         click.echo(f"{number} of the type {printable(event_type)}, which is not folded")
-    click.echo(f"not mapped: {', '.join(map(printable, seen.unmapped)) or 'none'}")
-    click.echo(f"columns that nothing arrived for: {', '.join(seen.empty_columns) or 'none'}")
+    click.echo(f"not mapped: {', '.join(map(printable, discovery.unmapped)) or 'none'}")
+    click.echo(f"columns that nothing arrived for: {', '.join(discovery.empty_columns) or 'none'}")
     click.echo('To point a column at another key: ROSTERLOG_FIELDS, a file with lines such as bib = "race_number"')
-    if seen.left_out:
-        say(f"more than {MOST_PATHS} keys: {seen.left_out} values of others were left out")
+    if discovery.left_out:
+        say(f"more than {MOST_PATHS} keys: {discovery.left_out} values of others were left out")
 
 
 def _column(key: FoundKey) -> str:

@@ -1,6 +1,6 @@
-"""The `rosterlog` program: ingest's commands, and those that make the log answer questions."""
+"""The `rosterlog` program: the commands of `ingest` and of `projections`."""
 
-from ingest.cli import main as receiving
+from ingest.cli import main as ingest_main
 from ingest.cli.group import run_group
 
 COMMANDS = {
@@ -20,5 +20,5 @@ COMMANDS = {
 
 
 def main() -> None:
-    """The `rosterlog` program."""
-    run_group({**receiving.COMMANDS, **COMMANDS})
+    """Run the `rosterlog` program."""
+    run_group({**ingest_main.COMMANDS, **COMMANDS})

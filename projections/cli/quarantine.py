@@ -1,4 +1,4 @@
-"""`rosterlog quarantine`: what could not be folded, and another try."""
+"""`rosterlog quarantine`: lists and shows parked events, and folds them again."""
 
 import click
 from pydantic_core import to_json
@@ -13,18 +13,17 @@ from ingest.database import WORKER_ROLE
 from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.cli.definition import projections_of
-from projections.folding import quarantine as parking
-from projections.folding.quarantine import ParkedEvent, Wanted
+from projections.folding.quarantine import ParkedEvent, Wanted, counts, number, parked_events
 from projections.folding.retry import Retrying
 
-_OF_SOURCE = click.option("--source", help="Only of this source. Default: of all of them.")
-_AT_A_TIME = 1_000
+_OF_SOURCE = click.option("--source", help="Only this source. Default: all sources.")
+_AT_A_TIME = 1_000  # events
 _POSITION = click.IntRange(1, 2**63 - 1)
 
 
 @click.group()
 def quarantine() -> None:
-    """Events that could not be folded. Each holds back nobody but its own participant."""
+    """Events that could not be folded. Each holds back only its own participant."""
 
 
 @quarantine.command("list")
@@ -33,20 +32,20 @@ def quarantine() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
 def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: bool) -> None:
-    """List what is parked: source, position, participant, projection, since when, and why."""
+    """List the parked events: source, position, participant, projection, since when, and why."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        found = parking.parked_events(connection, Wanted(_checked(settings, connection, source)), limit + 1)
+        parked = parked_events(connection, Wanted(_checked(settings, connection, source)), limit + 1)
     if as_json:
-        click.echo(to_json({"parked": [_as_json(one) for one in found[:limit]]}).decode())
+        click.echo(to_json({"parked": [_as_json(event) for event in parked[:limit]]}).decode())
         return
-    for one in found[:limit]:
+    for event in parked[:limit]:
         click.echo(
-            f"{one.source}  {one.position:>10}  {printable(one.participant_id):<16}  {one.projection}  "
-            f"{utc(one.parked_at)}  {printable(one.reason)}"
+            f"{event.source}  {event.position:>10}  {printable(event.participant_id):<16}  {event.projection}  "
+            f"{utc(event.parked_at)}  {printable(event.reason)}"
         )
-    if not found:
+    if not parked:
         say("nothing is parked")
-    elif len(found) > limit:
+    elif len(parked) > limit:
         say(f"there are more: --limit {limit * 10}")
 
 
@@ -55,18 +54,18 @@ def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: 
 @click.option("--source", help="Default: movemint, or the only source there is.")
 @settings_of
 def show_parked(settings: Settings, position: int, source: str | None) -> None:
-    """Show why the event at a position is parked, and what would bring it back."""
+    """Show why the event at a position is parked, and what would heal it."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        source = source_of(settings, source, parking.counts(connection))
-        found = parking.parked_events(connection, Wanted(source, position), _AT_A_TIME)
-    if not found:
+        source = source_of(settings, source, counts(connection))
+        parked = parked_events(connection, Wanted(source, position), _AT_A_TIME)
+    if not parked:
         raise _not_parked(position, source)
-    for one in found:
-        for name, value in _as_json(one).items():
+    for event in parked:
+        for name, value in _as_json(event).items():
             click.echo(f"{name:<16}{printable(None if value is None else str(value))}")
-    about = f" --source {source}" if source_of(settings, None) != source else ""
-    click.echo(f"\nthe body:       rosterlog log show {position} --body{about}")
-    newer = "" if found[0].participant_id is None else "when a newer good event of the participant arrives; "
+    option = f" --source {source}" if source_of(settings, None) != source else ""
+    click.echo(f"\nthe body:       rosterlog log show {position} --body{option}")
+    newer = "" if parked[0].participant_id is None else "when a newer good event of the participant arrives; "
     click.echo(f"it heals:       {newer}by rosterlog quarantine retry, or a rebuild, once the fold takes it")
 
 
@@ -75,42 +74,42 @@ def show_parked(settings: Settings, position: int, source: str | None) -> None:
 @_OF_SOURCE
 @settings_of
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
-    """Fold what is parked again: everything, or the event at one position. The worker goes on meanwhile."""
+    """Fold parked events again: all of them, or the one at a position. The worker goes on meanwhile."""
     projections = projections_of(settings)
     with migrated_engine(settings, WORKER_ROLE) as engine:
         with engine.connect() as connection:
-            given = _checked(settings, connection, source)
-            if position is not None and given is None:
-                given = source_of(settings, None, parking.counts(connection))
-            wanted = Wanted(given, position)
-            found = parking.number(connection, wanted)
-        if not found:
+            source = _checked(settings, connection, source)
+            if position is not None and source is None:
+                source = source_of(settings, None, counts(connection))
+            wanted = Wanted(source, position)
+            before = number(connection, wanted)
+        if not before:
             if position is not None:
-                raise _not_parked(position, given)
+                raise _not_parked(position, source)
             say("nothing is parked")
             return
-        _retry(engine, Retrying(projections, settings.batch_size), wanted, found)
+        _retry(engine, Retrying(projections, settings.batch_size), wanted, before)
         with engine.connect() as connection:
-            left = parking.number(connection, wanted)
-    click.echo(f"tried again: {found}; still parked: {left}")
+            left = number(connection, wanted)
+    click.echo(f"tried again: {before}; still parked: {left}")
     if left:
         raise SystemExit(1)
 
 
-def _retry(engine: Engine, retrying: Retrying, wanted: Wanted, number: int) -> None:
+def _retry(engine: Engine, retrying: Retrying, wanted: Wanted, total: int) -> None:
     last: ParkedEvent | None = None
-    with progress("folding again", number) as advance:
+    with progress("folding again", total) as advance:
         while True:
             with engine.connect() as connection:
-                found = parking.parked_events(connection, wanted, _AT_A_TIME, last)
-            for one in found:
-                if not retrying.is_done(one):
+                parked = parked_events(connection, wanted, _AT_A_TIME, last)
+            for event in parked:
+                if not retrying.is_done(event):
                     with engine.begin() as connection:
-                        retrying.retry(connection, one)
-            advance(len(found))
-            if len(found) < _AT_A_TIME:
+                        retrying.retry(connection, event)
+            advance(len(parked))
+            if len(parked) < _AT_A_TIME:
                 return
-            last = found[-1]
+            last = parked[-1]
 
 
 def _not_parked(position: int, source: str | None) -> WrongUsage:
@@ -118,15 +117,15 @@ def _not_parked(position: int, source: str | None) -> WrongUsage:
 
 
 def _checked(settings: Settings, connection: Connection, source: str | None) -> str | None:
-    return None if source is None else source_of(settings, source, parking.counts(connection))
+    return None if source is None else source_of(settings, source, counts(connection))
 
 
-def _as_json(one: ParkedEvent) -> dict[str, object]:
+def _as_json(event: ParkedEvent) -> dict[str, object]:
     return {
-        "source": one.source,
-        "position": one.position,
-        "participant_id": one.participant_id,
-        "projection": one.projection,
-        "parked_at": utc(one.parked_at),
-        "reason": one.reason,
+        "source": event.source,
+        "position": event.position,
+        "participant_id": event.participant_id,
+        "projection": event.projection,
+        "parked_at": utc(event.parked_at),
+        "reason": event.reason,
     }

@@ -1,4 +1,4 @@
-"""`rosterlog rebuild`."""
+"""`rosterlog rebuild`: folds a projection anew, shows what differs, and swaps, or goes back to the build before."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,39 +35,39 @@ from projections.rebuild.rebuild import (
 @click.argument("projection", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--diff", "only_compare", is_flag=True, help="Stop after the comparison; nothing is changed.")
-@click.option("--rollback", is_flag=True, help="Bring back the build that was live before, caught up with the log.")
-@click.option("--jobs", type=click.IntRange(1, 16), help="Processes that fold. Default: one a core, 4 at the most.")
+@click.option("--rollback", is_flag=True, help="Catch up the build that was live before, and swap back to it.")
+@click.option("--jobs", type=click.IntRange(1, 16), help="Processes that fold. Default: one per core, 4 at most.")
 @settings_of
 def rebuild(
     settings: Settings, projection: str | None, jobs: int | None, *, yes: bool, only_compare: bool, rollback: bool
 ) -> None:
-    """Fold a projection from the log anew, compare it with the live one, and let readers see it.
+    """Fold the whole log into a new build of a projection, compare it with the live build, and let readers see it.
 
-    Without a name, each projection. The live one serves readers and follows the log meanwhile. The one before stays for
-    --rollback.
+    Without a name: every projection. Until the swap the live build serves readers and follows the log. After it, that
+    build is kept for --rollback.
     """
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(projections_of(settings), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _problems(), ExitStack() as alone:
-        for one in chosen:
-            for held_back in alone.enter_context(steps.only_one(engine, one.name)):
-                say(held_back)
-        of = partial(
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _database_errors(), ExitStack() as locks:
+        for each in chosen:
+            for warning in locks.enter_context(steps.only_one(engine, each.name)):
+                say(warning)
+        rebuild_of = partial(
             Rebuild, engine, conninfo, fields_file=settings.fields_file, jobs=jobs or steps.default_jobs(),
             limit=settings.batch_size, progress=progress, say=say,
         )  # fmt: skip
-        rebuilds = [of(projection=one) for one in chosen]
+        rebuilds = [rebuild_of(projection=each) for each in chosen]
         if rollback:
             _roll_back(rebuilds)
             return
-        done = [_rebuild(one, yes=yes, only_compare=only_compare) for one in rebuilds]
+        done = [_rebuild(each, yes=yes, only_compare=only_compare) for each in rebuilds]
     if not all(done):
         raise SystemExit(1)
 
 
 @contextmanager
-def _problems() -> Iterator[None]:
+def _database_errors() -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
@@ -92,7 +92,7 @@ def _chosen(projections: Sequence[Projection], name: str | None) -> Sequence[Pro
 
 
 def _rebuild(rebuild: Rebuild, *, yes: bool, only_compare: bool) -> bool:
-    """Gives False if a person was asked and did not agree."""
+    """Give False if the person at the terminal did not agree to the swap."""
     build = build_beside(rebuild)
     is_live = False
     try:
@@ -142,14 +142,17 @@ def _print_differences(name: str, differences: Sequence[TableDifference] | None)
         _print(difference)
 
 
-def _print(found: TableDifference) -> None:
-    click.echo(f"{found.table}: {found.added} added, {found.removed} removed, {found.changed} changed")
-    for column, number in sorted(found.columns.items(), key=lambda item: (-item[1], item[0])):
+def _print(difference: TableDifference) -> None:
+    added, removed, changed = difference.added, difference.removed, difference.changed
+    click.echo(f"{difference.table}: {added} added, {removed} removed, {changed} changed")
+    for column, number in sorted(difference.columns.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"  {column}: {number} changed")
-    for example in found.examples:
-        which = f": {example.columns}" if example.columns else ""
-        click.echo(f"  {example.kind} {printable(example.id)} of {example.source}{which}")
-    if max(found.added, found.removed, found.changed) > MOST_EXAMPLES:
+    for example in difference.examples:
+        columns = f": {example.columns}" if example.columns else ""
+        click.echo(f"  {example.kind} {printable(example.id)} of {example.source}{columns}")
+    if max(added, removed, changed) > MOST_EXAMPLES:
         click.echo(f"  (of each kind the first {MOST_EXAMPLES})")
-    if found.later:
-        click.echo(f"  {found.later} more come from events that only one of the two has reached, and were not compared")
+    if difference.later:
+        click.echo(
+            f"  {difference.later} more come from events that only one of the two has reached, and were not compared"
+        )

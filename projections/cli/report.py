@@ -1,4 +1,4 @@
-"""`rosterlog report`: ready questions, the data dictionary, and logins for those who ask questions of their own."""
+"""`rosterlog report`: ready reports, the data dictionary, and logins for people and tools that write their own SQL."""
 
 import click
 import psycopg
@@ -24,8 +24,8 @@ _SOURCES = text("select source from reporting.freshness")
 @click.argument("name", required=False)
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE ...]")
 @click.option("--format", "format_", type=click.Choice([*WRITERS]), default="table", show_default=True)
-@click.option("--source", help="Whose roster. Default: movemint, or the only source there is.")
-@click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; make it if need be.")
+@click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
+@click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; made if it is not there.")
 @click.option("--pii", is_flag=True, help="With --grant: also contact data, birth dates and the like.")
 @click.option("--dictionary", "only_dictionary", is_flag=True, help="Print what every view and column means.")
 @settings_of
@@ -40,7 +40,7 @@ def report(
     pii: bool,
     only_dictionary: bool,
 ) -> None:
-    """Answer a ready question; without a name list them, each with the parameters it takes.
+    """Run a ready report; without a name, list the reports with the parameters that each takes.
 
     rosterlog report teams event=501 least=5 --format csv
     """
@@ -56,47 +56,47 @@ def report(
     elif name is None:
         _list()
     else:
-        asked = _named(name)
-        given = _given(asked, parameters)
+        chosen = _named(name)
+        values = _values(chosen, parameters)
         with migrated_engine(settings, REPORTING_PII_ROLE) as engine, engine.connect() as connection:
             connection.execute(text(_SETTINGS))
-            known = connection.execute(_SOURCES).scalars()
-            found = run_report(connection, asked, source_of(settings, source, known), given)
-        click.echo(WRITERS[format_](found))
-        if not found.rows:
-            say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(asked)}")
+            sources = connection.execute(_SOURCES).scalars()
+            result = run_report(connection, chosen, source_of(settings, source, sources), values)
+        click.echo(WRITERS[format_](result))
+        if not result.rows:
+            say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(chosen)}")
 
 
 def _list() -> None:
     width = max(map(len, reports()))
-    for one in reports().values():
-        takes = ", ".join(parameter.name for parameter in one.parameters)
-        click.echo(f"{one.name:<{width}}  {one.answers} ({takes})")
+    for listed in reports().values():
+        takes = ", ".join(parameter.name for parameter in listed.parameters)
+        click.echo(f"{listed.name:<{width}}  {listed.answers} ({takes})")
 
 
 def _named(name: str) -> Report:
-    found = reports().get(name)
-    if found is None:
+    chosen = reports().get(name)
+    if chosen is None:
         raise WrongUsage(f"there is no report {printable(name)}; there is {', '.join(reports())}")
-    return found
+    return chosen
 
 
-def _given(asked: Report, parameters: tuple[str, ...]) -> dict[str, object]:
-    given: dict[str, str] = {}
-    for one in parameters:
-        name, is_there, value = unicode(one, "a parameter").partition("=")
-        if not is_there or name in given:
-            raise WrongUsage(f"{printable(one)}: write each parameter once, as NAME=VALUE. {_takes(asked)}")
-        given[name] = value
+def _values(chosen: Report, parameters: tuple[str, ...]) -> dict[str, object]:
+    texts: dict[str, str] = {}
+    for parameter in parameters:
+        name, separator, value = unicode(parameter, "a parameter").partition("=")
+        if not separator or name in texts:
+            raise WrongUsage(f"{printable(parameter)}: write each parameter once, as NAME=VALUE. {_takes(chosen)}")
+        texts[name] = value
     try:
-        return values_of(asked, given)
+        return values_of(chosen, texts)
     except WrongParameter as error:
-        raise WrongUsage(f"{printable(str(error))}. {_takes(asked)}") from None
+        raise WrongUsage(f"{printable(str(error))}. {_takes(chosen)}") from None
 
 
-def _takes(asked: Report) -> str:
-    lines = [f"  {one.name} ({one.kind}): {one.meaning}" for one in asked.parameters]
-    return "\n".join([f"{asked.name} takes:", *lines])
+def _takes(chosen: Report) -> str:
+    lines = [f"  {parameter.name} ({parameter.kind}): {parameter.meaning}" for parameter in chosen.parameters]
+    return "\n".join([f"{chosen.name} takes:", *lines])
 
 
 def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:

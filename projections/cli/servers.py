@@ -1,4 +1,4 @@
-"""The commands that stay: `up`, `api`, `serve` and `worker`."""
+"""The commands that run until they are stopped: `up`, `api`, `serve` and `worker`."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ from projections.web.api import api_part, api_settings
 
 
 @click.command()
-@click.option("--demo", "with_demo", is_flag=True, help="Let a fake Movemint deliver some hundred registrations.")
+@click.option("--demo", "with_demo", is_flag=True, help="Let a fake Movemint deliver a few hundred registrations.")
 @address_options
 @settings_of
 def up(settings: Settings, host: str | None, port: int | None, *, with_demo: bool) -> None:
@@ -42,11 +42,11 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @address_options
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
-    """Serve the read-only API only."""
+    """Serve only the read-only API."""
     projections = projections_of(settings)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
-    # A replica serves everything, also while the primary is away.
+    # The API starts and serves from a replica alone, even while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
@@ -71,10 +71,10 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
 
 
 @click.command("worker")
-@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: whoever started this is gone.")
+@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends: the parent process is gone.")
 @settings_of
 def work(settings: Settings, *, stop_at_eof: bool) -> None:
-    """Fold what arrives in the log into the roster, until asked to stop. Any number may run."""
+    """Fold new events of the log into the projections, until stopped. Any number of workers may run."""
     projections = projections_of(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

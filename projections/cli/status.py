@@ -1,4 +1,4 @@
-"""`rosterlog status`."""
+"""`rosterlog status`: how far logs and projections are, what is parked, and what needs a rebuild."""
 
 import click
 from pydantic_core import to_json
@@ -17,25 +17,25 @@ def status(settings: Settings, *, as_json: bool) -> None:
     """Show how far each source's log and roster have come, what is parked, and what needs a rebuild."""
     projections = projections_of(settings)
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        found = read_status(connection, projections, settings.sources or [DEFAULT_SOURCE])
-        built = read_projections(connection, projections)
+        of_sources = read_status(connection, projections, settings.sources or [DEFAULT_SOURCE])
+        of_projections = read_projections(connection, projections)
     if as_json:
-        shown = {"sources": [one.as_json() for one in found], "projections": [one.as_json() for one in built]}
-        click.echo(to_json(shown).decode())
+        sources = [source.as_json() for source in of_sources]
+        click.echo(to_json({"sources": sources, "projections": [live.as_json() for live in of_projections]}).decode())
     else:
-        _print_status(found, built)
+        _print_status(of_sources, of_projections)
 
 
-def _print_status(found: list[SourceStatus], built: list[ProjectionStatus]) -> None:
-    names = [one.projection for one in built]
-    heads = "".join(f"{name + ' at':>20}" for name in names)
-    click.echo(f"{'source':<24}{'head':>12}{heads}{'lag':>12}{'parked':>12}")
-    for one in found:
-        folded = "".join(f"{one.checkpoints[name]:>20}" for name in names)
-        click.echo(f"{one.source:<24}{one.head:>12}{folded}{one.lag:>12}{one.quarantined:>12}")
-    if any(one.quarantined for one in found):
+def _print_status(of_sources: list[SourceStatus], of_projections: list[ProjectionStatus]) -> None:
+    names = [live.projection for live in of_projections]
+    titles = "".join(f"{name + ' at':>20}" for name in names)
+    click.echo(f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'parked':>12}")
+    for source in of_sources:
+        checkpoints = "".join(f"{source.checkpoints[name]:>20}" for name in names)
+        click.echo(f"{source.source:<24}{source.head:>12}{checkpoints}{source.lag:>12}{source.quarantined:>12}")
+    if any(source.quarantined for source in of_sources):
         click.echo("parked: rosterlog quarantine list shows what, and why")
-    for live in built:
+    for live in of_projections:
         if live.needs_rebuild:
             click.echo(
                 f"{live.projection}: build {live.build} is live, of another definition, so nothing is folded into it: "

@@ -1,4 +1,4 @@
-"""The commands about the tokens of the read API."""
+"""`rosterlog token`: makes, lists and revokes the tokens of the read API."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--source", help="Whose roster it shows. Default: movemint, or the only source there is.")
+@click.option("--source", help="Show the roster of this source. Default: movemint, or the only source there is.")
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Show only this event; may be repeated.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]), help="When it ends, in UTC.")
 @settings_of
@@ -33,8 +33,8 @@ def create_token(
     if not name.strip() or "\x00" in name:
         raise WrongUsage("a token needs a name")
     with migrated_engine(settings) as engine:
-        made = _create(engine, name, source_of(settings, source), event_ids, ends)
-    click.echo(made)
+        secret = _create(engine, name, source_of(settings, source), event_ids, ends)
+    click.echo(secret)
 
 
 @token.command("list")
@@ -42,10 +42,10 @@ def create_token(
 def list_tokens(settings: Settings) -> None:
     """Show the live tokens: name, source, events, and when each was made, ends and was last used."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        for name, source, events, made, ends, used in tokens.live_tokens(connection):
-            seen = "all events" if events is None else "events " + ", ".join(events)
+        for name, source, event_ids, made, ends, used in tokens.live_tokens(connection):
+            scope = "all events" if event_ids is None else "events " + ", ".join(event_ids)
             times = f"made {made:%Y-%m-%d}" + (f"  ends {ends:%Y-%m-%d}" if ends else "")
-            click.echo(f"{name}  {source}  {seen}  {times}  " + (f"last used {utc(used)}" if used else "never used"))
+            click.echo(f"{name}  {source}  {scope}  {times}  " + (f"last used {utc(used)}" if used else "never used"))
 
 
 @token.command("revoke")

@@ -1,1 +1,1 @@
-"""Ready questions in SQL: each a `.sql` file with a heading that says what it answers and what it takes."""
+"""Ready reports in SQL: one `.sql` file per report, whose heading says what it answers and what it takes."""

@@ -1,8 +1,8 @@
--- How often each answer to a question was given, such as shirt sizes, and its share among the answers to it.
+-- How often each answer to a question was given, such as shirt sizes, and its share of the answers to that question.
 --
--- question text: only this question, as it was asked or by its id
+-- question text: only this question, by its wording or its id
 -- event text: only participants of this event, by its id
--- most integer: only questions with at most so many different answers (50): free text has more
+-- most integer: only questions with at most this many different answers (50); free text has more
 with given as (
   select a.question, a.answer, count(*) as participants
   from reporting.participant_answers a

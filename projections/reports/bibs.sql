@@ -1,4 +1,4 @@
--- Bibs that are missing, by event, or that several participants of an event have.
+-- Bibs that are missing, or that several participants of one event have, by event.
 --
 -- event text: only this event, by its id
 -- status text: only participants of this status

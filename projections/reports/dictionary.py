@@ -1,4 +1,4 @@
-"""The data dictionary of the schema `reporting`, as the database's own comments tell it, in Markdown."""
+"""The data dictionary of the schema `reporting` in Markdown, made of the database's own comments."""
 
 from itertools import groupby
 
@@ -24,11 +24,12 @@ order by p.proname, p.oid
 
 
 def dictionary(connection: Connection) -> str:
-    """Each view with its columns, then the functions. Nothing in it depends on data."""
+    """Each view with its columns, then the functions. It depends on the schema alone, not on the data."""
     parts = []
     for (view, about), columns in groupby(connection.execute(_COLUMNS), lambda row: (row.view, row.about)):
         head = [f"### reporting.{view}", "", about, "", "| column | type | meaning |", "|---|---|---|"]
-        parts.append("\n".join([*head, *(f"| {one.name} | {one.type} | {one.meaning} |" for one in columns)]))
+        rows = [f"| {column.name} | {column.type} | {column.meaning} |" for column in columns]
+        parts.append("\n".join([*head, *rows]))
     functions = [f"| {row.function} | {row.about} |" for row in connection.execute(_FUNCTIONS)]
     parts.append("\n".join(["### Functions", "", "| function | meaning |", "|---|---|", *functions]))
     return "\n\n".join(parts)

@@ -1,9 +1,9 @@
--- Registrations of an event beside those of its previous edition, by days before the start, where starts are known.
--- Editions are events of one name but for the year in it, one after the other; or the two that are named.
+-- Registrations of an event beside those of its previous edition, by days before the start, if both starts are known.
+-- Editions are events whose names differ only in the year, in the order of their starts; or the two that are given.
 --
 -- event text: only this event, by its id
 -- previous text with event: its previous edition, by its id
--- start date with event: the first day of the event, where deliveries do not say it
+-- start date with event: the first day of the event, if deliveries do not say it
 -- previous_start date with previous: the first day of the previous edition
 with known as (
   select

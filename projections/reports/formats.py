@@ -1,4 +1,4 @@
-"""Writes the answer of a report: a table for people, CSV for spreadsheets, JSON for programs. Pure."""
+"""Writes the rows of a report: a table for people, CSV for spreadsheets, JSON for programs."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from projections.reports.report import ReportRows
 from projections.roster.export.formats import RUN_BY_SHEETS
 
 
-def table(found: ReportRows) -> str:
-    """Columns of even width, numbers to the right, and how many rows there are."""
-    cells = [list(found.columns), *([_shown(value) for value in row] for row in found.rows)]
+def table(result: ReportRows) -> str:
+    """Columns of even width, numbers to the right, then the number of rows."""
+    cells = [list(result.columns), *([_shown(value) for value in row] for row in result.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     numeric = [
-        any(_is_number(row[place]) for row in found.rows)
-        and all(row[place] is None or _is_number(row[place]) for row in found.rows)
-        for place in range(len(widths))
+        any(_is_number(row[number]) for row in result.rows)
+        and all(row[number] is None or _is_number(row[number]) for row in result.rows)
+        for number in range(len(widths))
     ]
     lines = [
         "  ".join(
@@ -29,24 +29,23 @@ def table(found: ReportRows) -> str:
         ).rstrip()
         for row in cells
     ]
-    rows = len(found.rows)
-    return "\n".join(
-        [lines[0], "  ".join("-" * width for width in widths), *lines[1:], f"({rows} row{'s'[: rows != 1]})"]
-    )
+    rule = "  ".join("-" * width for width in widths)
+    number = "1 row" if len(result.rows) == 1 else f"{len(result.rows)} rows"
+    return "\n".join([lines[0], rule, *lines[1:], f"({number})"])
 
 
-def comma_separated(found: ReportRows) -> str:
-    """A head of names, null as nothing. Texts that a spreadsheet would run get an apostrophe before them."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(found.columns)
-    writer.writerows([_harmless(value) for value in row] for row in found.rows)
-    return written.getvalue().removesuffix("\n")
+def comma_separated(result: ReportRows) -> str:
+    """A line of names, then the rows; null is empty. Texts that a spreadsheet would run get an apostrophe first."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(result.columns)
+    writer.writerows([_harmless(value) for value in row] for row in result.rows)
+    return file.getvalue().removesuffix("\n")
 
 
-def json(found: ReportRows) -> str:
-    """A list of objects, one a row; times and dates as ISO 8601 writes them."""
-    rows = [{name: _plain(value) for name, value in zip(found.columns, row, strict=True)} for row in found.rows]
+def json(result: ReportRows) -> str:
+    """A list of objects, one per row; times and dates in ISO 8601."""
+    rows = [{name: _plain(value) for name, value in zip(result.columns, row, strict=True)} for row in result.rows]
     return to_json(rows, indent=2).decode()
 
 

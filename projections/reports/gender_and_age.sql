@@ -1,4 +1,4 @@
--- Participants by event, gender and age band, with the share in the event.
+-- Participants by event, gender and age band, with their share of the event's participants.
 --
 -- event text: only this event, by its id
 -- status text: only participants of this status

@@ -1,7 +1,7 @@
--- Deliveries that were older than what had arrived before them, so that they changed nothing; the newest first.
+-- Deliveries with an older state than the roster had already, which changed nothing; the newest delivery first.
 --
--- since date: only those that arrived on this day or later
--- most integer: so many at most (100)
+-- since date: only deliveries that arrived on this day or later
+-- most integer: at most this many deliveries (100)
 with no_newest_state as materialized (
   select d.position
   from reporting.deliveries d

@@ -1,4 +1,4 @@
-"""Logins for people and tools that ask in SQL: made, or given the right to read `reporting`, or part of it."""
+"""Logins for people and tools that ask in SQL: makes them, and grants them to read `reporting` with or without PII."""
 
 import secrets
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES
 
 LONGEST_LOGIN = 63  # bytes; PostgreSQL cuts what is longer
 _WORDS = ("public", "none", "current_user", "session_user", "current_role", "user")
-# `work_mem` is what the reports are measured with. A transaction that stays open keeps old builds from being dropped.
+# `work_mem`: the reports are measured with it. An open transaction keeps old builds from being dropped.
 _SETTINGS = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10min", "work_mem": "64MB"}
 _MADE_HERE = "a login for reporting, made by rosterlog"
-# What gives more than reading reports; a superuser is a member of all.
-_MIGHTY = (
+# Roles that may do more than read reports. A superuser counts as a member of each.
+_POWERFUL_ROLES = (
     "pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_write_server_files",
     "pg_execute_server_program", "pg_database_owner",
     *(role for role in ROLES if role not in (REPORTING_ROLE, REPORTING_PII_ROLE)),
@@ -27,8 +27,8 @@ select
   r.rolcanlogin,
   r.rolcreaterole or r.rolreplication or r.rolbypassrls
     or exists (
-      select from unnest(%s::text[]) as mighty (role)
-      where pg_has_role(r.oid, to_regrole(mighty.role)::oid, 'member')
+      select from unnest(%s::text[]) as powerful (role)
+      where pg_has_role(r.oid, to_regrole(powerful.role)::oid, 'member')
     )
     or exists (
       select from pg_class c
@@ -47,19 +47,19 @@ where r.rolname = %s
 
 
 class LoginRefused(Exception):
-    """This name cannot be a login for reporting; the message says why, and what to do."""
+    """This name cannot be a login for reporting; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The login's connection URL; with its password only if it was made just now."""
+    """A login's connection URL, with the password only if the login is new."""
 
     url: str
     is_new: bool
 
 
 def check_name(user: str) -> None:
-    """Raise `Refused` for a name that PostgreSQL, or rosterlog, keeps for itself, or would change."""
+    """Raise `LoginRefused` for a name that is empty, too long, or reserved by PostgreSQL or rosterlog."""
     if not user.strip() or "\x00" in user:
         raise LoginRefused("a login needs a name")
     if len(user.encode()) > LONGEST_LOGIN:
@@ -70,19 +70,19 @@ def check_name(user: str) -> None:
 
 
 def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data: bool) -> Granted:
-    """Let a login of a name that passed `check_name` read the schema `reporting`. One that is not there is made.
+    """Let a login, whose name has passed `check_name`, read the schema `reporting`; make the login if it is not there.
 
-    A login that exists keeps its password. Without `sees_personal_data` the right to see it is taken away.
-    Raises `Refused`.
+    A login that is there keeps its password. Without `sees_personal_data` a right to see personal data is revoked.
+    Raises `LoginRefused`.
     """
     password = None if _exists(connection, user) else _make(connection, user)
     name = sql.Identifier(user)
-    given, other = REPORTING_ROLE, REPORTING_PII_ROLE
+    granted, revoked = REPORTING_ROLE, REPORTING_PII_ROLE
     if sees_personal_data:
-        given, other = other, given
+        granted, revoked = revoked, granted
     for command in (
-        sql.SQL("grant {} to {}").format(sql.Identifier(given), name),
-        sql.SQL("revoke {} from {}").format(sql.Identifier(other), name),
+        sql.SQL("grant {} to {}").format(sql.Identifier(granted), name),
+        sql.SQL("revoke {} from {}").format(sql.Identifier(revoked), name),
         *(sql.SQL("alter role {} set {} = {}").format(name, sql.SQL(key), value) for key, value in _SETTINGS.items()),
     ):
         connection.execute(command)
@@ -98,10 +98,10 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
 
 
 def _exists(connection: psycopg.Connection[Any], user: str) -> bool:
-    found = connection.execute(_LOGIN, [list(_MIGHTY), user]).fetchone()
-    if found is None:
+    row = connection.execute(_LOGIN, [list(_POWERFUL_ROLES), user]).fetchone()
+    if row is None:
         return False
-    can_log_in, can_do_more = found
+    can_log_in, can_do_more = row
     if can_do_more:
         raise LoginRefused(f"{user} may do more in this database than read reports already: choose another name")
     if not can_log_in:
@@ -111,31 +111,31 @@ def _exists(connection: psycopg.Connection[Any], user: str) -> bool:
 
 def _make(connection: psycopg.Connection[Any], user: str) -> str:
     password = secrets.token_urlsafe(24)
-    # What PostgreSQL keeps of it, so that the password itself gets into no log.
-    kept = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    # Sent as the SCRAM verifier that PostgreSQL stores: a password in the statement could get into the server's log.
+    verifier = connection.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
     name = sql.Identifier(user)
-    connection.execute(sql.SQL("create role {} login password {}").format(name, kept))
+    connection.execute(sql.SQL("create role {} login password {}").format(name, verifier))
     connection.execute(sql.SQL("comment on role {} is {}").format(name, _MADE_HERE))
     connection.execute(sql.SQL("alter role {} set search_path = reporting").format(name))
     return password
 
 
-def _may(connection: psycopg.Connection[Any], asked: str, user: str) -> bool:
-    row = connection.execute(f"select {asked}".encode(), [user]).fetchone()
+def _may(connection: psycopg.Connection[Any], condition: str, user: str) -> bool:
+    row = connection.execute(f"select {condition}".encode(), [user]).fetchone()
     return row is not None and bool(row[0])
 
 
 def _url(connection: psycopg.Connection[Any], user: str, password: str | None) -> str:
-    """As any tool takes it, of which many know no sockets: by the network where the server listens to this machine."""
+    """A URL for any tool: with a TCP address if the server has one, since many tools know no Unix sockets."""
     info = connection.info
-    given = conninfo_to_dict(info.dsn)
-    options = {name: str(value) for name, value in given.items() if name in ("sslmode", "sslrootcert")}
+    parameters = conninfo_to_dict(info.dsn)
+    options = {name: str(value) for name, value in parameters.items() if name in ("sslmode", "sslrootcert")}
     host = info.host
     if host.startswith("/"):
         [listens] = connection.execute("select current_setting('listen_addresses')").fetchone() or [""]
         options |= {} if listens else {"host": host}
         host = "127.0.0.1" if listens else ""
-    where = f"[{host}]" if ":" in host else host
-    who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
-    asked = f"?{urlencode(options)}" if options else ""
-    return f"postgresql://{who}@{where}:{info.port}/{quote(info.dbname, safe='')}{asked}"
+    address = f"[{host}]" if ":" in host else host
+    login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{login}@{address}:{info.port}/{quote(info.dbname, safe='')}{query}"

@@ -1,7 +1,7 @@
--- Who was never changed since they registered, as far as Movemint says when that was: how many, by event and sub-event.
+-- Participants unchanged since they registered, by event and sub-event, as far as Movemint says when they registered.
 --
 -- event text: only this event, by its id
--- days integer: only those who registered so many days ago at least (0)
+-- days integer: only participants who registered at least this many days ago (0)
 with registered as (
   select
     p.event_id, p.sub_event_id, p.registered_at,

@@ -1,10 +1,10 @@
--- What registrations may come to by the start: those so far, and the pace of the last days for each day that is left.
+-- Registrations projected to the start of the event: those so far, plus the recent daily pace for each day left.
 -- A plain extrapolation: it knows of no deadline, price step or limit. Without a known start nothing is projected.
 --
 -- event text: only this event, by its id
--- start date with event: its first day, where deliveries do not say it
--- days integer: the days up to yesterday that the pace is taken from (14, at least 1); fewer if it opened later
--- today date: as if it was this day, in UTC, and nobody had registered since
+-- start date with event: the first day of the event, if deliveries do not say it
+-- days integer: how many days up to yesterday give the pace (14, at least 1); fewer if registration opened later
+-- today date: project as on this day, in UTC, without later registrations
 with asked as (
   select coalesce(cast(:today as date), (now() at time zone 'UTC')::date) as today,
     greatest(coalesce(cast(:days as integer), 14), 1) as days

@@ -1,7 +1,7 @@
--- Hours in which many deliveries arrived again, by when each last did: Movemint had no answer, or not in time.
+-- Hours with many redeliveries, by the last one of each delivery: Movemint had got no answer, or not in time.
 --
 -- since date: only from this day on
--- least integer: only hours with so many redeliveries at least (10)
+-- least integer: only hours with at least this many redeliveries (10)
 with again as (
   select
     date_trunc('hour', d.last_redelivered_at, 'UTC') as hour,

@@ -1,9 +1,9 @@
--- Registrations of each day (in UTC), and how many there are by then, by event.
+-- Registrations per day (in UTC), and the running total, by event.
 --
 -- event text: only this event, by its id
 -- sub_event text: only this race or category, by its id
--- since date: from this day on; the running total counts those before, too
--- until date: up to this day
+-- since date: only from this day on; the running total counts earlier registrations too
+-- until date: only up to this day
 with days as (
   select d.event_id, d.day, sum(d.registrations)::bigint as registrations
   from reporting.registrations_daily d

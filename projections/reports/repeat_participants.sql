@@ -1,7 +1,7 @@
--- People in several events, told apart by athlete_id: those in most events first.
+-- People in several events, identified by athlete_id; those in most events first.
 --
--- least integer: only people in so many events at least (2)
--- most integer: so many people at most (100)
+-- least integer: only people in at least this many events (2)
+-- most integer: at most this many people (100)
 with entries as (
   select p.athlete_id, p.event_id, max(p.position) as position
   from reporting.participants p

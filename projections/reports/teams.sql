@@ -1,7 +1,7 @@
--- The teams of each event by size, whatever the case and the blanks around their names.
+-- The teams of each event by size, their names compared without case and surrounding blanks.
 --
 -- event text: only this event, by its id
--- least integer: only teams with so many members at least (2)
+-- least integer: only teams with at least this many members (2)
 with members as (
   select p.event_id, lower(btrim(p.team)) as key, p.team, count(*) as participants
   from reporting.participants p

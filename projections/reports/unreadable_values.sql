@@ -1,4 +1,4 @@
--- Columns that are empty because their value could not be read, and why: what to look at with rosterlog fields.
+-- Columns that are null because their value could not be read, with the reason; rosterlog fields shows the keys.
 --
 -- event text: only this event, by its id
 with unreadable as (

@@ -26,7 +26,7 @@ LINES = {
         '        _field("shirt_size", others=("tee",)),\n',
     ),
     "migrations/columns.py": (
-        '    Column("updated_at", "timestamptz", "When Movemint last changed the participant, as it says itself."),\n',
+        '    Column("updated_at", "timestamptz", "When Movemint last changed the participant, as Movemint says."),\n',
         f'    Column("shirt_size", "text", "Size of the shirt.", since="{REVISION}"),\n',
     ),
     "projections/web/examples.py": (

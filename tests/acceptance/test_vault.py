@@ -149,7 +149,7 @@ def test_the_log_is_listed_and_shown_without_bodies_unless_asked_for(database: s
         (("erase", "1", "--lift"), "no erasure of participant 1"),
         (("erase", "1", "--list"), "name one participant"),
         (("erase",), "name one participant"),
-        (("erase", "--list", "--reapply"), "done by itself"),
+        (("erase", "--list", "--reapply"), "give every other option alone"),
         (("erase", "--import", "/nonexistent"), "/nonexistent"),
         (("erase", "--export", "/nonexistent/file"), "cannot be written"),
         (("pg", "../pg_dump"), "PostgreSQL's programs"),

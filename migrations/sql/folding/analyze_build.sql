@@ -1,4 +1,4 @@
--- Makes the planner's statistics of one table of a build, as only its owner may.
+-- Makes the planner's statistics of one table of a build, which only the table's owner may do.
 create or replace function analyze_build(in_projection text, in_build integer, in_table text)
 returns void
 language plpgsql

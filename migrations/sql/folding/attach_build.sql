@@ -1,5 +1,5 @@
--- Puts one loaded table of a build in its place, and makes those indexes of it that `make_index` has not made.
--- Nobody has to wait: readers and writers of the other builds may go on.
+-- Attaches one loaded table of a build as a partition, and makes the indexes that `make_index` has not made.
+-- Readers and writers of the other builds do not wait.
 create or replace function attach_build(in_projection text, in_build integer, in_table text)
 returns void
 language plpgsql
@@ -18,7 +18,7 @@ begin
   ) then
     raise exception '% is no table of build % of %', in_table, in_build, in_projection;
   end if;
-  -- Beside an index a key is a constraint.
+  -- A key needs its constraint as well as its index.
   for key in
     select conname || '_' || in_build as index, case contype when 'p' then 'primary key' else 'unique' end as kind
     from pg_constraint

@@ -1,5 +1,5 @@
--- Makes the tables of a new build of a projection, empty and without indexes, beside the ones that readers see.
--- Gives its number. Two at once take turns.
+-- Makes the tables of a new build of a projection, empty and without indexes, beside the tables that readers see.
+-- Gives the number of the build. Two concurrent calls take turns.
 create or replace function begin_build(in_projection text, in_definition text)
 returns integer
 language plpgsql
@@ -23,7 +23,7 @@ begin
       'create table public.%I (like public.%I including defaults including generated including storage)', made, parent
     );
     execute format('alter table public.%I alter column build set default %s', made, number);
-    -- So that attaching it need not look at every row.
+    -- So that attaching the table need not check every row.
     execute format('alter table public.%I add constraint %I check (build = %s)', made, made || '_check', number);
     execute format('grant select, insert, update, delete on public.%I to rosterlog_worker', made);
   end loop;

@@ -1,5 +1,5 @@
--- Drops one table of a build that is not live. Whoever reads at this moment holds it back, so it gives up at once rather
--- than let others queue behind it: try again.
+-- Drops one table of a build that is not live. If a transaction is reading the table, it gives up at once, since other
+-- readers would queue behind the lock that it waits for: call it again.
 create or replace function drop_build(in_projection text, in_build integer, in_table text)
 returns void
 language plpgsql

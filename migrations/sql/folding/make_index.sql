@@ -1,5 +1,5 @@
--- Makes one index of a loaded table that its like have, before it is put in its place: so that several sessions can make
--- several at a time. What is made already is left as it is.
+-- Makes one index of a loaded table before the table is attached, so that several sessions can make indexes at once.
+-- An index that is there already is left as it is.
 create or replace function make_index(in_projection text, in_build integer, in_table text, in_index text)
 returns void
 language plpgsql

@@ -1,5 +1,5 @@
--- Appends deliveries of one source to the log, in the order given, in the caller's transaction.
--- One row a delivery comes back: its place in the arrays (1, 2, ...), its event's position, and whether it is new.
+-- Appends deliveries of one source to the log, in the order of the arrays, in the caller's transaction.
+-- Gives one row per delivery: its place in the arrays (1, 2, ...), its event's position, and whether the event is new.
 create or replace function append_events(
   in_source text,
   bodies bytea[],
@@ -25,12 +25,12 @@ begin
     raise exception 'append_events needs the isolation level read committed'
       using errcode = 'invalid_transaction_state';
   end if;
-  -- Whoever is answered was promised a commit that survives a crash.
+  -- An answer to a delivery promises that its commit survives a crash.
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
 
-  -- Held until the commit, so that positions become visible in their own order. 1919906927 is only a name space.
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
   select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
@@ -67,7 +67,9 @@ begin
       -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
       head_chain := sha256(
         head_chain || int8send(head_position) || timestamptz_send(appended_at) || delivery.digest || source_field
-        || coalesce(int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1))
+        || coalesce(
+          int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1)
+        )
         || coalesce(int4send(octet_length(delivery.subject)) || convert_to(delivery.subject, 'UTF8'), int4send(-1))
         || int4send(octet_length(delivery.signature)) || convert_to(delivery.signature, 'UTF8')
       );

@@ -1,5 +1,5 @@
--- Carries out an erasure that is written down already, in the caller's transaction: empties the bodies of the events it
--- names, and removes its participant from every projection. Gives the positions emptied; a second time there are none.
+-- Carries out a recorded erasure, in the caller's transaction: empties the bodies of the events that the erasure names,
+-- and removes its participant from every projection. Gives the positions emptied now: none when it is called again.
 create or replace function apply_erasure(in_source text, in_erasure uuid)
 returns bigint[]
 language plpgsql
@@ -14,7 +14,7 @@ declare
   projected text;
   is_being_built boolean;
 begin
-  -- A worker that has read a body must have committed before its rows are removed, and none may begin meanwhile.
+  -- A worker that has read a body must commit before the rows are removed, and no worker may begin a batch meanwhile.
   lock table checkpoint in exclusive mode;
 
   select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
@@ -29,10 +29,10 @@ begin
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);
   end if;
-  -- In a database restored from a backup an event may stand at another position than when it was erased, or nowhere.
+  -- In a database restored from a backup an event may have another position than when it was erased, or be missing.
   update erasures r set positions = coalesce(found_at, '{}') where r.source = in_source and r.erasure_id = in_erasure;
 
-  -- Whoever follows the roster is told.
+  -- Followers of the roster must learn that the participant is gone.
   if exists (select from participants p where p.source = in_source and p.participant_id = erasure.subject) then
     perform note_roster_change(in_source, erasure.subject);
   end if;
@@ -49,8 +49,8 @@ begin
     join pg_namespace n on n.oid = c.relnamespace
   loop
     begin
-      -- While a rebuild makes the indexes of a table nobody may delete from it, and all would wait for this. The rebuild
-      -- folds everybody again who was erased meanwhile, before anybody sees that table, or drops it.
+      -- While a rebuild makes the indexes of a table, a delete would wait for it, and all else for the lock above. The
+      -- rebuild refolds the participants erased meanwhile before readers see that table, or drops the table.
       if is_being_built then
         execute format('lock table %s in row exclusive mode nowait', projected);
       end if;

@@ -1,5 +1,5 @@
--- The tables that keep something by participant: rosterlog's own ones with these two columns, whichever they are by now.
--- A table of somebody else's is none of them, so that no trigger of theirs ever runs with the owner's rights.
+-- The tables that have rows per participant: every table with these two columns that the owner of the log owns.
+-- Tables of other owners are left out, so that no trigger on them ever runs with the owner's rights.
 create or replace function kept_by_participant()
 returns setof regclass
 language sql

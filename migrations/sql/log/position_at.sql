@@ -1,5 +1,5 @@
--- The last position of a source that was received at a time or before it; 0 if there is none. Times never go back along
--- the log, so a search by halves finds it without an index of its own.
+-- The last position of a source that was received at or before a time; 0 if there is none. Along the log received_at
+-- never decreases, so a binary search finds the position without an index on time.
 create or replace function position_at(in_source text, in_moment timestamptz)
 returns bigint
 language plpgsql

@@ -1,6 +1,6 @@
--- The log as projections may read it, and the one place that says what an erasure hides: the bodies of whom an erasure
--- in force covers, and those that any erasure names by their digests, lifted or not: restored from a backup, they are
--- there until the erasure is carried out again.
+-- The log as projections may read it, and the one place that says which bodies an erasure hides: every body of a
+-- participant whose erasure is in force, and every body whose digest an erasure names, lifted or not. After the restore
+-- of a backup the latter bodies are there until the erasure is carried out again.
 create or replace view readable_log as
 select
   e.source, e.position, e.received_at, e.event_type, e.subject,

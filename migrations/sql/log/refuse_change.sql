@@ -1,4 +1,4 @@
--- The log is only ever appended to. This holds for the table's owner and for superusers too.
+-- Refuses a change: the log is append-only, also for the tables' owner and for superusers.
 create or replace function refuse_change()
 returns trigger
 language plpgsql

@@ -1,4 +1,4 @@
--- A body may become null where an erasure of its participant names its event. Nothing else about an event ever changes.
+-- Refuses any change of a body but one: it may become null if an erasure of its participant names the event.
 create or replace function refuse_change_but_erasure()
 returns trigger
 language plpgsql

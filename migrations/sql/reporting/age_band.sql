@@ -1,4 +1,4 @@
--- The band of an age in whole years; null if nobody has that age.
+-- The band of an age in whole years; null below 0 and above 120.
 create or replace function reporting.age_band(in_age integer)
 returns text
 language sql

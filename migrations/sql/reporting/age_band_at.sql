@@ -1,4 +1,4 @@
--- The band of an age at a time: by the date of birth, else by the age that was told.
+-- The band of an age at a time: by the date of birth, else by the age that Movemint sent.
 create or replace function reporting.age_band(in_dob date, in_age integer, in_at timestamptz)
 returns text
 language sql
@@ -10,4 +10,4 @@ return coalesce(
 );
 
 comment on function reporting.age_band(date, integer, timestamptz)
-  is 'The band of an age at a time: by the date of birth, else by the age that was told.';
+  is 'The band of an age at a time: by the date of birth, else by the given age.';

@@ -1,5 +1,6 @@
--- Answers that may be shown to all: those to questions that are answered by choosing, not by writing. That is where nine
--- of ten answers were given by ten participants or more each; and nothing that could be an address or a number to call.
+-- The answers that every reader may see: those to questions that people answer by choosing, not by writing, which means
+-- that nine of ten answers to the question were each given by ten participants or more. Answers of fewer participants
+-- are left out, long answers too, and any that could be an e-mail address or a phone number.
 create or replace function reporting.answers_of_many()
 returns table (source text, question text, answer text)
 language sql
@@ -35,4 +36,4 @@ as $$
 $$;
 
 comment on function reporting.answers_of_many()
-  is 'Answers that were chosen, not written, and that everybody may see.';
+  is 'Answers that people chose, not wrote; every reader may see them.';

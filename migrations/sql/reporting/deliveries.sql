@@ -1,4 +1,4 @@
--- What arrived and when, without what was in it.
+-- The deliveries that were stored, without their content.
 create or replace view reporting.deliveries as
 select
   e.source, e.position, e.received_at, e.event_type, e.subject as participant_id,
@@ -15,15 +15,15 @@ from public.event_log e
 left join public.event_redelivery r on r.source = e.source and r.position = e.position;
 
 grant select on reporting.deliveries to rosterlog_reporting, rosterlog_reporting_pii;
-comment on view reporting.deliveries is 'What arrived: one row a delivery that was stored, without its content.';
-comment on column reporting.deliveries.source is 'Whose delivery it is; movemint unless you have several.';
-comment on column reporting.deliveries.position is 'Its place in the log of its source: 1, 2, 3 and so on.';
-comment on column reporting.deliveries.received_at is 'When it arrived first.';
-comment on column reporting.deliveries.event_type is 'What Movemint calls it; null if it was no readable envelope.';
-comment on column reporting.deliveries.participant_id is 'Whom it is about; null if it does not say.';
-comment on column reporting.deliveries.size_bytes is 'Size of its body; null once it was erased.';
-comment on column reporting.deliveries.is_erased is 'Whether the body was erased at somebody''s wish.';
+comment on view reporting.deliveries is 'The deliveries that were stored, one row per delivery, without their content.';
+comment on column reporting.deliveries.source is 'The source of the delivery; movemint unless you have several.';
+comment on column reporting.deliveries.position is 'Log position: 1, 2, 3 and so on within the source.';
+comment on column reporting.deliveries.received_at is 'When the delivery first arrived.';
+comment on column reporting.deliveries.event_type is 'Type of the event in Movemint; null if the body names none.';
+comment on column reporting.deliveries.participant_id is 'The participant that it is about; null if it names none.';
+comment on column reporting.deliveries.size_bytes is 'Size of the body; null if the body was erased.';
+comment on column reporting.deliveries.is_erased is 'Whether the body was erased.';
 comment on column reporting.deliveries.is_quarantined
-  is 'Whether it could not be read and is set aside; rosterlog quarantine list shows why.';
-comment on column reporting.deliveries.redeliveries is 'How often the very same bytes arrived again.';
-comment on column reporting.deliveries.last_redelivered_at is 'When they last did; null if never.';
+  is 'Whether it could not be folded and is parked; rosterlog quarantine list shows why.';
+comment on column reporting.deliveries.redeliveries is 'How often the same bytes were delivered again.';
+comment on column reporting.deliveries.last_redelivered_at is 'When the same bytes last arrived again; null if never.';

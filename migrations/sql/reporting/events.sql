@@ -1,4 +1,4 @@
--- The events that participants are in. An event is called what the newest delivery about it calls it.
+-- The events that participants are in. The name of an event is the one in the newest delivery that has one.
 create or replace view reporting.events as
 with named as (
   select
@@ -40,11 +40,11 @@ from counted c;
 
 grant select on reporting.events to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.events is 'The events that participants are in.';
-comment on column reporting.events.source is 'Whose deliveries these are; movemint unless you have several.';
+comment on column reporting.events.source is 'The source of the deliveries; movemint unless you have several.';
 comment on column reporting.events.event_id is 'The event in Movemint.';
-comment on column reporting.events.event_name is 'Its name in the newest delivery that has one.';
+comment on column reporting.events.event_name is 'Name of the event in the newest delivery that has one.';
 comment on column reporting.events.participants is 'Participants on the roster, whatever their status.';
-comment on column reporting.events.first_registered_at is 'The earliest registration among them.';
-comment on column reporting.events.last_registered_at is 'The latest registration among them.';
+comment on column reporting.events.first_registered_at is 'The earliest registration of these participants.';
+comment on column reporting.events.last_registered_at is 'The latest registration of these participants.';
 comment on column reporting.events.starts_on
-  is 'First day of the event, if its newest deliveries say so under event.start_date, which is a guess.';
+  is 'First day of the event, if its newest deliveries say it under event.start_date, a key that is a guess.';

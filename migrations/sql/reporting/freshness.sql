@@ -1,4 +1,4 @@
--- How far the log of each source has come, how far the roster, and what is set aside because it could not be read.
+-- How far the log of each source is, how far the roster is, and how many events are parked.
 create or replace view reporting.freshness as
 with recursive live as (
   select r.live as build from public.projection r where r.projection = 'participants'
@@ -31,12 +31,12 @@ select
 from reached r;
 
 grant select on reporting.freshness to rosterlog_reporting, rosterlog_reporting_pii;
-comment on view reporting.freshness is 'How current all of this is: one row a source.';
-comment on column reporting.freshness.source is 'Whose log it is; movemint unless you have several.';
+comment on view reporting.freshness is 'How current the roster is, one row per source.';
+comment on column reporting.freshness.source is 'The source of the deliveries; movemint unless you have several.';
 comment on column reporting.freshness.head is 'Log position of the newest delivery.';
-comment on column reporting.freshness.head_received_at is 'When that one arrived.';
+comment on column reporting.freshness.head_received_at is 'When the newest delivery arrived.';
 comment on column reporting.freshness.checkpoint is 'Log position that the roster reflects.';
-comment on column reporting.freshness.checkpoint_moved_at is 'When it got there.';
-comment on column reporting.freshness.lag is 'Deliveries that the roster has yet to reflect.';
+comment on column reporting.freshness.checkpoint_moved_at is 'When the roster got to that position.';
+comment on column reporting.freshness.lag is 'Number of deliveries that the roster does not reflect yet.';
 comment on column reporting.freshness.quarantined
-  is 'Deliveries that could not be read and are set aside; rosterlog quarantine list shows them.';
+  is 'Number of deliveries that could not be folded and are parked; rosterlog quarantine list shows them.';

@@ -1,4 +1,4 @@
--- The date that a text begins with, as ISO 8601 writes it; null if it begins with none, or there is no such day.
+-- The ISO 8601 date that a text begins with; null if it begins with none, or if there is no such day.
 create or replace function reporting.iso_date(in_text text)
 returns date
 language sql
@@ -15,4 +15,4 @@ return case
   )
 end;
 
-comment on function reporting.iso_date(text) is 'The day that a text begins with in the form 2026-05-31, else null.';
+comment on function reporting.iso_date(text) is 'The date, such as 2026-05-31, that a text begins with; else null.';

@@ -1,4 +1,4 @@
--- Every state that participants had and have, and from when until when it was what the log knew.
+-- Every state that participants had and have, each with the positions and times between which it was the newest.
 create or replace view reporting.participant_history as
 select
   p.source, p.participant_id,
@@ -30,14 +30,15 @@ left join public.event_log ended on ended.source = p.source and ended.position =
 
 grant select on reporting.participant_history to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participant_history
-  is 'Every state that participants had and have: one row a state, the one that holds with valid_to null.';
-comment on column reporting.participant_history.valid_from_position is 'Log position from which this state held.';
+  is 'Every state that participants had and have, one row per state; valid_to of the newest state is null.';
+comment on column reporting.participant_history.valid_from_position
+  is 'Log position of the delivery that brought this state.';
 comment on column reporting.participant_history.valid_to_position
-  is 'Log position that ended it; null while it holds.';
+  is 'Log position of the delivery that ended this state; null for the newest state.';
 comment on column reporting.participant_history.valid_from is 'When the delivery arrived that brought this state.';
 comment on column reporting.participant_history.valid_to
-  is 'When the delivery arrived that ended it; null while it holds.';
--- A state in the history has the columns of one on the roster.
+  is 'When the delivery arrived that ended this state; null for the newest state.';
+-- The columns that the two views share have the same comments.
 do $$ declare described record; begin
   for described in
     select a.attname, col_description(a.attrelid, a.attnum) as meaning

@@ -1,4 +1,5 @@
--- The roster for people who ask in SQL: everybody's newest state, some columns for those only who may see them.
+-- The roster for people who ask in SQL: each participant's newest state, personal columns null without the right to
+-- see them.
 create or replace view reporting.participants as
 select
   p.source, p.participant_id,
@@ -10,17 +11,17 @@ select
 from public.participants p;
 
 grant select on reporting.participants to rosterlog_reporting, rosterlog_reporting_pii;
-comment on view reporting.participants is 'Everybody on the roster, one row a participant: the newest state of each.';
-comment on column reporting.participants.source is 'Whose deliveries these are; movemint unless you have several.';
+comment on view reporting.participants is 'The roster: the newest state of each participant, one row per participant.';
+comment on column reporting.participants.source is 'The source of the deliveries; movemint unless you have several.';
 comment on column reporting.participants.participant_id
-  is 'The participant in Movemint; with source, what tells rows apart.';
+  is 'The participant in Movemint; unique within a source.';
 {comments}
-comment on column reporting.participants.first_position is 'Log position of the first delivery about them.';
+comment on column reporting.participants.first_position is 'Log position of the first delivery about the participant.';
 comment on column reporting.participants.position is 'Log position of the delivery that this state comes from.';
 comment on column reporting.participants.received_at is 'When that delivery arrived.';
 comment on column reporting.participants.field_errors
   is 'Columns that are null because their value could not be read, each with the reason; an object.';
 comment on column reporting.participants.attributes
-  is 'The whole participant as it came, an object. Personal: null without rosterlog_reporting_pii.';
+  is 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 comment on column reporting.participants.age_band
   is 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';

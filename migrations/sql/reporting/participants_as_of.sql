@@ -1,4 +1,5 @@
--- The roster as it was at a time: of everybody the state that held then. Who asks sees what they see of the views.
+-- The roster as it was at a time: the state of each participant that was the newest then. It runs with the rights of
+-- the caller, who sees no more than in the views.
 create or replace function reporting.participants_as_of(in_moment timestamptz)
 returns setof reporting.participants
 language sql
@@ -15,4 +16,4 @@ begin atomic
 end;
 
 comment on function reporting.participants_as_of(timestamptz)
-  is 'The roster as it was at a time, with the columns of reporting.participants: the states that held then.';
+  is 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';

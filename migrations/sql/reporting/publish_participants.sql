@@ -1,5 +1,5 @@
--- Brings the published roster of a source nearer to the one that readers see, a batch at a time, in the caller's
--- transaction; gives how many participants were looked at. After a rebuild it compares everybody, in the order of ids.
+-- Publishes one batch of a source's participants, in the caller's transaction: those that changed since the last batch,
+-- or after a rebuild all of them, in the order of their ids. Gives the number of participants compared.
 create or replace function publish_participants(in_source text, in_limit integer)
 returns integer
 language plpgsql
@@ -14,7 +14,7 @@ declare
   ids text[];
   positions bigint[];
 begin
-  -- Neither swap nor erasure comes in between.
+  -- So that neither a swap nor an erasure happens during this transaction.
   lock table checkpoint in row exclusive mode;
   insert into published_source (source) values (in_source) on conflict do nothing;
   select * into state from published_source s where s.source = in_source for update skip locked;
@@ -23,7 +23,7 @@ begin
   join projection r on r.projection = c.projection and r.live = c.build
   where c.source = in_source and c.projection = 'participants';
   if state.source is null or live is null then
-    return 0;  -- another worker is at it, or there is nothing yet
+    return 0;  -- another worker publishes this source, or no build is live
   end if;
   select coalesce(max(n.number), 0) into changed from roster_change n where n.source = in_source;
 

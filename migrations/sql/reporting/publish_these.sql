@@ -1,4 +1,4 @@
--- Makes the published rows of these participants what readers see; whoever is not on the roster goes.
+-- Makes the published rows of these participants equal to the roster's, and deletes those that the roster lacks.
 create or replace function publish_these(in_source text, in_ids text[])
 returns void
 language sql

@@ -1,4 +1,4 @@
--- Registrations of each day (in UTC), and how many there are by then, by event and sub-event.
+-- Registrations per day (in UTC), and their running total, by event and sub-event.
 create or replace view reporting.registrations_daily as
 select
   d.source, d.event_id, d.sub_event_id, d.day, d.registrations,
@@ -7,13 +7,14 @@ from public.registrations_daily d;
 
 grant select on reporting.registrations_daily to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.registrations_daily
-  is 'Registrations by event, sub-event and day of registration, whatever became of them.';
+  is 'Registrations by event, sub-event and day of registration, whatever their status.';
 comment on column reporting.registrations_daily.source
-  is 'Whose deliveries these are; movemint unless you have several.';
-comment on column reporting.registrations_daily.event_id is 'The event; null for participants in none.';
-comment on column reporting.registrations_daily.sub_event_id is 'The race or category; null where none is named.';
+  is 'The source of the deliveries; movemint unless you have several.';
+comment on column reporting.registrations_daily.event_id is 'The event; null if the delivery names none.';
+comment on column reporting.registrations_daily.sub_event_id
+  is 'The race or category; null if the delivery names none.';
 comment on column reporting.registrations_daily.day
-  is 'Day of registration, in UTC; of arrival where Movemint does not say when.';
+  is 'Day of registration, in UTC; the day of arrival if Movemint does not say when.';
 comment on column reporting.registrations_daily.registrations is 'Registrations on that day.';
 comment on column reporting.registrations_daily.cumulative
-  is 'Registrations up to and with that day, of the same event and sub-event.';
+  is 'Registrations up to and including that day, of the same event and sub-event.';

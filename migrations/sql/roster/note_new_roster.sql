@@ -1,4 +1,4 @@
--- Writes down that another build is live: the whole roster may be another one, and whoever follows it begins again.
+-- Records that another build is live: any row of the roster may differ, so followers of the changes begin again.
 create or replace function note_new_roster()
 returns trigger
 language plpgsql

@@ -1,5 +1,5 @@
--- Writes down that a participant's rows are about to change without an event of the log: erased, or folded again.
--- Call it before, with the checkpoints held: it notes which events they were seen in so far.
+-- Records that a participant's rows are about to change without an event of the log: by an erasure or a refold.
+-- Call it before the change, with the checkpoints locked: it records the races that the participant's rows name now.
 create or replace function note_roster_change(in_source text, in_subject text)
 returns void
 language sql

@@ -1,4 +1,4 @@
--- Writes down that a token is in use, once a minute at the most.
+-- Records that a token is in use, at most once per minute.
 create or replace function note_token_use(in_digest bytea)
 returns void
 language sql

@@ -1,4 +1,4 @@
--- Answers to questions, one row a question, as the participant's newest state has them.
+-- Answers to questions in each participant's newest state, one row per participant and question.
 create or replace view participant_answers as
 select
   p.source, p.participant_id, p.place, p.question_id, p.question, p.answer, p.position

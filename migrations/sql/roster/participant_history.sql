@@ -1,4 +1,4 @@
--- Superseded states, each with the position of the event that ended it. It held from `position` until then.
+-- Superseded states: each was the newest from `position` until `until_position`, that of the event that ended it.
 create or replace view participant_history as
 select
   p.source, p.participant_id,

@@ -1,5 +1,5 @@
--- The roster as readers see it: the rows of the live build. The object itself is read out of the log.
--- Its own copy is there only where PostgreSQL could not read it as it came.
+-- The roster as readers see it: the rows of the live build. `attributes` is read from the event's body; the build has a
+-- copy only of an object that PostgreSQL could not read there.
 create or replace view participants as
 select
   p.source, p.participant_id,

@@ -1,4 +1,4 @@
--- `participants`, with the words by which each is searched: for the API, whose answers do not show them.
+-- `participants` with the words by which each participant is searched, for the API; its answers do not show the words.
 create or replace view participants_searched as
 select
   p.source, p.participant_id,

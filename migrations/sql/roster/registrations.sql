@@ -1,4 +1,4 @@
--- Who is counted where: one row a participant, on the day of their registration in UTC.
+-- The registrations that are counted: one row per participant, with the day of the registration in UTC.
 create or replace view registrations as
 select
   p.source, p.participant_id, p.event_id, p.sub_event_id, p.day, p.updated_at, p.first_position, p.position

@@ -1,4 +1,4 @@
--- How many registrations each day (in UTC) has brought, by event and sub-event, as everybody's newest state has them.
+-- The number of registrations per day (in UTC), event and sub-event, by the newest state of each participant.
 create or replace view registrations_daily as
 select
   p.source, p.event_id, p.sub_event_id, p.day, p.registrations

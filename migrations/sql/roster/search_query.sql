@@ -1,4 +1,5 @@
--- What finds those who have a word for each of these words that begins with it, in any order. Null if there is no word.
+-- The query that finds the participants who have, for each of these words, a word that begins with it, in any order.
+-- Null if the text has no word.
 create or replace function search_query(in_text text)
 returns tsquery
 language sql

@@ -1,5 +1,5 @@
--- The words by which a participant is found. Not those of the e-mail address, which is nobody else's: so many different
--- words would make the index of them four times as slow to write, and the address has an index of its own.
+-- The words by which a participant is found. The e-mail address is left out: nearly every address is a different word,
+-- which would make the index on the words four times as slow to write, and addresses have their own index.
 create or replace function search_words(in_first_name text, in_last_name text, in_bib text, in_team text)
 returns tsvector
 language sql

@@ -1,4 +1,4 @@
--- What a text is sorted by: without case and accents, and short enough for an index whatever somebody sent.
+-- The sort key of a text: without case and accents, and cut so that a text of any length fits into an index.
 create or replace function sort_key(in_text text)
 returns text
 language sql

@@ -1,5 +1,5 @@
--- A text without case and accents, in which people search: "Łukasz" and "LUKASZ" are the same. ASCII, as most are, is
--- quick. Letters that are no letter with an accent to Unicode are named one by one.
+-- A text without case and accents, for searching: "Łukasz" and "LUKASZ" are the same. ASCII, as most texts are, takes
+-- the quick way. Letters that Unicode does not decompose into a letter and an accent are replaced one by one.
 create or replace function unaccented(in_text text)
 returns text
 language sql

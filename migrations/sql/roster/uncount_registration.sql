@@ -1,4 +1,4 @@
--- Takes one registration off its day's count, whoever removed it: the fold, to count it elsewhere, or an erasure.
+-- Takes a deleted registration off its day's count. The worker deletes one to count it elsewhere, an erasure for good.
 create or replace function uncount_registration()
 returns trigger
 language plpgsql

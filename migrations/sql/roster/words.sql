@@ -1,4 +1,4 @@
--- The words of a text, as they are searched: what blanks, hyphens, quotes and the like divide.
+-- The words of a text for searching, split at blanks, hyphens, quotes and the like.
 create or replace function words(in_text text)
 returns text[]
 language sql
