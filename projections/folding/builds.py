@@ -147,8 +147,8 @@ def _first(connection: Connection, projection: Projection) -> Build:
 
 def go_live(connection: Connection, build: Build) -> None:
     """Let readers see this build from the commit on; the build that was live becomes the previous one."""
-    pointer = update(projection_table).where(projection_table.c.projection == build.projection)
-    connection.execute(pointer.values(live=build.number, previous=projection_table.c.live))
+    statement = update(projection_table).where(projection_table.c.projection == build.projection)
+    connection.execute(statement.values(live=build.number, previous=projection_table.c.live))
 
 
 def beside(connection: Connection, name: str) -> list[Build]:
@@ -166,7 +166,7 @@ def beside(connection: Connection, name: str) -> list[Build]:
 
 
 def drop_table(connection: Connection, build: Build, table: str) -> None:
-    """Drop a table of a build that is not live. Raises after 40 ms if a session reads any build of it."""
+    """Drop a table of a build that is not live. Raises after a short lock time-out if any build of it is read."""
     connection.execute(
         text("select drop_build(:projection, :build, :table)"),
         {"projection": build.projection, "build": build.number, "table": table},

@@ -66,7 +66,7 @@ class Worker:
             if folded or worked:
                 idle = 1
             else:
-                # Nothing arrives: look less often, by and by, but still about every half second.
+                # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
                 idle += 1
                 stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
 
