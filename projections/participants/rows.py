@@ -38,7 +38,7 @@ def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
 
 
 def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
-    """The rows of participants that a build has no rows of. `people`: all states per participant, in the log's order."""
+    """The rows of participants that a build has no rows of. `people`: per participant all states in the log's order."""
     # Nearly every participant has a single state, which no event can have superseded.
     newest = [Accepted(states[0], states[0].position, 0) for states in people if len(states) == 1]
     superseded: list[Accepted[State]] = []

@@ -50,7 +50,7 @@ def save(connection: Connection, track: Track, registrations: Sequence[Registrat
 
 
 def load(source: str, people: Sequence[Sequence[Registration]]) -> Rows:
-    """The rows of participants that a build has no rows of. `people`: all states per participant, in the log's order."""
+    """The rows of participants that a build has no rows of. `people`: per participant all states in the log's order."""
     return {
         REGISTRATIONS: [
             _row(source, state, first)
