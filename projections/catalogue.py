@@ -1,4 +1,4 @@
-"""The projections there are. To add one: a folder, a migration with its tables, and its line here."""
+"""Lists the projections. A new one takes a folder, a migration that makes its tables, and a line here."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from projections.registrations import projection as registrations
 
 
 def projections(fields_file: Path | None) -> tuple[Projection, ...]:
-    """Every projection, in the order in which a worker advances them. Raises `FieldsError` for a wrong file."""
+    """Every projection, in the order in which a worker folds them. Raises `FieldsError` if the file cannot be used."""
     fields = read_fields(fields_file)
     return (participants.projection(fields), registrations.projection(fields))

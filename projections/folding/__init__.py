@@ -1,1 +1,1 @@
-"""Follows the log, whatever is projected: builds, checkpoints, quarantine, the worker."""
+"""Folds the log into the tables of any projection: builds, checkpoints, quarantine, the worker."""

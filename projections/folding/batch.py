@@ -1,6 +1,6 @@
-"""Moves one build of a projection along the log of one source. Whoever folds does it with this.
+"""Folds the events of one source into one build: for the worker, a rebuild and a refold alike.
 
-An event that cannot be folded parks only its participant, whether the fold, or the database, is what refuses it.
+An event that the fold or the database refuses is parked and holds back its participant alone.
 """
 
 import logging
@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 
 def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
-    """Fold one batch: take the checkpoint, read past it, fold, save, move the checkpoint, in the caller's transaction.
+    """Fold one batch in the caller's transaction: lock the checkpoint, read past it, fold, save, move the checkpoint.
 
-    Gives the number of events folded; none at the head. Null if another transaction has the checkpoint.
+    Gives the number of events folded, 0 at the head; None if another transaction has locked the checkpoint.
     """
     position = checkpoint.try_lock(connection, track)
     if position is None:
@@ -34,11 +34,11 @@ def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
 
 
 def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list[Passed]:
-    """Fold events, in order, into a build. One that cannot be is parked alone; gives those passed."""
+    """Fold events into a build, in the order given; gives the passed ones. An event that cannot be folded is parked."""
     outcomes = [fold_or_park(track.projection, event) for event in events]
     parked = _save_all(connection, track, outcomes)
     if parked:
-        reasons = sorted({one.reason for one in parked})[:5]
+        reasons = sorted({event.reason for event in parked})[:5]
         fields = {
             "projection": track.projection.name,
             "source": track.source,
@@ -50,7 +50,7 @@ def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list
 
 
 def fold_or_park(projection: Projection, event: Event) -> Outcome:
-    """What the fold makes of an event. A fault in the fold is this event's alone."""
+    """The outcome of folding one event; the event is parked if the fold raises, whatever it raises."""
     try:
         return projection.fold(event)
     except Exception as error:
@@ -58,7 +58,7 @@ def fold_or_park(projection: Projection, event: Event) -> Outcome:
 
 
 def refused(error: DriverError) -> str | None:
-    """Why the database refused what it was given; None if something else is wrong, such as that it is away."""
+    """Why the database refused a row; None if the error is of another kind, such as a lost connection."""
     return f"PostgreSQL refused the row with {sqlstate(error)}" if blames_the_data(error) else None
 
 
@@ -71,11 +71,11 @@ def _save_all(connection: Connection, track: Track, outcomes: Sequence[Outcome])
             raise
     parked = []
     for outcome in outcomes:
-        parked += _save_alone(connection, track, outcome)
+        parked += _save_one(connection, track, outcome)
     return parked
 
 
-def _save_alone(connection: Connection, track: Track, outcome: Outcome) -> list[Parked]:
+def _save_one(connection: Connection, track: Track, outcome: Outcome) -> list[Parked]:
     try:
         with connection.begin_nested():
             return _save(connection, track, [outcome])
@@ -90,15 +90,18 @@ def _save_alone(connection: Connection, track: Track, outcome: Outcome) -> list[
 
 def _save(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:
     states = [outcome for outcome in outcomes if is_folded(outcome)]
-    good = {state.participant_id: state.position for state in states}
-    parked = still_parked([outcome for outcome in outcomes if isinstance(outcome, Parked)], good)
+    last_folded = {state.participant_id: state.position for state in states}
+    parked = still_parked([outcome for outcome in outcomes if isinstance(outcome, Parked)], last_folded)
     if states:
         track.projection.save(connection, track, states)
     quarantine.park(connection, track, parked)
-    quarantine.heal(connection, track, good)
+    quarantine.heal(connection, track, last_folded)
     return parked
 
 
-def still_parked(parked: Sequence[Parked], good: dict[str, int]) -> list[Parked]:
-    """Those that no later good event of the same participant has healed. `good`: id -> position of their last one."""
-    return [one for one in parked if one.position > good.get(one.participant_id or "", 0)]
+def still_parked(parked: Sequence[Parked], last_folded: dict[str, int]) -> list[Parked]:
+    """The parked events that no later folded event of the same participant heals.
+
+    `last_folded`: by participant's id, the position of the last event that was folded.
+    """
+    return [event for event in parked if event.position > last_folded.get(event.participant_id or "", 0)]

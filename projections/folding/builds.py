@@ -1,6 +1,6 @@
-"""A projection's builds: each a set of its tables, folded from the log by one version of its definition. One is live.
+"""The builds of a projection: each is a set of its tables, folded from the log by one definition. One build is live.
 
-Readers follow the pointer in `projection`, so that making a build live is one changed row, and nobody waits for it.
+Readers find the live build by the row in `projection`, so a swap updates one row and no reader waits for it.
 """
 
 from sqlalchemy import (
@@ -46,26 +46,26 @@ build_table = Table(
 
 
 def live(connection: Connection, name: str) -> Build | None:
-    """The build that readers see; null before the first."""
+    """The build that readers see; None before the first."""
     return _pointed_at(connection, name, projection_table.c.live)
 
 
 def previous(connection: Connection, name: str) -> Build | None:
-    """The build that readers saw before; null if there is none any more."""
+    """The build that was live before the live one; None if there is none."""
     return _pointed_at(connection, name, projection_table.c.previous)
 
 
 def every_live(connection: Connection) -> dict[str, Build]:
     """The live build of each projection that has one."""
-    found = select(build_table.c.projection, build_table.c.build, build_table.c.definition).join(
+    query = select(build_table.c.projection, build_table.c.build, build_table.c.definition).join(
         projection_table,
         (projection_table.c.projection == build_table.c.projection) & (projection_table.c.live == build_table.c.build),
     )
-    return {row[0]: Build(*row) for row in connection.execute(found)}
+    return {row[0]: Build(*row) for row in connection.execute(query)}
 
 
 def begin(connection: Connection, projection: Projection) -> Build:
-    """Make the tables of a new build, beside the live ones and not yet in their place."""
+    """Create the tables of a new build, not yet attached as partitions; the live build is untouched."""
     name, definition = projection.name, projection.definition
     number: int = connection.execute(
         text("select begin_build(:name, :definition)"), {"name": name, "definition": definition}
@@ -74,27 +74,27 @@ def begin(connection: Connection, projection: Projection) -> Build:
 
 
 def tables(connection: Connection, name: str) -> list[str]:
-    """The tables of a projection."""
-    found: list[str] = connection.execute(
+    """The names of a projection's tables, without the number of a build."""
+    names: list[str] = connection.execute(
         select(projection_table.c.tables).where(projection_table.c.projection == name)
     ).scalar_one()
-    return found
+    return names
 
 
 def indexes(connection: Connection, table: str) -> list[str]:
-    """The indexes that a table of a projection has in every build, those that take longest to make first."""
-    found = text("""
+    """The names of the indexes that a table has in every build, the slowest to build first."""
+    query = text("""
         select c.relname
         from pg_index i
         join pg_class c on c.oid = i.indexrelid
         where i.indrelid = to_regclass('public.' || quote_ident(:table))
         order by i.indexprs is null, i.indexrelid
     """)
-    return list(connection.execute(found, {"table": table}).scalars())
+    return list(connection.execute(query, {"table": table}).scalars())
 
 
 def make_index(connection: Connection, build: Build, table: str, index: str) -> None:
-    """Make one index of a loaded table that is not in its place yet."""
+    """Build one index on a build's table before the table is attached."""
     connection.execute(
         text("select make_index(:projection, :build, :table, :index)"),
         {"projection": build.projection, "build": build.number, "table": table, "index": index},
@@ -102,7 +102,7 @@ def make_index(connection: Connection, build: Build, table: str, index: str) -> 
 
 
 def attach(connection: Connection, build: Build, table: str) -> None:
-    """Put a loaded table in its place, where the rows of every build are, with what it still lacks of indexes.
+    """Attach a loaded table as a partition of the projection's table, and build the indexes that it still lacks.
 
     Readers do not wait.
     """
@@ -113,7 +113,7 @@ def attach(connection: Connection, build: Build, table: str) -> None:
 
 
 def analyze(connection: Connection, build: Build, table: str) -> None:
-    """Tell the planner what is in a table."""
+    """Collect the planner's statistics of a build's table."""
     connection.execute(
         text("select analyze_build(:projection, :build, :table)"),
         {"projection": build.projection, "build": build.number, "table": table},
@@ -121,9 +121,9 @@ def analyze(connection: Connection, build: Build, table: str) -> None:
 
 
 def open_for(connection: Connection, projection: Projection) -> Build | None:
-    """The live build, which no swap replaces until the transaction ends. Where there is none, a first one, empty.
+    """The live build, which no swap replaces until the transaction ends; an empty first build if there is none.
 
-    None: it was folded by another definition, and this program must not write into it.
+    None if the live build was folded by another definition: this program must not write into it.
     """
     checkpoint.pin_live(connection)
     build = live(connection, projection.name) or _first(connection, projection)
@@ -131,7 +131,7 @@ def open_for(connection: Connection, projection: Projection) -> Build | None:
 
 
 def _first(connection: Connection, projection: Projection) -> Build:
-    """Make a projection's first build live; of several programs that find none, one makes it."""
+    """Make a projection's first build and let it go live. The row's lock lets only one of several programs do it."""
     name = projection.name
     connection.execute(
         select(projection_table).where(projection_table.c.projection == name).with_for_update(key_share=True)
@@ -146,28 +146,27 @@ def _first(connection: Connection, projection: Projection) -> Build:
 
 
 def go_live(connection: Connection, build: Build) -> None:
-    """Let readers see this build from the commit on; the one they saw so far becomes the previous one."""
-    mine = projection_table.c.projection == build.projection
-    connection.execute(update(projection_table).where(mine).values(live=build.number, previous=projection_table.c.live))
+    """Let readers see this build from the commit on; the build that was live becomes the previous one."""
+    statement = update(projection_table).where(projection_table.c.projection == build.projection)
+    connection.execute(statement.values(live=build.number, previous=projection_table.c.live))
 
 
 def beside(connection: Connection, name: str) -> list[Build]:
     """The builds that are neither live nor previous: unfinished, given up, or older."""
-    mine = build_table.c.projection == name
-    found = (
+    query = (
         select(build_table.c.projection, build_table.c.build, build_table.c.definition)
         .join(projection_table, projection_table.c.projection == build_table.c.projection)
         .where(
-            mine,
+            build_table.c.projection == name,
             build_table.c.build.is_distinct_from(projection_table.c.live),
             build_table.c.build.is_distinct_from(projection_table.c.previous),
         )
     )
-    return [Build(*row) for row in connection.execute(found)]
+    return [Build(*row) for row in connection.execute(query)]
 
 
 def drop_table(connection: Connection, build: Build, table: str) -> None:
-    """Drop a table of a build that is not live. Raises at once if somebody is reading from any build of it."""
+    """Drop a table of a build that is not live. Raises after a short lock time-out if any build of it is read."""
     connection.execute(
         text("select drop_build(:projection, :build, :table)"),
         {"projection": build.projection, "build": build.number, "table": table},
@@ -175,13 +174,13 @@ def drop_table(connection: Connection, build: Build, table: str) -> None:
 
 
 def forget(connection: Connection, build: Build) -> None:
-    """Take a build whose tables are gone off the list, with its checkpoints, its quarantine and its counts."""
-    mine = (build_table.c.projection == build.projection) & (build_table.c.build == build.number)
-    connection.execute(delete(build_table).where(mine))
+    """Delete the row of a build whose tables are dropped. Its checkpoints, quarantine and unknown types cascade."""
+    of_build = (build_table.c.projection == build.projection) & (build_table.c.build == build.number)
+    connection.execute(delete(build_table).where(of_build))
 
 
 def _pointed_at(connection: Connection, name: str, pointer: Column[int | None]) -> Build | None:
-    found = (
+    query = (
         select(build_table.c.projection, build_table.c.build, build_table.c.definition)
         .join(
             projection_table,
@@ -189,5 +188,5 @@ def _pointed_at(connection: Connection, name: str, pointer: Column[int | None]) 
         )
         .where(projection_table.c.projection == name, pointer == build_table.c.build)
     )
-    row = connection.execute(found).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else Build(*row)

@@ -1,4 +1,4 @@
-"""How far each build of a projection has read each source. Only the transaction that locked a checkpoint moves it."""
+"""Checkpoints: the last position folded, per source and build. Only the transaction that locked one moves it."""
 
 from collections.abc import Sequence
 
@@ -59,56 +59,58 @@ order by p.projection, h.source
 
 
 def try_lock(connection: Connection, track: Track) -> int | None:
-    """Lock the checkpoint until the transaction ends; gives its position (0 at first), None if another has it."""
-    found = select(checkpoint_table.c.position).where(_of(track)).with_for_update(skip_locked=True)
-    held = connection.execute(found).scalar()
-    if held is not None:
-        return int(held)
-    taken: int | None = connection.execute(_first(track).returning(checkpoint_table.c.position)).scalar()
-    return taken
+    """Lock the checkpoint until the transaction ends; gives its position, 0 if new, None if it is locked."""
+    query = select(checkpoint_table.c.position).where(_of(track)).with_for_update(skip_locked=True)
+    position = connection.execute(query).scalar()
+    if position is not None:
+        return int(position)
+    first: int | None = connection.execute(_insert(track).returning(checkpoint_table.c.position)).scalar()
+    return first
 
 
 def lock(connection: Connection, track: Track) -> int:
-    """Lock the checkpoint until the transaction ends, however long another has it; gives its position (0 at first)."""
-    # Waits for a worker whose first batch is under way: there is nothing to lock before it commits.
-    connection.execute(_first(track))
+    """Lock the checkpoint until the transaction ends, waiting as long as it takes; gives its position, 0 if new."""
+    # The insert waits for a worker that folds its first batch: until that commits there is no row to lock.
+    connection.execute(_insert(track))
     return int(connection.execute(select(checkpoint_table.c.position).where(_of(track)).with_for_update()).scalar_one())
 
 
 def pin_live(connection: Connection) -> None:
-    """Keep the live build from being swapped until the transaction ends; wait for a swap that is under way."""
+    """Let no swap replace the live build until the transaction ends; waits for a swap that is under way."""
     connection.execute(text("lock table checkpoint in row exclusive mode"))
 
 
 def stop_all(connection: Connection) -> None:
-    """Keep every transaction from moving any checkpoint until this one ends. Readers do not notice."""
+    """Let no other transaction move any checkpoint until this one ends. Readers do not wait."""
     connection.execute(text("lock table checkpoint in exclusive mode"))
 
 
 def move(connection: Connection, track: Track, position: int) -> None:
-    """Say that everything up to this position is folded, in the transaction that folded it."""
+    """Set the checkpoint, in the transaction that folded the events up to this position."""
     connection.execute(update(checkpoint_table).where(_of(track)).values(position=position, moved_at=func.now()))
 
 
 def positions(connection: Connection, build: Build) -> dict[str, int]:
-    """The checkpoint of every source that this build has begun."""
-    mine = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
-    return {
-        row.source: row.position
-        for row in connection.execute(select(checkpoint_table.c.source, checkpoint_table.c.position).where(mine))
-    }
+    """The checkpoints of a build by source; a source of which nothing is folded yet may be missing."""
+    of_build = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
+    query = select(checkpoint_table.c.source, checkpoint_table.c.position).where(of_build)
+    return {row.source: row.position for row in connection.execute(query)}
 
 
 def behind(connection: Connection, names: Sequence[str], sources: Sequence[str]) -> list[tuple[str, str]]:
-    """Projections and sources whose log goes on past the live build's checkpoint: one index probe a source."""
-    given = {"names": list(names), "sources": list(sources)}
-    return [(row[0], row[1]) for row in connection.execute(_BEHIND, given)]
+    """The (projection, source) pairs whose log goes on past the live build's checkpoint: one index probe per source."""
+    binds = {"names": list(names), "sources": list(sources)}
+    return [(row[0], row[1]) for row in connection.execute(_BEHIND, binds)]
 
 
 def _of(track: Track) -> ColumnElement[bool]:
-    of = checkpoint_table.c
-    return (of.source == track.source) & (of.projection == track.build.projection) & (of.build == track.build.number)
+    columns = checkpoint_table.c
+    return (
+        (columns.source == track.source)
+        & (columns.projection == track.build.projection)
+        & (columns.build == track.build.number)
+    )
 
 
-def _first(track: Track) -> Insert:
+def _insert(track: Track) -> Insert:
     return insert(checkpoint_table).values(**track.key, position=0).on_conflict_do_nothing()

@@ -1,4 +1,4 @@
-"""Writes rows with COPY, the quickest way into a table. A row is a text for each column, empty for null."""
+"""Writes rows into a table with COPY, the fastest way. A row has one text per column; an empty text is null."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 Row = Sequence[str]
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-_AT_A_TIME = 250  # rows sent to the server at once
+_ROWS_PER_WRITE = 250
 
 
 def copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Add rows to a table, in the caller's transaction. Nothing is asked of the database if there is none."""
+    """Add rows to a table, in the caller's transaction. Without rows no statement is sent."""
     driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - what our engines are made of
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver of our engines
     statement = f"copy {table} ({', '.join(columns)}) from stdin with (format text, null '')"
     lines = _lines(rows)
     first = next(lines, None)
@@ -24,21 +24,22 @@ def copy(connection: Connection, table: str, columns: Sequence[str], rows: Itera
     try:
         with driver.cursor().copy(statement.encode()) as target:
             target.write(first)
-            for some in lines:
-                target.write(some)
+            for text in lines:
+                target.write(text)
     except psycopg.Error as error:
         if error.sqlstate is None:
             raise
-        # PostgreSQL's own message quotes the row, and so the participant.
+        # PostgreSQL's message quotes the row, and with it a participant's data.
         raise type(error)(f"a row for {table} was refused") from None
 
 
 def _lines(rows: Iterable[Row]) -> Iterator[str]:
-    """The rows as COPY reads them, many at a time."""
-    waiting = iter(rows)
-    while some := list(islice(waiting, _AT_A_TIME)):
-        joined = "\n".join(map("\t".join, some))
+    """The rows in COPY's text format, many rows per text."""
+    remaining = iter(rows)
+    while chunk := list(islice(remaining, _ROWS_PER_WRITE)):
+        joined = "\n".join(map("\t".join, chunk))
+        # More separators than the values are joined by: a value holds a tab or a line feed and needs escapes.
         separators = joined.count("\t") + joined.count("\n") + 1
-        if "\\" in joined or "\r" in joined or separators != sum(map(len, some)):
-            joined = "\n".join(["\t".join([value.translate(_ESCAPES) for value in row]) for row in some])
+        if "\\" in joined or "\r" in joined or separators != sum(map(len, chunk)):
+            joined = "\n".join(["\t".join([value.translate(_ESCAPES) for value in row]) for row in chunk])
         yield joined + "\n"

@@ -1,4 +1,4 @@
-"""The definition of a projection as a digest: of the code that folds and the fields that it is told to read. Pure."""
+"""Digests a projection's definition: the code that folds, and the fields that the code reads. Pure."""
 
 import hashlib
 import io
@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 _DIGITS = 12
-_STATEMENT, _INDENT, _DEDENT = "<end>", "<indent>", "<dedent>"  # no token of a program looks like these
+_STATEMENT, _INDENT, _DEDENT = "<end>", "<indent>", "<dedent>"  # markers: no token of Python is equal to one
 _LAYOUT = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER)
-# From Python 3.12 on an f-string is many tokens; before, one. The text between these two is the same.
+# From Python 3.12 on an f-string is many tokens, before that one. Its source text is the same in both, so it is taken
+# whole, from its first to its last token.
 _BEGINS_TEXT = {getattr(tokenize, name, None) for name in ("FSTRING_START", "TSTRING_START")} - {None}
 _ENDS_TEXT = {getattr(tokenize, name, None) for name in ("FSTRING_END", "TSTRING_END")} - {None}
 
 
 def digest_of(modules: Sequence[ModuleType], data: object) -> str:
-    """The digest of what these modules' code and this data say.
+    """The digest of the modules' code and of the data, the same on every version of Python.
 
-    Comments, docstrings, imports and layout are no part of it, nor is the version of Python.
+    Comments, docstrings, imports and layout do not count.
     """
     digest = hashlib.sha256()
     for module in modules:
@@ -29,20 +30,20 @@ def digest_of(modules: Sequence[ModuleType], data: object) -> str:
 
 
 def code_of(source: str) -> Iterator[str]:
-    """The tokens of a module's statements, but for those that only document or import."""
+    """The tokens of a module's statements, except docstrings and imports."""
     statement: list[str] = []
-    for word in _words(source):
-        if word not in (_STATEMENT, _INDENT, _DEDENT):
-            statement.append(word)
+    for token in _tokens(source):
+        if token not in (_STATEMENT, _INDENT, _DEDENT):
+            statement.append(token)
             continue
         if statement and statement[0] not in ("import", "from") and not all(map(_is_text, statement)):
             yield from (*statement, _STATEMENT)
         statement = []
-        if word != _STATEMENT:
-            yield word
+        if token != _STATEMENT:
+            yield token
 
 
-def _words(source: str) -> Iterator[str]:
+def _tokens(source: str) -> Iterator[str]:
     lines = source.splitlines(keepends=True)
     begin: tuple[int, int] | None = None
     nested = 0
@@ -72,5 +73,5 @@ def _between(lines: Sequence[str], begin: tuple[int, int], end: tuple[int, int])
     return "".join([lines[first - 1][left:], *lines[first : last - 1], lines[last - 1][:right]])
 
 
-def _is_text(word: str) -> bool:
-    return word.lstrip("rbuRBU")[:1] in ("'", '"')
+def _is_text(token: str) -> bool:
+    return token.lstrip("rbuRBU")[:1] in ("'", '"')

@@ -1,4 +1,4 @@
-"""Lifts an erasure, and carries out all of them again: in the log and in every projection, in one transaction."""
+"""Lifts an erasure, and carries out every erasure again: log and projections change in one transaction."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from projections.folding.refold import Held, hold, refold
 
 @dataclass(frozen=True, slots=True)
 class Reapplied:
-    """How many erasures were carried out again, and how many bodies were still there."""
+    """How many erasures were carried out again, and how many bodies that emptied."""
 
     erasures: int
     emptied: int
@@ -25,38 +25,38 @@ class Reapplied:
 def lift(
     engine: Engine, projections: Sequence[Projection], source: str, subject: str, operator: str, limit: int
 ) -> Sequence[int] | None:
-    """Let projections see again what arrived about a participant since; gives the positions of it.
+    """Let projections see again a participant's events since the erasure; gives the positions of those events.
 
-    None if no erasure is in force. As the operator's role; `limit`: events in memory at a time. Raises
+    None if no erasure is in force. `engine` is the operator's role; `limit`: events in memory at a time. Raises
     `OfAnotherDefinition`.
     """
     with engine.begin() as connection:
-        # The checkpoints first, in the order in which everything takes them before an erasure's row.
-        held = _hold_all(connection, projections, source)
+        # Checkpoints before the erasure's row: every transaction locks in this order, or two could deadlock.
+        locked = _lock_all(connection, projections, source)
         if not erase.mark_lifted(connection, source, subject, operator):
             return None
-        _refold(connection, held, source, subject, limit)
+        _refold(connection, locked, source, subject, limit)
         return erase.without_erasure(connection, source, subject)
 
 
 def reapply(engine: Engine, projections: Sequence[Projection], limit: int, advance: Callable[[int], None]) -> Reapplied:
     """Carry out every erasure again, as after the restore of a backup. `advance` gets the number done each time.
 
-    One transaction per participant: nobody whose erasure was lifted is missing from the roster in between. Raises
-    `OfAnotherDefinition`.
+    One transaction per participant, so that a participant whose erasure is lifted never disappears from the roster.
+    Raises `OfAnotherDefinition`.
     """
     with engine.connect() as connection:
         erasures = [listed.erasure for listed in erase.all_erasures(connection)]
     emptied = 0
-    by_participant = sorted(erasures, key=_participant)
-    for (source, subject), group in groupby(by_participant, _participant):
-        of_one = list(group)
+    by_participant = groupby(sorted(erasures, key=_participant), _participant)
+    for (source, subject), of_participant in by_participant:
+        group = list(of_participant)
         with engine.begin() as connection:
-            emptied += sum(len(erase.carry_out(connection, source, one.erasure_id)) for one in of_one)
-            if any(one.lifted_at is not None for one in of_one):
-                held = _hold_all(connection, projections, source)
-                _refold(connection, held, source, subject, limit)
-        advance(len(of_one))
+            emptied += sum(len(erase.carry_out(connection, source, erasure.erasure_id)) for erasure in group)
+            if any(erasure.lifted_at is not None for erasure in group):
+                locked = _lock_all(connection, projections, source)
+                _refold(connection, locked, source, subject, limit)
+        advance(len(group))
     return Reapplied(len(erasures), emptied)
 
 
@@ -64,19 +64,19 @@ def _participant(erasure: Erasure) -> tuple[str, str]:
     return erasure.source, erasure.subject
 
 
-def _hold_all(connection: Connection, projections: Sequence[Projection], source: str) -> list[Held]:
+def _lock_all(connection: Connection, projections: Sequence[Projection], source: str) -> list[Held]:
     with _as_worker(connection):
         return [hold(connection, projection, source) for projection in projections]
 
 
-def _refold(connection: Connection, held: Sequence[Held], source: str, subject: str, limit: int) -> None:
+def _refold(connection: Connection, locked: Sequence[Held], source: str, subject: str, limit: int) -> None:
     with _as_worker(connection):
-        refold(connection, held, source, subject, limit)
+        refold(connection, locked, source, subject, limit)
 
 
 @contextmanager
 def _as_worker(connection: Connection) -> Iterator[None]:
-    """Projections are the worker's to write."""
+    """Only the worker's role may write projections; the operator's role is set again after the block."""
     connection.execute(text(f"set local role {WORKER_ROLE}"))
     yield
     connection.execute(text(f"set local role {OPERATOR_ROLE}"))

@@ -1,11 +1,11 @@
-"""What a fold can say of an event besides a new state: parked or passed. Plain data, so that folds stay pure."""
+"""The outcomes of a fold other than a state: parked or passed. Plain data, so that folds stay pure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """An event that could not be folded. The reason says why and holds nothing of the body."""
+    """An event that could not be folded. The reason holds nothing of the body."""
 
     position: int
     participant_id: str | None
@@ -14,7 +14,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """An event this projection has nothing to do with. `event_type` is null for an erased one, which is not counted."""
+    """An event that this projection ignores. `event_type` is None if it is not to be counted as an unknown type."""
 
     position: int
     event_type: str | None

@@ -1,4 +1,4 @@
-"""What a projection is, one build of it, and one source's track through a build. Plain data."""
+"""What a projection is, a build of it, and a source's track through a build. Plain data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from projections.folding.outcome import Parked, Passed
 
 
 class Folded(Protocol):
-    """What a fold gives for an event that it understood: the participant, and the position of the event."""
+    """What a fold gives for an event that it could fold: has the participant's id and the event's position."""
 
     @property
     def participant_id(self) -> str: ...
@@ -20,33 +20,33 @@ class Folded(Protocol):
     def position(self) -> int: ...
 
 
-Outcome = Any  # a `Folded` of the projection's own, `Parked` or `Passed`
-Rows = Mapping[str, Iterable[Row]]  # by table
+Outcome = Any  # `Parked`, `Passed`, or the projection's own type of a `Folded`
+Rows = Mapping[str, Iterable[Row]]  # by name of the table, without the build's number
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One build of a projection, by its name; `definition` is the digest of the definition that it was folded by."""
+    """A build. `projection`: the projection's name. `definition`: the digest of the definition that folded it."""
 
     projection: str
     number: int
     definition: str
 
     def table(self, name: str) -> str:
-        """What a table of the projection is called in this build."""
+        """The name that a table of the projection has in this build."""
         return f"{name}_{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Everything that the worker, a rebuild and the commands need to know of a projection.
+    """Everything that the worker, a rebuild and the commands need to know about a projection.
 
-    `definition`: the digest of the code that folds and of what it is told to read. `columns`: those of each table that
-    are written, by table; the build's number is not among them. `fold`: what one event means. `save`: write what was
-    folded, in the log's order, over the rows there are, in the caller's transaction. `load`: the rows of participants
-    of whom a build has none yet, each with all states in order. `finish`: derive what is counted from the rows, once
-    they are loaded. `compared`: the tables, each with the columns that tell its rows apart, that a rebuild compares;
-    all of them have `source`, `participant_id` and `position`.
+    `definition`: the digest of the code that folds and the fields that it reads. `columns`: by table, the columns that
+    are written; all but `build`. `fold`: the outcome of one event. `save`: merges folded states, in the log's order,
+    into a build's rows, in the caller's transaction. `load`: the rows of participants that a build has no rows of, from
+    a source and, per participant, all states in the log's order. `finish`: derives the counts from the loaded rows.
+    `compared`: by table that a rebuild compares, the columns that, with `source`, identify a row; such a table has
+    `source`, `participant_id` and `position`.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One source's way through one build of a projection: what a checkpoint is of."""
+    """One source's way through one build of a projection: there is one checkpoint per track."""
 
     projection: Projection
     build: Build
@@ -69,10 +69,10 @@ class Track:
 
     @property
     def key(self) -> dict[str, str | int]:
-        """The columns that name it in what is kept beside the tables."""
+        """The columns that identify the track in checkpoint, quarantine and unknown types."""
         return {"source": self.source, "projection": self.build.projection, "build": self.build.number}
 
 
 def is_folded(outcome: Outcome) -> bool:
-    """Whether an event was understood."""
+    """Whether the event was neither parked nor passed."""
     return not isinstance(outcome, Parked | Passed)

@@ -1,4 +1,4 @@
-"""What a projection could not fold: parked here with its reason, seen in `status`, gone when it heals."""
+"""The quarantine: events that a projection could not fold, each with its reason, until it heals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ quarantine_table = Table(
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """A parked event: of which projection and source, where in the log, about whom if that is known, and why."""
+    """An event in the quarantine. `participant_id`: None if the log has none for the event."""
 
     source: str
     projection: str
@@ -66,22 +66,26 @@ class ParkedEvent:
 
 
 def park(connection: Connection, track: Track, parked: Sequence[Parked]) -> None:
+    """Put events into the quarantine; an event that is there already stays as it is."""
     rows = [
-        {**track.key, "position": one.position, "participant_id": one.participant_id, "reason": one.reason}
-        for one in parked
+        {**track.key, "position": event.position, "participant_id": event.participant_id, "reason": event.reason}
+        for event in parked
     ]  # fmt: skip
     if rows:
         connection.execute(insert(quarantine_table).on_conflict_do_nothing(), rows)
 
 
-def heal(connection: Connection, track: Track, good: Mapping[str, int]) -> None:
-    """Release participants of whom a good event came later than the parked ones. `good`: id -> its position."""
-    if not good:
+def heal(connection: Connection, track: Track, last_folded: Mapping[str, int]) -> None:
+    """Release the parked events that a later folded event of the same participant heals.
+
+    `last_folded`: by participant's id, the position of the last event that was folded.
+    """
+    if not last_folded:
         return
-    of = quarantine_table.c
-    are_good = of.participant_id == any_(literal(list(good), ARRAY(of.participant_id.type)))
-    parked = select(of.participant_id, of.position).where(_of(track), are_good)
-    healed = [row.position for row in connection.execute(parked) if row.position < good[row.participant_id]]
+    columns = quarantine_table.c
+    of_folded = columns.participant_id == any_(literal(list(last_folded), ARRAY(columns.participant_id.type)))
+    parked = select(columns.participant_id, columns.position).where(_of(track), of_folded)
+    healed = [row.position for row in connection.execute(parked) if row.position < last_folded[row.participant_id]]
     if healed:
         release(connection, track, healed)
 
@@ -98,7 +102,7 @@ def release_participant(connection: Connection, track: Track, participant_id: st
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of the parked events: of one source, at one position, where these are given."""
+    """Which parked events are meant: of one source, at one position; None means any."""
 
     source: str | None = None
     position: int | None = None
@@ -107,45 +111,51 @@ class Wanted:
 def parked_events(
     connection: Connection, wanted: Wanted, limit: int, after: ParkedEvent | None = None
 ) -> list[ParkedEvent]:
-    """Up to `limit` events that the live builds have parked, by source, projection and position; those after one."""
-    of = quarantine_table.c
-    found = _wanted(select(of.source, of.projection, of.position, of.participant_id, of.reason, of.parked_at), wanted)
+    """Up to `limit` events that the live builds have parked, ordered by source, projection and position.
+
+    `after`: the last event of the page before.
+    """
+    columns = quarantine_table.c
+    key = (columns.source, columns.projection, columns.position)
+    query = _wanted(select(*key, columns.participant_id, columns.reason, columns.parked_at), wanted)
     if after is not None:
-        found = found.where(
-            tuple_(of.source, of.projection, of.position) > tuple_(after.source, after.projection, after.position)
-        )
-    ordered = found.order_by(of.source, of.projection, of.position).limit(limit)
-    return [ParkedEvent(*row) for row in connection.execute(ordered)]
+        query = query.where(tuple_(*key) > tuple_(after.source, after.projection, after.position))
+    return [ParkedEvent(*row) for row in connection.execute(query.order_by(*key).limit(limit))]
 
 
 def number(connection: Connection, wanted: Wanted) -> int:
     """How many events the live builds have parked."""
-    found: int = connection.execute(_wanted(select(func.count()).select_from(quarantine_table), wanted)).scalar_one()
-    return found
+    query = _wanted(select(func.count()).select_from(quarantine_table), wanted)
+    parked: int = connection.execute(query).scalar_one()
+    return parked
 
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many events the live builds have parked, by source."""
-    of = quarantine_table.c
-    found = select(of.source, func.count()).where(_is_live()).group_by(of.source)
-    return {row[0]: row[1] for row in connection.execute(found)}
+    columns = quarantine_table.c
+    query = select(columns.source, func.count()).where(_is_live()).group_by(columns.source)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _wanted(found: Select[Any], wanted: Wanted) -> Select[Any]:
-    found = found.where(_is_live())
+def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
+    query = query.where(_is_live())
     if wanted.source is not None:
-        found = found.where(quarantine_table.c.source == wanted.source)
+        query = query.where(quarantine_table.c.source == wanted.source)
     if wanted.position is not None:
-        found = found.where(quarantine_table.c.position == wanted.position)
-    return found
+        query = query.where(quarantine_table.c.position == wanted.position)
+    return query
 
 
 def _is_live() -> ColumnElement[bool]:
-    of = quarantine_table.c
-    live = select(projection_table.c.live).where(projection_table.c.projection == of.projection)
-    return of.build == live.scalar_subquery()
+    columns = quarantine_table.c
+    live = select(projection_table.c.live).where(projection_table.c.projection == columns.projection)
+    return columns.build == live.scalar_subquery()
 
 
 def _of(track: Track) -> ColumnElement[bool]:
-    of = quarantine_table.c
-    return (of.source == track.source) & (of.projection == track.build.projection) & (of.build == track.build.number)
+    columns = quarantine_table.c
+    return (
+        (columns.source == track.source)
+        & (columns.projection == track.build.projection)
+        & (columns.build == track.build.number)
+    )

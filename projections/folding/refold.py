@@ -1,4 +1,4 @@
-"""Folds the events of one participant again, those that a projection's live build has passed already."""
+"""Refolds: folds one participant's events again, up to the position that a build has reached."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ class OfAnotherDefinition(Failure):
         )
 
 
-Held = tuple[Track, int]  # a track whose checkpoint is locked, and the position that it has reached
+Held = tuple[Track, int]  # a track whose checkpoint is locked, and the checkpoint's position
 
 
 def hold(connection: Connection, projection: Projection, source: str) -> Held:
-    """Lock the checkpoint of a source in the live build until the transaction ends, so that no worker folds it.
+    """Lock the live build's checkpoint of a source until the transaction ends, so that no worker folds the source.
 
-    Raises `OfAnotherDefinition`: what was folded again by this definition would not be the live build's.
+    Raises `OfAnotherDefinition`: one build must not have rows of two definitions.
     """
     build = builds.open_for(connection, projection)
     if build is None:
@@ -36,7 +36,7 @@ def hold(connection: Connection, projection: Projection, source: str) -> Held:
 
 
 def refold(connection: Connection, held: Sequence[Held], source: str, participant_id: str, limit: int) -> None:
-    """Bring a participant's rows to what the events say, up to the position that each projection has reached.
+    """Fold a participant's events again in every held track, up to the track's position.
 
     In the caller's transaction, as the worker's role. `limit`: events in memory at a time.
     """
@@ -46,16 +46,16 @@ def refold(connection: Connection, held: Sequence[Held], source: str, participan
 
 
 def note(connection: Connection, source: str, participant_id: str) -> None:
-    """Tell followers of the roster that a participant's rows change without a new event. Call it before they do."""
+    """Tell followers of the roster that a participant's rows change without a new event. Call it before the change."""
     connection.execute(text("select note_roster_change(:source, :id)"), {"source": source, "id": participant_id})
 
 
 def refold_in(connection: Connection, track: Track, participant_id: str, last: int, limit: int) -> None:
-    """The same in one build, whose checkpoint of the source the caller has locked at `last`."""
+    """Fold a participant's events again in one track, whose checkpoint the caller has locked at position `last`."""
     for table, columns in track.projection.columns.items():
         if "participant_id" in columns:
-            rows = f"delete from {track.build.table(table)} where source = :source and participant_id = :id"  # noqa: S608
-            connection.execute(text(rows), {"source": track.source, "id": participant_id})
+            delete = f"delete from {track.build.table(table)} where source = :source and participant_id = :id"  # noqa: S608
+            connection.execute(text(delete), {"source": track.source, "id": participant_id})
     quarantine.release_participant(connection, track, participant_id)
     position = 0
     while events := read_subject(connection, track.source, participant_id, position, last, limit):

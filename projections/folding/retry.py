@@ -1,4 +1,4 @@
-"""Folds parked events again, once the fold can be hoped to take them."""
+"""Folds parked events again, after the reason for parking them may be gone."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from projections.folding.refold import hold, note, refold_in
 
 
 class Retrying:
-    """One round over what is parked. A participant is folded again once, however many parked events there are."""
+    """One pass over the quarantine. Each participant is folded again once, however many parked events it has."""
 
     def __init__(self, projections: Sequence[Projection], limit: int) -> None:
         self._projections = {projection.name: projection for projection in projections}
@@ -21,16 +21,16 @@ class Retrying:
         self._done: set[tuple[str, str, str]] = set()
 
     def is_done(self, entry: ParkedEvent) -> bool:
-        """Whether this round has folded the event's participant already."""
+        """Whether this pass has folded the event's participant already."""
         return (entry.projection, entry.source, entry.participant_id) in self._done
 
     def retry(self, connection: Connection, entry: ParkedEvent) -> None:
-        """Fold the participant of a parked event again, from the first event to where the projection is.
+        """Fold all events of a parked event's participant again, up to the projection's checkpoint.
 
         In the caller's transaction, as the worker's role. Raises `OfAnotherDefinition`.
         """
         track, last = hold(connection, self._projections[entry.projection], entry.source)
-        if entry.participant_id is None:  # of no participant, so that nothing comes before or after it
+        if entry.participant_id is None:  # without a participant no other event has to be folded with it
             quarantine.release(connection, track, [entry.position])
             apply(connection, track, read_after(connection, entry.source, entry.position - 1, 1))
         elif not self.is_done(entry):

@@ -1,4 +1,4 @@
-"""How far everything is: each source's head, its checkpoints, what is parked; and which projections need a rebuild."""
+"""Status: per source the head, checkpoints and parked events; per projection whether it needs a rebuild."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +12,10 @@ from projections.folding.projection import Projection
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """`head` is the log's last position, a checkpoint the last one folded, `lag` what the least is behind."""
+    """One source. `checkpoints`: of the live builds, by projection. `lag`: events from the lowest of them to the head.
+
+    `quarantined`: parked events of the live builds.
+    """
 
     source: str
     head: int
@@ -26,9 +29,9 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStatus:
-    """Which build readers see, None before the first, and by which definition it was folded.
+    """One projection: its live build and the definition that folded it; both None before the first build.
 
-    `needs_rebuild`: this program's definition is another one, so that its workers do not write into that build.
+    `needs_rebuild`: this program's definition is another one, so its workers do not write into the live build.
     """
 
     projection: str
@@ -43,30 +46,32 @@ class ProjectionStatus:
 def read_status(
     connection: Connection, projections: Sequence[Projection], configured: Iterable[str]
 ) -> list[SourceStatus]:
-    """The status of every source that has secrets or events, by name."""
-    head = heads(connection)
+    """The status of every source that has secrets or events, ordered by name."""
+    head_of = heads(connection)
     live = builds.every_live(connection)
     folded = {
-        one.name: checkpoint.positions(connection, live[one.name]) if one.name in live else {} for one in projections
+        projection.name: checkpoint.positions(connection, live[projection.name]) if projection.name in live else {}
+        for projection in projections
     }
     parked = quarantine.counts(connection)
-    found = []
-    for source in sorted({*configured, *head}):
-        done = {name: positions.get(source, 0) for name, positions in folded.items()}
-        at = head.get(source, 0)
-        found.append(SourceStatus(source, at, done, at - min(done.values()), parked.get(source, 0)))
-    return found
+    statuses = []
+    for source in sorted({*configured, *head_of}):
+        checkpoints = {name: positions.get(source, 0) for name, positions in folded.items()}
+        head = head_of.get(source, 0)
+        lag = head - min(checkpoints.values())
+        statuses.append(SourceStatus(source, head, checkpoints, lag, parked.get(source, 0)))
+    return statuses
 
 
 def read_projections(connection: Connection, projections: Sequence[Projection]) -> list[ProjectionStatus]:
-    """Which build of each projection is live, and whether it is this program's."""
+    """The status of every projection: its live build, and whether it needs a rebuild."""
     live = builds.every_live(connection)
-    found = []
-    for one in projections:
-        build = live.get(one.name)
+    statuses = []
+    for projection in projections:
+        name, build = projection.name, live.get(projection.name)
         if build is None:
-            found.append(ProjectionStatus(one.name, None, None, needs_rebuild=False))
+            statuses.append(ProjectionStatus(name, None, None, needs_rebuild=False))
         else:
-            needs_rebuild = build.definition != one.definition
-            found.append(ProjectionStatus(one.name, build.number, build.definition, needs_rebuild=needs_rebuild))
-    return found
+            needs_rebuild = build.definition != projection.definition
+            statuses.append(ProjectionStatus(name, build.number, build.definition, needs_rebuild=needs_rebuild))
+    return statuses

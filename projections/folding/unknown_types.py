@@ -1,4 +1,4 @@
-"""Event types a projection does not know: passed by and counted, so that it shows when Movemint sends new ones."""
+"""Counts the passed events of types that a projection does not know, so that a new type of Movemint's shows."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -40,15 +40,15 @@ unknown_type_table = Table(
 
 
 def add(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:
-    """Add events of unknown types to the counts, in the transaction that passes them."""
-    known = [(one.event_type, one.position) for one in passed if one.event_type is not None]
-    times = Counter(event_type for event_type, _ in known)
+    """Add passed events to the counts of their types, in the transaction that passes them."""
+    counted = [(event.event_type, event.position) for event in passed if event.event_type is not None]
+    numbers = Counter(event_type for event_type, _ in counted)
     last: dict[str, int] = {}
-    for event_type, position in known:
+    for event_type, position in counted:
         last[event_type] = max(position, last.get(event_type, 0))
     rows = [
         {**track.key, "event_type": event_type, "events": number, "last_position": last[event_type]}
-        for event_type, number in sorted(times.items())
+        for event_type, number in sorted(numbers.items())
     ]  # fmt: skip
     if rows:
         new = insert(unknown_type_table)

@@ -1,4 +1,4 @@
-"""Moves projections along the log. `run_once` is one transaction; `run` loops until told to stop."""
+"""Folds the log into the live builds as it grows: `run_once` one batch, `Worker.run` until it is stopped."""
 
 import logging
 import threading
@@ -14,16 +14,16 @@ from projections.folding.projection import Build, Projection, Track
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_IDLE = 0.5  # seconds between two looks at the log, however quiet it is
-_ELSE_EVERY = 1.0  # seconds between two rounds of the other work, where nothing of it is left
-_LOOK_FOR_SOURCES = 1.0  # seconds between two looks for sources that have no checkpoint yet
+_LONGEST_IDLE = 0.5  # seconds between two looks at the log, however long nothing has arrived
+_OTHER_WORK_EVERY = 1.0  # seconds between two calls of the other work, once none of it is left
+_LIST_SOURCES_EVERY = 1.0  # seconds
 
 
 def run_once(engine: Engine, projection: Projection, source: str, limit: int) -> int:
-    """Fold one batch of a source into the live build: one transaction. Killed anywhere, nothing happened.
+    """Fold one batch of a source into the live build, in one transaction; a killed worker leaves no part of a batch.
 
-    Gives the number of events folded: none at the head, while another worker advances this source, or if the live build
-    is of another definition, into which this program must not write.
+    Gives the number of events folded: 0 at the head, while another worker folds this source, or if the live build is of
+    another definition, since this program must not write into it.
     """
     with engine.begin() as connection:
         build = builds.open_for(connection, projection)
@@ -31,9 +31,9 @@ def run_once(engine: Engine, projection: Projection, source: str, limit: int) ->
 
 
 class Worker:
-    """What a worker remembers between two looks at the log: which sources there are, and what it has said already.
+    """A worker's loop, with what it remembers: the sources, and which projections it has logged as needing a rebuild.
 
-    `other_work` is done between two batches; it gives whether more of it is left already.
+    `other_work` is called between two batches; it returns whether more of it is left.
     """
 
     def __init__(
@@ -53,37 +53,41 @@ class Worker:
         self._needs_rebuild: set[str] = set()
 
     def run(self, poll_seconds: float, stop: threading.Event, ready: Callable[[], None]) -> None:
-        """Fold whatever arrives until `stop` is set; the batch in hand is finished. Polling guarantees progress."""
+        """Fold what arrives until `stop` is set, and finish the batch then. `ready` is called after the first look."""
         idle = 0
         while not stop.is_set():
             behind = self.behind()
             if idle == 0:
                 ready()
             folded = self._fold_each(behind, stop)
-            worked = self._work_else()
+            worked = self._do_other_work()
             if folded:
                 logger.debug("folded", extra={"fields": {"events": folded}})
             if folded or worked:
                 idle = 1
             else:
-                # Quiet for a while: look less often, but never less than every half second or so.
+                # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
                 idle += 1
                 stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
 
     def behind(self) -> list[tuple[Projection, str]]:
-        """What can be advanced: projections, each with a source whose log goes on past its checkpoint."""
+        """The (projection, source) pairs that this worker can fold: those whose log goes on past the checkpoint."""
         with self._engine.begin() as connection:
-            if time.monotonic() - self._looked_at > _LOOK_FOR_SOURCES:
+            if time.monotonic() - self._looked_at > _LIST_SOURCES_EVERY:
                 self._sources = sources(connection)
                 self._looked_at = time.monotonic()
             live = builds.every_live(connection)
-            by_name = {one.name: one for one in self._projections if self._may_write(live.get(one.name), one)}
+            writable = {
+                projection.name: projection
+                for projection in self._projections
+                if self._may_write(live.get(projection.name), projection)
+            }
             return [
-                (by_name[name], source) for name, source in checkpoint.behind(connection, [*by_name], self._sources)
+                (writable[name], source) for name, source in checkpoint.behind(connection, [*writable], self._sources)
             ]
 
     def _may_write(self, build: Build | None, projection: Projection) -> bool:
-        """Whether the live build is of this program's definition. If not, that is logged once."""
+        """Whether the live build, if any, is of this program's definition; another definition is logged once."""
         if build is None or build.definition == projection.definition:
             self._needs_rebuild.discard(projection.name)
             return True
@@ -98,9 +102,9 @@ class Worker:
             logger.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
         return False
 
-    def _work_else(self) -> bool:
-        """What there is to do beside folding: a batch each time while more is left, else once a second."""
-        if time.monotonic() - self._other_work_at < _ELSE_EVERY:
+    def _do_other_work(self) -> bool:
+        """Call the other work: every time while more of it is left, else once per second."""
+        if time.monotonic() - self._other_work_at < _OTHER_WORK_EVERY:
             return False
         more_is_left = self._other_work(self._engine)
         if not more_is_left:
@@ -108,7 +112,7 @@ class Worker:
         return more_is_left
 
     def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event) -> int:
-        """One batch of each. A damaged log stops the worker, but only after everybody else had their turn."""
+        """Fold one batch of each pair. A hole in a log is raised after the other sources have had their batch."""
         folded = 0
         damage: HoleInLog | None = None
         for projection, source in behind:

@@ -1,1 +1,1 @@
-"""The roster's write side: a body becomes a state, states become rows."""
+"""Folds the roster: an event's body becomes a state, states become rows of a build."""

@@ -1,7 +1,7 @@
-"""Reads a participant's answers to questions, in each of the shapes seen among platforms. Pure and total.
+"""Reads a participant's answers to questions, in each of the shapes that platforms are known to send. Pure and total.
 
-How Movemint sends them is not published. Read are a list of rows with question and answer, a list of rows by question
-id, and a map by key, to an answer or to an object of label and value.
+How Movemint sends answers is not published. Three shapes are read: a list of objects with question and answer, a list
+of objects with question id and answer, and an object whose keys lead to an answer or to an object of label and value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _ANSWER_KEYS = ("answer", "value", "response", "answers", "values")
 
 
 class Answer(NamedTuple):
-    """One answer. `question`: its words, else its id. A list or an object of answers is JSON. Empty: null."""
+    """One answer. `question`: its text, else its id. `answer`: a list or an object as JSON. An empty text is null."""
 
     question_id: str
     question: str
@@ -25,15 +25,15 @@ class Answer(NamedTuple):
 
 
 class NoAnswers(Exception):
-    """The value has none of the known shapes, or a part of it has not; the message says which."""
+    """The value, or a part of it, has none of the known shapes; the message says which."""
 
 
 def read_answers(value: object) -> list[Answer]:
-    """The answers in their order; none if there are none. Raises `NoAnswers`."""
+    """The answers in the order in which they are sent. Raises `NoAnswers`."""
     if isinstance(value, list):
-        return [_row(one) for one in value]
+        return [_row(row) for row in value]
     if isinstance(value, dict):
-        return [_entry(key, one) for key, one in value.items()]
+        return [_entry(key, item) for key, item in value.items()]
     raise NoAnswers("neither a list of answers nor a map of them")
 
 
@@ -41,7 +41,7 @@ def _row(row: object) -> Answer:
     if not isinstance(row, dict):
         raise NoAnswers("an answer in the list is not an object")
     question = _first(row, _QUESTION_KEYS)
-    if isinstance(question, dict):  # the question as an object of its own
+    if isinstance(question, dict):  # the question is an object of its own
         row = {**question, **{key: row[key] for key in (*_ANSWER_KEYS, "question_id") if key in row}}
         question = _first(row, _QUESTION_KEYS)
     return _answer(_first(row, _ID_KEYS), question, _first(row, _ANSWER_KEYS))
@@ -55,10 +55,10 @@ def _entry(key: str, value: object) -> Answer:
 
 def _answer(id_: object, question: object, value: object) -> Answer:
     question_id = identifier(id_) or ""
-    words = question if isinstance(question, str) and question else question_id
-    if not words:
+    question_text = question if isinstance(question, str) and question else question_id
+    if not question_text:
         raise NoAnswers("an answer has neither a question nor the id of one")
-    return Answer(question_id, words, _as_text(value))
+    return Answer(question_id, question_text, _as_text(value))
 
 
 def _first(row: Mapping[str, object], keys: Sequence[str]) -> object:

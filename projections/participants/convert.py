@@ -1,6 +1,6 @@
-"""Reads one value of a delivery as a column's kind. Pure and total: a value, or why there is none; no guesses.
+"""Converts one value of a delivery to a column's kind, or says why not; it never guesses. Pure and total.
 
-A value is given as PostgreSQL reads it: text, an id, `12`, `1990-12-31`, `2026-05-01T09:30:00Z`.
+The result is a text that PostgreSQL reads as the column's type, such as `12`, `1990-12-31`, `2026-05-01T09:30:00Z`.
 """
 
 import math
@@ -11,10 +11,10 @@ from ingest.delivery import LONGEST_NAME, identifier
 from projections.participants.fields import Kind
 
 _LARGEST_INTEGER = 2_147_483_647
-_USUAL_ID = 2**63
+_USUAL_ID = 2**63  # non-negative integers below it skip `identifier`, which is slower
 _NO_DATE = "not an ISO date such as 1990-12-31"
-_DAY = len("1990-12-31")
-_CANONICAL = len("2026-05-01T09:30:00Z")
+_DATE_LENGTH = len("1990-12-31")
+_TIME_LENGTH = len("2026-05-01T09:30:00Z")
 
 
 class WillNotConvert(Exception):
@@ -25,10 +25,10 @@ Reader = Callable[[object], str]
 
 
 def _id(value: object) -> str:
-    found = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
-    if found is None:
+    id_ = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
+    if id_ is None:
         raise WillNotConvert(f"not an id: neither an integer nor a text of 1 to {LONGEST_NAME} characters")
-    return found
+    return id_
 
 
 def _text(value: object) -> str:
@@ -52,33 +52,33 @@ def _integer(value: object) -> str:
 
 
 def _date(value: object) -> str:
-    if value.__class__ is str and len(value) == _DAY and value[4] == value[7] == "-":
+    if value.__class__ is str and len(value) == _DATE_LENGTH and value[4] == value[7] == "-":
         try:
             date.fromisoformat(value)
         except ValueError:
             raise WillNotConvert(_NO_DATE) from None
         return value
-    # A date with a time of day names its own day, whatever the zone.
+    # Of a time the date part is taken as it is written, in whatever zone.
     return _iso(value, _NO_DATE).date().isoformat()
 
 
 def _time(value: object) -> str:
-    found = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
-    if found.tzinfo is UTC and _is_canonical(moment := str(value)):
-        return moment
+    time = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
+    if time.tzinfo is UTC and _is_canonical(text := str(value)):
+        return text
     try:
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
-    return found.isoformat()
+    return time.isoformat()
 
 
-def _is_canonical(moment: str) -> bool:
-    return len(moment) == _CANONICAL and moment[10] == "T" and moment[13:17:3] == "::" and moment[19] == "Z"
+def _is_canonical(text: str) -> bool:
+    return len(text) == _TIME_LENGTH and text[10] == "T" and text[13:17:3] == "::" and text[19] == "Z"
 
 
 def _iso(value: object, expected: str) -> datetime:
-    # fromisoformat also takes forms nobody writes, such as 20261231 and 2026-W01-1; those would be guesses.
+    # `fromisoformat` also takes 20261231 and 2026-W01-1; a number or a code that looks like these need not be a date.
     if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-":
         raise WillNotConvert(expected)
     try:
@@ -87,7 +87,7 @@ def _iso(value: object, expected: str) -> datetime:
         raise WillNotConvert(expected) from None
 
 
-# Each gives the value as text, or raises `WillNotConvert`.
+# Each gives the converted value as text, or raises `WillNotConvert`.
 READERS: dict[Kind, Reader] = {
     Kind.ID: _id,
     Kind.TEXT: _text,

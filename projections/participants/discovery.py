@@ -1,6 +1,6 @@
-"""Finds out what really arrives under `data.object`: which keys, how often, of which types, and what became of them.
+"""Discovers what arrives under `data.object`: which keys, how often, with which types, and which columns read them.
 
-It is shown events one after the other. No value is kept, only its shape: letters as a, digits as 9. No database.
+No value is kept, only its shape: letters as a, digits as 9. No database.
 """
 
 import unicodedata
@@ -14,7 +14,7 @@ from projections.participants.fields import ANSWERS, Fields
 from projections.participants.fold import REGISTERED, folding
 from projections.participants.state import State
 
-MOST_PATHS = 2_000  # keys that are told apart; a map by ids could have as many as there are events
+MOST_PATHS = 2_000  # an object whose keys are ids could bring as many keys as there are events
 _MOST_SHAPES = 3
 _LONGEST_SHAPE = 40
 _TYPES = {
@@ -30,9 +30,9 @@ _TYPES = {
 
 @dataclass(slots=True)
 class FoundKey:
-    """One key, `a.b` if it is nested, `a[]` for what is in a list: in how many events, with which types and shapes.
+    """One key, `a.b` if it is nested, `a[]` for the items of a list: in how many events, with which types and shapes.
 
-    `columns`: which take their value from here. `unconverted`: in how many events that failed, by column.
+    `columns`: the columns that read the key. `unconverted`: by column, in how many events the value did not convert.
     """
 
     path: str
@@ -54,7 +54,10 @@ class FoundKey:
 
 
 class Discovery:
-    """What was seen so far. `unread`: events without a readable participant. `left_out`: keys beyond the limit."""
+    """The keys of the events added so far.
+
+    `unread`: events without a readable participant. `left_out`: values under keys beyond `MOST_PATHS`.
+    """
 
     def __init__(self, fields: Fields) -> None:
         self.events = 0
@@ -74,17 +77,17 @@ class Discovery:
 
     @property
     def unmapped(self) -> list[str]:
-        """The keys that hold values of their own and that no column takes."""
+        """The keys with values other than object, array and null that no column reads."""
         return [key.path for key in self.keys if not key.columns and not set(key.types) <= {"object", "array", "null"}]
 
     @property
     def empty_columns(self) -> list[str]:
-        """The columns for which no event had any key."""
-        found = {column for key in self._keys.values() for column in key.columns}
-        return [column for column in self._fields.keys if column not in found]
+        """The columns whose keys no event had."""
+        filled = {column for key in self._keys.values() for column in key.columns}
+        return [column for column in self._fields.keys if column not in filled]
 
     def add(self, event: Event) -> None:
-        """Look at one event."""
+        """Count the keys of one event."""
         if event.body is None:
             self.erased += 1
             return
@@ -123,13 +126,13 @@ class Discovery:
                     break
 
     def _key(self, path: str) -> FoundKey | None:
-        found = self._keys.get(path)
-        if found is None and len(self._keys) < MOST_PATHS:
-            found = self._keys[path] = FoundKey(path, columns=self._columns_of(path))
-        return found
+        key = self._keys.get(path)
+        if key is None and len(self._keys) < MOST_PATHS:
+            key = self._keys[path] = FoundKey(path, columns=self._columns_of(path))
+        return key
 
     def _columns_of(self, path: str) -> list[str]:
-        """What takes its value from here; of an answer every part does."""
+        """The columns that read a key. Every key inside of the answers is read by `answers`."""
         if any(path.startswith((f"{key}[", f"{key}.")) for key in self._fields.answers):
             return [ANSWERS]
         return self._columns.get(path, [])
@@ -142,44 +145,44 @@ def _walk(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, objec
         if isinstance(item, dict):
             yield from _walk(f"{path}.", item)
         elif isinstance(item, list):
-            for one in item:
-                yield f"{path}[]", one
-                if isinstance(one, dict):
-                    yield from _walk(f"{path}[].", one)
+            for element in item:
+                yield f"{path}[]", element
+                if isinstance(element, dict):
+                    yield from _walk(f"{path}[].", element)
 
 
 def _at(participant: Mapping[str, object], path: str) -> object:
-    found: object = participant
+    value: object = participant
     for key in path.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _shape(value: object) -> str:
-    """How a value looks, not what it is: letters as one a, each digit as 9, ASCII signs as they are, all else as a ?.
+    """The shape of a text: a run of letters as one a, each digit as 9, other ASCII as it is, all else as ?.
 
-    Of numbers their type says enough.
+    Other values have no shape: their type says enough.
     """
     if not isinstance(value, str):
         return ""
-    shape = "".join(_sign(letter) for letter in value[:_LONGEST_SHAPE])
+    shape = "".join(_sign(character) for character in value[:_LONGEST_SHAPE])
     while "aa" in shape:
         shape = shape.replace("aa", "a")
     return shape if len(value) <= _LONGEST_SHAPE else f"{shape}…"
 
 
-def _sign(letter: str) -> str:
-    kind = unicodedata.category(letter)[0]
-    if kind in "LM":  # a mark belongs to its letter
+def _sign(character: str) -> str:
+    kind = unicodedata.category(character)[0]
+    if kind in "LM":  # a combining mark belongs to its letter
         return "a"
     if kind == "N":
         return "9"
-    return letter if letter.isascii() and letter.isprintable() else "?"
+    return character if character.isascii() and character.isprintable() else "?"
 
 
 def _columns_by_path(fields: Fields) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {"id": ["participant_id"]}
+    columns: dict[str, list[str]] = {"id": ["participant_id"]}
     for column, keys in fields.keys.items():
         for key in keys:
-            found.setdefault(key, []).append(column)
-    return found
+            columns.setdefault(key, []).append(column)
+    return columns

@@ -1,7 +1,7 @@
-"""The declared table: each column of a participant, its kind, and the keys of `data.object` it may come from.
+"""Declares the columns of a participant: each with its kind and the keys of `data.object` that it is read from.
 
-Movemint's field list is not published to us. Every key but `id` is a guess, and nothing but `id` is required. To adapt,
-name other keys in the file of `ROSTERLOG_FIELDS`, or change this table, and rebuild.
+Movemint's list of fields is not published. Every key but `id` is a guess, and only `id` is required. To read other
+keys, name them in the file of `ROSTERLOG_FIELDS` and rebuild.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from ingest.failures import WrongUsage
 
 
 class Kind(Enum):
-    """How a value is read. Ids are text: 12 and "12" are the same."""
+    """How a value is converted. Ids are text: 12 and "12" are the same id."""
 
     ID = "id"
     TEXT = "text"
@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column and where its value comes from: the first of these keys that has one; a dot goes deeper."""
+    """A column. Its value is that of the first key that has one; a dot in a key goes into an object."""
 
     column: str
     kind: Kind
@@ -34,14 +34,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Everything the fold looks for: the columns' keys, and those that answers to questions may be under."""
+    """All fields that the fold reads: the columns, and the keys that answers to questions may be under."""
 
     columns: tuple[Field, ...]
     answers: tuple[str, ...]
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
-        """The keys of each column, and of `answers`, by its name."""
+        """The keys by column, and those of the answers under `answers`."""
         return {**{field.column: field.keys for field in self.columns}, ANSWERS: self.answers}
 
 
@@ -50,7 +50,7 @@ class FieldsError(WrongUsage):
 
 
 def _field(column: str, kind: Kind = Kind.TEXT, others: tuple[str, ...] = ()) -> Field:
-    """The key of the column's own name first, then the others."""
+    """A field whose first key is the column's own name."""
     return Field(column, kind, (column, *others))
 
 
@@ -87,26 +87,26 @@ COLUMN_NAMES = tuple(field.column for field in DECLARED.columns)
 
 
 def read_fields(path: Path | None) -> Fields:
-    """The declared table, with the keys that the user's TOML file gives instead. Raises `FieldsError`.
+    """The declared fields, with the keys that the user's TOML file names instead. Raises `FieldsError`.
 
-    `bib = "race_number"` or `bib = ["race_number", "athlete.number"]`: these keys and no others, in this order.
+    `bib = "race_number"` or `bib = ["race_number", "athlete.number"]` replaces all keys of the column.
     """
     if path is None:
         return DECLARED
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        from_file = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FieldsError(f"ROSTERLOG_FIELDS: {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # of TOML or of UTF-8
         raise FieldsError(f"ROSTERLOG_FIELDS: {path} is not TOML: {error}") from None
-    return _pointed_elsewhere(given)
+    return _with_keys(from_file)
 
 
-def _pointed_elsewhere(given: Mapping[str, object]) -> Fields:
-    unknown = sorted(set(given) - set(DECLARED.keys))
+def _with_keys(from_file: Mapping[str, object]) -> Fields:
+    unknown = sorted(set(from_file) - set(DECLARED.keys))
     if unknown:
         raise FieldsError(f"ROSTERLOG_FIELDS: {unknown[0]!r} is no column; the columns are {', '.join(DECLARED.keys)}")
-    keys = {**DECLARED.keys, **{column: _keys(column, value) for column, value in given.items()}}
+    keys = {**DECLARED.keys, **{column: _keys(column, value) for column, value in from_file.items()}}
     columns = tuple(replace(field, keys=keys[field.column]) for field in DECLARED.columns)
     return Fields(columns, keys[ANSWERS])
 
@@ -115,9 +115,9 @@ def _keys(column: str, value: object) -> tuple[str, ...]:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys:
         keys = [None]
-    found = tuple(key for key in keys if isinstance(key, str) and all(key.split(".")))
-    if len(found) != len(keys):
+    usable = tuple(key for key in keys if isinstance(key, str) and all(key.split(".")))
+    if len(usable) != len(keys):
         raise FieldsError(
             f'ROSTERLOG_FIELDS: {column} takes a key such as "race_number", or a list of keys; a dot goes deeper'
         )
-    return found
+    return usable

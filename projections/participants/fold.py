@@ -13,16 +13,15 @@ from projections.participants.state import State
 from projections.participants.storable import storable
 
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
-_NO_KEY = chr(0xD800)  # that no participant has: half of a character, which no body that was read can hold
-
+_NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, since no parsed body can hold it
 
 Fold = Callable[[Event], State | Parked | Passed]
 
 
 def folding(fields: Fields) -> Fold:
-    """The fold by these fields: what an event means for the roster. Whatever the body holds, it gives an answer."""
+    """The roster's fold for these fields. It is total: any body gives an outcome."""
     columns = _Columns(fields)
-    first, others = _paths(fields.answers)
+    first_key, other_paths = _paths(fields.answers)
 
     def read(event: Event) -> State | Parked | Passed:
         body = event.body
@@ -35,10 +34,10 @@ def folding(fields: Fields) -> Fold:
             return Parked(event.position, event.subject, problem or "the body has no data.object")
         if subject is None:
             return Parked(event.position, event.subject, "the participant has no usable id")
-        if subject != event.subject:  # and could not be erased by it
+        if subject != event.subject:  # an erasure by this id would not find the event
             return Parked(event.position, event.subject, "the log has the event under another id, or under none")
         values, errors = columns.read(participant)
-        answers = _answers(participant.get(first) or _at(participant, others), errors)
+        answers = _answers(participant.get(first_key) or _at(participant, other_paths), errors)
         if is_plain:
             return State(subject, event.position, event.received_at, values, errors, None, answers)
         return storable(State(subject, event.position, event.received_at, values, errors, participant, answers))
@@ -46,48 +45,48 @@ def folding(fields: Fields) -> Fold:
     return read
 
 
-_Path = tuple[str, tuple[str, ...]]  # the first key, and those that go deeper
+_Path = tuple[str, tuple[str, ...]]  # the first key, and the keys inside of its object
 
 
 def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[_Path, ...]]:
-    """The first key, if it is one that goes no deeper: most values are there. The rest as paths."""
+    """The first key, since most values are under it, or `_NO_KEY` if it has a dot; and the other keys as paths."""
     paths = [(parts[0], tuple(parts[1:])) for parts in (key.split(".") for key in keys)]
-    first = _NO_KEY if paths[0][1] else paths.pop(0)[0]
-    return first, tuple(paths)
+    first_key = _NO_KEY if paths[0][1] else paths.pop(0)[0]
+    return first_key, tuple(paths)
 
 
 class _Columns:
-    """The declared columns, laid out so that most of them, texts under their first key, need a look and no more."""
+    """The declared columns, arranged so that a text under its column's first key, the usual case, costs one lookup."""
 
     def __init__(self, fields: Fields) -> None:
         paths = [_paths(field.keys) for field in fields.columns]
-        self._first_keys = [first for first, _ in paths]
-        every = [
-            (number, field.column, others, READERS[field.kind])
-            for number, (field, (_, others)) in enumerate(zip(fields.columns, paths, strict=True))
+        self._first_keys = [first_key for first_key, _ in paths]
+        columns = [
+            (number, field.column, other_paths, READERS[field.kind])
+            for number, (field, (_, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
         ]
-        self._texts = [one for one in every if fields.columns[one[0]].kind is Kind.TEXT]
-        self._rest = [one for one in every if fields.columns[one[0]].kind is not Kind.TEXT]
+        self._texts = [column for column in columns if fields.columns[column[0]].kind is Kind.TEXT]
+        self._others = [column for column in columns if fields.columns[column[0]].kind is not Kind.TEXT]
 
     def read(self, participant: JsonObject) -> tuple[list[str], dict[str, str]]:
-        """The value of each column in their order, and what did not convert, by column."""
-        found = list(map(participant.get, self._first_keys))
+        """The converted values in the columns' order, and by column why a value did not convert."""
+        values = list(map(participant.get, self._first_keys))
         errors: dict[str, str] = {}
-        for one in self._texts:
-            value = found[one[0]]
+        for column in self._texts:
+            value = values[column[0]]
             if value.__class__ is not str or not value:
-                found[one[0]] = _read(participant, value, one, errors)
-        for one in self._rest:
-            found[one[0]] = _read(participant, found[one[0]], one, errors)
-        return cast("list[str]", found), errors  # all of them are texts by now
+                values[column[0]] = _read(participant, value, column, errors)
+        for column in self._others:
+            values[column[0]] = _read(participant, values[column[0]], column, errors)
+        return cast("list[str]", values), errors  # every value is a text by now
 
 
 def _read(
     participant: JsonObject, value: object, column: tuple[int, str, tuple[_Path, ...], Reader], errors: dict[str, str]
 ) -> str:
-    _, name, others, read = column
+    _, name, other_paths, read = column
     if value is None or value == "":
-        value = _at(participant, others) if others else None
+        value = _at(participant, other_paths) if other_paths else None
         if value is None:
             return ""
     try:
@@ -98,23 +97,23 @@ def _read(
 
 
 def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:
-    """The first value at one of these paths; null if there is none."""
-    for first, deeper in paths:
-        found = participant.get(first)
-        if found is None:
+    """The value at the first of the paths that has one; None if no path has."""
+    for first_key, inner_keys in paths:
+        value = participant.get(first_key)
+        if value is None:
             continue
-        for key in deeper:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None and found != "":
-            return found
+        for key in inner_keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and value != "":
+            return value
     return None
 
 
-def _answers(given: object, errors: dict[str, str]) -> list[Answer]:
-    if not given:
+def _answers(value: object, errors: dict[str, str]) -> list[Answer]:
+    if not value:
         return []
     try:
-        return read_answers(given)
+        return read_answers(value)
     except NoAnswers as error:
         errors[ANSWERS] = str(error)
         return []

@@ -1,4 +1,4 @@
-"""Tells which of two states is newer, and takes states in the log's order over what is known. Pure."""
+"""Decides which of two states is newer, and which states of a batch are a participant's newest. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
 class Dated(Protocol):
-    """A state of a participant that can be newer than what is known."""
+    """What a state must have to be compared with another one."""
 
     @property
     def participant_id(self) -> str: ...
@@ -20,7 +20,7 @@ S = TypeVar("S", bound=Dated)
 
 
 class Known(NamedTuple):
-    """What decides whether a later event is newer than the state there is."""
+    """What is known of a participant's newest state, as far as later states need it."""
 
     first_position: int
     position: int
@@ -30,7 +30,7 @@ class Known(NamedTuple):
 class Accepted(NamedTuple, Generic[S]):
     """A state that was newer than the one before it. `first_position`: of the participant's first event.
 
-    `until_position`: of the event that superseded the state, 0 if none did.
+    `until_position`: of the event that superseded the state; 0 if none did.
     """
 
     state: S
@@ -39,9 +39,10 @@ class Accepted(NamedTuple, Generic[S]):
 
 
 class Advanced(NamedTuple, Generic[S]):
-    """What events come to: the newest state of each participant, those superseded meanwhile, and ends of stored ones.
+    """The result of a batch's states.
 
-    `ends`: by participant, the position of the event that superseded the stored state.
+    `newest`: the newest state per participant, if it is newer than the stored one. `superseded`: states of the batch
+    that a later one superseded. `ends`: by participant, the position of the event that superseded the stored state.
     """
 
     newest: list[Accepted[S]]
@@ -50,7 +51,7 @@ class Advanced(NamedTuple, Generic[S]):
 
 
 def is_newer(state: Dated, known: Known) -> bool:
-    """Whether a state is newer than what is known: by `updated_at` if both have it, else by position."""
+    """Whether a state is newer than the known one: by `updated_at` if both have one, unless equal; else by position."""
     if known.updated_at is not None:
         updated_at = state.updated_at
         if updated_at is not None and updated_at != known.updated_at:
@@ -59,17 +60,18 @@ def is_newer(state: Dated, known: Known) -> bool:
 
 
 def advance(states: Iterable[S], known: Mapping[str, Known]) -> Advanced[S]:
-    """Take states in the log's order over what is known of their participants, one after the other.
+    """Compare states, one after the other in the log's order, each with its participant's newest state so far.
 
-    Not by "the newest of all": "newer" is not transitive, so only the order gives every split into batches one end.
+    Taking the maximum would be wrong: `is_newer` is not transitive, so only the log's order gives the same result for
+    every split into batches.
     """
     newest: dict[str, Accepted[S]] = {}
     superseded: list[Accepted[S]] = []
     ends: dict[str, int] = {}
-    now = dict(known)
+    current = dict(known)
     for state in states:
         id_ = state.participant_id
-        before = now.get(id_)
+        before = current.get(id_)
         if before is not None and not is_newer(state, before):
             continue
         first = before.first_position if before else state.position
@@ -77,6 +79,6 @@ def advance(states: Iterable[S], known: Mapping[str, Known]) -> Advanced[S]:
             superseded.append(newest[id_]._replace(until_position=state.position))
         elif before is not None:
             ends[id_] = state.position
-        now[id_] = Known(first, state.position, state.updated_at)
+        current[id_] = Known(first, state.position, state.updated_at)
         newest[id_] = Accepted(state, first, 0)
     return Advanced(list(newest.values()), superseded, ends)

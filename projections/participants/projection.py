@@ -1,21 +1,19 @@
-"""The roster: one row a participant, the answers to questions, and every superseded state."""
+"""The projection `participants`: one row per participant, the answers to questions, and every superseded state."""
 
 from ingest import delivery
 from projections.folding import definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import answers, convert, fields, fold, newest, rows, state, storable
 
-# The modules that decide what a build holds: a change of any is another definition.
+# The modules that decide what a build holds: a change of their code is another definition.
 FOLDING = (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
-    """The participants as folded by these fields."""
+    """The projection for these fields."""
     return Projection(
         name="participants",
-        definition=definition.digest_of(
-            (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome), declared
-        ),
+        definition=definition.digest_of(FOLDING, declared),
         columns=rows.WRITTEN_COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -1,4 +1,4 @@
-"""Writes folded states into a build: roster, answers, history. Transactions are the caller's."""
+"""Writes states into a build: roster, answers, history; in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 
@@ -30,7 +30,7 @@ _NO_ERRORS = "{}"
 
 
 def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
-    """Write the newest state of each participant, and keep each that it supersedes with the position of its end."""
+    """Write the newest state of each participant, and move each superseded state to the history."""
     advanced = advance(states, _known(connection, track, {state.participant_id for state in states}))
     _end(connection, track, advanced.ends)
     for table, rows in _rows(track.source, advanced).items():
@@ -38,8 +38,8 @@ def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
 
 
 def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
-    """The rows of participants of whom there are none yet, each with all states in the log's order."""
-    # Nearly every participant has one state, which nothing can have superseded.
+    """The rows of participants that a build has no rows of. `people`: per participant all states in the log's order."""
+    # Nearly every participant has a single state, which no event can have superseded.
     newest = [Accepted(states[0], states[0].position, 0) for states in people if len(states) == 1]
     superseded: list[Accepted[State]] = []
     for states in people:
@@ -77,25 +77,25 @@ def _row(source: str, state: State, first_position: int, *until: int) -> Row:
 
 
 def _known(connection: Connection, track: Track, ids: Iterable[str]) -> dict[str, Known]:
-    found = text(f"""
+    query = text(f"""
         select participant_id, first_position, position, updated_at
         from {track.build.table(ROSTER)}
         where source = :source and participant_id = any (cast(:ids as text[]))
     """)  # noqa: S608 - our own tables
-    return {row[0]: Known(*row[1:]) for row in connection.execute(found, {"source": track.source, "ids": list(ids)})}
+    return {row[0]: Known(*row[1:]) for row in connection.execute(query, {"source": track.source, "ids": list(ids)})}
 
 
 def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
-    """Move the states that gave way from the roster into the history, and their answers out of the way."""
+    """Move superseded states from the roster to the history, and delete their answers."""
     if not ends:
         return
     columns = ", ".join(WRITTEN_COLUMNS[ROSTER])
     move = text(f"""
         with ended as (
           delete from {track.build.table(ROSTER)} p
-          using unnest(cast(:ids as text[]), cast(:ends as bigint[])) as given (participant_id, until_position)
-          where p.source = :source and p.participant_id = given.participant_id
-          returning p.*, given.until_position
+          using unnest(cast(:ids as text[]), cast(:ends as bigint[])) as superseded (participant_id, until_position)
+          where p.source = :source and p.participant_id = superseded.participant_id
+          returning p.*, superseded.until_position
         ), unanswered as (
           delete from {track.build.table(ANSWERS)} a
           where a.source = :source and a.participant_id = any (cast(:ids as text[]))

@@ -1,4 +1,4 @@
-"""A participant as one event shows it: what the fold gives, and what is written. Plain data."""
+"""The state of a participant as one event shows it: the fold's outcome, which rows are made of. Plain data."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +12,10 @@ _UPDATED_AT = COLUMN_NAMES.index("updated_at")
 
 
 class State(NamedTuple):
-    """A participant as one event shows them.
+    """A participant as one event shows it. A tuple, because a fold makes one per event.
 
-    `values`: every declared column in its order, as PostgreSQL reads it; empty for null. `errors`: what did not
-    convert. `attributes`: null where PostgreSQL can read the object out of the event's body itself. (A tuple, since one
-    is made of every event.)
+    `values`: the declared columns in their order, as texts that PostgreSQL reads; empty for null. `errors`: by column,
+    why a value did not convert. `attributes`: None where PostgreSQL can read `data.object` from the event's body.
     """
 
     participant_id: str
@@ -29,5 +28,5 @@ class State(NamedTuple):
 
     @property
     def updated_at(self) -> datetime | None:
-        found = self.values[_UPDATED_AT]
-        return datetime.fromisoformat(found) if found else None
+        value = self.values[_UPDATED_AT]
+        return datetime.fromisoformat(value) if value else None

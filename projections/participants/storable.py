@@ -1,4 +1,4 @@
-"""Takes out of a state what PostgreSQL cannot hold: NUL characters, infinite numbers. Pure."""
+"""Removes from a state what PostgreSQL cannot store: NUL characters, infinite numbers. Pure."""
 
 import math
 
@@ -8,7 +8,7 @@ from projections.participants.state import State
 
 
 def storable(state: State) -> State:
-    """The state without what PostgreSQL cannot hold: NUL characters, infinite numbers."""
+    """The state without NUL characters and infinite numbers. `errors` names the columns that lost a value."""
     errors = dict(state.errors)
     values = list(state.values)
     for number, value in enumerate(values):
@@ -24,7 +24,7 @@ def storable(state: State) -> State:
 
 
 def _cleaned(value: object) -> tuple[object, bool]:
-    """The value as `jsonb` can hold it, and whether that took a change: it knows no NUL character and no infinity."""
+    """The value as `jsonb` can store it, and whether anything was removed from it."""
     if isinstance(value, str):
         return (value.replace("\x00", "\ufffd"), True) if "\x00" in value else (value, False)
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""The participants' tables, in which every build has a part, and the views in which readers see the live one."""
+"""The tables of `participants`, with one partition per build, and the views that show the live build."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ _TYPES: dict[Kind, TypeEngine[Any]] = {
 }
 
 
-def _of_a_participant() -> list[Column[Any]]:
+def _participant_columns() -> list[Column[Any]]:
     return [
         Column("source", Text(collation="C"), nullable=False),
         Column("participant_id", Text(collation="C"), nullable=False),
@@ -46,7 +46,7 @@ def _of_a_participant() -> list[Column[Any]]:
     ]
 
 
-def _of_an_answer() -> list[Column[Any]]:
+def _answer_columns() -> list[Column[Any]]:
     return [
         Column("source", Text(collation="C"), nullable=False),
         Column("participant_id", Text(collation="C"), nullable=False),
@@ -58,23 +58,23 @@ def _of_an_answer() -> list[Column[Any]]:
     ]
 
 
-def _build() -> Column[int]:
+def _build_column() -> Column[int]:
     return Column("build", Integer, nullable=False, autoincrement=False)
 
 
-def _until() -> Column[int]:
+def _until_column() -> Column[int]:
     return Column("until_position", BigInteger, nullable=False)
 
 
 _BY_BUILD = "list (build)"
 
-# Keys are in the collation "C", so that a page is the same on every server; the comparison with the database is blind
-# to that.
+# Keys have the collation "C", so that pages have the same order on every server. The test that compares these tables
+# with the database does not see collations.
 participants_build = Table(
     "participants_build",
     metadata,
-    *_of_a_participant(),
-    _build(),
+    *_participant_columns(),
+    _build_column(),
     Column("words", TSVECTOR, Computed("search_words(first_name, last_name, bib, team)", persisted=True)),
     PrimaryKeyConstraint("source", "participant_id", "build", name="participants_build_pkey"),
     Index("participants_build_event", "source", "event_id", "participant_id"),
@@ -92,8 +92,8 @@ participants_build = Table(
 participant_answers_build = Table(
     "participant_answers_build",
     metadata,
-    *_of_an_answer(),
-    _build(),
+    *_answer_columns(),
+    _build_column(),
     PrimaryKeyConstraint("source", "participant_id", "place", "build", name="participant_answers_build_pkey"),
     Index(
         "participant_answers_build_question",
@@ -107,15 +107,15 @@ participant_answers_build = Table(
 participant_history_build = Table(
     "participant_history_build",
     metadata,
-    *_of_a_participant(),
-    _build(),
-    _until(),
+    *_participant_columns(),
+    _build_column(),
+    _until_column(),
     PrimaryKeyConstraint("source", "participant_id", "position", "build", name="participant_history_build_pkey"),
     postgresql_partition_by=_BY_BUILD,
 )
 
-# What changed on the roster without an event of the log: somebody was erased or folded again (`subject`), or another
-# build went live (null). `position`: where the roster was; `event_ids`: in which events they were seen before.
+# Changes of the roster beside the log. `subject`: the participant that was erased or folded again; null if another
+# build went live. `position`: the roster's position then. `event_ids`: the races that the participant was in before.
 roster_change = Table(
     "roster_change",
     metadata,
@@ -129,12 +129,13 @@ roster_change = Table(
     Index("roster_change_position", "source", "position"),
 )
 
-# The views. They are the migrations' to make, so they are not among the tables that those are compared with.
+# The views. Migrations make them; they have a metadata of their own because the comparison with the database would take
+# them for missing tables.
 _views = MetaData()
-participants = Table("participants", _views, *_of_a_participant())
-participants_searched = Table("participants_searched", _views, *_of_a_participant(), Column("words", TSVECTOR))
-participant_answers = Table("participant_answers", _views, *_of_an_answer())
-participant_history = Table("participant_history", _views, *_of_a_participant(), _until())
+participants = Table("participants", _views, *_participant_columns())
+participants_searched = Table("participants_searched", _views, *_participant_columns(), Column("words", TSVECTOR))
+participant_answers = Table("participant_answers", _views, *_answer_columns())
+participant_history = Table("participant_history", _views, *_participant_columns(), _until_column())
 
-# A participant's columns in the order every answer has them: all but the source, which is the asker's own.
+# A participant's columns in the order of every answer: all but the source, which the token decides.
 COLUMNS = tuple(column for column in participants.c if column.name != "source")

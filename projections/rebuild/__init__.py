@@ -1,1 +1,1 @@
-"""Folds a projection from the log anew, beside the live one, compares the two, and lets readers see the new one."""
+"""Rebuilds a projection: folds the log into a new build, compares it with the live one, and swaps the two."""

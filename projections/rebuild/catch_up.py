@@ -1,4 +1,4 @@
-"""Brings a loaded build to where the log is by now, as a worker would, and to what was erased and lifted meanwhile."""
+"""Catches a loaded build up with the log, as a worker would, and with erasures and liftings made meanwhile."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ from projections.folding.batch import fold_next
 from projections.folding.projection import Build, Projection, Track
 from projections.folding.refold import refold_in
 
-Marks = dict[tuple[str, str], tuple[str, ...]]
-_ROUNDS = 1_000
+Marks = dict[tuple[str, str], tuple[str, ...]]  # by source and subject; a changed erasure has another mark
+_MOST_ROUNDS = 1_000
 
 
 class CannotCatchUp(Failure):
-    """A build does not reach the end of the log; the live roster is as it was."""
+    """The build does not reach the heads of the log; the live build is unchanged."""
 
 
 def lag(connection: Connection, build: Build) -> int:
@@ -25,21 +25,24 @@ def lag(connection: Connection, build: Build) -> int:
     return sum(max(head - done.get(source, 0), 0) for source, head in heads(connection).items())
 
 
-def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, told: Callable[[int], None]) -> None:
-    """Fold what arrived since, each batch a transaction, until little is left. `told` gets the events of each batch."""
-    for _ in range(_ROUNDS):
+def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, advance: Callable[[int], None]) -> None:
+    """Fold what arrived since, in rounds, until a round is no larger than one batch.
+
+    Each batch is a transaction; `advance` gets its number of events. Raises `CannotCatchUp`.
+    """
+    for _ in range(_MOST_ROUNDS):
         with engine.connect() as connection:
             targets = heads(connection)
             done = checkpoint.positions(connection, build)
         behind = {source: head for source, head in targets.items() if head > done.get(source, 0)}
         for source, head in behind.items():
-            _reach(engine, Track(projection, build, source), head, limit, told)
+            _reach(engine, Track(projection, build, source), head, limit, advance)
         if sum(head - done.get(source, 0) for source, head in behind.items()) <= limit:
             return
     raise CannotCatchUp("more arrives than is folded: try again when there is less going on")
 
 
-def _reach(engine: Engine, track: Track, head: int, limit: int, told: Callable[[int], None]) -> None:
+def _reach(engine: Engine, track: Track, head: int, limit: int, advance: Callable[[int], None]) -> None:
     position = 0
     while position < head:
         with engine.begin() as connection:
@@ -47,29 +50,29 @@ def _reach(engine: Engine, track: Track, head: int, limit: int, told: Callable[[
             if not folded:
                 raise CannotCatchUp("somebody else holds the checkpoints of the build: try again")
             position = checkpoint.positions(connection, track.build)[track.source]
-        told(folded)
+        advance(folded)
 
 
 def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> Marks:
-    """Fold everybody again of whom there is an erasure, lifted or not; gives the marks that the erasures had before.
+    """Refold every participant that has an erasure, lifted or not; gives the erasures' marks from before.
 
-    A job may have read a body right before it was erased, and written the row right after; and carrying out an erasure
-    again takes somebody out of every build, whom their lifting brings back into the live one alone.
+    A loader may have read a body right before an erasure emptied it, and written the row right after. And an erasure
+    that is carried out again deletes rows in every build, but its lifting restores them in the live build alone.
     """
     with engine.connect() as connection:
         marks = erasure_marks(connection)
     for source, subject in marks:
         with engine.begin() as connection:
-            _fold_again(connection, Track(projection, build, source), subject, limit)
+            _refold(connection, Track(projection, build, source), subject, limit)
     return marks
 
 
 def settle_since(connection: Connection, projection: Projection, build: Build, before: Marks, limit: int) -> None:
-    """The same for those whose erasures changed since, in the caller's transaction."""
+    """Refold the participants whose erasures changed since the marks `before`, in the caller's transaction."""
     for (source, subject), mark in erasure_marks(connection).items():
         if before.get((source, subject)) != mark:
-            _fold_again(connection, Track(projection, build, source), subject, limit)
+            _refold(connection, Track(projection, build, source), subject, limit)
 
 
-def _fold_again(connection: Connection, track: Track, subject: str, limit: int) -> None:
+def _refold(connection: Connection, track: Track, subject: str, limit: int) -> None:
     refold_in(connection, track, subject, checkpoint.lock(connection, track), limit)

@@ -9,12 +9,12 @@ from projections.folding import checkpoint
 from projections.folding.projection import Build, Projection
 
 MOST_EXAMPLES = 20
-# The object is what the event at the row's position says, so that a difference shows in the position.
+# `attributes` come from the event at the row's position, so that a difference shows in `position`.
 _NOT_COMPARED = ("source", "attributes")
 
 _COMPARE = """
 with reached as materialized (
-  select * from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as given (source, position)
+  select * from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as reached (source, position)
 ), differing as materialized (
   select
     coalesce(l.source, n.source) as source,
@@ -46,7 +46,7 @@ order by 1, 2, 6
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A row that differs: added, removed or changed, of whom, and in which columns."""
+    """A row that differs. `kind`: added, removed or changed. `columns`: the changed columns, separated by commas."""
 
     kind: str
     source: str
@@ -56,7 +56,11 @@ class Example:
 
 @dataclass(slots=True)
 class TableDifference:
-    """How the rows of one table differ. `later`: those that one build has from beyond what both have reached."""
+    """How the rows of one table differ.
+
+    `columns`: by column, the number of changed rows. `later`: rows that differ by events past the position that
+    both builds have reached; they are not counted otherwise. `examples`: the first `MOST_EXAMPLES` of each kind.
+    """
 
     table: str
     added: int = 0
@@ -72,15 +76,15 @@ class TableDifference:
 
 
 def compare(connection: Connection, projection: Projection, live: Build, new: Build) -> list[TableDifference]:
-    """Every compared table's differences. The connection is in one snapshot (repeatable read)."""
+    """The differences of every compared table. The connection reads in one snapshot (repeatable read)."""
     before, after = checkpoint.positions(connection, live), checkpoint.positions(connection, new)
     reached = {source: min(before.get(source, 0), after.get(source, 0)) for source in {*before, *after}}
-    given = {"sources": list(reached), "positions": list(reached.values()), "most": MOST_EXAMPLES}
-    found = []
+    binds = {"sources": list(reached), "positions": list(reached.values()), "most": MOST_EXAMPLES}
+    differences = []
     for table, key in projection.compared.items():
         difference = TableDifference(table.removesuffix("_build"))
         statement = _statement(live.table(table), new.table(table), key, projection.columns[table])
-        for what, kind, source, id_, columns, number in connection.execute(text(statement), given):
+        for what, kind, source, id_, columns, number in connection.execute(text(statement), binds):
             if what == "kind":
                 setattr(difference, kind, number)
             elif what == "column":
@@ -89,8 +93,8 @@ def compare(connection: Connection, projection: Projection, live: Build, new: Bu
                 difference.later = number
             else:
                 difference.examples.append(Example(kind, source, id_, columns or ""))
-        found.append(difference)
-    return found
+        differences.append(difference)
+    return differences
 
 
 def _statement(live: str, new: str, key: Sequence[str], columns: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""Folds a share of the log into the tables of a new build, which are empty and have no indexes yet, with COPY.
+"""Folds shares of the log into a new build, whose tables are empty and have no indexes yet, and writes with COPY.
 
-The fold and the rows are the worker's own; only that nothing has to be looked up, since nothing is there, is different.
+The fold and the rows are those of the worker; only the lookups of stored rows are left out, since there are none.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +20,12 @@ from projections.folding.copy import copy
 from projections.folding.outcome import Parked, Passed
 from projections.folding.projection import Build, Projection, Track
 
-_AT_A_TIME = 5_000  # participants written in one transaction
-_BYTES_AT_A_TIME = 8_000_000  # of bodies that they came in
+_EVENTS_PER_WRITE = 5_000  # a transaction is written at this many events, or at this many bytes of bodies
+_BYTES_PER_WRITE = 8_000_000
 
 
 class Loading:
-    """What was folded and is not written yet: rows by table, the participants they are of, and what was set aside."""
+    """What is folded and not written yet: states per participant, parked events, passed events."""
 
     def __init__(self, engine: Engine, track: Track) -> None:
         self._engine = engine
@@ -54,13 +54,13 @@ class Loading:
             self._bytes += len(event.body or b"")
         self._events += len(events)
         if parked:
-            last = {states[-1].participant_id: states[-1].position} if states else {}
-            self._parked += still_parked(parked, last)
+            last_folded = {states[-1].participant_id: states[-1].position} if states else {}
+            self._parked += still_parked(parked, last_folded)
         if states:
             self._people.append(states)
 
     def add_each(self, events: Sequence[Event]) -> None:
-        """Fold events each of which is the only one of its participant, or nobody's."""
+        """Fold events each of which is its participant's only event, or has no participant."""
         fold, people, parked = self._track.projection.fold, self._people, self._parked
         for event in events:
             try:
@@ -77,11 +77,14 @@ class Loading:
         self._bytes += sum([len(event.body) for event in events if event.body is not None])
 
     def write_if_full(self) -> int:
-        """Write it if it is enough for a transaction; gives the number of events it came from."""
-        return self.write() if self._events >= _AT_A_TIME or self._bytes >= _BYTES_AT_A_TIME else 0
+        """Write if there is enough for a transaction; gives the number of events written, 0 if none were."""
+        return self.write() if self._events >= _EVENTS_PER_WRITE or self._bytes >= _BYTES_PER_WRITE else 0
 
     def write(self) -> int:
-        """Write it in one transaction; gives the number of events it came from."""
+        """Write everything in one transaction; gives the number of events written.
+
+        If the database refuses a row, write again participant by participant, and park the states that it refuses.
+        """
         try:
             with self._engine.begin() as connection:
                 self._copy(connection, self._people)
@@ -91,7 +94,7 @@ class Loading:
                 raise
             with self._engine.begin() as connection:
                 for states in self._people:
-                    self._copy_what_is_taken(connection, states)
+                    self._copy_accepted(connection, states)
                 self._set_aside(connection)
         written = self._events
         self._clear()
@@ -101,21 +104,21 @@ class Loading:
         for table, rows in self._track.projection.load(self._track.source, people).items():
             copy(connection, self._track.build.table(table), self._track.projection.columns[table], rows)
 
-    def _copy_what_is_taken(self, connection: Connection, states: Sequence[Any]) -> None:
-        """The participant's rows without the states that the database refuses, which are parked."""
-        taken: list[Any] = []
+    def _copy_accepted(self, connection: Connection, states: Sequence[Any]) -> None:
+        """Copy the rows of one participant from the states that the database accepts; park the others."""
+        accepted: list[Any] = []
         for state in states:
             reason = self._refusal(connection, state)
             if reason is None:
-                taken.append(state)
+                accepted.append(state)
             else:
                 self._parked.append(Parked(state.position, state.participant_id, reason))
-        if taken:
-            good = {taken[-1].participant_id: taken[-1].position}
-            self._parked = still_parked(self._parked, good)
-            self._copy(connection, [taken])
+        if accepted:
+            last_folded = {accepted[-1].participant_id: accepted[-1].position}
+            self._parked = still_parked(self._parked, last_folded)
+            self._copy(connection, [accepted])
 
-    def _refusal(self, connection: Connection, state: Any) -> str | None:  # noqa: ANN401 - the projection's own
+    def _refusal(self, connection: Connection, state: Any) -> str | None:  # noqa: ANN401 - of the projection's type
         trial = connection.begin_nested()
         try:
             self._copy(connection, [[state]])
@@ -141,19 +144,19 @@ def load(
     advance: Callable[[int], None],
     exported: str | None = None,
 ) -> None:
-    """Fold shares into a build, as the log was in an exported snapshot, or is now.
+    """Fold shares of the log into a build, as the snapshot `exported` has the log; without one, as it is now.
 
-    `advance` gets the number of events done since it was last called.
+    `advance` gets the number of events written since its last call.
     """
     with engine.connect() as connection:
         reading = connection.connection.driver_connection
-        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
+        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - the driver of our engines
         try:
             with snapshot(reading, exported):
                 for share in shares:
                     _load(engine, Track(projection, build, share.source), reading, share, advance)
         finally:
-            connection.invalidate()  # nobody else shall have it with a reader's settings
+            connection.invalidate()  # the session has a reader's settings, so it must not go back to the pool
 
 
 def _load(
@@ -167,11 +170,11 @@ def _load(
     for events in single_events(reading, share):
         loading.add_each(events)
         advance(loading.write_if_full())
-    for of_one in _grouped(by_subject(reading, share)):
-        loading.add(of_one)
+    for of_participant in _by_participant(by_subject(reading, share)):
+        loading.add(of_participant)
         advance(loading.write_if_full())
     advance(loading.write())
 
 
-def _grouped(events: Iterable[list[Event]]) -> Iterable[list[Event]]:
-    return (list(of_one) for _, of_one in groupby(chain.from_iterable(events), attrgetter("subject")))
+def _by_participant(events: Iterable[list[Event]]) -> Iterable[list[Event]]:
+    return (list(group) for _, group in groupby(chain.from_iterable(events), attrgetter("subject")))

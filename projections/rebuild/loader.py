@@ -1,6 +1,6 @@
-"""A process that loads some shares of the log. It is told which on its input, and answers line by line.
+"""A process that loads shares of the log. It reads its task as one line of JSON and writes its progress as lines.
 
-It ends with whoever started it, killed or not, since its standard input ends then.
+It ends when its standard input ends, and so with the process that started it, even if that was killed.
 """
 
 import gc
@@ -23,38 +23,38 @@ from projections.folding.projection import Build
 from projections.participants.fields import FieldsError
 from projections.rebuild.load import load
 
-# Nothing that is loaded has to last before the build is attached, and everything before that commit lasts with it.
+# Loaded rows need not be on disk until the build is live, and the commit of the swap flushes all commits before it.
 _SETTINGS = "set synchronous_commit = off"
 
 
 def main() -> None:
-    told = json.loads(sys.stdin.readline())
+    task = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)  # nothing here makes cycles
+    gc.set_threshold(50_000, 20, 20)  # loading makes no cycles, so that collecting seldom finds anything
     try:
-        _load(told)
+        _load(task)
     except DRIVER_ERRORS as error:
         _say({"failed": str(unusable(error))})
     except FieldsError as error:
         _say({"failed": str(error)})
     except Exception as error:
-        # A traceback could show a participant; the kind of the error and its place cannot.
+        # The error's message could show a participant's data; its type and its line cannot.
         last = traceback.extract_tb(error.__traceback__)[-1]
         _say({"failed": f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"})
 
 
-def _load(told: dict[str, Any]) -> None:
-    build = Build(**told["build"])
-    fields_file = Path(told["fields_file"]) if told["fields_file"] else None
-    projection = next(one for one in projections(fields_file) if one.name == build.projection)
+def _load(task: dict[str, Any]) -> None:
+    build = Build(**task["build"])
+    fields_file = Path(task["fields_file"]) if task["fields_file"] else None
+    projection = next(known for known in projections(fields_file) if known.name == build.projection)
     if projection.definition != build.definition:
         _say({"failed": "the definition changed while the rebuild ran: run it again"})
         return
-    engine = sync_engine(told["conninfo"], WORKER_ROLE)
+    engine = sync_engine(task["conninfo"], WORKER_ROLE)
     event.listen(engine, "connect", _prepare)
-    shares = [Share(**share) for share in told["shares"]]
-    load(engine, projection, build, shares, lambda done: _say({"done": done}), told["snapshot"])
+    shares = [Share(**share) for share in task["shares"]]
+    load(engine, projection, build, shares, lambda done: _say({"done": done}), task["snapshot"])
     engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""Spreads the loading of a build over several processes: starts the loaders, hears how far they are, ends them."""
+"""Loads a build with several processes: shares out the log, starts the loaders, reads their progress, ends them."""
 
 import json
 import queue
@@ -14,23 +14,23 @@ from ingest.log.scan import Share
 from projections.folding.projection import Build
 
 _COMMAND = (sys.executable, "-m", "projections.rebuild.loader")
-_WORTH_SHARING = 10_000  # events of a source; one with fewer is loaded by one process
+_WORTH_SHARING = 10_000  # events; a source with fewer is loaded by one process
 
 
 class LoaderFailed(Failure):
-    """A process of the rebuild failed; the live roster is as it was."""
+    """A loader failed; the live build is unchanged."""
 
 
 def shares(heads: Mapping[str, int], jobs: int) -> list[list[Share]]:
-    """What each of so many processes loads: a share of every large source, and some of the small ones."""
-    found: list[list[Share]] = [[] for _ in range(jobs)]
+    """What each of `jobs` loaders loads: a share of every large source, and some of the small sources whole."""
+    by_loader: list[list[Share]] = [[] for _ in range(jobs)]
     for number, (source, head) in enumerate(sorted(heads.items())):
         if head < _WORTH_SHARING:
-            found[number % jobs].append(Share(source, head, 0, 1))
+            by_loader[number % jobs].append(Share(source, head, 0, 1))
         else:
-            for job in range(jobs):
-                found[job].append(Share(source, head, job, jobs))
-    return [share for share in found if share]
+            for loader in range(jobs):
+                by_loader[loader].append(Share(source, head, loader, jobs))
+    return [shares for shares in by_loader if shares]
 
 
 def run_loaders(
@@ -41,51 +41,51 @@ def run_loaders(
     shares: Sequence[Sequence[Share]],
     advance: Callable[[int], None],
 ) -> None:
-    """Load the shares, each in a process of its own, as the log is in an exported snapshot.
+    """Load each list of shares in a process of its own, as the log is in an exported snapshot.
 
-    Raises `LoaderFailed`; none of them runs any more then.
+    Raises `LoaderFailed`, after every loader has ended.
     """
-    heard: queue.Queue[dict[str, object]] = queue.Queue()
+    lines: queue.Queue[dict[str, object]] = queue.Queue()
     processes = []
     try:
-        for of_one in shares:
-            told = {
+        for of_loader in shares:
+            task = {
                 "conninfo": conninfo,
                 "build": asdict(build),
                 "fields_file": str(fields_file.resolve()) if fields_file else None,
                 "snapshot": snapshot,
-                "shares": [asdict(share) for share in of_one],
+                "shares": [asdict(share) for share in of_loader],
             }
-            processes.append(_start(json.dumps(told), heard))
-        _listen(heard, len(processes), advance)
+            processes.append(_start(json.dumps(task), lines))
+        _follow(lines, len(processes), advance)
     finally:
         for process in processes:
             process.kill()
             process.wait()
 
 
-def _start(told: str, heard: "queue.Queue[dict[str, object]]") -> subprocess.Popen[str]:
-    # A session of its own: Ctrl-C is for the command, which ends its loaders.
+def _start(task: str, lines: "queue.Queue[dict[str, object]]") -> subprocess.Popen[str]:
+    # A process session of its own: Ctrl-C in the terminal is for the command, which ends its loaders.
     process = subprocess.Popen(
         _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdin is not None  # noqa: S101 - it is a pipe
-    process.stdin.write(told + "\n")
+    process.stdin.write(task + "\n")
     process.stdin.flush()
-    threading.Thread(target=_hear, args=(process, heard), daemon=True).start()
+    threading.Thread(target=_read_lines, args=(process, lines), daemon=True).start()
     return process
 
 
-def _hear(process: subprocess.Popen[str], heard: "queue.Queue[dict[str, object]]") -> None:
+def _read_lines(process: subprocess.Popen[str], lines: "queue.Queue[dict[str, object]]") -> None:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     for line in process.stdout:
-        heard.put(json.loads(line))
-    heard.put({"ended": process.wait()})
+        lines.put(json.loads(line))
+    lines.put({"ended": process.wait()})
 
 
-def _listen(heard: "queue.Queue[dict[str, object]]", running: int, advance: Callable[[int], None]) -> None:
+def _follow(lines: "queue.Queue[dict[str, object]]", running: int, advance: Callable[[int], None]) -> None:
     while running:
-        line = heard.get()
+        line = lines.get()
         if "failed" in line:
             raise LoaderFailed(f"{line['failed']} (the live roster is as it was: run the rebuild again)")
         if "ended" in line:

@@ -1,4 +1,4 @@
-"""A rebuild from its first table to readers seeing it: what the command, the tests and the bench call."""
+"""A rebuild in its order: build beside the live build, compare, replace, go back. Commands, tests and bench call it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -23,16 +23,16 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 @contextmanager
 def unseen(_label: str, _length: int) -> Iterator[Advance]:
-    """The progress of a rebuild that nobody watches."""
+    """Shows no progress; the default of `Rebuild.progress`."""
     yield lambda _number: None
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What a rebuild of one projection works with; `engine` is the worker's role.
+    """What a rebuild of one projection works with. `engine` is the worker's role.
 
-    `jobs`: processes that load. `limit`: events in one batch. `progress`: given a label and a length, tells how far a
-    step is. `say`: is told which step has begun.
+    `jobs`: number of loaders. `limit`: events per batch. `progress`: shows how far a step is; gets a label and the
+    number of events. `say`: gets lines for the person who runs the rebuild, such as which step begins.
     """
 
     engine: Engine
@@ -49,17 +49,17 @@ Load = Callable[[Rebuild, Build, Log, Advance], None]
 
 
 class NoWayBack(WrongUsage):
-    """There is no earlier build to bring back, or this program's definition is not the one that folded it."""
+    """The previous build cannot go live again, since another definition than this program's folded it."""
 
 
 def load_by_processes(rebuild: Rebuild, build: Build, log: Log, advance: Advance) -> None:
-    """Fold the log into the build, in as many processes as the rebuild has jobs."""
+    """Fold the log into the build, with `jobs` loaders."""
     shares = loaders.shares(log.heads, rebuild.jobs)
     loaders.run_loaders(rebuild.conninfo, build, rebuild.fields_file, log.snapshot, shares, advance)
 
 
 def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
-    """A new build that has reached the end of the log, beside the live one. What fails leaves nothing behind.
+    """Make a new build that has caught up with the log, beside the live build. If a step fails the build is dropped.
 
     Raises `HoleInLog`, `LoaderFailed`, `CannotCatchUp`.
     """
@@ -82,13 +82,13 @@ def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
 
 
 def give_up(engine: Engine, build: Build) -> None:
-    """Drop a build that is not to go live. What cannot be dropped now, the next rebuild drops."""
-    with suppress(DBAPIError):  # what is wrong is being told already
+    """Drop a build that will not go live. If it cannot be dropped now, the next rebuild drops it."""
+    with suppress(DBAPIError):  # the error that made the caller give up must not be replaced
         drop(engine, build)
 
 
 def compare_with_live(rebuild: Rebuild, build: Build) -> list[TableDifference] | None:
-    """The differences of each table from the live build's; None if there is no live build."""
+    """The differences between the live build and this one, per table; None if there is no live build."""
     rebuild.say(f"comparing {rebuild.projection.name}")
     with rebuild.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         live = builds.live(connection, rebuild.projection.name)
@@ -96,21 +96,21 @@ def compare_with_live(rebuild: Rebuild, build: Build) -> list[TableDifference] |
 
 
 def replace(rebuild: Rebuild, build: Build) -> None:
-    """Let readers see the build; the live one becomes the previous one, and the one before that is dropped.
+    """Let readers see the build; the live build becomes the previous one, and older builds are dropped.
 
     Raises `CannotSwap`.
     """
     engine = rebuild.engine
     swap(engine, rebuild.projection, build, rebuild.limit)
-    for held_back in drop_beside(engine, build.projection):
-        rebuild.say(held_back)
-    # The rebuild is done whatever becomes of this; autovacuum comes by, too.
+    for message in drop_beside(engine, build.projection):
+        rebuild.say(message)
+    # The rebuild is done even if this fails: autovacuum would do it later.
     with suppress(DBAPIError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         steps.vacuum_build(connection, build)
 
 
 def previous_build(rebuild: Rebuild) -> Build | None:
-    """The build that readers saw before the live one; None if there is none. Raises `NoWayBack`."""
+    """The build that was live before the live one; None if there is none. Raises `NoWayBack`."""
     name = rebuild.projection.name
     with rebuild.engine.connect() as connection:
         build = builds.previous(connection, name)
@@ -124,7 +124,10 @@ def previous_build(rebuild: Rebuild) -> Build | None:
 
 
 def go_back(rebuild: Rebuild, build: Build) -> None:
-    """Let readers see the previous build again, caught up with the log; the live one becomes the previous one."""
+    """Catch the previous build up with the log and let readers see it; the live build becomes the previous one.
+
+    Raises `CannotCatchUp`, `CannotSwap`.
+    """
     _catch_up(rebuild, build)
     swap(rebuild.engine, rebuild.projection, build, rebuild.limit)
 

@@ -1,4 +1,4 @@
-"""The steps of a rebuild up to a build that could go live: one at a time, made, loaded, attached, counted."""
+"""The steps of a rebuild before its swap: lock, begin, snapshot of the log, indexes, attaching, vacuum."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,11 @@ from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import settle
 from projections.rebuild.swap import drop_beside
 
-_SETTINGS = "set local synchronous_commit = off"  # nobody has to wait for the disk before the swap
-# What is sorted in pieces that a core's cache can hold takes a quarter less time than in one that it cannot: keys begin
-# with the same source, so that most comparisons look into the rows themselves.
+_SETTINGS = "set local synchronous_commit = off"  # only the commit of the swap has to wait for the disk
+# Sorting in runs that fit into a core's cache takes a quarter less time than in one run that does not: all keys begin
+# with the same source, so most comparisons have to read the row.
 _SORTING = "set local maintenance_work_mem = '8MB'"
-_MOST_SESSIONS = 4  # of the database, which may well have other work
+_MOST_SESSIONS = 4  # the database may have other work
 _LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
 _UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
 
@@ -33,9 +33,9 @@ class AnotherRebuild(Failure):
 
 @contextmanager
 def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
-    """Be the only rebuild of this projection; what one before left unfinished is dropped. Raises `AnotherRebuild`.
+    """Be the only rebuild of this projection for the block, and drop the unfinished builds of earlier rebuilds.
 
-    Gives what keeps some of it from being dropped.
+    Gives messages about builds that could not be dropped. Raises `AnotherRebuild`.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text(_LOCK), {"name": name}).scalar_one():
@@ -48,14 +48,14 @@ def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
 
 
 def begin_build(engine: Engine, projection: Projection) -> Build:
-    """A new build, whose tables are empty."""
+    """A new build with empty tables."""
     with engine.begin() as connection:
         return builds.begin(connection, projection)
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log as one snapshot has it, which other sessions can read too: its name, and the heads of the sources."""
+    """The log in one exported snapshot: the snapshot's name, for other sessions, and the heads by source."""
 
     snapshot: str
     heads: dict[str, int]
@@ -63,37 +63,38 @@ class Log:
 
 @contextmanager
 def whole_log(engine: Engine) -> Iterator[Log]:
-    """The log as it is at this moment, for the block. Raises `HoleInLog` if it is damaged."""
+    """Export a snapshot of the log, valid for the block. Raises `HoleInLog` if a position is missing."""
     with engine.connect() as connection:
         reading = connection.connection.driver_connection
-        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - what our engines are made of
+        assert isinstance(reading, psycopg.Connection)  # noqa: S101 - the driver of our engines
         with snapshot(reading) as name:
-            up_to = heads(connection)
-            for source, head in up_to.items():
+            log = Log(name, heads(connection))
+            for source, head in log.heads.items():
                 check_whole(connection, source, head)
-            yield Log(name, up_to)
+            yield log
 
 
 def make_indexes(engine: Engine, projection: Projection, build: Build, sessions: int) -> None:
-    """Make the indexes of a loaded build in so many sessions of the database at once, four at the most."""
+    """Build the indexes of a loaded build in this many sessions at once, at most four."""
 
-    def make(one: tuple[str, str]) -> None:
+    def make(index: tuple[str, str]) -> None:
         with engine.begin() as connection:
             connection.execute(text(f"{_SETTINGS}; {_SORTING}"))
-            builds.make_index(connection, build, *one)
+            builds.make_index(connection, build, *index)
 
     with engine.connect() as connection:
         tables = builds.tables(connection, projection.name)
-        wanted = [(table, index) for table in tables for index in builds.indexes(connection, table)]
+        indexes = [(table, index) for table in tables for index in builds.indexes(connection, table)]
     with ThreadPoolExecutor(min(sessions, _MOST_SESSIONS)) as threads:
-        for _ in threads.map(make, wanted):
+        for _ in threads.map(make, indexes):
             pass
 
 
 def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: Mapping[str, int], limit: int) -> None:
-    """Put the tables in their place, with indexes, count what is counted, and say how far the build is.
+    """Attach the loaded tables, derive the counts, set the checkpoints, refold erased participants, then analyze.
 
-    The planner's statistics come last: they must not keep samples of somebody who was erased meanwhile.
+    The statistics come last: they must not hold samples of a participant who was erased while the build was loaded.
+    `up_to`: by source, the last position that was loaded.
     """
     with engine.connect() as connection:
         tables = builds.tables(connection, projection.name)
@@ -103,7 +104,7 @@ def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: M
             builds.attach(connection, build, table)
     with engine.begin() as connection:
         connection.execute(text(_SETTINGS))
-        # An erasure waits meanwhile: what it takes away is either counted and uncounted again, or neither.
+        # An erasure waits for this lock: a row that it deletes was counted and is subtracted, or was never counted.
         connection.execute(text("lock table checkpoint in row share mode"))
         projection.finish(connection, build)
         for source, head in up_to.items():
@@ -117,16 +118,16 @@ def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: M
 
 
 def vacuum_build(connection: Connection, build: Build) -> None:
-    """Let index-only scans work at once, as far as the login owns the tables. The connection is in autocommit mode."""
+    """Vacuum the tables that the login owns, so that index-only scans work at once. The connection is in autocommit."""
     try:
         tables = builds.tables(connection, build.projection)
         connection.execute(text("reset role"))
         for table in tables:
             connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
     finally:
-        connection.invalidate()  # nobody else shall have it without its role
+        connection.invalidate()  # the session has lost its role, so it must not go back to the pool
 
 
 def default_jobs() -> int:
-    """As many as this process may use cores, four at the most: the database works on the same machine, often."""
+    """The number of cores that this process may use, at most four: the database is often on the same machine."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)

@@ -1,4 +1,4 @@
-"""Lets readers see another build: one short transaction, decided in the log's own order, that no reader waits for."""
+"""Swaps the live build for another one, in one short transaction that no reader waits for, and drops old builds."""
 
 import time
 
@@ -13,27 +13,28 @@ from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import catch_up, settle, settle_since
 
 _TRIES = 20
-_MOST_AT_ONCE = 5  # batches that may be left for the swap itself
+_MOST_BATCHES = 5  # that the transaction of the swap may fold
 
 
 class CannotSwap(Failure):
-    """The build could not be made live now; the live roster is as it was."""
+    """The build could not go live now; the live build is unchanged."""
 
 
 def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> None:
-    """Make a build live that is at least as far as the live one, for every source. The live one becomes the previous.
+    """Make a build live once it is as far as the live one for every source; the live one becomes the previous one.
 
-    Workers wait for the moment of the swap, readers do not: they see the one build before its commit, the other after.
+    Workers wait for the swap, readers do not: they see the old build before its commit, the new one after.
+    Raises `CannotCatchUp`, `CannotSwap`.
     """
     for _ in range(_TRIES):
         catch_up(engine, projection, build, limit, lambda _: None)
-        settled = settle(engine, projection, build, limit)
+        marks = settle(engine, projection, build, limit)
         try:
             with engine.begin() as connection:
                 connection.execute(text("set local lock_timeout = '2s'"))
                 checkpoint.stop_all(connection)
                 if _reach_live(connection, projection, build, limit):
-                    settle_since(connection, projection, build, settled, limit)
+                    settle_since(connection, projection, build, marks, limit)
                     builds.go_live(connection, build)
                     return
         except DBAPIError as error:
@@ -46,12 +47,12 @@ def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> No
 
 
 def _reach_live(connection: Connection, projection: Projection, build: Build, limit: int) -> bool:
-    """Fold what the live build has and this one has not; false if that is too much for a moment."""
+    """Fold the events that only the live build has folded; False if there are too many for the swap's transaction."""
     live = builds.live(connection, projection.name)
     ahead = checkpoint.positions(connection, live) if live else {}
     done = checkpoint.positions(connection, build)
     missing = {source: position for source, position in ahead.items() if position > done.get(source, 0)}
-    if sum(position - done.get(source, 0) for source, position in missing.items()) > _MOST_AT_ONCE * limit:
+    if sum(position - done.get(source, 0) for source, position in missing.items()) > _MOST_BATCHES * limit:
         return False
     for source, position in missing.items():
         while checkpoint.positions(connection, build).get(source, 0) < position:
@@ -61,11 +62,11 @@ def _reach_live(connection: Connection, projection: Projection, build: Build, li
 
 
 class InTheWay(Exception):
-    """Somebody else's object is made on a table of one build, and keeps it from being dropped."""
+    """An object that is not rosterlog's depends on a table of a build, so the table cannot be dropped."""
 
 
 def drop(engine: Engine, build: Build) -> bool:
-    """Drop a build that is not live. False if readers hold one of its tables back; then the next rebuild does it.
+    """Drop a build that is not live. False if readers keep one of its tables locked; the next rebuild drops it then.
 
     Raises `InTheWay`.
     """
@@ -80,7 +81,7 @@ def drop(engine: Engine, build: Build) -> bool:
 
 
 def _drop_table(engine: Engine, build: Build, table: str) -> bool:
-    """Readers never queue behind this for longer than its own short lock time-out."""
+    """Try a few times, each with a short lock time-out, so that readers never queue for long behind the lock."""
     for turn in range(_TRIES):
         try:
             with engine.begin() as connection:
@@ -100,14 +101,14 @@ def _drop_table(engine: Engine, build: Build, table: str) -> bool:
 
 
 def drop_beside(engine: Engine, name: str) -> list[str]:
-    """Drop every build that is neither live nor the one before; gives what keeps some of them from being dropped."""
+    """Drop every build that is neither live nor previous; gives messages about builds that could not be dropped."""
     with engine.connect() as connection:
         beside = builds.beside(connection, name)
-    held_back = []
+    messages = []
     for build in beside:
         try:
             if not drop(engine, build):
-                held_back.append(f"build {build.number} of {name} is being read from: the next rebuild drops it")
+                messages.append(f"build {build.number} of {name} is being read from: the next rebuild drops it")
         except InTheWay as error:
-            held_back.append(str(error))
-    return held_back
+            messages.append(str(error))
+    return messages

@@ -1,1 +1,1 @@
-"""The daily counts: how many registrations each day brought, by event and sub-event."""
+"""Folds the daily counts: registrations per race, sub-event and day."""

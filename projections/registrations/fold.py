@@ -1,6 +1,6 @@
-"""Folds events into registrations: who is counted, for what, on which day. Pure: no database, no clock.
+"""Folds events into registrations: a participant's race, sub-event and day. Pure: no database, no clock.
 
-Counted is everybody on the roster, whatever became of their registration, as their newest state has it.
+Every participant on the roster is counted by the newest state, whatever the status of the registration.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT = (
 
 
 class Registration(NamedTuple):
-    """What one event says. `day` in UTC: of the registration if that is told, else that on which the event came."""
+    """A registration as one event shows it. `day`: in UTC, of `registered_at`, else of the event's arrival."""
 
     participant_id: str
     position: int
@@ -30,12 +30,12 @@ class Registration(NamedTuple):
 
 
 def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
-    """The fold by these fields: as the roster's, of which it keeps what is counted by."""
-    roster = fold.folding(fields)
+    """The fold for these fields: the roster's fold, and of its state only what the counts need."""
+    fold_roster = fold.folding(fields)
 
     def read(event: Event) -> Registration | Passed:
-        state = roster(event)
-        if not isinstance(state, State):  # the roster parks or counts it, which is enough
+        state = fold_roster(event)
+        if not isinstance(state, State):  # parked, or counted as an unknown type, by the roster alone
             return Passed(event.position, None)
         values = state.values
         day = values[_REGISTERED_AT][:10] or state.received_at[:10]

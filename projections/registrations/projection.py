@@ -1,4 +1,4 @@
-"""The daily counts: how many registrations each day brought, by event and sub-event."""
+"""The projection `registrations`: registrations per race, sub-event and day."""
 
 from ingest import delivery
 from projections.folding import definition, outcome
@@ -7,12 +7,12 @@ from projections.participants import answers, convert, fields, newest, state, st
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
 
-# The modules that decide what a build holds: a change of any is another definition.
+# The modules that decide what a build holds: a change of their code is another definition.
 FOLDING = (delivery, fields, convert, answers, state, storable, participant, newest, fold, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
-    """The registrations as folded by these fields."""
+    """The projection for these fields."""
     return Projection(
         name="registrations",
         definition=definition.digest_of(

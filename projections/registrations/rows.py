@@ -1,4 +1,4 @@
-"""Writes registrations into a build, and counts them by day. Transactions are the caller's."""
+"""Writes registrations into a build and counts them by day, in the caller's transaction."""
 
 from collections.abc import Sequence
 
@@ -20,37 +20,37 @@ _COUNT = """
 insert into {daily} as counted (source, event_id, sub_event_id, day, registrations)
 select source, event_id, sub_event_id, day, count(*)
 from {registrations}
-{which}
+{where}
 group by source, event_id, sub_event_id, day
 """
 _ADD = """
 on conflict (source, event_id, sub_event_id, day, build)
 do update set registrations = counted.registrations + excluded.registrations
 """
-_THESE = "where source = :source and participant_id = any (cast(:ids as text[]))"
+_OF_PARTICIPANTS = "where source = :source and participant_id = any (cast(:ids as text[]))"
 
 
 def save(connection: Connection, track: Track, registrations: Sequence[Registration]) -> None:
-    """Write the newest registration of each participant, and count it on its day instead of that of the one before."""
+    """Write the newest registration of each participant, and count it in place of the one that it supersedes."""
     known = _known(connection, track, {registration.participant_id for registration in registrations})
     newest = advance(registrations, known).newest
     if not newest:
         return
-    these = {"source": track.source, "ids": [accepted.state.participant_id for accepted in newest]}
+    binds = {"source": track.source, "ids": [accepted.state.participant_id for accepted in newest]}
     table = track.build.table(REGISTRATIONS)
-    # A trigger takes what is deleted off the counts: erasures need it too.
-    connection.execute(text(f"delete from {table} {_THESE}"), these)  # noqa: S608 - our own tables
+    # A trigger subtracts deleted rows from the counts, since an erasure deletes rows as well.
+    connection.execute(text(f"delete from {table} {_OF_PARTICIPANTS}"), binds)  # noqa: S608 - our own tables
     copy(
         connection,
         table,
         WRITTEN_COLUMNS[REGISTRATIONS],
         (_row(track.source, state, first) for state, first, _ in newest),
     )
-    connection.execute(text(_count(track.build, _THESE) + _ADD), these)
+    connection.execute(text(_count(track.build, _OF_PARTICIPANTS) + _ADD), binds)
 
 
 def load(source: str, people: Sequence[Sequence[Registration]]) -> Rows:
-    """The rows of participants of whom there are none yet, each with all registrations in the log's order."""
+    """The rows of participants that a build has no rows of. `people`: per participant all states in the log's order."""
     return {
         REGISTRATIONS: [
             _row(source, state, first)
@@ -61,12 +61,12 @@ def load(source: str, people: Sequence[Sequence[Registration]]) -> Rows:
 
 
 def count_all(connection: Connection, build: Build) -> None:
-    """Count by day what was loaded."""
+    """Count all registrations of a loaded build by day."""
     connection.execute(text(_count(build, "")))
 
 
-def _count(build: Build, which: str) -> str:
-    return _COUNT.format(daily=build.table(DAILY), registrations=build.table(REGISTRATIONS), which=which)
+def _count(build: Build, where: str) -> str:
+    return _COUNT.format(daily=build.table(DAILY), registrations=build.table(REGISTRATIONS), where=where)
 
 
 def _row(source: str, registration: Registration, first_position: int) -> Row:
@@ -76,9 +76,9 @@ def _row(source: str, registration: Registration, first_position: int) -> Row:
 
 
 def _known(connection: Connection, track: Track, ids: set[str]) -> dict[str, Known]:
-    found = text(f"""
+    query = text(f"""
         select participant_id, first_position, position, updated_at
         from {track.build.table(REGISTRATIONS)}
-        where source = :source and participant_id = any (cast(:ids as text[]))
+        {_OF_PARTICIPANTS}
     """)  # noqa: S608 - our own tables
-    return {row[0]: Known(*row[1:]) for row in connection.execute(found, {"source": track.source, "ids": list(ids)})}
+    return {row[0]: Known(*row[1:]) for row in connection.execute(query, {"source": track.source, "ids": list(ids)})}

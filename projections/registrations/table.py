@@ -1,4 +1,4 @@
-"""The registrations' tables, in which every build has a part of its own."""
+"""The tables of `registrations`, with one partition per build."""
 
 from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 

@@ -1,4 +1,4 @@
-"""`up --demo`: a token, and some hundred made-up registrations that the fake Movemint delivers over HTTP."""
+"""`up --demo`: a token, and a few hundred made-up registrations that the simulator delivers over HTTP."""
 
 import asyncio
 import hashlib
@@ -21,18 +21,18 @@ WISHES = Wishes(count=240, participants=200, duplicates=Amount(24), reorder=Amou
 
 
 def is_demo(connection: Connection) -> bool:
-    """Whether a demo was run on this database before: the log has one of its made-up people."""
+    """Whether a demo was run on this database before: the log has one of its deliveries."""
     digests = [hashlib.sha256(planned.body).digest() for planned in plan(WISHES)]
     return holds_any(connection, DEFAULT_SOURCE, digests)
 
 
 def holds_registrations(connection: Connection) -> bool:
-    """Whether the log has events that are not a demo's. Made-up people must never be added to those."""
+    """Whether the log has events but none of a demo: made-up people must never be added to real registrations."""
     return bool(heads(connection)) and not is_demo(connection)
 
 
 def fresh_token(connection: Connection) -> str:
-    """A new token of the demo's name; the one of last time, which nobody can see again, ends."""
+    """A new token of the demo. The token of an earlier run cannot be shown again, so it is revoked."""
     tokens.revoke(connection, TOKEN_NAME)
     return tokens.create(connection, TOKEN_NAME, DEFAULT_SOURCE, (), None)
 
@@ -40,7 +40,7 @@ def fresh_token(connection: Connection) -> str:
 async def run_demo(
     engine: Engine, projections: Sequence[Projection], base_url: str, secret: bytes, tell: Callable[[str], None]
 ) -> None:
-    """Deliver the demo's registrations and wait, not for ever, until they are on the roster."""
+    """Deliver the demo's registrations, and wait up to a minute until they are on the roster."""
     target = Target(f"{base_url}/webhooks/{DEFAULT_SOURCE}", secret)
     outcome = await deliver(plan(WISHES), target, lambda: None)
     for line in outcome.lines():

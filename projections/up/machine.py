@@ -1,9 +1,9 @@
-"""`rosterlog up`: everything on one machine. Database, migrations, web server, worker; with a demo if asked for."""
+"""Runs `rosterlog up`: database, migrations, web server and worker on one machine, and a demo if it is asked for."""
 
 import asyncio
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -28,23 +28,23 @@ from projections.web.api import api_part, api_settings
 
 @dataclass(frozen=True, slots=True)
 class _Machine:
-    """What one `up` consists of."""
+    """What a running `up` needs: settings, database, listening socket, and the demo's token if there is a demo."""
 
     settings: Settings
     projections: Sequence[Projection]
     environ: Mapping[str, str]
     conninfo: str
     engine: Engine
-    bound: socket.socket
+    listener: socket.socket
     demo_token: str | None
 
     @property
     def url(self) -> str:
-        return base_url(self.bound)
+        return base_url(self.listener)
 
 
 def with_demo_secret(settings: Settings) -> Settings:
-    """The settings with a secret for this run, if the default source has none."""
+    """The settings, with a random secret for the default source if it has none."""
     if DEFAULT_SOURCE in settings.sources:
         return settings
     return settings.model_copy(update={"movemint_webhook_secret": SecretStr(secrets.token_hex(24))})
@@ -53,12 +53,12 @@ def with_demo_secret(settings: Settings) -> Settings:
 def run_machine(
     settings: Settings, projections: Sequence[Projection], environ: Mapping[str, str], *, with_demo: bool
 ) -> None:
-    """Start everything, stay until a signal, and stop what was started."""
-    with _only_up(settings), bind(settings.host, settings.port) as bound, _database(settings) as conninfo:
+    """Start everything, run until a signal, and stop everything that was started."""
+    with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
         engine = sync_engine(conninfo)
         migrate(engine)
         token = _prepare_demo(engine, with_demo=with_demo)
-        machine = _Machine(settings, projections, environ, conninfo, engine, bound, token)
+        machine = _Machine(settings, projections, environ, conninfo, engine, listener, token)
         run_server(_serve(machine))
         engine.dispose()
 
@@ -94,21 +94,24 @@ def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
 async def _serve(machine: _Machine) -> None:
     worker = WorkerProcess(machine.environ, say)
     settings = machine.settings
-    read = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
-    supervised = Part([], nullcontext, {"worker": worker.is_at_work})
-    roster = api_part(read, machine.projections, api_settings(settings), machine.conninfo)
-    app = build_app([ingest_part(settings, machine.conninfo), roster, supervised])
-    async with asyncio.TaskGroup() as tasks:
-        keeping = tasks.create_task(worker.keep_running())
-        telling: list[asyncio.Task[None]] = []
-        started: Callable[[], None] = lambda: telling.append(tasks.create_task(_tell(machine)))  # noqa: E731
-        await serve(app, machine.bound, started)
-        for task in (keeping, *telling):
+    read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
+    ingest = ingest_part(settings, machine.conninfo)
+    api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)
+    worker_check = Part([], nullcontext, {"worker": worker.is_at_work})
+    app = build_app([ingest, api, worker_check])
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(worker.keep_running())]
+
+        def announce() -> None:
+            tasks.append(group.create_task(_announce(machine)))
+
+        await serve(app, machine.listener, announce)
+        for task in tasks:
             task.cancel()
 
 
-async def _tell(machine: _Machine) -> None:
-    """Print where everything is; in a demo, first let something happen."""
+async def _announce(machine: _Machine) -> None:
+    """Print the addresses and the token; a demo delivers its registrations before its token is printed."""
     for source in machine.settings.sources:
         click.echo(f"webhook   {machine.url}/webhooks/{source}")
     roster = f"{machine.url}/v1/participants"

@@ -1,19 +1,22 @@
-"""Keeps a worker running as a child process of `up`, and knows whether one is at work."""
+"""Keeps a worker running as a child process of `up`, and reports whether it is at work."""
 
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 
-READY = "ready"  # what a worker prints once it has looked at the log for the first time
+READY = "ready"  # the line that a worker prints after its first look at the log
 _COMMAND = (sys.executable, "-m", "projections", "worker", "--stop-at-eof")
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0  # seconds between a failure and the next start
-_STEADY_SECONDS = 60.0  # after which a worker has proved itself and a failure is a first one again
-_STOP_SECONDS = 15.0
+_STEADY_SECONDS = 60.0  # a worker that ran for longer is started again after the first delay
+_STOP_SECONDS = 15.0  # to finish its batch, before it is killed
 
 
 class WorkerProcess:
-    """One worker at a time. If it fails it is started again, later each time; if `up` dies, it sees its input end."""
+    """Runs one worker, and starts it again after each failure with a longer delay.
+
+    If `up` dies, the worker's standard input ends, and so the worker stops.
+    """
 
     def __init__(self, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
         self._environ = environ
@@ -24,7 +27,7 @@ class WorkerProcess:
         return self._at_work
 
     async def keep_running(self) -> None:
-        """Run workers until cancelled; the one at work then finishes its batch."""
+        """Run a worker until this task is cancelled; the worker then finishes its batch."""
         clock = asyncio.get_running_loop().time
         delay = _FIRST_DELAY
         while True:
@@ -36,7 +39,7 @@ class WorkerProcess:
             delay = min(2 * delay, _LONGEST_DELAY)
 
     async def _run(self) -> int:
-        # A session of its own: Ctrl-C in the terminal is for `up`, which stops the worker when the server is done.
+        # A process session of its own: Ctrl-C in the terminal is for `up`, which stops the worker after the server.
         process = await asyncio.create_subprocess_exec(
             *_COMMAND, stdin=PIPE, stdout=PIPE, env=dict(self._environ), start_new_session=True
         )
