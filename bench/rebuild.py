@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from bench.filling import PATTERNS, WITHOUT_ANSWERS, Patterns, fill
 from bench.machine import database, show, show_head
 from ingest.database import WORKER_ROLE, sync_engine
-from projections.catalogue import projections
+from projections.catalogue import catalogue
 from projections.folding.projection import Projection
 from projections.participants.fields import DECLARED, Field, Kind
 from projections.rebuild import steps
@@ -78,7 +78,7 @@ def measure(server: str) -> None:
 
 
 def _measure(conninfo: str, patterns: Patterns, *, answers: bool) -> None:
-    [roster, _] = projections(None)
+    [roster, _] = catalogue(None)
     engine = sync_engine(conninfo, WORKER_ROLE)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         fill(connection, 0, EVENTS, patterns)
@@ -121,7 +121,7 @@ def _show(seconds: Mapping[str, list[float]]) -> None:
 
 def measure_growth(server: str) -> None:
     """Measure the same rebuild at one and at ten million events, and the peak memory of its processes."""
-    [roster, _] = projections(None)
+    [roster, _] = catalogue(None)
     took: dict[int, float] = {}
     for events in (EVENTS, LARGE):
         conninfo = database(server, f"rebuild_{events}")

@@ -8,7 +8,7 @@ from bench.load import SECRET
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.signature import sign
 from ingest.simulator.people import body_of, person
-from projections.catalogue import projections
+from projections.catalogue import catalogue
 from projections.folding.projection import Projection
 from projections.rebuild import steps
 from projections.rebuild.rebuild import Rebuild, build_beside, replace
@@ -35,7 +35,7 @@ def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
         print(f" {people:,} people")
         connection.execute("vacuum (analyze) event_log")
     engine = sync_engine(conninfo, WORKER_ROLE)
-    for projection in projections(None):
+    for projection in catalogue(None):
         _build(engine, conninfo, projection)
     engine.dispose()
     with psycopg.connect(conninfo, autocommit=True) as connection:

@@ -16,22 +16,13 @@ from ingest.migrate import role_statements
 from ingest.settings import read_settings
 from migrations import objects
 from migrations.execute import verbatim
-from projections.folding import builds, checkpoint, quarantine, unknown_types
+from projections.folding import table as _folding_tables
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
-from projections.web.access import tokens
+from projections.web.access import tokens as _token_table
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
-_ = (
-    _log_tables,
-    builds,
-    checkpoint,
-    unknown_types,
-    quarantine,
-    _participant_tables,
-    _registration_tables,
-    tokens,
-)
+_ = (_log_tables, _folding_tables, _participant_tables, _registration_tables, _token_table)
 
 # A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"

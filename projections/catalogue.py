@@ -8,7 +8,7 @@ from projections.participants.fields import read_fields
 from projections.registrations import projection as registrations
 
 
-def projections(fields_file: Path | None) -> tuple[Projection, ...]:
+def catalogue(fields_file: Path | None) -> tuple[Projection, ...]:
     """Every projection, in the order in which a worker folds them. Raises `FieldsError` if the file cannot be used."""
     fields = read_fields(fields_file)
     return (participants.projection(fields), registrations.projection(fields))

@@ -7,14 +7,14 @@ import psycopg
 from sqlalchemy import Engine
 
 from ingest.log.scan import Share
-from projections.catalogue import projections
+from projections.catalogue import catalogue
 from projections.folding import builds, worker
 from projections.folding.projection import Build, Projection
 from projections.rebuild.load import load
 from projections.rebuild.rebuild import Rebuild, build_beside
 from projections.rebuild.steps import Log
 
-PROJECTIONS = projections(None)
+PROJECTIONS = catalogue(None)
 PARTICIPANTS, REGISTRATIONS = PROJECTIONS
 
 

@@ -17,8 +17,8 @@ from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.read import heads
 from ingest.settings import Settings
+from projections.catalogue import catalogue
 from projections.cli import erasures
-from projections.cli.definition import projections_of
 from projections.folding.erasures import lift
 from projections.folding.projection import Projection
 
@@ -59,7 +59,7 @@ def erase(
         raise WrongUsage("only --import and --reapply go together: give every other option alone")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
     with migrated_engine(settings, OPERATOR_ROLE) as engine:
         if request is not None:

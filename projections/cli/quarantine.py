@@ -12,8 +12,8 @@ from ingest.cli.terminal import printable, say, utc
 from ingest.database import WORKER_ROLE
 from ingest.failures import WrongUsage
 from ingest.settings import Settings
-from projections.cli.definition import projections_of
-from projections.folding.quarantine import ParkedEvent, Wanted, counts, number, parked_events
+from projections.catalogue import catalogue
+from projections.folding.quarantine import ParkedEvent, Wanted, parked_by_source, parked_count, parked_events
 from projections.folding.retry import Retrying
 
 _OF_SOURCE = click.option("--source", help="Only this source. Default: all sources.")
@@ -56,7 +56,7 @@ def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: 
 def show_parked(settings: Settings, position: int, source: str | None) -> None:
     """Show why the event at a position is parked, and what would heal it."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        source = source_of(settings, source, counts(connection))
+        source = source_of(settings, source, parked_by_source(connection))
         parked = parked_events(connection, Wanted(source, position), _AT_A_TIME)
     if not parked:
         raise _not_parked(position, source)
@@ -75,14 +75,14 @@ def show_parked(settings: Settings, position: int, source: str | None) -> None:
 @settings_of
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold parked events again: all of them, or the one at a position. The worker goes on meanwhile."""
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     with migrated_engine(settings, WORKER_ROLE) as engine:
         with engine.connect() as connection:
             source = _checked(settings, connection, source)
             if position is not None and source is None:
-                source = source_of(settings, None, counts(connection))
+                source = source_of(settings, None, parked_by_source(connection))
             wanted = Wanted(source, position)
-            before = number(connection, wanted)
+            before = parked_count(connection, wanted)
         if not before:
             if position is not None:
                 raise _not_parked(position, source)
@@ -90,7 +90,7 @@ def retry(settings: Settings, position: int | None, source: str | None) -> None:
             return
         _retry(engine, Retrying(projections, settings.batch_size), wanted, before)
         with engine.connect() as connection:
-            left = number(connection, wanted)
+            left = parked_count(connection, wanted)
     click.echo(f"tried again: {before}; still parked: {left}")
     if left:
         raise SystemExit(1)
@@ -117,7 +117,7 @@ def _not_parked(position: int, source: str | None) -> WrongUsage:
 
 
 def _checked(settings: Settings, connection: Connection, source: str | None) -> str | None:
-    return None if source is None else source_of(settings, source, counts(connection))
+    return None if source is None else source_of(settings, source, parked_by_source(connection))
 
 
 def _as_json(event: ParkedEvent) -> dict[str, object]:

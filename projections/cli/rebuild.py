@@ -15,7 +15,7 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
-from projections.cli.definition import projections_of
+from projections.catalogue import catalogue
 from projections.folding import builds
 from projections.folding.projection import Build, Projection
 from projections.rebuild import steps
@@ -48,7 +48,7 @@ def rebuild(
     """
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
-    chosen = _chosen(projections_of(settings), projection)
+    chosen = _chosen(catalogue(settings.fields_file), projection)
     with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _database_errors(), ExitStack() as locks:
         for each in chosen:
             for warning in locks.enter_context(steps.only_one(engine, each.name)):

@@ -18,7 +18,7 @@ from ingest.settings import Settings
 from ingest.web.app import build_app
 from ingest.web.serve import base_url, bind, run_server, serve
 from ingest.webhook import ingest_part
-from projections.cli.definition import projections_of
+from projections.catalogue import catalogue
 from projections.folding.worker import Worker
 from projections.reports.publication import publish
 from projections.up.machine import run_machine, with_demo_secret
@@ -35,7 +35,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
     if with_demo:
         settings = with_demo_secret(settings)
     need_sources(settings)
-    run_machine(with_address(settings, host, port), projections_of(settings), os.environ, with_demo=with_demo)
+    run_machine(with_address(settings, host, port), catalogue(settings.fields_file), os.environ, with_demo=with_demo)
 
 
 @click.command()
@@ -43,7 +43,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve only the read-only API."""
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     # The API starts and serves from a replica alone, even while the primary is away.
@@ -59,7 +59,7 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings) as conninfo:
@@ -75,7 +75,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
 @settings_of
 def work(settings: Settings, *, stop_at_eof: bool) -> None:
     """Fold new events of the log into the projections, until stopped. Any number of workers may run."""
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

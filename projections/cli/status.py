@@ -6,7 +6,7 @@ from pydantic_core import to_json
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_engine
 from ingest.settings import DEFAULT_SOURCE, Settings
-from projections.cli.definition import projections_of
+from projections.catalogue import catalogue
 from projections.folding.status import ProjectionStatus, SourceStatus, read_projections, read_status
 
 
@@ -15,7 +15,7 @@ from projections.folding.status import ProjectionStatus, SourceStatus, read_proj
 @settings_of
 def status(settings: Settings, *, as_json: bool) -> None:
     """Show how far each source's log and roster have come, what is parked, and what needs a rebuild."""
-    projections = projections_of(settings)
+    projections = catalogue(settings.fields_file)
     with migrated_engine(settings) as engine, engine.connect() as connection:
         of_sources = read_status(connection, projections, settings.sources or [DEFAULT_SOURCE])
         of_projections = read_projections(connection, projections)

@@ -3,16 +3,8 @@
 from collections.abc import Sequence
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
     Connection,
-    DateTime,
-    ForeignKeyConstraint,
-    Integer,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
     func,
     select,
     text,
@@ -20,26 +12,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 
-from ingest.database import metadata
 from projections.folding.projection import Build, Track
-
-checkpoint_table = Table(
-    "checkpoint",
-    metadata,
-    Column("source", Text(collation="C"), nullable=False),
-    Column("projection", Text(collation="C"), nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("build", Integer, nullable=False, autoincrement=False),
-    PrimaryKeyConstraint("source", "projection", "build", name="checkpoint_pkey"),
-    ForeignKeyConstraint(
-        ["projection", "build"],
-        ["projection_build.projection", "projection_build.build"],
-        name="checkpoint_build_fkey",
-        ondelete="CASCADE",
-    ),
-)
-
+from projections.folding.table import checkpoint_table
 
 _BEHIND = text("""
 with heads as materialized (

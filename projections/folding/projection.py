@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -10,17 +10,7 @@ from ingest.log.event import Event
 from projections.folding.copy import Row
 from projections.folding.outcome import Parked, Passed
 
-
-class Folded(Protocol):
-    """What a fold gives for an event that it could fold: has the participant's id and the event's position."""
-
-    @property
-    def participant_id(self) -> str: ...
-    @property
-    def position(self) -> int: ...
-
-
-Outcome = Any  # `Parked`, `Passed`, or the projection's own type of a `Folded`
+Outcome = Any  # `Parked`, `Passed`, or the projection's own state, which has a `participant_id` and a `position`
 Rows = Mapping[str, Iterable[Row]]  # by name of the table, without the build's number
 
 

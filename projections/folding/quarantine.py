@@ -6,18 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
     Connection,
-    DateTime,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    PrimaryKeyConstraint,
     Select,
-    Table,
-    Text,
     any_,
     delete,
     func,
@@ -27,30 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from ingest.database import metadata
-from projections.folding.builds import projection_table
 from projections.folding.outcome import Parked
 from projections.folding.projection import Track
-
-quarantine_table = Table(
-    "quarantine",
-    metadata,
-    Column("source", Text(collation="C"), nullable=False),
-    Column("projection", Text(collation="C"), nullable=False),
-    Column("position", BigInteger, nullable=False, autoincrement=False),
-    Column("participant_id", Text(collation="C")),
-    Column("reason", Text, nullable=False),
-    Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("build", Integer, nullable=False, autoincrement=False),
-    PrimaryKeyConstraint("source", "projection", "build", "position", name="quarantine_pkey"),
-    ForeignKeyConstraint(
-        ["projection", "build"],
-        ["projection_build.projection", "projection_build.build"],
-        name="quarantine_build_fkey",
-        ondelete="CASCADE",
-    ),
-    Index("quarantine_participant", "source", "projection", "build", "participant_id"),
-)
+from projections.folding.table import projection_table, quarantine_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +93,14 @@ def parked_events(
     return [ParkedEvent(*row) for row in connection.execute(query.order_by(*key).limit(limit))]
 
 
-def number(connection: Connection, wanted: Wanted) -> int:
+def parked_count(connection: Connection, wanted: Wanted) -> int:
     """How many events the live builds have parked."""
     query = _wanted(select(func.count()).select_from(quarantine_table), wanted)
     parked: int = connection.execute(query).scalar_one()
     return parked
 
 
-def counts(connection: Connection) -> dict[str, int]:
+def parked_by_source(connection: Connection) -> dict[str, int]:
     """How many events the live builds have parked, by source."""
     columns = quarantine_table.c
     query = select(columns.source, func.count()).where(_is_live()).group_by(columns.source)

@@ -53,7 +53,7 @@ def read_status(
         projection.name: checkpoint.positions(connection, live[projection.name]) if projection.name in live else {}
         for projection in projections
     }
-    parked = quarantine.counts(connection)
+    parked = quarantine.parked_by_source(connection)
     statuses = []
     for source in sorted({*configured, *head_of}):
         checkpoints = {name: positions.get(source, 0) for name, positions in folded.items()}

@@ -4,39 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    ForeignKeyConstraint,
-    Integer,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
     func,
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from ingest.database import metadata
 from projections.folding.outcome import Passed
 from projections.folding.projection import Track
-
-unknown_type_table = Table(
-    "unknown_event_type",
-    metadata,
-    Column("source", Text(collation="C"), nullable=False),
-    Column("projection", Text(collation="C"), nullable=False),
-    Column("event_type", Text(collation="C"), nullable=False),
-    Column("events", BigInteger, nullable=False),
-    Column("last_position", BigInteger, nullable=False),
-    Column("build", Integer, nullable=False, autoincrement=False),
-    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="unknown_event_type_pkey"),
-    ForeignKeyConstraint(
-        ["projection", "build"],
-        ["projection_build.projection", "projection_build.build"],
-        name="unknown_event_type_build_fkey",
-        ondelete="CASCADE",
-    ),
-)
+from projections.folding.table import unknown_type_table
 
 
 def add(connection: Connection, track: Track, passed: Sequence[Passed]) -> None:

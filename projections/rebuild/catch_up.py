@@ -53,7 +53,7 @@ def _reach(engine: Engine, track: Track, head: int, limit: int, advance: Callabl
         advance(folded)
 
 
-def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> Marks:
+def refold_erased(engine: Engine, projection: Projection, build: Build, limit: int) -> Marks:
     """Refold every participant that has an erasure, lifted or not; gives the erasures' marks from before.
 
     A loader may have read a body right before an erasure emptied it, and written the row right after. And an erasure
@@ -67,7 +67,9 @@ def settle(engine: Engine, projection: Projection, build: Build, limit: int) -> 
     return marks
 
 
-def settle_since(connection: Connection, projection: Projection, build: Build, before: Marks, limit: int) -> None:
+def refold_erased_since(
+    connection: Connection, projection: Projection, build: Build, before: Marks, limit: int
+) -> None:
     """Refold the participants whose erasures changed since the marks `before`, in the caller's transaction."""
     for (source, subject), mark in erasure_marks(connection).items():
         if before.get((source, subject)) != mark:

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Share
 from ingest.sqlstate import DRIVER_ERRORS, unusable
-from projections.catalogue import projections
+from projections.catalogue import catalogue
 from projections.folding.projection import Build
 from projections.participants.fields import FieldsError
 from projections.rebuild.load import load
@@ -47,7 +47,7 @@ def main() -> None:
 def _load(task: dict[str, Any]) -> None:
     build = Build(**task["build"])
     fields_file = Path(task["fields_file"]) if task["fields_file"] else None
-    projection = next(known for known in projections(fields_file) if known.name == build.projection)
+    projection = next(known for known in catalogue(fields_file) if known.name == build.projection)
     if projection.definition != build.definition:
         _say({"failed": "the definition changed while the rebuild ran: run it again"})
         return

@@ -15,7 +15,7 @@ from ingest.log.read import heads
 from ingest.log.scan import check_whole, snapshot
 from projections.folding import builds, checkpoint
 from projections.folding.projection import Build, Projection, Track
-from projections.rebuild.catch_up import settle
+from projections.rebuild.catch_up import refold_erased
 from projections.rebuild.swap import drop_beside
 
 _SETTINGS = "set local synchronous_commit = off"  # only the commit of the swap has to wait for the disk
@@ -111,7 +111,7 @@ def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: M
             track = Track(projection, build, source)
             checkpoint.lock(connection, track)
             checkpoint.move(connection, track, head)
-    settle(engine, projection, build, limit)
+    refold_erased(engine, projection, build, limit)
     for table in tables:
         with engine.begin() as connection:
             builds.analyze(connection, build, table)

@@ -10,7 +10,7 @@ from ingest.failures import Failure
 from projections.folding import builds, checkpoint
 from projections.folding.batch import fold_next
 from projections.folding.projection import Build, Projection, Track
-from projections.rebuild.catch_up import catch_up, settle, settle_since
+from projections.rebuild.catch_up import catch_up, refold_erased, refold_erased_since
 
 _TRIES = 20
 _MOST_BATCHES = 5  # that the transaction of the swap may fold
@@ -28,13 +28,13 @@ def swap(engine: Engine, projection: Projection, build: Build, limit: int) -> No
     """
     for _ in range(_TRIES):
         catch_up(engine, projection, build, limit, lambda _: None)
-        marks = settle(engine, projection, build, limit)
+        marks = refold_erased(engine, projection, build, limit)
         try:
             with engine.begin() as connection:
                 connection.execute(text("set local lock_timeout = '2s'"))
                 checkpoint.stop_all(connection)
                 if _reach_live(connection, projection, build, limit):
-                    settle_since(connection, projection, build, marks, limit)
+                    refold_erased_since(connection, projection, build, marks, limit)
                     builds.go_live(connection, build)
                     return
         except DBAPIError as error:

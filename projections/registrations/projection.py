@@ -15,9 +15,7 @@ def projection(declared: fields.Fields) -> Projection:
     """The projection for these fields."""
     return Projection(
         name="registrations",
-        definition=definition.digest_of(
-            (delivery, fields, convert, state, storable, participant, newest, fold, rows, outcome), declared
-        ),
+        definition=definition.digest_of(FOLDING, declared),
         columns=rows.WRITTEN_COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.folding.checkpoint import checkpoint_table
+from projections.folding.table import checkpoint_table
 from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.folding.builds import projection_table
-from projections.folding.checkpoint import checkpoint_table
+from projections.folding.table import checkpoint_table, projection_table
 from projections.participants.table import roster_change
 
 PROJECTION = "participants"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from projections.folding.checkpoint import checkpoint_table
+from projections.folding.table import checkpoint_table
 from projections.roster.revision import PROJECTION, Revision, revision_of
 
 logger = logging.getLogger(__name__)

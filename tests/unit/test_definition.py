@@ -11,6 +11,7 @@ import pytest
 from projections.folding.definition import code_of, digest_of
 from projections.participants import convert
 from projections.participants import projection as participants
+from projections.participants.fields import DECLARED
 from projections.registrations import projection as registrations
 from tests import ROOT
 
@@ -81,6 +82,11 @@ def test_the_digest_is_of_every_module_and_of_the_data() -> None:
     assert digest_of((convert,), 1) != digest_of((convert,), 2)
     assert digest_of((convert,), 1) != digest_of((), 1)
     assert len(digest_of((convert,), 1)) == 12
+
+
+@pytest.mark.parametrize("room", [participants, registrations], ids=["participants", "registrations"])
+def test_the_definition_is_the_digest_of_the_list_of_modules(room: ModuleType) -> None:
+    assert room.projection(DECLARED).definition == digest_of(room.FOLDING, DECLARED)
 
 
 @pytest.mark.parametrize("room", [participants, registrations], ids=["participants", "registrations"])

@@ -13,7 +13,7 @@ from ingest.log.scan import Share
 from projections.folding.projection import Build
 from projections.folding.refold import OfAnotherDefinition, hold, refold
 from projections.rebuild import steps
-from projections.rebuild.catch_up import catch_up, settle, settle_since
+from projections.rebuild.catch_up import catch_up, refold_erased, refold_erased_since
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
 from tests import model
@@ -65,7 +65,7 @@ def test_promise_7_settling_folds_again_whoever_was_erased_or_lifted_since(
         erase(operator)
         put_back(connection, anew, [row for row in kept if row[1] == "7"])
     assert "participants" in traces(database, "Unmistakable")
-    settle(worker_engine, PARTICIPANTS, anew, 100)
+    refold_erased(worker_engine, PARTICIPANTS, anew, 100)
     with sync_engine(database).connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
         steps.vacuum_build(owner, anew)
     assert traces(database, "Unmistakable") == set()
@@ -109,13 +109,13 @@ def test_promise_7_an_erasure_in_the_moment_of_the_swap_is_not_missed(
     model.append(database, BODIES)
     drain(worker_engine)
     anew = build_anew(worker_engine, PARTICIPANTS)
-    marks = settle(worker_engine, PARTICIPANTS, anew, 100)
+    marks = refold_erased(worker_engine, PARTICIPANTS, anew, 100)
     kept = query(database, f"select {WRITTEN} from {anew.table('participants_build')} where participant_id = '7'")
     erase(operator)
     with psycopg.connect(database) as connection:
         put_back(connection, anew, kept)
     with worker_engine.begin() as connection_:
-        settle_since(connection_, PARTICIPANTS, anew, marks, 100)
+        refold_erased_since(connection_, PARTICIPANTS, anew, marks, 100)
     assert query(database, f"select {WRITTEN} from {anew.table('participants_build')} where participant_id = '7'") == []
 
 

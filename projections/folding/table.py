@@ -1,0 +1,86 @@
+"""The tables of every projection: its builds, and per source how far each is, what is parked, what is unknown."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from ingest.database import metadata
+
+
+def _goes_with_build(table: str) -> ForeignKeyConstraint:
+    """Rows that are deleted with the build that they are kept for."""
+    build = ["projection_build.projection", "projection_build.build"]
+    return ForeignKeyConstraint(["projection", "build"], build, name=f"{table}_build_fkey", ondelete="CASCADE")
+
+
+projection_table = Table(
+    "projection",
+    metadata,
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("tables", ARRAY(Text), nullable=False),
+    Column("last_build", Integer, nullable=False, server_default=text("0")),
+    Column("live", Integer),
+    Column("previous", Integer),
+    PrimaryKeyConstraint("projection", name="projection_pkey"),
+)
+
+build_table = Table(
+    "projection_build",
+    metadata,
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    Column("definition", Text, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("projection", "build", name="projection_build_pkey"),
+)
+
+checkpoint_table = Table(
+    "checkpoint",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("source", "projection", "build", name="checkpoint_pkey"),
+    _goes_with_build("checkpoint"),
+)
+
+quarantine_table = Table(
+    "quarantine",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("position", BigInteger, nullable=False, autoincrement=False),
+    Column("participant_id", Text(collation="C")),
+    Column("reason", Text, nullable=False),
+    Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("source", "projection", "build", "position", name="quarantine_pkey"),
+    _goes_with_build("quarantine"),
+    Index("quarantine_participant", "source", "projection", "build", "participant_id"),
+)
+
+unknown_type_table = Table(
+    "unknown_event_type",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("event_type", Text(collation="C"), nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("source", "projection", "build", "event_type", name="unknown_event_type_pkey"),
+    _goes_with_build("unknown_event_type"),
+)
