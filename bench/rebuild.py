@@ -15,8 +15,8 @@ from projections.catalogue import catalogue
 from projections.folding.projection import Projection
 from projections.participants.fields import DECLARED, Field, Kind
 from projections.rebuild import steps
+from projections.rebuild.drop import drop
 from projections.rebuild.rebuild import Rebuild, build_beside
-from projections.rebuild.swap import drop
 
 EVENTS = 1_000_000
 ROUNDS = 5

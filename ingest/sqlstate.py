@@ -39,6 +39,28 @@ def is_away(error: DriverError) -> bool:
     return isinstance(_cause(error), psycopg.OperationalError) and (state is None or state[:2] in _AWAY)
 
 
+def is_blocked(error: DriverError) -> bool:
+    """Whether a lock could not be had in time, or two transactions waited for each other: worth another try."""
+    return isinstance(_cause(error), errors.LockNotAvailable | errors.DeadlockDetected)
+
+
+def is_cancelled(error: DriverError) -> bool:
+    """Whether a statement took longer than its time-out."""
+    return isinstance(_cause(error), errors.QueryCanceled)
+
+
+def dependents(error: DriverError) -> str | None:
+    """What depends on the object that was to be dropped, as PostgreSQL lists it; None for any other error."""
+    cause = _cause(error)
+    return cause.diag.message_detail if isinstance(cause, errors.DependentObjectsStillExist) else None
+
+
+def constraint(error: DriverError) -> str | None:
+    """The name of the constraint or unique index that refused a row; None for any other error."""
+    cause = _cause(error)
+    return cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
+
+
 def unusable(error: DriverError) -> DatabaseUnusable:
     """The exception that tells a person about an error of the driver. Its message holds no value of a statement."""
     cause = _cause(error)
@@ -50,7 +72,7 @@ def unusable(error: DriverError) -> DatabaseUnusable:
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
     if isinstance(cause, errors.ReadOnlySqlTransaction):
         return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
-    if isinstance(cause, errors.LockNotAvailable | errors.QueryCanceled):
+    if isinstance(cause, errors.LockNotAvailable) or is_cancelled(error):
         return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
     if is_away(error):
         return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")

@@ -14,8 +14,9 @@ from projections.folding.projection import Build, Projection
 from projections.rebuild import loaders, steps
 from projections.rebuild.catch_up import catch_up, lag
 from projections.rebuild.compare import TableDifference, compare
+from projections.rebuild.drop import drop, drop_beside
 from projections.rebuild.steps import Log
-from projections.rebuild.swap import drop, drop_beside, swap
+from projections.rebuild.swap import swap
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]

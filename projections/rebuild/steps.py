@@ -16,7 +16,7 @@ from ingest.log.scan import check_whole, snapshot
 from projections.folding import builds, checkpoint
 from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import refold_erased
-from projections.rebuild.swap import drop_beside
+from projections.rebuild.drop import drop_beside
 
 _SETTINGS = "set local synchronous_commit = off"  # only the commit of the swap has to wait for the disk
 # Sorting in runs that fit into a core's cache takes a quarter less time than in one run that does not: all keys begin

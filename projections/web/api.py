@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import psycopg
-from psycopg import errors
 from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -23,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from ingest.database import API_ROLE, async_engine
 from ingest.settings import Settings
+from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
 from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
 from ingest.web.problems import problem
@@ -42,7 +40,7 @@ from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
-_AWAY = (DBAPIError, PoolTimeout, psycopg.Error, TimeoutError)  # the database cannot answer
+_AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
 _READY_SECONDS = 2.0
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
@@ -186,8 +184,7 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 
 
 async def _on_database_error(_request: Request, error: Exception) -> Response:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, errors.QueryCanceled):
+    if isinstance(error, DRIVER_ERRORS) and is_cancelled(error):
         return problem(503, "This takes too long: ask for less, or sort by another column.", {"Retry-After": "5"})
     logger.error("roster unreadable", extra={"fields": {"error": type(error).__name__}})
     return problem(503, "The roster cannot be read now; ask again.", {"Retry-After": "2"})

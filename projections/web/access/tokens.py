@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
+from ingest.sqlstate import constraint
 from projections.roster.page import for_psycopg
 from projections.roster.revision import revision_of
 
@@ -79,8 +80,7 @@ def create(
             )
         )
     except IntegrityError as error:
-        diagnostics = getattr(error.orig, "diag", None)
-        if getattr(diagnostics, "constraint_name", None) != "api_token_live_name":
+        if constraint(error) != "api_token_live_name":
             raise
         raise NameTaken(name) from None
     return token

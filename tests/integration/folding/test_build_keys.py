@@ -6,7 +6,8 @@ import psycopg
 from sqlalchemy import Engine, text
 
 from projections.folding import builds
-from projections.rebuild.swap import drop, swap
+from projections.rebuild.drop import drop
+from projections.rebuild.swap import swap
 from tests import model
 from tests.erased_person import erase
 from tests.fold_all import PARTICIPANTS, build_anew, drain, live, query

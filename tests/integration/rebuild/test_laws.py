@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from ingest.database import sync_engine
 from projections.folding import worker
-from projections.rebuild.swap import drop
+from projections.rebuild.drop import drop
 from projections.roster.roster import _roster_at
 from tests import model, roster_model
 from tests.erased_person import BODIES, LATE, erase, lift

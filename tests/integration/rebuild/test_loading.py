@@ -14,8 +14,9 @@ from projections.folding import builds
 from projections.folding.projection import Projection
 from projections.rebuild import steps
 from projections.rebuild.compare import compare
+from projections.rebuild.drop import drop_beside
 from projections.rebuild.load import load
-from projections.rebuild.swap import drop_beside, swap
+from projections.rebuild.swap import swap
 from tests import model, roster_model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
 from tests.other_definition import OTHER, begin, bibs

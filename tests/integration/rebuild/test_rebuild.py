@@ -15,8 +15,9 @@ from projections.folding.status import read_projections
 from projections.rebuild import steps
 from projections.rebuild import swap as swapping
 from projections.rebuild.catch_up import catch_up
+from projections.rebuild.drop import drop
 from projections.rebuild.load import load
-from projections.rebuild.swap import drop, swap
+from projections.rebuild.swap import swap
 from tests import model
 from tests.erased_person import gate, waits
 from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
