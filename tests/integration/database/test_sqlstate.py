@@ -1,0 +1,69 @@
+"""What an error of the driver means, shown on errors that PostgreSQL really raises."""
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.database import sync_engine
+from ingest.sqlstate import DriverError, blames_the_data, constraint, dependents, is_away, is_blocked, is_cancelled
+
+TABLE = "create table kept (number integer constraint kept_key unique); create view seen as select * from kept"
+
+
+def error_of(engine: Engine, *statements: str) -> DriverError:
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+    except DBAPIError as error:
+        return error
+    pytest.fail(f"{statements[-1]} raised no error of the driver")
+
+
+@pytest.mark.parametrize(
+    ("statement", "blamed"),
+    [
+        ("select 'x'::integer", True),
+        ("insert into kept values (1), (1)", True),
+        ("do $$ begin raise exception 'a trigger of the owner'; end $$", True),
+        ("select repeat('x', 3000)::bytea from nowhere", False),
+        ("select pg_terminate_backend(pg_backend_pid())", False),
+    ],
+)
+def test_only_what_was_given_is_blamed(engine: Engine, statement: str, *, blamed: bool) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(TABLE))
+    assert blames_the_data(error_of(engine, statement)) is blamed
+
+
+def test_a_value_that_the_driver_itself_refuses_is_blamed(database: str) -> None:
+    with psycopg.connect(database) as connection, pytest.raises(psycopg.DataError) as caught:
+        connection.execute("select %s", ["\x00"])
+    assert blames_the_data(caught.value)
+
+
+def test_a_database_that_is_not_there_is_away_and_a_wrong_statement_is_not(database: str, engine: Engine) -> None:
+    elsewhere = sync_engine(make_conninfo(database, dbname="nowhere"))
+    assert is_away(error_of(elsewhere, "select 1"))
+    assert is_away(error_of(engine, "select pg_terminate_backend(pg_backend_pid())"))
+    assert not is_away(error_of(engine, "select 1 / 0"))
+
+
+def test_locks_and_time_outs_are_told_apart(database: str, engine: Engine) -> None:
+    with psycopg.connect(database) as other:
+        other.execute("lock table api_token in exclusive mode")
+        blocked = error_of(engine, "lock table api_token in exclusive mode nowait")
+    slow = error_of(engine, "set statement_timeout = '10ms'", "select pg_sleep(30)")
+    assert (is_blocked(blocked), is_cancelled(blocked)) == (True, False)
+    assert (is_blocked(slow), is_cancelled(slow)) == (False, True)
+
+
+def test_what_stands_in_the_way_is_named(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(TABLE))
+    assert dependents(error_of(engine, "drop table kept")) == "view seen depends on table kept"
+    assert dependents(error_of(engine, "drop table nowhere")) is None
+    assert constraint(error_of(engine, "insert into kept values (1), (1)")) == "kept_key"
+    assert constraint(error_of(engine, "select 1 / 0")) is None
