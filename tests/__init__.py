@@ -3,3 +3,4 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]  # of the checkout
+DEADLINE = 300.0  # seconds. Generous: a busy machine fails no test; reached only where something is wrong.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests import ROOT, model
+from tests import DEADLINE, ROOT, model
 
 DOCS = ROOT / "docs"
 MARATHON = {"event_id": 501, "event_name": "Harbour Lights Marathon", "sub_event": {"id": 9011, "name": "Marathon"}}
@@ -53,7 +53,7 @@ def check(command: str, answer: str, env: Mapping[str, str], folder: Path) -> st
     """Run a command in a folder, and compare what it says; `...` stands for anything. Gives what it said."""
     said = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command], env=dict(env), cwd=folder, capture_output=True, text=True,
-        check=False, timeout=120,
+        check=False, timeout=DEADLINE,
     )  # fmt: skip
     expected = ".*".join(map(re.escape, answer.strip().split("...")))
     assert re.fullmatch(expected, said.stdout.strip(), re.DOTALL), f"{command}\n{said.stdout}{said.stderr}"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ingest.cli import main as receiving
 from projections.cli import main as program
+from tests import DEADLINE
 
 _LARGEST = 262_144  # bytes of a request: the environment, mostly
 
@@ -53,7 +54,7 @@ class Forked:
 
     def close(self) -> None:
         self._socket.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=DEADLINE)
 
 
 def main(descriptor: int) -> None:

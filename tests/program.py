@@ -17,11 +17,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests import model
+from tests import DEADLINE, model
 from tests.forked import Forked
 
 COMMAND = (sys.executable, "-m", "projections")
-DEADLINE = 60.0
 
 
 def environ(**settings: str) -> dict[str, str]:
@@ -33,11 +32,11 @@ def environ(**settings: str) -> dict[str, str]:
 def run(*args: str, env: Mapping[str, str], code: int = 0, cwd: Path | None = None) -> str:
     """Run a command to its end; gives what it printed, standard error included. `cwd`: of another checkout."""
     if cwd is None:
-        ended, printed = _forked().run(args, env, 120)
+        ended, printed = _forked().run(args, env, DEADLINE)
     else:
         done = subprocess.run(
             [*COMMAND, *args], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=120, check=False,
+            timeout=DEADLINE, check=False,
         )  # fmt: skip
         ended, printed = done.returncode, done.stdout
     assert ended == code, printed
@@ -97,7 +96,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(number)
         code = self.process.wait(timeout=DEADLINE)
-        self._reader.join(timeout=10)
+        self._reader.join(timeout=DEADLINE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -119,7 +118,7 @@ def free_port() -> int:
 
 
 def get(port: int, path: str, token: str | None = None, method: str = "GET") -> tuple[int, dict[str, str], Any]:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)) as connection:
         connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()
         content = answer.read()
@@ -138,7 +137,7 @@ def status_of(port: int, path: str) -> int:
 def deliver(port: int, content: bytes, *, signature: str | None = None, source: str = "movemint") -> tuple[int, Any]:
     """POST a delivery, signed unless a signature is given; gives the status and the JSON answered."""
     headers = {"X-Signature": model.signature(content) if signature is None else signature}
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)) as connection:
         connection.request("POST", f"/webhooks/{source}", content, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())

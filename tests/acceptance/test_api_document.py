@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from sqlalchemy import Engine
 
-from tests import ROOT, model
+from tests import DEADLINE, ROOT, model
 from tests.api_client import make_token
 from tests.fold_all import drain
 from tests.program import environ, free_port, get, running, status_of, until
@@ -79,7 +79,7 @@ def test_no_address_answers_without_a_right_token(served: tuple[int, str]) -> No
 
 def test_the_page_loads_nothing_from_elsewhere(served: tuple[int, str]) -> None:
     port, _ = served
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)) as connection:
         loaded = {}
         for path in ("/docs", "/docs/bundle.js", "/docs/style.css", "/docs/start.js"):
             connection.request("GET", path)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests import ROOT, model
+from tests import DEADLINE, ROOT, model
 from tests.program import environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
@@ -135,14 +135,16 @@ def test_the_wheel_far_from_the_checkout_can_do_what_the_checkout_can(empty_data
     with tempfile.TemporaryDirectory() as far:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
         wheel = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", far, str(project)]
-        subprocess.run([*pip, *wheel], check=True, timeout=120, stderr=subprocess.DEVNULL)
+        subprocess.run([*pip, *wheel], check=True, timeout=DEADLINE, stderr=subprocess.DEVNULL)
         [built] = Path(far).glob("*.whl")
         target = Path(far) / "installed"
-        subprocess.run([*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True, timeout=120)
+        subprocess.run(
+            [*pip, "install", "--no-deps", "--target", str(target), str(built)], check=True, timeout=DEADLINE
+        )
         # The dependencies are this environment's; rosterlog itself can only come from the wheel.
         env = environ(DATABASE_URL=empty_database, PYTHONPATH=str(target), MOVEMINT_WEBHOOK_SECRET=SECRET)
         where = [sys.executable, "-c", "import ingest, migrations, projections; print(ingest.__file__)"]
-        found = subprocess.run(where, env=env, cwd=far, capture_output=True, text=True, check=True, timeout=60)
+        found = subprocess.run(where, env=env, cwd=far, capture_output=True, text=True, check=True, timeout=DEADLINE)
         assert str(target) in found.stdout
         with running("up", "--port", "0", env=env, cwd=Path(far)) as up:
             port = int(up.line(r"webhook +http://127.0.0.1:(\d+)/").group(1))

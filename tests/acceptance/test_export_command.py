@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import drain
 from tests.program import COMMAND, environ, run
 
@@ -39,7 +39,7 @@ def test_every_format_is_written_to_a_file_named_after_its_position(env: dict[st
 
 def test_standard_output_has_the_rows_alone(env: dict[str, str]) -> None:
     command = [*COMMAND, "export", "participants", "--format", "csv", "as_of=3", "formulas=keep", "sort=-position"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=DEADLINE)
     assert [row["participant_id"] for row in csv.DictReader(done.stdout.splitlines())] == ["2", "1", "0"]
     assert "as of position 3" in done.stderr
 

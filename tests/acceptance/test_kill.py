@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from tests import model
+from tests import DEADLINE, model
 from tests.program import Running, deliver, environ, free_port, status_of, until
 
 pytestmark = pytest.mark.acceptance
@@ -48,7 +48,7 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
         finally:
             enough.set()
         for future in sending:
-            future.result(timeout=60)
+            future.result(timeout=DEADLINE)
 
     bodies = model.stored_bodies(database)
     until(lambda: _checkpoint(database) == len(bodies))

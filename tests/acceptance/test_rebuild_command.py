@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from ingest import postgres
-from tests import model, roster_model
+from tests import DEADLINE, model, roster_model
 from tests.fold_all import query
 from tests.program import COMMAND, Running, deliver, environ, free_port, get, run, running, status_of, until
 
@@ -77,7 +77,7 @@ def test_promise_13_rebuilds_under_traffic_and_kills_end_in_the_models_roster(
                 run("rebuild", "--yes", "--jobs", "2", env=env)
             finally:
                 enough.set()
-            sending.result(timeout=60)
+            sending.result(timeout=DEADLINE)
         until(lambda: lag(env) == 0)
         assert worker.stop(signal.SIGTERM) == 0
     assert set(answered) <= set(model.stored_bodies(database))
@@ -109,7 +109,8 @@ def test_it_asks_and_changes_nothing_unless_agreed_to(folded: str, env: dict[str
     for answer, code, said in (("n\n", 1, "nothing was changed"), ("", 2, "add --yes"), ("y\n", 0, "is live")):
         done = subprocess.run(
             [*COMMAND, "rebuild", "participants"],
-            env=env, input=answer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+            env=env, input=answer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=DEADLINE, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout
         assert said in done.stdout
@@ -198,7 +199,7 @@ def test_promise_13_after_a_restart_of_the_database_the_next_rebuild_starts_clea
                 os.kill(process, signal.SIGKILL)  # and PostgreSQL restarts all of itself
                 with suppress(psycopg.OperationalError):
                     holding.rollback()
-            assert rebuild.process.wait(timeout=60) == 1
+            assert rebuild.process.wait(timeout=DEADLINE) == 1
             until(lambda: is_up(server.conninfo))
             rebuild.stop()
             assert "run the rebuild again" in "\n".join(rebuild.lines)

@@ -17,7 +17,7 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.postgres.account import account_for
 from ingest.postgres.binaries import Binaries
 from ingest.postgres.home import Cluster, initialise
-from tests import ROOT, model
+from tests import DEADLINE, ROOT, model
 from tests.fold_all import drain, query
 from tests.program import environ, run
 
@@ -45,7 +45,7 @@ def shell(script: str, **settings: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=180,
+        timeout=DEADLINE,
         check=False,
     )
     assert done.returncode == 0, done.stdout

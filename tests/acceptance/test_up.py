@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests import model
+from tests import DEADLINE, model
 from tests.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
@@ -56,7 +56,9 @@ def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(da
     port = free_port()
     with running("up", "--demo", "--port", str(port), env=env) as up:
         curl = shlex.split(up.line(r"(curl .*)").group(1))
-        answer = json.loads(subprocess.run([*curl, "--silent"], capture_output=True, check=True, timeout=30).stdout)
+        answer = json.loads(
+            subprocess.run([*curl, "--silent"], capture_output=True, check=True, timeout=DEADLINE).stdout
+        )
         assert len(answer["data"]) == 3
         assert answer["data"][0]["first_name"]
         assert answer["position"] == 240
@@ -118,8 +120,8 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
         assert deliver(port, model.body(1))[0] == 200
         worker = worker_of(up.process.pid)
         os.kill(up.process.pid, signal.SIGKILL)
-        up.process.wait(timeout=30)
-        psutil.wait_procs([worker], timeout=30)
+        up.process.wait(timeout=DEADLINE)
+        psutil.wait_procs([worker], timeout=DEADLINE)
         assert not worker.is_running()
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
@@ -137,7 +139,7 @@ def test_asked_to_end_while_it_starts_up_leaves_no_server_behind(data: Path) -> 
 
 def test_a_data_folder_named_relative_to_the_working_folder_stays_there(data: Path) -> None:
     env = environ(ROSTERLOG_DATA_DIR="data")
-    subprocess.run([*COMMAND, "migrate"], env=env, cwd=data.parent, check=True, timeout=60)
+    subprocess.run([*COMMAND, "migrate"], env=env, cwd=data.parent, check=True, timeout=DEADLINE)
     assert (data / "postgres" / "data" / "PG_VERSION").exists()
     assert not (data / "postgres").is_symlink()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import model
-from tests.program import COMMAND, DEADLINE, environ, run, running, until
+from tests import DEADLINE, model
+from tests.program import COMMAND, environ, run, running, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -220,7 +220,7 @@ def test_a_program_of_postgresqls_ends_at_ctrl_c(database: str) -> None:
             asleep = b"select true from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()"
             until(lambda: connection.execute(asleep).fetchone())
         os.killpg(program.process.pid, signal.SIGINT)
-        assert program.process.wait(timeout=20) != 0
+        assert program.process.wait(timeout=DEADLINE) != 0
         program.line("canceling statement")
 
 

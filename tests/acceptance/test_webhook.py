@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from tests import model
+from tests import DEADLINE, model
 from tests.integration.folding.test_worker import HOSTILE
 from tests.program import deliver, environ, free_port, get, running, status_of, until
 
@@ -30,7 +30,7 @@ def port(database: str) -> Iterator[int]:
 
 def raw(port: int, request: bytes, *, chunks: bytes = b"") -> bytes:
     """Send bytes as they are and read the answer up to the end of its head."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as connection:
         connection.sendall(request + chunks)
         answer = b""
         while b"\r\n\r\n" not in answer and (more := connection.recv(65536)):
@@ -112,7 +112,9 @@ def test_a_client_that_goes_away_in_the_middle_disturbs_nobody(port: int, databa
 def test_promise_6_the_same_delivery_raced_50_times_over_http_is_stored_once(port: int, database: str) -> None:
     content = model.body(1)
     with ThreadPoolExecutor(50) as pool:
-        answers = [future.result(timeout=60) for future in [pool.submit(deliver, port, content) for _ in range(50)]]
+        answers = [
+            future.result(timeout=DEADLINE) for future in [pool.submit(deliver, port, content) for _ in range(50)]
+        ]
     assert {(status, answer["position"]) for status, answer in answers} == {(200, 1)}
     assert sorted(answer["status"] for _, answer in answers) == ["duplicate"] * 49 + ["stored"]
     assert model.stored_bodies(database) == [content]
@@ -140,7 +142,7 @@ def test_promise_2_a_stopped_server_has_answered_and_committed_what_it_accepted(
         assert server.stop() == 0
         answered = set()
         for number, future in enumerate(sending):
-            if future.exception(timeout=60) is None and future.result()[0] == 200:
+            if future.exception(timeout=DEADLINE) is None and future.result()[0] == 200:
                 answered.add(model.body(number))
     assert len(answered) > 50
     assert set(model.stored_bodies(database)) == answered

@@ -17,7 +17,7 @@ from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migra
 from ingest.sqlstate import DatabaseUnusable
 from migrations import objects
 from migrations.schema import schema
-from tests import ROOT, model
+from tests import DEADLINE, ROOT, model
 from tests.fold_all import query
 
 HEAD = "0004_reporting"
@@ -131,7 +131,7 @@ def test_three_at_once_migrate_once(empty: Engine, empty_database: str) -> None:
     command = [sys.executable, "-m", "projections", "migrate"]
     environ = {**os.environ, "DATABASE_URL": empty_database}
     running = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0] for process in running]
+    said = [process.communicate(timeout=DEADLINE)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     with empty.connect() as connection:
         check_migrated(connection)

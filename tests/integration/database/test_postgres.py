@@ -20,6 +20,7 @@ from ingest.postgres import binaries
 from ingest.postgres.account import REACHABLE, Account, account_for
 from ingest.postgres.cluster import running
 from ingest.postgres.home import cluster_in
+from tests import DEADLINE
 from tests.program import until
 
 # Another process that uses the server of a folder until its input ends.
@@ -84,7 +85,7 @@ def test_its_users_share_it_and_the_last_one_stops_it(folder: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "in\n"
     assert one(first.conninfo, "select count(*) from kept") == 0
-    other.communicate("\n", timeout=60)
+    other.communicate("\n", timeout=DEADLINE)
     assert running(cluster_in(data, print)) is None
     with postgres.server(data, print) as again:
         assert again.address == first.address

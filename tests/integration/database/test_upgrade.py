@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 import migrations
 from projections.rebuild.swap import swap
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import PARTICIPANTS, build_anew, drain, query
 from tests.secret_people import SECRETS, take
 
@@ -52,7 +52,7 @@ def upgrade(release: Path, database: str) -> str:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=DEADLINE,
     ).stdout
 
 

@@ -14,7 +14,7 @@ from ingest.migrate import migrate
 from projections.folding import builds, checkpoint, worker
 from projections.folding.projection import Track
 from projections.folding.refold import hold, refold
-from tests import model
+from tests import DEADLINE, model
 from tests.erased_person import BODIES, LATE, NAME, erase, gate, lift, traces, waits
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 from tests.integration.log.test_verify import prove, unguarded
@@ -204,8 +204,8 @@ def test_lifting_waits_for_a_worker_in_a_sources_first_batch(database: str, oper
         lifting.start()
         waits(held, "transactionid")
         held.execute("select pg_advisory_unlock(4711)")
-        folding.join(timeout=20)
-        lifting.join(timeout=20)
+        folding.join(timeout=DEADLINE)
+        lifting.join(timeout=DEADLINE)
         engine.dispose()
     assert model.stored_roster(database)["7"] == (8, 8, NAME)
 
@@ -225,5 +225,5 @@ def test_lifting_waits_for_a_worker_in_a_later_batch(database: str, worker_engin
         with psycopg.connect(database, autocommit=True) as watch:
             waits(watch, "transactionid")
         checkpoint.move(connection, track, 8)
-    lifting.join(timeout=20)
+    lifting.join(timeout=DEADLINE)
     assert model.stored_roster(database)["7"] == (8, 8, NAME)

@@ -20,7 +20,7 @@ from projections.folding import worker
 from projections.folding.status import read_status
 from projections.participants import fold as folding
 from projections.participants.fields import DECLARED
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
 
 _TIMES = st.none() | st.integers(0, 5).map(lambda second: f"2026-05-01T10:00:0{second}Z")
@@ -107,7 +107,7 @@ def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Eng
         waiting.wait(0.05)
     stop.set()
     for thread, own in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=DEADLINE)
         own.dispose()
     assert model.stored_roster(database) == model.roster(bodies)
 

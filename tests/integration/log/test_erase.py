@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from projections.folding import worker
-from tests import model
+from tests import DEADLINE, model
 from tests.erased_person import BODIES, THEIRS, erase, gate, traces, waits
 from tests.fold_all import PARTICIPANTS, drain, query
 from tests.integration.log.test_verify import prove
@@ -80,8 +80,8 @@ def test_promise_7_a_worker_in_the_middle_of_a_batch_does_not_bring_the_person_b
         erasing_.start()
         waits(held, "relation")
         held.execute("select pg_advisory_unlock(4711)")
-        folding.join(timeout=20)
-        erasing_.join(timeout=20)
+        folding.join(timeout=DEADLINE)
+        erasing_.join(timeout=DEADLINE)
         engine.dispose()
     assert query(database, "select positions from erasures") == [(THEIRS,)]
     assert query(database, "select position from checkpoint") == [(7,)]

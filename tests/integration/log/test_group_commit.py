@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from ingest.connections import Connections
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
-from tests import model
+from tests import DEADLINE, model
 
 ROOMY = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=20)
 
@@ -41,7 +41,7 @@ def with_commit(conninfo: str, limits: Limits, scenario: Callable[[GroupCommit],
         return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
     async def run() -> Any:  # noqa: ANN401
-        async with GroupCommit(Connections(connect), limits).running() as commit, asyncio.timeout(60):
+        async with GroupCommit(Connections(connect), limits).running() as commit, asyncio.timeout(DEADLINE):
             return await scenario(commit)
 
     return asyncio.run(run())
@@ -94,7 +94,7 @@ def test_a_locked_log_answers_in_time_and_goes_on_by_itself(database: str) -> No
             await blocker.execute("lock table event_log in access exclusive mode")
             refused = await asyncio.gather(*(hand_in(commit, b"%d" % number) for number in range(20)))
             assert await hand_in(commit, b"at once") is None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             while (kept := await hand_in(commit, b"after")) is None:
                 await asyncio.sleep(0.02)
         return refused, kept

@@ -9,7 +9,7 @@ from psycopg import errors
 
 from ingest.database import sync_engine
 from ingest.log.read import HoleInLog, heads, read_after
-from tests import model
+from tests import DEADLINE, model
 
 ROLES = ("rosterlog_ingest", "rosterlog_worker", "rosterlog_api")
 
@@ -58,10 +58,10 @@ def race(database: str, writers: int, each: int) -> list[list[int]]:
     with ThreadPoolExecutor(writers + 1) as pool:
         reading = pool.submit(read)
         writing = [pool.submit(write, number) for number in range(writers)]
-        wait(writing, timeout=60)
+        wait(writing, timeout=DEADLINE)
         done.set()
         for future in (*writing, reading):
-            future.result(timeout=60)
+            future.result(timeout=DEADLINE)
     return seen
 
 

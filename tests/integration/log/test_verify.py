@@ -13,7 +13,7 @@ from ingest.database import OPERATOR_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.proof import MOST_PROBLEMS, Finding, Noted, Proof
 from ingest.log.verify import verify
-from tests import model
+from tests import DEADLINE, model
 
 EVENTS = [model.body(1, first_name="Zoë"), b"not JSON", *(model.body(number) for number in range(2, 10))]
 BROKEN = "the chain breaks: this event, or its place in the log, was altered"
@@ -269,7 +269,7 @@ def test_a_log_that_is_being_appended_to_is_proved_as_far_as_it_went(database: s
         proofs = [prove(operator) for _ in range(30)]
     finally:
         stop.set()
-        thread.join(timeout=30)
+        thread.join(timeout=DEADLINE)
     assert all(proof.problems == [] and proof.events == proof.head for proof in proofs)
     assert all(proof.chain == chain_at(database, proof.head) for proof in proofs)
     assert proofs[-1].head > proofs[0].head

@@ -16,7 +16,7 @@ from projections.rebuild import steps
 from projections.rebuild.catch_up import catch_up, refold_erased, refold_erased_since
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
-from tests import model
+from tests import DEADLINE, model
 from tests.erased_person import BODIES, LATE, THEIRS, erase, gate, lift, traces, waits
 from tests.fold_all import PARTICIPANTS, REGISTRATIONS, build_anew, drain, query
 from tests.other_definition import OTHER, begin, live_before
@@ -38,7 +38,7 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
         waits(held, "advisory")
         assert erase(operator) == THEIRS
         held.execute("select pg_advisory_unlock(4711)")
-        loading.join(timeout=30)
+        loading.join(timeout=DEADLINE)
     assert "participants_build_2" in traces(database, "Unmistakable"), "the hazard"
     steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)

@@ -18,7 +18,7 @@ from projections.rebuild.catch_up import catch_up
 from projections.rebuild.drop import drop
 from projections.rebuild.load import load
 from projections.rebuild.swap import swap
-from tests import model
+from tests import DEADLINE, model
 from tests.erased_person import gate, waits
 from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
 from tests.other_definition import OTHER, begin, bibs, live_before
@@ -33,7 +33,7 @@ def test_promise_13_every_answer_of_fifty_readers_is_wholly_the_old_or_wholly_th
     def read() -> list[list[tuple[str, int]]]:
         answers = []
         with psycopg.connect(folded, autocommit=True) as connection:
-            begun.wait(timeout=30)
+            begun.wait(timeout=DEADLINE)
             while not stop.is_set():
                 rows = connection.execute("select bib, count(*) from participants group by bib").fetchall()
                 answers.append([(row[0], row[1]) for row in rows])
@@ -42,12 +42,12 @@ def test_promise_13_every_answer_of_fifty_readers_is_wholly_the_old_or_wholly_th
     with ThreadPoolExecutor(50) as pool:
         readers = [pool.submit(read) for _ in range(50)]
         try:
-            begun.wait(timeout=30)
+            begun.wait(timeout=DEADLINE)
             for projection in (OTHER, PARTICIPANTS, OTHER):
                 swap(worker_engine, projection, build_anew(worker_engine, projection), 100)
         finally:
             stop.set()
-        answers = [answer for reader in readers for answer in reader.result(timeout=60)]
+        answers = [answer for reader in readers for answer in reader.result(timeout=DEADLINE)]
     assert {str(answer) for answer in answers} == {"[('old', 300)]", "[('new', 300)]"}
 
 
@@ -72,7 +72,7 @@ def test_promise_13_the_swap_does_not_hold_readers_back(folded: str, worker_engi
             assert reader.execute("select bib, count(*) from participants group by bib").fetchall() == [("old", 300)]
             assert reader.execute("select count(*) from checkpoint").fetchone() is not None
         held.execute("select pg_advisory_unlock(4711)")
-        swapping_.join(timeout=30)
+        swapping_.join(timeout=DEADLINE)
     assert bibs(folded) == [("new", 300)]
 
 
@@ -144,8 +144,8 @@ def test_promise_13_the_new_roster_is_never_older_than_the_one_before(folded: st
         folding.start()
         waits(held, "relation")
         held.execute("select pg_advisory_unlock(4711)")
-        swapping_.join(timeout=30)
-        folding.join(timeout=30)
+        swapping_.join(timeout=DEADLINE)
+        folding.join(timeout=DEADLINE)
         engine.dispose()
     assert {"1000", "1001"} <= set(model.stored_roster(folded))
     assert model.stored_roster(folded)["1"] == (2, 302, "later")
