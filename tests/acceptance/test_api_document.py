@@ -43,6 +43,7 @@ def test_the_document_is_the_one_in_the_repository(served: tuple[int, str]) -> N
     assert document == json.loads(GOLDEN.read_text()), "make docs writes it anew; look at what changes"
 
 
+@pytest.mark.slow
 def test_whatever_is_made_of_the_document_is_answered_as_it_says(served: tuple[int, str]) -> None:
     """Seeded, and bounded. Every request is checked: status, type, shape, refusals of what is wrong, tokens."""
     port, token = served

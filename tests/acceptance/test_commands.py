@@ -120,6 +120,7 @@ def test_a_wrong_password_is_one_line_that_does_not_show_it(database: str) -> No
     assert "hush" not in printed
 
 
+@pytest.mark.slow
 def test_the_simulator_ends_with_1_when_something_is_lost(database: str) -> None:
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET)

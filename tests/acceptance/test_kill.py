@@ -20,6 +20,7 @@ KILLS = 5
 SENDERS = 6
 
 
+@pytest.mark.slow
 def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database: str) -> None:
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_BATCH_SIZE="7")

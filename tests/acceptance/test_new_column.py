@@ -62,6 +62,7 @@ def release(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_three_lines_and_the_column_is_everywhere(
     database: str, worker_engine: Engine, release: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def rows(database: str) -> dict[str, tuple[object, ...]]:
     return {row[0]: row[1:] for row in query(database, f"select {columns} from participants")}
 
 
+@pytest.mark.slow
 def test_promise_13_rebuilds_under_traffic_and_kills_end_in_the_models_roster(
     database: str, env: dict[str, str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_it_asks_and_changes_nothing_unless_agreed_to(folded: str, env: dict[str
         assert live(folded) == (1 if code else 4)
 
 
+@pytest.mark.slow
 def test_another_definition_is_noticed_compared_swapped_and_rolled_back(
     folded: str, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -184,6 +186,7 @@ def test_promise_13_a_second_rebuild_is_refused_and_the_first_goes_on(folded: st
     run("rebuild", "participants", "--yes", env=env)
 
 
+@pytest.mark.slow
 def test_promise_13_after_a_restart_of_the_database_the_next_rebuild_starts_clean() -> None:
     with tempfile.TemporaryDirectory(prefix="rosterlog-restart-") as folder:
         Path(folder).chmod(0o711)  # so that, run as root, PostgreSQL's own account can enter

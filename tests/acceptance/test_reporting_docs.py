@@ -33,6 +33,7 @@ def warehouse() -> Iterator[str]:
             yield other.conninfo
 
 
+@pytest.mark.slow
 def test_every_example_answers_what_is_written_and_the_copy_follows(
     database: str, worker_engine: Engine, warehouse: str, tmp_path: Path
 ) -> None:

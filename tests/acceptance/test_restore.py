@@ -116,6 +116,7 @@ def check_restored(data_dir: Path, settings: dict[str, str]) -> None:
         assert "200" in model.stored_roster(server.conninfo)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_older", [False, True], ids=["same major", "newer major"])
 def test_a_dump_is_restored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_older: bool) -> None:
     old, new = folder / "old", folder / "new"
@@ -132,6 +133,7 @@ def test_a_dump_is_restored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is
     check_restored(new, settings)
 
 
+@pytest.mark.slow
 def test_a_base_backup_is_restored(folder: Path) -> None:
     old, new = folder / "old", folder / "new"
     noted = fill_and_back_up(old, folder / "backup", "**A base backup**")

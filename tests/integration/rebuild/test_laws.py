@@ -71,6 +71,7 @@ def fold_in_batches(engine: Engine, limits: Sequence[int]) -> None:
             number += 1
 
 
+@pytest.mark.slow
 @given(bodies=_BODIES, limits=st.lists(st.integers(1, 7), min_size=1), shares=st.integers(1, 3))
 @_SETTINGS
 def test_promises_10_and_13_any_split_into_batches_and_a_rebuild_end_in_the_models_roster(

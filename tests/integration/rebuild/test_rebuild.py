@@ -51,6 +51,7 @@ def test_promise_13_every_answer_of_fifty_readers_is_wholly_the_old_or_wholly_th
     assert {str(answer) for answer in answers} == {"[('old', 300)]", "[('new', 300)]"}
 
 
+@pytest.mark.slow
 def test_promise_13_a_reader_that_stays_open_does_not_hold_the_swap_back(folded: str, worker_engine: Engine) -> None:
     anew = build_anew(worker_engine, OTHER)
     with psycopg.connect(folded) as reader:

@@ -188,6 +188,7 @@ def in_order(rows: list[dict[str, Any]], sort: list[str]) -> list[str]:
     return [row["participant_id"] for row in found]
 
 
+@pytest.mark.slow
 @given(
     filters=st.lists(parameters(), max_size=3, unique_by=lambda one: one[0]),
     words_=st.none() | st.sampled_from(SEARCHES),

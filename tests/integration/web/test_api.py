@@ -133,6 +133,7 @@ def test_a_cursor_of_another_query_or_token_is_refused(roster: str, engine: Engi
     assert get(roster, "/v1/participants", other, cursor=cursor).status_code == 400
 
 
+@pytest.mark.slow
 @given(path=st.text(max_size=20), token=st.text("abcé\x00 ", max_size=8))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_path_and_no_token_gives_a_500(roster: str, path: str, token: str) -> None:
