@@ -10,7 +10,7 @@ from ingest.log.scan import Share
 from projections.catalogue import catalogue
 from projections.folding import builds, worker
 from projections.folding.projection import Build, Projection
-from projections.rebuild.load import load
+from projections.rebuild.load import load_shares
 from projections.rebuild.rebuild import Rebuild, build_beside
 from projections.rebuild.steps import Log
 
@@ -77,4 +77,4 @@ def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build
 def load_here(rebuild: Rebuild, build: Build, log: Log, advance: Callable[[int], None]) -> None:
     for number in range(rebuild.jobs):
         shares = [Share(source, head, number, rebuild.jobs) for source, head in log.heads.items()]
-        load(rebuild.engine, rebuild.projection, build, shares, advance, log.snapshot)
+        load_shares(rebuild.engine, rebuild.projection, build, shares, advance, log.snapshot)

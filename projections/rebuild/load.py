@@ -136,7 +136,7 @@ class Loading:
         unknown_types.add(connection, self._track, self._passed)
 
 
-def load(
+def load_shares(
     engine: Engine,
     projection: Projection,
     build: Build,

@@ -21,7 +21,7 @@ from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
 from projections.folding.projection import Build
 from projections.participants.fields import FieldsError
-from projections.rebuild.load import load
+from projections.rebuild.load import load_shares
 
 # Loaded rows need not be on disk until the build is live, and the commit of the swap flushes all commits before it.
 _SETTINGS = "set synchronous_commit = off"
@@ -54,7 +54,7 @@ def _load(task: dict[str, Any]) -> None:
     engine = sync_engine(task["conninfo"], WORKER_ROLE)
     event.listen(engine, "connect", _prepare)
     shares = [Share(**share) for share in task["shares"]]
-    load(engine, projection, build, shares, lambda done: _say({"done": done}), task["snapshot"])
+    load_shares(engine, projection, build, shares, lambda done: _say({"done": done}), task["snapshot"])
     engine.dispose()
 
 

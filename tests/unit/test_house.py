@@ -24,7 +24,7 @@ THE_SAME_THING = {
     "FOLDING": "the modules of a projection's definition",
     "erase": "a command, and the procedure that it calls",
     "folding": "the fold of a projection, made of the fields",
-    "load": "the rows of a projection where there are none yet; a rebuild's step that writes them",
+    "load": "the rows of a projection where there are none yet",
     "logger": "the log of a module",
     "main": "where a process begins",
     "migrate": "a command, and the procedure that it calls",

@@ -14,7 +14,7 @@ from projections.folding.projection import Build
 from projections.folding.refold import OfAnotherDefinition, hold, refold
 from projections.rebuild import steps
 from projections.rebuild.catch_up import catch_up, refold_erased, refold_erased_since
-from projections.rebuild.load import load
+from projections.rebuild.load import load_shares
 from projections.rebuild.swap import swap
 from tests import DEADLINE, model
 from tests.erased_person import BODIES, LATE, THEIRS, erase, gate, lift, traces, waits
@@ -33,7 +33,9 @@ def test_promise_7_a_rebuild_that_had_read_a_body_does_not_bring_its_person_back
     build, up_to = begin(worker_engine)
     with gate(database, "quarantine", "insert") as held:
         shares = [Share("movemint", up_to["movemint"], 0, 1)]
-        loading = threading.Thread(target=load, args=(worker_engine, PARTICIPANTS, build, shares, lambda _: None))
+        loading = threading.Thread(
+            target=load_shares, args=(worker_engine, PARTICIPANTS, build, shares, lambda _: None)
+        )
         loading.start()
         waits(held, "advisory")
         assert erase(operator) == THEIRS
@@ -125,7 +127,7 @@ def test_promise_7_an_erasure_does_not_wait_for_a_rebuild_that_makes_indexes(
     model.append(database, BODIES)
     drain(worker_engine)
     build, up_to = begin(worker_engine)
-    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load_shares(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     with psycopg.connect(database) as making:
         making.execute(f"lock table {build.table('participants_build')} in access exclusive mode")
         assert erase(operator) == THEIRS

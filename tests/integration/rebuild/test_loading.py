@@ -15,7 +15,7 @@ from projections.folding.projection import Projection
 from projections.rebuild import steps
 from projections.rebuild.compare import compare
 from projections.rebuild.drop import drop_beside
-from projections.rebuild.load import load
+from projections.rebuild.load import load_shares
 from projections.rebuild.swap import swap
 from tests import model, roster_model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, build_anew, drain, live, query
@@ -41,7 +41,7 @@ def test_promise_12_a_row_postgres_refuses_parks_only_its_participant_in_a_rebui
     build, up_to = begin(worker_engine)
     with psycopg.connect(database) as connection:
         connection.execute(f"alter table {build.table('participants_build')} add check (first_name not like 'poison%')")
-    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load_shares(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
     swap(worker_engine, PARTICIPANTS, build, 100)
     good = [body for n, body in enumerate(bodies) if n not in (3, 24, 44)]

@@ -16,7 +16,7 @@ from projections.rebuild import steps
 from projections.rebuild import swap as swapping
 from projections.rebuild.catch_up import catch_up
 from projections.rebuild.drop import drop
-from projections.rebuild.load import load
+from projections.rebuild.load import load_shares
 from projections.rebuild.swap import swap
 from tests import DEADLINE, model
 from tests.erased_person import gate, waits
@@ -117,7 +117,7 @@ def has_role(connection: psycopg.Connection[Any]) -> bool:
 def test_promise_13_it_catches_up_and_the_live_roster_goes_on_meanwhile(folded: str, worker_engine: Engine) -> None:
     build, up_to = begin(worker_engine)
     model.append(folded, [model.body(number, first_name="later") for number in range(290, 310)])
-    load(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
+    load_shares(worker_engine, PARTICIPANTS, build, [Share("movemint", up_to["movemint"], 0, 1)], lambda _: None)
     drain(worker_engine)
     assert len(model.stored_roster(folded)) == 310
     steps.attach_tables(worker_engine, PARTICIPANTS, build, up_to, 100)
