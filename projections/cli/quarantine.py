@@ -2,7 +2,7 @@
 
 import click
 from pydantic_core import to_json
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_engine
@@ -14,7 +14,7 @@ from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.catalogue import catalogue
 from projections.folding.quarantine import ParkedEvent, Wanted, parked_by_source, parked_count, parked_events
-from projections.folding.retry import Retrying
+from projections.folding.retry import retry as fold_again
 
 _OF_SOURCE = click.option("--source", help="Only this source. Default: all sources.")
 _AT_A_TIME = 1_000  # events
@@ -88,28 +88,13 @@ def retry(settings: Settings, position: int | None, source: str | None) -> None:
                 raise _not_parked(position, source)
             say("nothing is parked")
             return
-        _retry(engine, Retrying(projections, settings.batch_size), wanted, before)
+        with progress("folding again", before) as advance:
+            fold_again(engine, projections, wanted, settings.batch_size, advance)
         with engine.connect() as connection:
             left = parked_count(connection, wanted)
     click.echo(f"tried again: {before}; still parked: {left}")
     if left:
         raise SystemExit(1)
-
-
-def _retry(engine: Engine, retrying: Retrying, wanted: Wanted, total: int) -> None:
-    last: ParkedEvent | None = None
-    with progress("folding again", total) as advance:
-        while True:
-            with engine.connect() as connection:
-                parked = parked_events(connection, wanted, _AT_A_TIME, last)
-            for event in parked:
-                if not retrying.is_done(event):
-                    with engine.begin() as connection:
-                        retrying.retry(connection, event)
-            advance(len(parked))
-            if len(parked) < _AT_A_TIME:
-                return
-            last = parked[-1]
 
 
 def _not_parked(position: int, source: str | None) -> WrongUsage:

@@ -29,6 +29,7 @@ THE_SAME_THING = {
     "main": "where a process begins",
     "migrate": "a command, and the procedure that it calls",
     "projection": "what a projection is",
+    "retry": "a command, and the procedure that it calls",
     "save": "writes what a projection folded",
     "verify": "a command, and the procedure that it calls",
     "WRITTEN_COLUMNS": "the columns that a projection writes, by table",
