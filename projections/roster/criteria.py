@@ -128,7 +128,7 @@ Words = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern":
 _TYPES: dict[Kind, Any] = {
     Kind.ID: Words,
     Kind.TEXT: Words,
-    Kind.INTEGER: Annotated[int, BeforeValidator(_integer), Field(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)],
+    Kind.INTEGER: Annotated[int, Field(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER), BeforeValidator(_integer)],
     Kind.DATE: Annotated[date, BeforeValidator(_day)],
     Kind.TIME: Annotated[datetime, BeforeValidator(moment)],
 }
@@ -170,7 +170,7 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
         what, type_ = "true or false", Literal["true", "false"]
     elif operator == "in":
         what = f"{what}, or up to {_MOST_VALUES} of them with commas between"
-        type_ = Annotated[list[type_], BeforeValidator(_comma_separated), Field(min_length=1, max_length=_MOST_VALUES)]
+        type_ = Annotated[list[type_], Field(min_length=1, max_length=_MOST_VALUES), BeforeValidator(_comma_separated)]
     return type_ | None, takes(what, description)
 
 

@@ -34,9 +34,9 @@ def _limit(most: int) -> Any:  # noqa: ANN401 - pydantic's own
     return takes(f"a whole number from 1 to {most}", "How many at the most.", examples=[10])
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-Position = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=_LARGEST_POSITION)]
-PageSize = Annotated[Whole, Field(ge=1, le=LARGEST_PAGE)]
+Position = Annotated[int, Field(ge=0, le=_LARGEST_POSITION), BeforeValidator(_whole)]
+PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE), BeforeValidator(_whole)]
+EventsPageSize = Annotated[int, Field(ge=1, le=LARGEST_EVENTS_PAGE), BeforeValidator(_whole)]
 Moment = Annotated[int | datetime, BeforeValidator(_position_or_time)]
 PlaceText = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18})?$")]
 
@@ -93,7 +93,9 @@ class ListParameters(Sorted):
 
 
 class EventsParameters(OfOne):
-    limit: Annotated[Whole, Field(ge=1, le=LARGEST_EVENTS_PAGE)] | None = _limit(LARGEST_EVENTS_PAGE)
+    limit: Annotated[int, Field(ge=1, le=LARGEST_EVENTS_PAGE), BeforeValidator(_whole)] | None = _limit(
+        LARGEST_EVENTS_PAGE
+    )
     cursor: Words | None = _CURSOR
 
 
@@ -104,7 +106,7 @@ class HistoryParameters(OfNow):
 
 class ChangesParameters(OfNow):
     after: PlaceText | None = _AFTER
-    wait: Annotated[Whole, Field(ge=0, le=LONGEST_WAIT)] | None = _WAIT
+    wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT), BeforeValidator(_whole)] | None = _WAIT
     limit: PageSize | None = _LIMIT
     cursor: Words | None = _CURSOR
 
