@@ -1795,12 +1795,10 @@ GRANT UPDATE(live) ON TABLE public.projection TO rosterlog_worker;
 
 GRANT UPDATE(previous) ON TABLE public.projection TO rosterlog_worker;
 
-GRANT SELECT ON TABLE public.participant_history TO rosterlog_worker;
 GRANT SELECT ON TABLE public.participant_history TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participants_build TO rosterlog_worker;
 
-GRANT SELECT ON TABLE public.participants TO rosterlog_worker;
 GRANT SELECT ON TABLE public.participants TO rosterlog_api;
 
 GRANT SELECT ON TABLE reporting.participant_history TO rosterlog_reporting;

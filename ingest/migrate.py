@@ -41,9 +41,12 @@ do $$ begin
   ) then
     alter role {role} set statement_timeout = '60s';
   end if;
-exception when insufficient_privilege or unique_violation then null;
+exception when insufficient_privilege or unique_violation or internal_error then null; -- another session's change
 end $$
 """
+_OWNS_THE_LOG = text("""
+select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('public.event_log')
+""")
 _BEFORE_BASELINE = re.compile(r"\d{4}")  # such as 0009; a revision of today has a name as well
 
 
@@ -73,8 +76,9 @@ def make_roles(connection: Connection) -> None:
 def migrate(engine: Engine) -> tuple[str | None, str | None]:
     """Upgrade to the newest revision; gives the revisions before and after.
 
-    Functions and views are replaced by those of the files in any case. Raises `DatabaseUnusable` if the server is too
-    old or a newer rosterlog has migrated the database, and `BeforeFirstRelease`.
+    The owner's login also makes functions and views what their files say, where nothing is left to upgrade too; any
+    other login leaves such a database as it is. Raises `DatabaseUnusable` if the server is too old or a newer rosterlog
+    has migrated the database, and `BeforeFirstRelease`.
     """
     with engine.connect() as connection:
         check_server(connection)
@@ -82,9 +86,10 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         _refuse_unknown(before)
         make_roles(connection)
         connection.commit()  # or the migration of another database on the server would wait for this one
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if before != _head() or connection.execute(_OWNS_THE_LOG).scalar_one():
+            config = _config()
+            config.attributes.update(connection=connection, makes_objects=True)
+            command.upgrade(config, "head")
         connection.commit()
         return before, _revision(connection)
 

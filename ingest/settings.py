@@ -53,13 +53,18 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(1_048_576, alias="ROSTERLOG_MAX_BODY_BYTES", ge=1, le=268_435_456)
     max_pending: int = Field(2_000, alias="ROSTERLOG_MAX_PENDING", ge=1)
     max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)
-    max_arriving_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_ARRIVING_BYTES", ge=1)
+    max_arriving_bytes: int | None = Field(None, alias="ROSTERLOG_MAX_ARRIVING_BYTES", ge=1)
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
     batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
     token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)
     cors: str = Field("", alias="ROSTERLOG_CORS_ORIGINS")
     poll_seconds: float = Field(0.1, alias="ROSTERLOG_POLL_SECONDS", ge=0.01, le=60)
+
+    @property
+    def arriving_bytes(self) -> int:
+        """The bound of bodies that are still arriving: as many bytes as may wait for a commit, if not set."""
+        return self.max_arriving_bytes or self.max_pending_bytes
 
     @property
     def cors_origins(self) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
         raise SettingsError("; ".join(problems)) from None
-    for name, limit in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.max_arriving_bytes)):
+    for name, limit in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.arriving_bytes)):
         if limit < settings.max_body_bytes:
             raise SettingsError(
                 f"ROSTERLOG_MAX_{name}_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never be taken"

@@ -159,5 +159,5 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
     commit = GroupCommit(Connections(connect), limits)
-    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.max_arriving_bytes)
+    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.arriving_bytes)
     return Part([webhook_route(webhook)], commit.running, {"log": commit.is_ready})

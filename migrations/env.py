@@ -1,13 +1,13 @@
 """Runs the migrations on the connection that `rosterlog migrate` hands in: the versions, then the files of `sql`.
 
-Without such a connection, as in `alembic check`, it opens the environment's database, and runs the versions alone.
+Without such a connection, as in `alembic check`, it opens the environment's database.
 """
 
 import os
 import re
 import sys
 
-from alembic import context
+from alembic import command, context
 from sqlalchemy import Connection, text
 
 from ingest.database import metadata, open_database, sync_engine
@@ -37,13 +37,13 @@ def is_declared(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or name is None or not _NOT_DECLARED.fullmatch(name)
 
 
-def migrate_online(connection: Connection, *, with_objects: bool) -> None:
+def migrate_online(connection: Connection, *, makes_objects: bool) -> None:
     context.configure(connection=connection, target_metadata=metadata, include_name=is_declared)
     with context.begin_transaction():
         connection.execute(text(_ONE_AT_A_TIME))
         connection.execute(text(_TIMEOUTS))
         context.run_migrations()
-        if with_objects:
+        if makes_objects:
             objects.make(connection)
 
 
@@ -58,18 +58,23 @@ def migrate_offline() -> None:
             context.execute(verbatim(statement))
 
 
+def is_upgrade() -> bool:
+    """Whether alembic's own command line was asked to upgrade, not only to check or to show something."""
+    return getattr(context.config.cmd_opts, "cmd", [None])[0] is command.upgrade
+
+
 def main() -> None:
     handed_in = context.config.attributes.get("connection")
     if context.is_offline_mode():
         migrate_offline()
     elif handed_in is not None:
-        migrate_online(handed_in, with_objects=True)
+        migrate_online(handed_in, makes_objects=context.config.attributes["makes_objects"])
     else:
         settings = read_settings(os.environ)
         with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
             engine = sync_engine(conninfo)
             with engine.connect() as connection:
-                migrate_online(connection, with_objects=False)
+                migrate_online(connection, makes_objects=is_upgrade())
             engine.dispose()
 
 

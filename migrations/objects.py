@@ -35,7 +35,7 @@ ROOMS = {
 }
 
 _VIEW = re.compile(r"^create or replace view (?P<name>\S+) as\n(?P<query>.*?);\n", re.DOTALL | re.MULTILINE)
-_IS_THE_SAME = text("select pg_get_viewdef('wanted_view') = pg_get_viewdef(to_regclass(:name))")
+_IS_THE_SAME = text("select pg_get_viewdef('pg_temp.wanted_view') = pg_get_viewdef(to_regclass(:name))")
 
 
 def every_file() -> Iterator[str]:
@@ -61,7 +61,7 @@ def make(connection: Connection) -> None:
 
 def _is_there(connection: Connection, name: str, query: str) -> bool:
     """Whether the view has this query already: replacing it would wait for its readers, and new readers behind it."""
-    connection.execute(verbatim(f"create view wanted_view as {query}"))
+    connection.execute(verbatim(f"create temporary view wanted_view as {query}"))
     is_the_same: bool | None = connection.execute(_IS_THE_SAME, {"name": name}).scalar_one()
-    connection.execute(text("drop view wanted_view"))
+    connection.execute(text("drop view pg_temp.wanted_view"))
     return is_the_same is True

@@ -45,7 +45,7 @@ class Forked:
         with open(reading, "rb") as output, mine:  # noqa: PTH123 - a number, not a path
             mine.settimeout(seconds)
             pid = int(mine.recv(32))
-            ending = threading.Timer(seconds, lambda: os.kill(pid, 9))
+            ending = threading.Timer(seconds, lambda: os.killpg(pid, 9))  # with what it has started
             ending.start()
             printed = output.read().decode()
             code = int(mine.recv(32))
@@ -92,6 +92,7 @@ def _watch(request: dict[str, object], output: int, answers: int) -> None:
 
 
 def _become(request: dict[str, object], output: int) -> None:
+    os.setpgid(0, 0)
     for number in (1, 2):
         os.dup2(output, number)
     os.close(output)
@@ -105,6 +106,8 @@ def _become(request: dict[str, object], output: int) -> None:
         program.main()
     except SystemExit as end:
         code = end.code
+        if isinstance(code, str):
+            sys.stderr.write(f"{code}\n")
     except BaseException:
         sys.excepthook(*sys.exc_info())
     sys.stdout.flush()

@@ -70,7 +70,7 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, Failure):
         return str(error), 1
-    from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads the driver, which not every command needs
+    from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads SQLAlchemy, which not every command needs
 
     if isinstance(error, DRIVER_ERRORS):
         return str(unusable(error)), 1

@@ -58,9 +58,9 @@ create table erasures (
 );
 create index erasures_subject on erasures (source, subject);
 
--- Placeholders for the triggers: the same transaction replaces each with the function of migrations/sql.
-create function refuse_change() returns trigger language plpgsql as 'begin return null; end';
-create function refuse_change_but_erasure() returns trigger language plpgsql as 'begin return null; end';
+-- Placeholders that refuse everything: the same transaction replaces each with the function of migrations/sql.
+create function refuse_change() returns trigger language plpgsql as $$begin raise exception 'the migration was not finished'; end$$;
+create function refuse_change_but_erasure() returns trigger language plpgsql as $$begin raise exception 'the migration was not finished'; end$$;
 
 create trigger event_log_is_append_only
 before update of source, position, received_at, event_type, subject, digest, signature, chain

@@ -164,9 +164,9 @@ create table api_token (
 -- A name may be used again once its token is revoked.
 create unique index api_token_live_name on api_token (name) where revoked_at is null;
 
--- Placeholders for the triggers: the same transaction replaces each with the function of migrations/sql.
-create function uncount_registration() returns trigger language plpgsql as 'begin return null; end';
-create function note_new_roster() returns trigger language plpgsql as 'begin return null; end';
+-- Placeholders that refuse everything: the same transaction replaces each with the function of migrations/sql.
+create function uncount_registration() returns trigger language plpgsql as $$begin raise exception 'the migration was not finished'; end$$;
+create function note_new_roster() returns trigger language plpgsql as $$begin raise exception 'the migration was not finished'; end$$;
 
 -- An erasure deletes rows of registrations, and does not know that they are counted.
 create trigger registrations_build_uncounts

@@ -28,6 +28,7 @@ from projections.rebuild.rebuild import (
     go_back,
     previous_build,
     replace,
+    tidy_up,
 )
 
 
@@ -105,6 +106,7 @@ def _rebuild(rebuild: Rebuild, *, yes: bool, only_compare: bool) -> bool:
             give_up(rebuild.engine, build)
     if is_live:
         click.echo(f"{build.projection}: build {build.number} is live{_way_back(rebuild.engine, build)}")
+        tidy_up(rebuild, build)
     elif not only_compare:
         say(f"{build.projection}: nothing was changed")
     return is_live or only_compare

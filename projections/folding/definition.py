@@ -44,7 +44,7 @@ def code_of(source: str) -> Iterator[str]:
 
 
 def _tokens(source: str) -> Iterator[str]:
-    lines = source.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in source.split("\n")]  # as tokenize counts; splitlines knows more line ends
     begin: tuple[int, int] | None = None
     nested = 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -58,7 +58,7 @@ def _tokens(source: str) -> Iterator[str]:
                 begin = None
         elif nested or token.type in _LAYOUT:
             continue
-        elif token.type == tokenize.NEWLINE:
+        elif token.type == tokenize.NEWLINE or token.string == ";":
             yield _STATEMENT
         elif token.type in (tokenize.INDENT, tokenize.DEDENT):
             yield _INDENT if token.type == tokenize.INDENT else _DEDENT

@@ -11,7 +11,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase
 from ingest.log.event import Erasure
 from projections.folding.projection import Projection
-from projections.folding.refold import Held, hold, refold
+from projections.folding.refold import LockedTrack, lock_track, refold
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,22 @@ def _participant(erasure: Erasure) -> tuple[str, str]:
     return erasure.source, erasure.subject
 
 
-def _lock_all(connection: Connection, projections: Sequence[Projection], source: str) -> list[Held]:
+def _lock_all(connection: Connection, projections: Sequence[Projection], source: str) -> list[LockedTrack]:
     with _as_worker(connection):
-        return [hold(connection, projection, source) for projection in projections]
+        return [lock_track(connection, projection, source) for projection in projections]
 
 
-def _refold(connection: Connection, locked: Sequence[Held], source: str, subject: str, limit: int) -> None:
+def _refold(connection: Connection, locked: Sequence[LockedTrack], source: str, subject: str, limit: int) -> None:
     with _as_worker(connection):
         refold(connection, locked, source, subject, limit)
 
 
 @contextmanager
 def _as_worker(connection: Connection) -> Iterator[None]:
-    """Only the worker's role may write projections; the operator's role is set again after the block."""
+    """Only the worker's role may write projections; the operator's role is set again after the block.
+
+    An error in the block ends the transaction, and with it the worker's role.
+    """
     connection.execute(text(f"set local role {WORKER_ROLE}"))
     yield
     connection.execute(text(f"set local role {OPERATOR_ROLE}"))

@@ -1,4 +1,4 @@
-"""What a projection is, a build of it, and a source's track through a build. Plain data."""
+"""What a projection is, a build of it, and a source's track through a build."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ class Projection:
     are written; all but `build`. `fold`: the outcome of one event. `save`: merges folded states, in the log's order,
     into a build's rows, in the caller's transaction. `load`: the rows of participants that a build has no rows of, from
     a source and, per participant, all states in the log's order. `finish`: derives the counts from the loaded rows.
-    `compared`: by table that a rebuild compares, the columns that, with `source`, identify a row; such a table has
-    `source`, `participant_id` and `position`.
+    `is_followed`: followers are told of changes without an event. `compared`: by table that a rebuild compares, the
+    columns that, with `source`, identify a row; such a table has `source`, `participant_id` and `position`.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Projection:
     save: Callable[[Connection, "Track", Sequence[Any]], None]
     load: Callable[[str, Sequence[Sequence[Any]]], Rows]
     compared: Mapping[str, Sequence[str]]
+    is_followed: bool = False
     finish: Callable[[Connection, Build], None] = field(default=lambda _connection, _build: None)
 
 

@@ -20,10 +20,10 @@ class OfAnotherDefinition(Failure):
         )
 
 
-Held = tuple[Track, int]  # a track whose checkpoint is locked, and the checkpoint's position
+LockedTrack = tuple[Track, int]  # a track whose checkpoint is locked, and the checkpoint's position
 
 
-def hold(connection: Connection, projection: Projection, source: str) -> Held:
+def lock_track(connection: Connection, projection: Projection, source: str) -> LockedTrack:
     """Lock the live build's checkpoint of a source until the transaction ends, so that no worker folds the source.
 
     Raises `OfAnotherDefinition`: one build must not have rows of two definitions.
@@ -35,7 +35,7 @@ def hold(connection: Connection, projection: Projection, source: str) -> Held:
     return track, checkpoint.lock(connection, track)
 
 
-def refold(connection: Connection, held: Sequence[Held], source: str, participant_id: str, limit: int) -> None:
+def refold(connection: Connection, held: Sequence[LockedTrack], source: str, participant_id: str, limit: int) -> None:
     """Fold a participant's events again in every held track, up to the track's position.
 
     In the caller's transaction, as the worker's role. `limit`: events in memory at a time.

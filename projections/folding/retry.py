@@ -9,7 +9,7 @@ from projections.folding import quarantine
 from projections.folding.batch import apply
 from projections.folding.projection import Projection
 from projections.folding.quarantine import ParkedEvent, Wanted
-from projections.folding.refold import hold, note, refold_in
+from projections.folding.refold import lock_track, note, refold_in
 
 _AT_A_TIME = 1_000  # parked events
 
@@ -42,10 +42,11 @@ def _following(engine: Engine, wanted: Wanted, last: ParkedEvent | None) -> list
 
 
 def _retry(connection: Connection, projection: Projection, event: ParkedEvent, limit: int) -> None:
-    track, last = hold(connection, projection, event.source)
+    track, last = lock_track(connection, projection, event.source)
     if event.participant_id is None:  # without a participant no other event has to be folded with it
         quarantine.release(connection, track, [event.position])
         apply(connection, track, read_after(connection, event.source, event.position - 1, 1))
     else:
-        note(connection, event.source, event.participant_id)
+        if projection.is_followed:
+            note(connection, event.source, event.participant_id)
         refold_in(connection, track, event.participant_id, last, limit)

@@ -18,5 +18,6 @@ def projection(declared: fields.Fields) -> Projection:
         fold=fold.folding(declared),
         save=rows.save,
         load=rows.load,
-        compared={rows.ROSTER: ("participant_id",), rows.ANSWERS: ("participant_id", "place")},
+        is_followed=True,
+        compared={rows.ROSTER_TABLE: ("participant_id",), rows.ANSWERS_TABLE: ("participant_id", "place")},
     )

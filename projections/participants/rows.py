@@ -18,13 +18,13 @@ from projections.participants.table import (
     participants_build,
 )
 
-ROSTER, ANSWERS, HISTORY = (
+ROSTER_TABLE, ANSWERS_TABLE, HISTORY_TABLE = (
     table.name for table in (participants_build, participant_answers_build, participant_history_build)
 )
 WRITTEN_COLUMNS = {
-    ROSTER: [column.name for column in participants.c],
-    ANSWERS: [column.name for column in participant_answers.c],
-    HISTORY: [column.name for column in participant_history.c],
+    ROSTER_TABLE: [column.name for column in participants.c],
+    ANSWERS_TABLE: [column.name for column in participant_answers.c],
+    HISTORY_TABLE: [column.name for column in participant_history.c],
 }
 _NO_ERRORS = "{}"
 
@@ -52,13 +52,13 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
 
 def _rows(source: str, advanced: Advanced[State]) -> Rows:
     return {
-        ROSTER: [_row(source, state, first) for state, first, _ in advanced.newest],
-        ANSWERS: [
+        ROSTER_TABLE: [_row(source, state, first) for state, first, _ in advanced.newest],
+        ANSWERS_TABLE: [
             (source, state.participant_id, str(place), *answer, str(state.position))
             for state, _, _ in advanced.newest
             for place, answer in enumerate(state.answers, 1)
         ],
-        HISTORY: [_row(source, state, first, until) for state, first, until in advanced.superseded],
+        HISTORY_TABLE: [_row(source, state, first, until) for state, first, until in advanced.superseded],
     }
 
 
@@ -79,7 +79,7 @@ def _row(source: str, state: State, first_position: int, *until: int) -> Row:
 def _known(connection: Connection, track: Track, ids: Iterable[str]) -> dict[str, Known]:
     query = text(f"""
         select participant_id, first_position, position, updated_at
-        from {track.build.table(ROSTER)}
+        from {track.build.table(ROSTER_TABLE)}
         where source = :source and participant_id = any (cast(:ids as text[]))
     """)  # noqa: S608 - our own tables
     return {row[0]: Known(*row[1:]) for row in connection.execute(query, {"source": track.source, "ids": list(ids)})}
@@ -89,18 +89,18 @@ def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
     """Move superseded states from the roster to the history, and delete their answers."""
     if not ends:
         return
-    columns = ", ".join(WRITTEN_COLUMNS[ROSTER])
+    columns = ", ".join(WRITTEN_COLUMNS[ROSTER_TABLE])
     move = text(f"""
         with ended as (
-          delete from {track.build.table(ROSTER)} p
+          delete from {track.build.table(ROSTER_TABLE)} p
           using unnest(cast(:ids as text[]), cast(:ends as bigint[])) as superseded (participant_id, until_position)
           where p.source = :source and p.participant_id = superseded.participant_id
           returning p.*, superseded.until_position
         ), unanswered as (
-          delete from {track.build.table(ANSWERS)} a
+          delete from {track.build.table(ANSWERS_TABLE)} a
           where a.source = :source and a.participant_id = any (cast(:ids as text[]))
         )
-        insert into {track.build.table(HISTORY)} ({columns}, until_position)
+        insert into {track.build.table(HISTORY_TABLE)} ({columns}, until_position)
         select {columns}, until_position from ended
     """)  # noqa: S608 - our own tables
     connection.execute(move, {"source": track.source, "ids": list(ends), "ends": list(ends.values())})

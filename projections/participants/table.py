@@ -138,4 +138,4 @@ participant_answers = Table("participant_answers", _views, *_answer_columns())
 participant_history = Table("participant_history", _views, *_participant_columns(), _until_column())
 
 # A participant's columns in the order of every answer: all but the source, which the token decides.
-COLUMNS = tuple(column for column in participants.c if column.name != "source")
+PARTICIPANT_COLUMNS = tuple(column for column in participants.c if column.name != "source")

@@ -48,7 +48,7 @@ def _reach(engine: Engine, track: Track, head: int, limit: int, advance: Callabl
         with engine.begin() as connection:
             folded = fold_next(connection, track, limit)
             if not folded:
-                raise CannotCatchUp("somebody else holds the checkpoints of the build: try again")
+                raise CannotCatchUp("another transaction has locked the build's checkpoint: try again")
             position = checkpoint.positions(connection, track.build)[track.source]
         advance(folded)
 

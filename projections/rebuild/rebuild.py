@@ -97,17 +97,18 @@ def compare_with_live(rebuild: Rebuild, build: Build) -> list[TableDifference] |
 
 
 def replace(rebuild: Rebuild, build: Build) -> None:
-    """Let readers see the build; the live build becomes the previous one, and older builds are dropped.
+    """Let readers see the build; the live build becomes the previous one. Raises `CannotSwap`."""
+    swap(rebuild.engine, rebuild.projection, build, rebuild.limit)
 
-    Raises `CannotSwap`.
-    """
+
+def tidy_up(rebuild: Rebuild, build: Build) -> None:
+    """Drop what is older than the previous build, and vacuum the live one. The rebuild is done, whatever fails here."""
     engine = rebuild.engine
-    swap(engine, rebuild.projection, build, rebuild.limit)
-    for message in drop_beside(engine, build.projection):
-        rebuild.say(message)
-    # The rebuild is done even if this fails: autovacuum would do it later.
-    with suppress(DBAPIError), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        steps.vacuum_build(connection, build)
+    with suppress(DBAPIError):  # the next rebuild drops them; autovacuum comes by, too
+        for message in drop_beside(engine, build.projection):
+            rebuild.say(message)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            steps.vacuum_build(connection, build)
 
 
 def previous_build(rebuild: Rebuild) -> Build | None:

@@ -7,13 +7,13 @@ from sqlalchemy import ColumnElement, FromClause, Label, and_, case, func, selec
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from projections.participants.table import (
-    COLUMNS,
+    PARTICIPANT_COLUMNS,
     participant_history,
     participants,
     participants_searched,
 )
 
-NAMES = [column.name for column in COLUMNS]
+NAMES = [column.name for column in PARTICIPANT_COLUMNS]
 _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
 
 

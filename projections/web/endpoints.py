@@ -92,7 +92,7 @@ async def list_events(question: Question, request: EndpointRequest[EventsParamet
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
     event = None if "\x00" in request.id else await races.race(question.connection, question.roster, request.id)
     if event is None:
-        raise question.refuse(404, "This token sees nobody in an event of this id.")
+        raise question.refuse(404, "This token sees no participant in an event of this id.")
     return One(event)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects.postgresql import JSONB
 from typing_extensions import TypedDict
 
-from projections.participants.table import COLUMNS
+from projections.participants.table import PARTICIPANT_COLUMNS
 
 _JSON_TYPES: dict[type[types.TypeEngine[Any]], Any] = {
     types.Text: str,
@@ -25,7 +25,7 @@ def _type_of(column: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column, pydanti
     return type_ | None if column.nullable else type_
 
 
-Participant: Any = TypedDict("Participant", {column.name: _type_of(column) for column in COLUMNS})  # type: ignore[misc]
+Participant: Any = TypedDict("Participant", {column.name: _type_of(column) for column in PARTICIPANT_COLUMNS})  # type: ignore[misc]
 
 
 class Participants(TypedDict):

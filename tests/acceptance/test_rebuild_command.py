@@ -267,6 +267,15 @@ def test_parked_events_are_listed_shown_and_folded_again(database: str, env: dic
         connection.execute("delete from participants_build where participant_id = '1'")
     assert "tried again: 1; still parked: 0" in run("quarantine", "retry", "1", env=env)
     assert set(rows(database)) == {"1", "7"}
+    changes = "select count(*) from roster_change where subject = '7'"
+    assert query(database, changes) == [(0,)]
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "insert into quarantine (source, projection, build, position, participant_id, reason) "
+            "select 'movemint', 'registrations', 1, position, '7', 'x' from participants where participant_id = '7'"
+        )
+    run("quarantine", "retry", env=env, code=1)
+    assert query(database, changes) == [(0,)], "nobody follows the registrations"
 
 
 def test_fields_shows_what_really_arrived_and_no_value(database: str, env: dict[str, str]) -> None:

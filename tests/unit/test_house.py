@@ -5,10 +5,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
+from ingest.cli import main as receiving
+from projections.cli import main as answering
 from tests import ROOT
 
 SOURCES = [path for room in ("ingest", "projections") for path in sorted((ROOT / room).rglob("*.py"))]
@@ -46,7 +50,7 @@ def test_a_pure_room_loads_no_database_and_no_web(module: str) -> None:
 
 def test_one_public_name_is_one_thing() -> None:
     places: dict[str, list[str]] = {}
-    for path in SOURCES:
+    for path in (*SOURCES, *(ROOT / "migrations").glob("*.py")):
         for name in public_names(path):
             places.setdefault(name, []).append(str(path.relative_to(ROOT)))
     twice = {name: found for name, found in places.items() if len(found) > 1}
@@ -60,7 +64,7 @@ def public_names(path: Path) -> Iterator[str]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names = [node.name]
         elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            names = [name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)]
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names = [node.target.id]
         yield from (name for name in names if not name.startswith("_"))
@@ -85,3 +89,11 @@ def test_a_module_opens_with_a_sentence_and_stays_small(path: Path) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
+
+
+def test_every_command_is_where_the_table_of_commands_says() -> None:
+    for name, place in {**receiving.COMMANDS, **answering.COMMANDS}.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        assert command.name == name

@@ -17,6 +17,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.sources == {}
 
 
+def test_bodies_may_arrive_as_far_as_they_may_wait_unless_said_otherwise() -> None:
+    large = {"ROSTERLOG_MAX_BODY_BYTES": "100000000", "ROSTERLOG_MAX_PENDING_BYTES": "200000000"}
+    assert read_settings(large).arriving_bytes == 200_000_000
+    assert read_settings({**large, "ROSTERLOG_MAX_ARRIVING_BYTES": "150000000"}).arriving_bytes == 150_000_000
+    with pytest.raises(SettingsError, match="ROSTERLOG_MAX_ARRIVING_BYTES is below ROSTERLOG_MAX_BODY_BYTES"):
+        read_settings({**large, "ROSTERLOG_MAX_ARRIVING_BYTES": "1000"})
+
+
 def test_a_secret_may_be_any_bytes() -> None:
     assert read_settings({"MOVEMINT_WEBHOOK_SECRET": "abc\udcff"}).sources == {"movemint": (b"abc\xff",)}
 

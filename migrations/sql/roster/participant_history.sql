@@ -10,4 +10,4 @@ from participant_history_build p
 left join event_log e on e.source = p.source and e.position = p.position
 where p.build = (select r.live from projection r where r.projection = 'participants');
 
-grant select on participant_history to rosterlog_worker, rosterlog_api;
+grant select on participant_history to rosterlog_api;

@@ -11,4 +11,4 @@ from participants_build p
 left join event_log e on e.source = p.source and e.position = p.position
 where p.build = (select r.live from projection r where r.projection = 'participants');
 
-grant select on participants to rosterlog_worker, rosterlog_api;
+grant select on participants to rosterlog_api;

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Column, types
 
-from projections.participants.table import COLUMNS
+from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.roster.export.formats import RUN_BY_SHEETS
 
 _TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001
@@ -51,7 +51,9 @@ def main(name: str, path: Path) -> None:
 def _parquet(path: Path) -> None:
     import duckdb
 
-    columns = ", ".join(f"'{column.name}': '{_PARQUET_TYPES.get(type(column.type), 'varchar')}'" for column in COLUMNS)
+    columns = ", ".join(
+        f"'{column.name}': '{_PARQUET_TYPES.get(type(column.type), 'varchar')}'" for column in PARTICIPANT_COLUMNS
+    )
     reading, writing = os.pipe()  # standard input may be a socket, which DuckDB cannot open by name
 
     def pump() -> None:
@@ -81,7 +83,7 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
         sheet.freeze_panes(1, 0)
         day, time = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
-        writers = [_writer(sheet, column, day, time, quoted) for column in COLUMNS]
+        writers = [_writer(sheet, column, day, time, quoted) for column in PARTICIPANT_COLUMNS]
         for row, values in enumerate(rows):
             if row == _LARGEST_SHEET:
                 sys.exit(TOO_MANY)

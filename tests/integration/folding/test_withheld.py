@@ -13,7 +13,7 @@ from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
 from projections.folding import builds, checkpoint, worker
 from projections.folding.projection import Track
-from projections.folding.refold import hold, refold
+from projections.folding.refold import lock_track, refold
 from tests import DEADLINE, model
 from tests.erased_person import BODIES, LATE, NAME, erase, gate, lift, traces, waits
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, forget_projections, query
@@ -112,7 +112,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         [erasure] = [one.erasure for one in erasing.all_erasures(connection)]
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == [2, 3, 5]
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, [hold(connection, one, "movemint") for one in PROJECTIONS], "movemint", "7", 10)
+        refold(connection, [lock_track(connection, one, "movemint") for one in PROJECTIONS], "movemint", "7", 10)
     assert prove(restored).problems == []
     assert query(empty_database, "select positions from erasures") == [([2, 3, 5],)]
     assert set(model.stored_roster(empty_database)) == ({"5", "7", "10"} if is_lifted else {"5", "10"})

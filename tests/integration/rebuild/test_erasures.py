@@ -11,7 +11,7 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.scan import Share
 from projections.folding.projection import Build
-from projections.folding.refold import OfAnotherDefinition, hold, refold
+from projections.folding.refold import OfAnotherDefinition, lock_track, refold
 from projections.rebuild import steps
 from projections.rebuild.catch_up import catch_up, refold_erased, refold_erased_since
 from projections.rebuild.load import load_shares
@@ -96,7 +96,7 @@ def test_promise_7_carrying_an_erasure_out_again_does_not_hide_who_was_lifted_fr
         [one] = erasing.all_erasures(connection)
         erasing.carry_out(connection, "movemint", one.erasure.erasure_id)
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, [hold(connection, PARTICIPANTS, "movemint")], "movemint", "7", 10)
+        refold(connection, [lock_track(connection, PARTICIPANTS, "movemint")], "movemint", "7", 10)
     expected = model.stored_roster(database)
     assert "7" in expected
     for build in (live_before(worker_engine), anew):
@@ -146,11 +146,11 @@ def test_lifting_under_another_definition_asks_for_a_rebuild_and_changes_nothing
     with operator.begin() as connection:
         connection.execute(text(f"set local role {WORKER_ROLE}"))
         with pytest.raises(OfAnotherDefinition, match="rebuild participants first"):
-            hold(connection, OTHER, "movemint")
+            lock_track(connection, OTHER, "movemint")
     swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
     with operator.begin() as connection:
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        assert hold(connection, OTHER, "movemint")[1] == 8
+        assert lock_track(connection, OTHER, "movemint")[1] == 8
 
 
 def test_the_daily_counts_are_rebuilt_and_an_erasure_is_taken_off_them(

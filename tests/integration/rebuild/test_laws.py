@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from ingest.database import sync_engine
 from projections.folding import worker
 from projections.rebuild.drop import drop
-from projections.roster.roster import _roster_at
+from projections.roster.roster import Roster
 from tests import model, roster_model
 from tests.erased_person import BODIES, LATE, erase, lift
 from tests.fold_all import (
@@ -133,18 +133,23 @@ def test_promise_10_any_order_of_deliveries_with_updated_at_ends_in_the_same_ros
 @given(bodies=_BODIES, limits=st.lists(st.integers(1, 7), min_size=1), data=st.data())
 @_SETTINGS
 def test_promise_14_as_of_a_position_or_a_time_is_a_fresh_fold_up_to_there(
-    database: str, worker_engine: Engine, bodies: Sequence[bytes], limits: Sequence[int], data: st.DataObject
+    database: str,
+    engine: Engine,
+    worker_engine: Engine,
+    bodies: Sequence[bytes],
+    limits: Sequence[int],
+    data: st.DataObject,
 ) -> None:
     start_over(database)
     model.append(database, bodies)
     fold_in_batches(worker_engine, limits)
     position = data.draw(st.integers(0, len(bodies)))
-    with worker_engine.connect() as connection:
+    with engine.connect() as connection:
         at = connection.execute(
             text("select received_at from event_log where position = :p"), {"p": position}
         ).scalar() or datetime.now(UTC) - timedelta(days=1)
         found = connection.execute(text("select position_at('movemint', :at)"), {"at": at}).scalar_one()
-        rows = connection.execute(_roster_at("movemint", found).select()).mappings().all()
+        rows = connection.execute(Roster("movemint", None, found).rows.select()).mappings().all()
     expected = roster_model.roster(bodies[:position])
     columns = ("first_position", "position", "first_name", "bib", "event_id")
     assert found == position
@@ -153,13 +158,15 @@ def test_promise_14_as_of_a_position_or_a_time_is_a_fresh_fold_up_to_there(
         assert row["attributes"] == json.loads(bodies[row["position"] - 1])["data"]["object"]
 
 
-def test_promise_14_each_of_many_states_is_what_held_at_its_positions(database: str, worker_engine: Engine) -> None:
+def test_promise_14_each_of_many_states_is_what_held_at_its_positions(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
     bodies = [model.body(n % 2, first_name=f"{n}", bib=n) for n in range(10)]
     model.append(database, bodies)
     fold_in_batches(worker_engine, [3])
     for position in range(1, 11):
-        with worker_engine.connect() as connection:
-            rows = connection.execute(_roster_at("movemint", position).select()).mappings().all()
+        with engine.connect() as connection:
+            rows = connection.execute(Roster("movemint", None, position).rows.select()).mappings().all()
         names = {row["participant_id"]: (row["first_position"], row["position"], row["first_name"]) for row in rows}
         assert names == model.roster(bodies[:position])
 

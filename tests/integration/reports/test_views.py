@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ingest.database import REPORTING_ROLE, sync_engine
 from ingest.migrate import migrate
-from projections.participants.table import COLUMNS
+from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.rebuild.swap import swap
 from projections.reports.dictionary import dictionary
 from tests import ROOT, model
@@ -65,7 +65,7 @@ def test_participants_have_the_columns_of_everywhere_and_an_age_band(asking: psy
         select a.attname from pg_attribute a
         where a.attrelid = 'reporting.participants'::regclass and a.attnum > 0 order by a.attnum
     """).fetchall()
-    assert [row[0] for row in names] == ["source", *(column.name for column in COLUMNS), "age_band"]
+    assert [row[0] for row in names] == ["source", *(column.name for column in PARTICIPANT_COLUMNS), "age_band"]
 
 
 def test_history_has_every_state_and_when_it_held(asking: psycopg.Connection[Any]) -> None:

@@ -14,14 +14,14 @@ import duckdb
 import pytest
 from sqlalchemy import Engine
 
-from projections.participants.table import COLUMNS
+from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.roster.export import formats
 from projections.roster.export.files import NotMade, made
 from tests import model
 from tests.api_client import Api, make_token, running, scope_of
 from tests.fold_all import drain, query
 
-NAMES = [column.name for column in COLUMNS]
+NAMES = [column.name for column in PARTICIPANT_COLUMNS]
 RISKY = ["=1+1", "+1", "-1", "@a", "\tb", "plain", 'quo"te, and\nline']
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.database import API_ROLE, async_engine
-from projections.participants.table import COLUMNS
+from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.web.access import tokens
 from tests import model
 from tests.api_client import get, make_token, running
@@ -40,7 +40,7 @@ def test_a_participant_has_the_contracts_columns_in_its_order(roster: str, engin
     answer = get(roster, "/v1/participants/7", make_token(engine))
     assert answer.status_code == 200
     assert list(answer.json()) == CONTRACT.split()
-    assert list(answer.json()) == [column.name for column in COLUMNS]
+    assert list(answer.json()) == [column.name for column in PARTICIPANT_COLUMNS]
     assert answer.json()["attributes"] == {"id": 7, "event_id": 1, "first_name": "n7"}
     assert answer.headers["Rosterlog-Position"] == "20"
 
