@@ -62,12 +62,14 @@ def definitions(since: str, *, personal: bool = True) -> str:
 
 
 def add_columns(revision: str) -> None:
-    """Add the columns of this revision to the tables that have a participant's columns."""
-    for column in COLUMNS:
-        if column.since == revision:
-            for table in ("participants_build", "participant_history_build", "published_participants"):
-                if table != "published_participants" or not column.is_personal:
-                    op.execute(f"alter table {table} add column {column.name} {column.type}")
+    """Add the columns of this revision to the tables that have a participant's columns. Raises if there is none."""
+    added = [column for column in COLUMNS if column.since == revision]
+    if not added:
+        raise ValueError(f"no row of migrations/columns.py has since={revision!r}: add it, or write the version")
+    for column in added:
+        for table in ("participants_build", "participant_history_build", "published_participants"):
+            if table != "published_participants" or not column.is_personal:
+                op.execute(f"alter table {table} add column {column.name} {column.type}")
 
 
 def filled(sql: str) -> str:

@@ -3,7 +3,7 @@
 from migrations.columns import add_columns
 
 revision = "${up_revision}"
-down_revision = ${repr(down_revision)}
+down_revision = "${down_revision}"
 
 
 def upgrade() -> None:

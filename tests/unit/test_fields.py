@@ -27,7 +27,7 @@ def test_the_contracts_columns_are_declared_in_its_order() -> None:
         "event_id event_name sub_event_id sub_event_name athlete_id status first_name last_name email phone bib "
         "gender dob age team wave city state country zip_code checked_in_at registered_at updated_at"
     )
-    assert " ".join(COLUMN_NAMES) == contract
+    assert " ".join(COLUMN_NAMES).startswith(contract), "columns of later releases follow"
     assert all(field.keys[0] == field.column for field in DECLARED.columns)
 
 

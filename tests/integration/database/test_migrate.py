@@ -19,10 +19,8 @@ from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migra
 from ingest.sqlstate import DatabaseUnusable
 from migrations import objects
 from migrations.schema import schema
-from tests import DEADLINE, ROOT, model
+from tests import DEADLINE, HEAD, ROOT, model
 from tests.fold_all import query
-
-HEAD = "0004_reporting"
 
 # The functions by which an index or a generated column is computed, and those that they call.
 COMPUTES = """

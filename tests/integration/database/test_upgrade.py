@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 
 import migrations
 from projections.rebuild.swap import swap
-from tests import DEADLINE, model
+from tests import DEADLINE, HEAD, NEXT, model
 from tests.fold_all import PARTICIPANTS, build_anew, drain, query
 from tests.secret_people import SECRETS, take
 
-LATER = "0005_later"
+LATER = f"{NEXT}_later"
 ROWS = f'''
     Column("shirt", "text", "Size of the shirt.", since="{LATER}"),
     Column("passport", "text", "Number of the passport.", is_personal=True, since="{LATER}"),
@@ -67,7 +67,7 @@ def test_a_column_is_added_to_a_filled_database_at_the_end_of_everything(reporte
         analyst.execute("create view mine as select bib, age_band from reporting.participants")
         analyst.execute("create view past as select bib from reporting.participants_as_of(now())")
         analyst.execute("create view everything as select * from reporting.participant_history")
-    assert upgrade(release, reported) == f"migrated from 0004_reporting to {LATER}\n"
+    assert upgrade(release, reported) == f"migrated from {HEAD} to {LATER}\n"
     for row in EVERYWHERE:
         assert columns_of(reported, row)[-2:] == ["shirt", "passport"]
     for row, (columns, rows) in before.items():
