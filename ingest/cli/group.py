@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 
 import click
+from click.exceptions import NoSuchCommand
 
 from ingest.cli.terminal import say
 from ingest.failures import Failure, WrongUsage
@@ -31,6 +32,14 @@ class Commands(click.Group):
         module, _, attribute = self.places.get(cmd_name, "").partition(":")
         command: click.Command | None = getattr(import_module(module), attribute) if module else None
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand as error:  # click would look for a similar name among the commands that are loaded
+            raise NoSuchCommand(error.command_name, possibilities=self.places, ctx=ctx) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

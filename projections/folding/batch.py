@@ -59,7 +59,7 @@ def fold_or_park(projection: Projection, event: Event) -> Outcome:
 
 def refused(error: DriverError) -> str | None:
     """Why the database refused a row; None if the error is of another kind, such as a lost connection."""
-    return f"PostgreSQL refused the row with {sqlstate(error)}" if blames_the_data(error) else None
+    return f"PostgreSQL refused the row with {sqlstate(error) or 'no code'}" if blames_the_data(error) else None
 
 
 def _save_all(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:

@@ -18,6 +18,10 @@ pytestmark = pytest.mark.acceptance
 SECRET = model.SECRET.decode()
 
 
+def test_a_mistyped_command_is_told_the_one_that_was_meant() -> None:
+    assert "Did you mean 'status'?" in run("stat", env=environ(), code=2)
+
+
 def test_migrate_runs_once_and_a_second_time_does_nothing(empty_database: str) -> None:
     env = environ(DATABASE_URL=empty_database)
     assert run("migrate", env=env) == f"migrated from nothing to {HEAD}\n"
