@@ -31,14 +31,14 @@ class Api:
 
     def listed(self, path: str, token: str, **query: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         """All of a list, page by page."""
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
         while True:
             answer = self.ask(path, token, **query, **cursor)
             assert answer.status_code == 200, answer.text
-            found += answer.json()["data"]
+            rows += answer.json()["data"]
             if answer.json()["next"] is None:
-                return found
+                return rows
             cursor = {"cursor": answer.json()["next"]}
 
 

@@ -34,9 +34,9 @@ _EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```(?:json|text)\n(.*?)```", re.DOTAL
 def examples(document: str) -> list[tuple[str, str]]:
     """Each command of a document, with the answer that is written below it."""
     text = (DOCS / document).read_text(encoding="utf-8")
-    found: list[tuple[str, str]] = _EXAMPLE.findall(text)
-    assert len(found) == text.count("```sh\n"), "an example has no answer"
-    return found
+    documented: list[tuple[str, str]] = _EXAMPLE.findall(text)
+    assert len(documented) == text.count("```sh\n"), "an example has no answer"
+    return documented
 
 
 def programs(folder: Path, **others: Path) -> str:

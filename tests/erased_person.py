@@ -44,7 +44,7 @@ def traces(database: str, word: str) -> set[str]:
             "where relkind in ('r', 'm', 'p') and relpersistence = 'p' and not relispartition "
             "and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
         ).fetchall()
-        found = set()
+        holding = set()
         for (table,) in tables:
             row = connection.execute(
                 f"select count(*) from {table} t where to_jsonb(t)::text ilike %(word)s "
@@ -53,7 +53,7 @@ def traces(database: str, word: str) -> set[str]:
             ).fetchone()
             assert row is not None
             if row[0]:
-                found.add(table.removesuffix("_build"))
+                holding.add(table.removesuffix("_build"))
         sampled = connection.execute(
             "select distinct tablename::text from pg_stats "
             "where schemaname = 'public' and (most_common_vals::text ilike %(word)s or "
@@ -61,7 +61,7 @@ def traces(database: str, word: str) -> set[str]:
             "most_common_vals::text like %(hex)s or most_common_elems::text ilike %(word)s)",
             {"word": f"%{word}%", "hex": f"%{word.encode().hex()}%"},
         )
-    return found | {f"the statistics of {row[0]}" for row in sampled}
+    return holding | {f"the statistics of {row[0]}" for row in sampled}
 
 
 def waits(connection: psycopg.Connection[Any], kind: str) -> None:

@@ -40,7 +40,7 @@ def forget_projections(conninfo: str) -> None:
 
 def contents(conninfo: str, projection: Projection, build: Build) -> dict[str, list[dict[str, Any]]]:
     """Everything that a build holds, in an order of its own making: no row says which build it is of."""
-    found = {
+    held = {
         table: [
             row[0]
             for row in query(
@@ -58,15 +58,15 @@ def contents(conninfo: str, projection: Projection, build: Build) -> dict[str, l
             projection.name,
             build.number,
         )
-        found[table] = [row[0] for row in rows]
-    return found
+        held[table] = [row[0] for row in rows]
+    return held
 
 
 def live(engine: Engine, projection: Projection) -> Build:
     with engine.connect() as connection:
-        found = builds.live(connection, projection.name)
-    assert found is not None
-    return found
+        build = builds.live(connection, projection.name)
+    assert build is not None
+    return build
 
 
 def build_anew(engine: Engine, projection: Projection, shares: int = 2) -> Build:

@@ -27,28 +27,28 @@ class Forked:
     """The process that forks, as the tests use it. It ends when its socket does, so with the tests."""
 
     def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            command = [sys.executable, "-m", "tests.forked", str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self._socket, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with given:
+            command = [sys.executable, "-m", "tests.forked", str(given.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[given.fileno()], stdin=subprocess.DEVNULL)
         self._sending = threading.Lock()
 
     def run(self, args: tuple[str, ...], env: Mapping[str, str], seconds: float) -> tuple[int, str]:
         """Run a command to its end: its exit code, and what it printed, standard error included."""
         reading, writing = os.pipe()
-        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        kept, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         request = json.dumps({"args": args, "env": dict(env), "cwd": str(Path.cwd())}).encode()
         with self._sending:
-            socket.send_fds(self._socket, [request], [writing, theirs.fileno()])
+            socket.send_fds(self._socket, [request], [writing, given.fileno()])
         os.close(writing)
-        theirs.close()
-        with open(reading, "rb") as output, mine:  # noqa: PTH123 - a number, not a path
-            mine.settimeout(seconds)
-            pid = int(mine.recv(32))
+        given.close()
+        with open(reading, "rb") as output, kept:  # noqa: PTH123 - a number, not a path
+            kept.settimeout(seconds)
+            pid = int(kept.recv(32))
             ending = threading.Timer(seconds, lambda: os.killpg(pid, 9))  # with what it has started
             ending.start()
             printed = output.read().decode()
-            code = int(mine.recv(32))
+            code = int(kept.recv(32))
             ending.cancel()
         return code, printed
 

@@ -33,7 +33,7 @@ def append_on(
     connection: psycopg.Connection[Any], bodies: list[bytes], source: str = "movemint"
 ) -> list[tuple[int, bool]]:
     envelopes = [read_envelope(content) for content in bodies]
-    types, subjects = [one.event_type for one in envelopes], [one.subject for one in envelopes]
+    types, subjects = [envelope.event_type for envelope in envelopes], [envelope.subject for envelope in envelopes]
     rows = connection.execute(
         "select event_position, is_stored from append_events(%s, %s::bytea[], %s::text[], %s::text[], %s::text[])",
         (source, bodies, [signature(content) for content in bodies], types, subjects),

@@ -15,7 +15,7 @@ from tests.fold_all import PARTICIPANTS, query
 
 # The same projection with another definition: the bib is taken from another key.
 OTHER_FIELDS = Fields(
-    tuple(replace(one, keys=("race_number",)) if one.column == "bib" else one for one in DECLARED.columns),
+    tuple(replace(column, keys=("race_number",)) if column.column == "bib" else column for column in DECLARED.columns),
     DECLARED.answers,
 )
 OTHER = participants_by(OTHER_FIELDS)
@@ -34,6 +34,6 @@ def begin(engine: Engine) -> tuple[Build, dict[str, int]]:
 
 def live_before(engine: Engine) -> Build:
     with engine.connect() as connection:
-        found = builds.previous(connection, "participants")
-    assert found is not None
-    return found
+        build = builds.previous(connection, "participants")
+    assert build is not None
+    return build

@@ -55,9 +55,9 @@ def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # no
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
+        result = condition()
+        if result:
+            return result
         pause.wait(0.02)
     raise AssertionError(f"not within {seconds} seconds: {condition}")
 
@@ -83,10 +83,10 @@ class Running:
         """The first line that matches, waited for."""
 
         def find() -> re.Match[str] | None:
-            found = next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
-            if found is None and self.process.poll() is not None and not self._reader.is_alive():
+            first = next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
+            if first is None and self.process.poll() is not None and not self._reader.is_alive():
                 raise AssertionError("ended: " + "\n".join(self.lines))
-            return found
+            return first
 
         match = until(find)
         assert isinstance(match, re.Match)

@@ -34,29 +34,29 @@ class Roster:
     def rows(self) -> dict[str, tuple[int, int, Any, Any, Any]]:
         """id -> first position, position, first name, bib as text, event as text."""
         return {
-            id_: (one.first_position, one.position, one.seen.get("first_name"), text(one.seen.get("bib")),
-                  text(one.seen.get("event_id")))
-            for id_, one in self.people.items()
+            id_: (person.first_position, person.position, person.seen.get("first_name"), text(person.seen.get("bib")),
+                  text(person.seen.get("event_id")))
+            for id_, person in self.people.items()
         }  # fmt: skip
 
     def history(self) -> set[tuple[str, int, int]]:
         """id, position of a state, position of the one that ended it."""
-        return {(id_, since, until) for id_, one in self.people.items() for since, until in one.past}
+        return {(id_, since, until) for id_, person in self.people.items() for since, until in person.past}
 
     def answers(self) -> set[tuple[str, str, Any]]:
         """id, question, answer."""
         return {
             (id_, row["question"], row["answer"])
-            for id_, one in self.people.items()
-            for row in one.seen.get("answers") or ()
+            for id_, person in self.people.items()
+            for row in person.seen.get("answers") or ()
         }
 
     def daily(self) -> Counter[tuple[Any, Any]]:
         """How many were registered for an event on a day."""
         return Counter(
-            (text(one.seen.get("event_id")), one.seen["created_at"][:10])
-            for one in self.people.values()
-            if one.seen.get("created_at")
+            (text(person.seen.get("event_id")), person.seen["created_at"][:10])
+            for person in self.people.values()
+            if person.seen.get("created_at")
         )
 
 
@@ -66,31 +66,31 @@ def text(value: object) -> str | None:
 
 def roster(bodies: Iterable[bytes | None]) -> Roster:
     """Fold bodies in their order; a null one was erased."""
-    found = Roster()
+    folded = Roster()
     for position, body in enumerate(bodies, 1):
         if body is not None:
-            _take(found, position, body)
-    return found
+            _take(folded, position, body)
+    return folded
 
 
-def _take(found: Roster, position: int, body: bytes) -> None:
+def _take(folded: Roster, position: int, body: bytes) -> None:
     try:
         document = json.loads(body)
         json.dumps(document, ensure_ascii=False).encode()  # half a character is none
         seen = document["data"]["object"] if document["type"] == REGISTERED else None
     except (ValueError, KeyError, TypeError):
-        found.parked.add(position)
+        folded.parked.add(position)
         return
     if seen is None:
-        found.passed[document["type"]] += 1
+        folded.passed[document["type"]] += 1
         return
     if seen.get("id") is None:
-        found.parked.add(position)
+        folded.parked.add(position)
         return
     id_ = str(seen["id"])
-    before = found.people.get(id_)
+    before = folded.people.get(id_)
     if before is None:
-        found.people[id_] = Person(position, position, seen)
+        folded.people[id_] = Person(position, position, seen)
     elif _is_newer(seen.get("updated_at"), before.seen.get("updated_at")):
         before.past.append((before.position, position))
         before.position, before.seen = position, seen

@@ -48,7 +48,7 @@ class Change:
 class Changes:
     """Changes by position, the place that they lead to, and whether no more follow for now."""
 
-    found: Sequence[Change]
+    changes: Sequence[Change]
     place: Place
     is_all: bool
 

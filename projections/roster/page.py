@@ -42,7 +42,7 @@ class RosterPage:
     last: tuple[Any, ...] | None
 
 
-async def one(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
+async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
     """The row of a participant; None if the participant is not on the roster."""
     rows = roster.rows
     statement = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)

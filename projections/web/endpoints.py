@@ -45,7 +45,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
     # No id has NUL, and PostgreSQL would refuse the statement.
-    row = None if "\x00" in request.id else await page.one(question.connection, question.roster, request.id)
+    row = None if "\x00" in request.id else await page.participant(question.connection, question.roster, request.id)
     if row is None:
         raise question.refuse(404, "This token sees no participant of this id.")
     return One(_participant(row))
@@ -75,10 +75,10 @@ async def list_changes(question: Question, request: EndpointRequest[ChangesParam
     since = await changes.changes(
         question.connection, question.roster, question.revision, place, parameters.limit or DEFAULT_PAGE
     )
-    if parameters.wait and not since.found and since.is_all and not request.is_last:
+    if parameters.wait and not since.changes and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
     reached = [since.place.position, since.place.change, since.place.base]
-    data = [_change(change) for change in since.found]
+    data = [_change(change) for change in since.changes]
     return Page(data, None if since.is_all else reached, {"after": ".".join(map(str, reached))})
 
 

@@ -21,12 +21,12 @@ def test_every_example_answers_what_is_written(
 ) -> None:
     model.append(database, DELIVERIES)
     drain(worker_engine)
-    found = examples("api.md")
-    assert len(found) >= 14
+    documented = examples("api.md")
+    assert len(documented) >= 14
     port = free_port()
     env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parent), PATH=programs(tmp_path))
     with running("api", "--port", str(port), env=env):
         until(lambda: status_of(port, "/readyz") == 200)
         variables = {"URL": f"http://127.0.0.1:{port}", "TOKEN": make_token(engine)}
-        for command, answer in found:
+        for command, answer in documented:
             check(command, answer, {**env, **variables}, tmp_path)

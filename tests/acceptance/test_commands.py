@@ -44,7 +44,7 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
         assert len(get(port, "/v1/participants?limit=1000", token)[2]["data"]) == 120
         worker.stop()
     status = json.loads(run("status", "--json", env=env))
-    assert [one["needs_rebuild"] for one in status["projections"]] == [False, False]
+    assert [projection["needs_rebuild"] for projection in status["projections"]] == [False, False]
     assert status["sources"] == [
         {
             "source": "movemint",
@@ -149,8 +149,8 @@ def test_the_wheel_far_from_the_checkout_can_do_what_the_checkout_can(empty_data
         # The dependencies are this environment's; rosterlog itself can only come from the wheel.
         env = environ(DATABASE_URL=empty_database, PYTHONPATH=str(target), MOVEMINT_WEBHOOK_SECRET=SECRET)
         where = [sys.executable, "-c", "import ingest, migrations, projections; print(ingest.__file__)"]
-        found = subprocess.run(where, env=env, cwd=far, capture_output=True, text=True, check=True, timeout=DEADLINE)
-        assert str(target) in found.stdout
+        located = subprocess.run(where, env=env, cwd=far, capture_output=True, text=True, check=True, timeout=DEADLINE)
+        assert str(target) in located.stdout
         with running("up", "--port", "0", env=env, cwd=Path(far)) as up:
             port = int(up.line(r"webhook +http://127.0.0.1:(\d+)/").group(1))
             until(lambda: status_of(port, "/readyz") == 200)

@@ -26,11 +26,11 @@ def test_a_file_that_is_no_export_is_refused_whole(database: str) -> None:
     run("erase", "1", "--reason", "asked", "--yes", env=env)
     [exported] = json.loads(run("erase", "--export", "-", env=env))
     for wrong in ("", "{}", "[1]", json.dumps([{**exported, "digests": ["00"]}]), json.dumps([{"source": "x"}])):
-        found = subprocess.run(
+        imported = subprocess.run(
             [*COMMAND, "erase", "--import", "-"], env=env, input=wrong, capture_output=True, text=True, check=False
         )
-        assert (found.returncode, found.stdout) == (2, "")
-        assert "this is no export of erasures" in found.stderr
+        assert (imported.returncode, imported.stdout) == (2, "")
+        assert "this is no export of erasures" in imported.stderr
 
 
 def test_an_erased_person_is_on_no_answer_and_a_redelivery_brings_nothing_back(database: str) -> None:
@@ -41,8 +41,8 @@ def test_an_erased_person_is_on_no_answer_and_a_redelivery_brings_nothing_back(d
 
     def ids() -> set[str]:
         status = get(port, "/v1/status", token)[2]["sources"][0]
-        found = get(port, "/v1/participants", token)[2]["data"]
-        return {one["participant_id"] for one in found} if status["lag"] == 0 else set()
+        participants = get(port, "/v1/participants", token)[2]["data"]
+        return {participant["participant_id"] for participant in participants} if status["lag"] == 0 else set()
 
     with running("serve", "--port", str(port), env=env), running("worker", env=env):
         until(lambda: status_of(port, "/readyz") == 200)
@@ -150,11 +150,11 @@ def test_a_table_of_somebody_elses_is_named(database: str) -> None:
 def test_without_a_standard_input_nobody_is_asked_and_nothing_erased(database: str) -> None:
     model.append(database, PEOPLE)
     script = shlex.join([*COMMAND, "erase", "1", "--reason", "asked"]) + " <&-"
-    found = subprocess.run(
+    refused = subprocess.run(
         ["bash", "-c", script], env=environ(DATABASE_URL=database), capture_output=True, text=True, check=False
     )
-    assert (found.returncode, model.stored_bodies(database)) == (2, PEOPLE)
-    assert "add --yes where nobody can be asked" in found.stderr
+    assert (refused.returncode, model.stored_bodies(database)) == (2, PEOPLE)
+    assert "add --yes where nobody can be asked" in refused.stderr
 
 
 def test_asked_for_a_yes_only_a_yes_erases(database: str) -> None:
@@ -162,9 +162,9 @@ def test_asked_for_a_yes_only_a_yes_erases(database: str) -> None:
     model.append(database, PEOPLE)
     command = [*COMMAND, "erase", "2", "--reason", "asked"]
     for answer, code, left in (("n\n", 1, 5), ("y\n", 0, 4)):
-        found = subprocess.run(command, env=env, input=answer, capture_output=True, text=True, check=False)
-        assert found.returncode == code
-        assert "Erase 1 body (positions 2) of participant 2 of movemint?" in found.stderr
+        ended = subprocess.run(command, env=env, input=answer, capture_output=True, text=True, check=False)
+        assert ended.returncode == code
+        assert "Erase 1 body (positions 2) of participant 2 of movemint?" in ended.stderr
         assert len(set(PEOPLE).intersection(model.stored_bodies(database))) == left
 
 

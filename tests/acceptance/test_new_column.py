@@ -86,8 +86,8 @@ def test_three_lines_and_the_column_is_everywhere(
     with running("api", "--port", str(port), env=env, cwd=release):
         until(lambda: status_of(port, "/healthz") == 200)
         for path in ("/v1/participants?lucky_number=M", "/v1/participants?as_of=1&lucky_number__startswith=M"):
-            [found] = get(port, path, token)[2]["data"]
-            assert (found["participant_id"], found["lucky_number"]) == ("1", "M")
+            [participant] = get(port, path, token)[2]["data"]
+            assert (participant["participant_id"], participant["lucky_number"]) == ("1", "M")
         document = get(port, "/openapi.json")[2]
     shape = document["components"]["schemas"]["Participant"]
     assert "lucky_number" in shape["properties"]

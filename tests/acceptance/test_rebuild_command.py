@@ -251,7 +251,7 @@ def test_parked_events_are_listed_shown_and_folded_again(database: str, env: dic
     with running("worker", env=env):
         until(lambda: lag(env) == 0)
     listed = json.loads(run("quarantine", "list", "--json", env=env))["parked"]
-    assert [(one["source"], one["position"], one["reason"]) for one in listed] == [
+    assert [(parked["source"], parked["position"], parked["reason"]) for parked in listed] == [
         ("movemint", 3, "the body is not JSON"), ("spring", 1, "the body is not a JSON object")
     ]  # fmt: skip
     assert "not JSON" in run("quarantine", "list", "--source", "movemint", env=env)
@@ -291,14 +291,14 @@ def test_fields_shows_what_really_arrived_and_no_value(database: str, env: dict[
     shown = run("fields", env=env)
     assert "Unmistakable" not in shown
     assert "1990" not in shown
-    found = json.loads(run("fields", "--json", env=env).splitlines()[-1])
-    keys = {key["key"]: key for key in found["keys"]}
-    assert (found["events"], found["unread"], found["other_types"]) == (2, 1, {"invoice.paid": 1})
-    assert found["unmapped"] == ["secret_name", "waiver.signed"]
+    fields = json.loads(run("fields", "--json", env=env).splitlines()[-1])
+    keys = {key["key"]: key for key in fields["keys"]}
+    assert (fields["events"], fields["unread"], fields["other_types"]) == (2, 1, {"invoice.paid": 1})
+    assert fields["unmapped"] == ["secret_name", "waiver.signed"]
     assert keys["dob"] == {
         "key": "dob", "events": 2, "types": {"string": 2}, "shapes": ["99/99/9999", "9999-99-99"], "columns": ["dob"],
         "unconverted": {"dob": 1},
     }  # fmt: skip
     assert keys["bib"]["types"] == {"integer": 1}
     assert keys["answers[].question"]["columns"] == ["answers"]
-    assert "email" in found["empty_columns"]
+    assert "email" in fields["empty_columns"]

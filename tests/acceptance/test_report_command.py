@@ -40,8 +40,8 @@ def test_every_format(env: dict[str, str]) -> None:
     assert "Marathon" in run("report", "sub_events_by_status", env=env)
     [row] = csv.DictReader(io.StringIO(run("report", "sub_events_by_status", "event=501", "--format", "csv", env=env)))
     assert (row["sub_event_name"], row["participants"]) == ("Marathon", "2")
-    [found] = json.loads(run("report", "sub_events_by_status", "event=501", "--format", "json", env=env))
-    assert (found["sub_event_name"], found["participants"]) == ("Marathon", 2)
+    [row] = json.loads(run("report", "sub_events_by_status", "event=501", "--format", "json", env=env))
+    assert (row["sub_event_name"], row["participants"]) == ("Marathon", 2)
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,25 @@ def test_bad_input_is_answered_with_the_choices_before_any_database_is_asked(arg
 def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str) -> None:
     user = f"{user}{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"  # logins are the server's
     said = run("report", "--grant", user, env=env).splitlines()
-    with psycopg.connect(said[-1], autocommit=True) as theirs:
-        assert theirs.info.user == user
-        assert theirs.execute("select count(*), count(email) from participants").fetchone() == (3, 0)
-        assert theirs.execute("select bib from reporting.participants where participant_id = '101'").fetchone() == (
+    with psycopg.connect(said[-1], autocommit=True) as analyst:
+        assert analyst.info.user == user
+        assert analyst.execute("select count(*), count(email) from participants").fetchone() == (3, 0)
+        assert analyst.execute("select bib from reporting.participants where participant_id = '101'").fetchone() == (
             "112",
         )
-        assert theirs.execute("show statement_timeout").fetchone() == ("1min",)
+        assert analyst.execute("show statement_timeout").fetchone() == ("1min",)
         for statement in ("table public.event_log", "create table public.mine (id int)", "create role mine"):
             with pytest.raises(errors.InsufficientPrivilege):
-                theirs.execute(statement.encode())
+                analyst.execute(statement.encode())
         assert "personal data" in run("report", "--grant", user, "--pii", env=env)
-        theirs.execute("reset all")
-        assert sees_personal_data(theirs)
+        analyst.execute("reset all")
+        assert sees_personal_data(analyst)
         again = run("report", "--grant", user, env=env).splitlines()
-        assert not sees_personal_data(theirs)
+        assert not sees_personal_data(analyst)
     assert "keeps its password" in again[1]
     assert again[-1] == said[-1].replace(f":{conninfo_to_dict(said[-1])['password']}@", "@")
-    with psycopg.connect(said[-1]) as theirs:
-        assert theirs.execute("select count(*) from participants").fetchone() == (3,)
+    with psycopg.connect(said[-1]) as analyst:
+        assert analyst.execute("select count(*) from participants").fetchone() == (3,)
 
 
 def sees_personal_data(connection: psycopg.Connection[tuple[object, ...]]) -> bool:

@@ -47,9 +47,9 @@ def test_every_example_answers_what_is_written_and_the_copy_follows(
         "REPORTS": str(DOCS.parent / "projections" / "reports"),
         "FROM_WAREHOUSE": f"postgresql://warehouse:choose%20your%20own@127.0.0.1:{given['port']}/{given['dbname']}",
     }
-    found = examples("reporting.md")
-    assert len(found) >= 7
-    for command, answer in found:
+    documented = examples("reporting.md")
+    assert len(documented) >= 7
+    for command, answer in documented:
         said = check(command, answer, env, tmp_path)
         if said.startswith("postgresql://"):
             env["URL"] = said.strip()

@@ -31,9 +31,9 @@ NEW = [model.body(200), model.body(3, first_name="Newest")]
 def commands(after: str) -> str:
     """The first shell block of docs/operations.md that follows these words."""
     text = (ROOT / "docs" / "operations.md").read_text()
-    found = re.search(r"```sh\n(.*?)```", text[text.index(after) :], re.DOTALL)
-    assert found is not None
-    return found.group(1)
+    block = re.search(r"```sh\n(.*?)```", text[text.index(after) :], re.DOTALL)
+    assert block is not None
+    return block.group(1)
 
 
 def shell(script: str, **settings: str) -> None:

@@ -28,15 +28,17 @@ def data() -> Iterator[Path]:
 
 def processes_of(data: Path) -> list[psutil.Process]:
     """Every process that works on a data folder: PostgreSQL's, and ours by their environment."""
-    found = []
+    working = []
     for process in psutil.process_iter():
         try:
-            mine = process.environ().get("ROSTERLOG_DATA_DIR") == str(data) or str(data) in " ".join(process.cmdline())
+            is_ours = process.environ().get("ROSTERLOG_DATA_DIR") == str(data) or str(data) in " ".join(
+                process.cmdline()
+            )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        if mine:
-            found.append(process)
-    return found
+        if is_ours:
+            working.append(process)
+    return working
 
 
 def worker_of(up: int) -> psutil.Process:
@@ -46,9 +48,9 @@ def worker_of(up: int) -> psutil.Process:
         children = psutil.Process(up).children(recursive=True)
         return next((child for child in children if "worker" in child.cmdline()), None)
 
-    found = until(find)
-    assert isinstance(found, psutil.Process)
-    return found
+    worker = until(find)
+    assert isinstance(worker, psutil.Process)
+    return worker
 
 
 def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(data: Path) -> None:

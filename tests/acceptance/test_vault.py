@@ -26,9 +26,9 @@ def tamper(database: str, statement: str) -> None:
 
 
 def proof(env: dict[str, str], *args: str, code: int = 0) -> dict[str, object]:
-    found = json.loads(run("verify", "--json", *args, env=env, code=code).splitlines()[-1])
-    assert found["ok"] == (code == 0)
-    [source] = found["sources"]
+    printed = json.loads(run("verify", "--json", *args, env=env, code=code).splitlines()[-1])
+    assert printed["ok"] == (code == 0)
+    [source] = printed["sources"]
     assert isinstance(source, dict)
     return source
 

@@ -22,7 +22,7 @@ def test_every_file_of_sql_is_executed() -> None:
 
 def test_no_place_is_left_unfilled() -> None:
     place = re.compile(r"\{[^}]*(columns|masked|personal|comments)[^}]*\}")
-    assert [found[0] for sql in objects.every_file() if (found := place.search(sql))] == []
+    assert [match[0] for sql in objects.every_file() if (match := place.search(sql))] == []
 
 
 def test_what_comes_later_stands_at_the_end_in_the_order_of_its_revisions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,14 +107,14 @@ def test_the_list_of_modules_that_fold_is_complete(room: ModuleType) -> None:
 
 def imports_of(name: str) -> set[str]:
     """The modules of ours that a module imports."""
-    found = find_spec(name)
-    assert found is not None
-    assert found.origin is not None
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
     ours = set()
-    for node in ast.walk(ast.parse(Path(found.origin).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("ingest", "projections")):
-            inner = {f"{node.module}.{one.name}" for one in node.names}
-            modules = {one for one in inner if is_module(one)}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {alias for alias in inner if is_module(alias)}
             ours |= modules or {str(node.module)}
     return ours
 

@@ -38,10 +38,12 @@ def test_each_promise_has_the_test_that_the_architecture_names() -> None:
     assert [int(number) for number, _ in promises] == list(range(1, 17))
     tests = set(names_of_tests())
     for number, named in promises[:14]:
-        found = re.findall(r"`(test_\w+)`", named)
-        assert found, f"no test of promise {number}"
-        assert set(found) <= tests
-        assert all(re.match(rf"test_promises?_(\d+_and_)?{number}_", name) or f"_{number}_" in name for name in found)
+        tests_named = re.findall(r"`(test_\w+)`", named)
+        assert tests_named, f"no test of promise {number}"
+        assert set(tests_named) <= tests
+        assert all(
+            re.match(rf"test_promises?_(\d+_and_)?{number}_", name) or f"_{number}_" in name for name in tests_named
+        )
 
 
 def names_of_tests() -> Iterator[str]:

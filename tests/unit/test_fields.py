@@ -80,13 +80,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_definition_follows_the_file_and_the_code_and_nothing_else(tmp_path: Path) -> None:
-    declared = [one.definition for one in catalogue.catalogue(None)]
-    assert [one.definition for one in catalogue.catalogue(None)] == declared
-    pointed = [one.definition for one in catalogue.catalogue(fields_file(tmp_path, 'bib = "race_number"'))]
+    declared = [projection.definition for projection in catalogue.catalogue(None)]
+    assert [projection.definition for projection in catalogue.catalogue(None)] == declared
+    pointed = [
+        projection.definition for projection in catalogue.catalogue(fields_file(tmp_path, 'bib = "race_number"'))
+    ]
     assert all(new != old for new, old in zip(pointed, declared, strict=True))
-    again = [one.definition for one in catalogue.catalogue(fields_file(tmp_path, '# the same\nbib = ["race_number"]'))]
+    again = [
+        projection.definition
+        for projection in catalogue.catalogue(fields_file(tmp_path, '# the same\nbib = ["race_number"]'))
+    ]
     assert again == pointed
-    same = [one.definition for one in catalogue.catalogue(fields_file(tmp_path, 'bib = ["bib", "bib_number"]'))]
+    same = [
+        projection.definition
+        for projection in catalogue.catalogue(fields_file(tmp_path, 'bib = ["bib", "bib_number"]'))
+    ]
     assert same == declared
 
 

@@ -53,8 +53,8 @@ def test_one_public_name_is_one_thing() -> None:
     for path in (*SOURCES, *(ROOT / "migrations").glob("*.py")):
         for name in public_names(path):
             places.setdefault(name, []).append(str(path.relative_to(ROOT)))
-    twice = {name: found for name, found in places.items() if len(found) > 1}
-    assert {name: found for name, found in twice.items() if name not in THE_SAME_THING} == {}
+    twice = {name: modules for name, modules in places.items() if len(modules) > 1}
+    assert {name: modules for name, modules in twice.items() if name not in THE_SAME_THING} == {}
     assert THE_SAME_THING.keys() <= twice.keys(), "a reason for a name that stands in one file alone"
 
 

@@ -23,10 +23,10 @@ def test_a_plan_holds_what_was_wished_for(
     wishes = Wishes(count, participants, Amount(duplicates), Amount(reorder), Amount(corrupt), seed)
     planned = plan(wishes)
     assert planned == plan(wishes)
-    good = [one.body for one in planned if not one.damaged]
+    good = [delivery.body for delivery in planned if not delivery.damaged]
     assert len(set(good)) == count
     assert len(good) - count == min(duplicates, count)
-    assert sum(one.damaged for one in planned) == min(corrupt, count)
+    assert sum(delivery.damaged for delivery in planned) == min(corrupt, count)
     people = Counter(json.loads(content)["data"]["object"]["id"] for content in set(good))
     assert len(people) == min(count, participants)
 
@@ -34,7 +34,7 @@ def test_a_plan_holds_what_was_wished_for(
 def test_reordering_changes_the_order_and_nothing_else() -> None:
     straight, mixed = plan(Wishes(50)), plan(Wishes(50, reorder=Amount(0.5, is_share=True)))
     assert straight != mixed
-    assert sorted(one.body for one in straight) == sorted(one.body for one in mixed)
+    assert sorted(delivery.body for delivery in straight) == sorted(delivery.body for delivery in mixed)
 
 
 def test_an_amount_is_a_number_or_a_share_and_never_more_than_all() -> None:

@@ -72,9 +72,9 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(environ: dict[str, 
     ],
 )
 def test_any_libpq_url_is_taken(url: str) -> None:
-    found = read_settings({"DATABASE_URL": url}).database_url
-    assert found is not None
-    assert found.get_secret_value() == url
+    url_read = read_settings({"DATABASE_URL": url}).database_url
+    assert url_read is not None
+    assert url_read.get_secret_value() == url
 
 
 def test_every_setting_is_documented() -> None:

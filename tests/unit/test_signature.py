@@ -15,9 +15,9 @@ def test_what_movemint_signed_is_signed_in_either_case(body: bytes, secret: byte
     expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
     assert sign(body, secret) == expected
     for received in (expected, expected.upper()):
-        found = signature_in([(b"x-signature", received.encode())])
-        assert found is not None
-        assert is_signed(body, found, [b"another live secret", secret])
+        signature = signature_in([(b"x-signature", received.encode())])
+        assert signature is not None
+        assert is_signed(body, signature, [b"another live secret", secret])
 
 
 @given(body=st.binary(), secret=st.binary(min_size=1), other=st.binary(min_size=1))
@@ -32,10 +32,10 @@ def test_another_secret_or_body_is_not_signed(body: bytes, secret: bytes, other:
 
 @given(headers=st.lists(st.tuples(st.sampled_from([b"x-signature", b"x-other"]), st.binary(max_size=80))))
 def test_any_headers_give_an_answer(headers: list[tuple[bytes, bytes]]) -> None:
-    found = signature_in(headers)
-    if found is not None:
-        assert [value for name, value in headers if name == b"x-signature"] == [found]
-        assert not is_signed(b"", found, [b"secret"])
+    signature = signature_in(headers)
+    if signature is not None:
+        assert [value for name, value in headers if name == b"x-signature"] == [signature]
+        assert not is_signed(b"", signature, [b"secret"])
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def one(conninfo: str, query: str) -> object:
+def value_of(conninfo: str, query: str) -> object:
     with psycopg.connect(conninfo) as connection:
         row = connection.execute(query.encode()).fetchone()
         return row[0] if row else None
@@ -59,18 +59,22 @@ def test_it_is_durable_private_and_the_same_on_every_host(folder: Path, monkeypa
     monkeypatch.setenv("PGDATA", "/nonsense")
     with postgres.server(folder / "data", print) as server:
         for setting, expected in {"data_checksums": "on", "fsync": "on", "synchronous_commit": "on"}.items():
-            assert one(server.conninfo, f"show {setting}") == expected
-        assert one(server.conninfo, "select datcollate from pg_database where datname = 'rosterlog'") == "C"
+            assert value_of(server.conninfo, f"show {setting}") == expected
+        assert value_of(server.conninfo, "select datcollate from pg_database where datname = 'rosterlog'") == "C"
         assert (
-            one(server.conninfo, "select pg_encoding_to_char(encoding) from pg_database where datname = 'rosterlog'")
+            value_of(
+                server.conninfo, "select pg_encoding_to_char(encoding) from pg_database where datname = 'rosterlog'"
+            )
             == "UTF8"
         )
-        assert mode(folder / "data") == mode(Path(str(one(server.conninfo, "show data_directory")))) == 0o700
+        assert mode(folder / "data") == mode(Path(str(value_of(server.conninfo, "show data_directory")))) == 0o700
         assert mode(server.password_file) == 0o600
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(server.address)
-        assert one(make_conninfo(server.address, password=server.password_file.read_text().strip()), "select 1") == 1
-        assert one(server.conninfo, "show listen_addresses") == "127.0.0.1"
+        assert (
+            value_of(make_conninfo(server.address, password=server.password_file.read_text().strip()), "select 1") == 1
+        )
+        assert value_of(server.conninfo, "show listen_addresses") == "127.0.0.1"
     assert mode(folder) == 0o711
 
 
@@ -84,12 +88,12 @@ def test_its_users_share_it_and_the_last_one_stops_it(folder: Path) -> None:
         )
         assert other.stdout is not None
         assert other.stdout.readline() == "in\n"
-    assert one(first.conninfo, "select count(*) from kept") == 0
+    assert value_of(first.conninfo, "select count(*) from kept") == 0
     other.communicate("\n", timeout=DEADLINE)
     assert running(cluster_in(data, print)) is None
     with postgres.server(data, print) as again:
         assert again.address == first.address
-        assert one(again.conninfo, "select count(*) from kept") == 0
+        assert value_of(again.conninfo, "select count(*) from kept") == 0
 
 
 def test_one_left_behind_by_a_killed_user_is_taken_over(folder: Path) -> None:
@@ -116,7 +120,7 @@ def test_after_a_crash_it_recovers_what_was_committed(folder: Path) -> None:
         os.kill(postmaster.pid, signal.SIGKILL)
         until(lambda: running(cluster_in(data, print)) is None)
     with postgres.server(data, print) as server:
-        assert one(server.conninfo, "select count(*) from kept") == 1000
+        assert value_of(server.conninfo, "select count(*) from kept") == 1000
 
 
 def test_a_second_up_is_refused(folder: Path) -> None:
@@ -163,7 +167,7 @@ def test_a_first_start_that_was_interrupted_is_begun_again(folder: Path) -> None
     for made in (data, data / "postgres", cluster_in_half):
         account.make_folder(made)
     with postgres.server(data, print) as server:
-        assert one(server.conninfo, "select 1") == 1
+        assert value_of(server.conninfo, "select 1") == 1
 
 
 @pytest.mark.skipif(shutil.which("pg_ctl") is None, reason="no PostgreSQL of the machine's own on the PATH")
@@ -171,11 +175,11 @@ def test_any_pg_ctl_on_the_path_serves_too(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     own = binaries.find_binaries(None)
     with postgres.server(folder / "data", print) as server:
-        assert str(one(server.conninfo, "show server_version")).split()[0] == own.version
-        assert one(server.conninfo, "show data_checksums") == "on"
+        assert str(value_of(server.conninfo, "show server_version")).split()[0] == own.version
+        assert value_of(server.conninfo, "show data_checksums") == "on"
     monkeypatch.undo()
     with postgres.server(folder / "data", print) as server:
-        assert str(one(server.conninfo, "show server_version")).split()[0] == own.version
+        assert str(value_of(server.conninfo, "show server_version")).split()[0] == own.version
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root has to give way to another account")
@@ -184,7 +188,7 @@ def test_as_root_it_runs_as_another_account_even_below_a_folder_that_one_cannot_
         data = Path(private) / "home" / ".rosterlog"
         said: list[str] = []
         with postgres.server(data, said.append) as server:
-            home = Path(str(one(server.conninfo, "show data_directory"))).parent
+            home = Path(str(value_of(server.conninfo, "show data_directory"))).parent
             postmaster = running(cluster_in(data, print))
             assert postmaster is not None
             assert Path(f"/proc/{postmaster.pid}").stat().st_uid != 0
@@ -194,7 +198,7 @@ def test_as_root_it_runs_as_another_account_even_below_a_folder_that_one_cannot_
             assert mode(Path(private)) == 0o700
             assert mode(home) == 0o700
             with postgres.server(data, print) as server:
-                assert Path(str(one(server.conninfo, "show data_directory"))).parent == home
+                assert Path(str(value_of(server.conninfo, "show data_directory"))).parent == home
         finally:
             shutil.rmtree(home)
 
@@ -211,10 +215,10 @@ def test_programs_an_account_cannot_reach_are_copied_where_it_can() -> None:
                 shutil.copytree(folder, Path(private) / folder.name)
         hidden = binaries.Binaries(Path(private) / original.folder.relative_to(package.parent), "0.test")
         try:
-            found = hidden.reachable_by(account)
-            assert found.folder.is_relative_to(REACHABLE / "postgresql-0.test")
+            installed = hidden.reachable_by(account)
+            assert installed.folder.is_relative_to(REACHABLE / "postgresql-0.test")
             for program in ("postgres", "initdb", "pg_ctl", "psql"):
-                done = account.run(found.folder / program, "--version")
+                done = account.run(installed.folder / program, "--version")
                 assert done.returncode == 0, done.stderr
             assert mode(Path(private)) == 0o700
         finally:

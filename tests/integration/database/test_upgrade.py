@@ -72,8 +72,8 @@ def test_a_column_is_added_to_a_filled_database_at_the_end_of_everything(reporte
         assert columns_of(reported, row)[-2:] == ["shirt", "passport"]
     for row, (columns, rows) in before.items():
         assert columns_of(reported, row) == [*columns, "shirt", "passport"]
-        found = query(reported, f"select {', '.join(columns)} from {row}")
-        assert sorted(map(str, found)) == sorted(map(str, rows))
+        shown = query(reported, f"select {', '.join(columns)} from {row}")
+        assert sorted(map(str, shown)) == sorted(map(str, rows))
     published = columns_of(reported, "published_participants")
     assert (published[-1], "passport" in published) == ("shirt", False)
     assert query(reported, "select (select count(*) from mine), (select count(*) from past)") == [(12, 12)]

@@ -41,17 +41,17 @@ def test_while_a_worker_parks_builds_begin_go_live_and_are_dropped(
     """The worker's rows lock the row of their own build against being dropped, and nothing else."""
     model.append(database, [model.body(1)])
     drain(worker_engine)
-    mine, other = live(worker_engine, PARTICIPANTS), build_anew(worker_engine, PARTICIPANTS)
+    old, other = live(worker_engine, PARTICIPANTS), build_anew(worker_engine, PARTICIPANTS)
     with psycopg.connect(database) as working:
         working.execute(
             "insert into quarantine (source, projection, build, position, reason) values ('x', %s, %s, 1, 'x')",
-            [mine.projection, mine.number],
+            [old.projection, old.number],
         )
         with worker_engine.begin() as connection:
             connection.execute(text("set local lock_timeout = '1s'"))
             builds.begin(connection, replace(PARTICIPANTS, definition="another"))
             builds.go_live(connection, other)
-            builds.go_live(connection, mine)
+            builds.go_live(connection, old)
         assert drop(worker_engine, other)
         working.rollback()
     assert erase(operator, "1") == [1]

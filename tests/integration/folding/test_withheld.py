@@ -45,8 +45,8 @@ def test_promise_7_what_arrives_later_is_kept_withheld_and_reported(
     assert set(model.stored_roster(database)) == {"5", "8", "9"}
     assert traces(database, "deferred") == {"event_log"}
     with operator.connect() as connection:
-        [one] = erasing.all_erasures(connection)
-    assert (one.erasure.subject, one.undone, one.later) == ("7", [], [8])
+        [recorded] = erasing.all_erasures(connection)
+    assert (recorded.erasure.subject, recorded.undone, recorded.later) == ("7", [], [8])
     assert prove(operator).problems == []
 
 
@@ -100,7 +100,7 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
     if is_lifted:
         lift(operator)
     with operator.connect() as connection:
-        exported = write_register([one.erasure for one in erasing.all_erasures(connection)])
+        exported = write_register([recorded.erasure for recorded in erasing.all_erasures(connection)])
     restored, folding = older_backup
     model.append(empty_database, [*BODIES[:3], model.body(10), BODIES[4], LATE])
     drain(folding)
@@ -109,10 +109,16 @@ def test_promise_7_erasures_are_carried_out_again_on_a_database_from_before_them
         assert erasing.take_over(connection, read_register(exported)) == 0
     assert [problem.position for problem in prove(restored).problems] == [2, 3, 5]
     with restored.begin() as connection:
-        [erasure] = [one.erasure for one in erasing.all_erasures(connection)]
+        [erasure] = [recorded.erasure for recorded in erasing.all_erasures(connection)]
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == [2, 3, 5]
         connection.execute(text(f"set local role {WORKER_ROLE}"))
-        refold(connection, [lock_track(connection, one, "movemint") for one in PROJECTIONS], "movemint", "7", 10)
+        refold(
+            connection,
+            [lock_track(connection, projection, "movemint") for projection in PROJECTIONS],
+            "movemint",
+            "7",
+            10,
+        )
     assert prove(restored).problems == []
     assert query(empty_database, "select positions from erasures") == [([2, 3, 5],)]
     assert set(model.stored_roster(empty_database)) == ({"5", "7", "10"} if is_lifted else {"5", "10"})
@@ -136,10 +142,10 @@ def test_an_erasure_lifted_elsewhere_is_lifted_by_its_export(database: str, oper
     model.append(database, BODIES)
     erase(operator)
     with operator.connect() as connection:
-        before = write_register([one.erasure for one in erasing.all_erasures(connection)])
+        before = write_register([recorded.erasure for recorded in erasing.all_erasures(connection)])
     lift(operator)
     with operator.connect() as connection:
-        after = write_register([one.erasure for one in erasing.all_erasures(connection)])
+        after = write_register([recorded.erasure for recorded in erasing.all_erasures(connection)])
     with unguarded(database) as connection_:
         connection_.execute("update erasures set lifted_at = null, lifted_by = null")
     with operator.begin() as connection:
@@ -172,7 +178,7 @@ def test_promise_7_an_erased_body_delivered_again_to_an_older_backup_is_withheld
     erase(operator)
     lift(operator)
     with operator.connect() as connection:
-        exported = write_register([one.erasure for one in erasing.all_erasures(connection)])
+        exported = write_register([recorded.erasure for recorded in erasing.all_erasures(connection)])
     restored, folding = older_backup
     with restored.begin() as connection:
         erasing.take_over(connection, read_register(exported))

@@ -179,8 +179,8 @@ def test_the_log_is_vacuumed_for_every_dead_row_and_every_hundred_thousand_new_o
         "select c.reloptions, t.reloptions from pg_class c join pg_class t on t.oid = c.reltoastrelid "
         "where c.relname = 'event_log'",
     )
-    for found in (options, toasted):
-        assert set(found) == {
+    for tables in (options, toasted):
+        assert set(tables) == {
             "autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=0", "autovacuum_freeze_min_age=0",
             "autovacuum_vacuum_insert_scale_factor=0", "autovacuum_vacuum_insert_threshold=100000",
         }  # fmt: skip

@@ -89,7 +89,7 @@ def test_promise_7_an_erasure_of_one_person_empties_nobody_elses_bodies(database
                 "select 'movemint', 'nobody', 'x', 'y', '{6}', array[digest] from event_log where position = 6"
             )
         )
-        [erasure] = [one.erasure for one in erasing.all_erasures(connection)]
+        [erasure] = [recorded.erasure for recorded in erasing.all_erasures(connection)]
         assert erasing.carry_out(connection, "movemint", erasure.erasure_id) == []
     with psycopg.connect(database) as owner, pytest.raises(errors.RestrictViolation):
         owner.execute("update event_log set body = null where position = 6")

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import model
-from tests.integration.log.test_verify import ALTERED, BROKEN, EVENTS, found, prove, unguarded, write_unsigned
+from tests.integration.log.test_verify import ALTERED, BROKEN, EVENTS, problems_of, prove, unguarded, write_unsigned
 
 WRONG = "signature wrong: none of the secrets made it, and nothing proves the event as it came"
 
@@ -24,19 +24,19 @@ def test_a_secret_no_longer_known_is_told_from_a_wrong_signature(database: str, 
         connection.execute("update event_log set signature = repeat('0', 64) where position = 4")
         connection.execute("update event_log set signature = 'none' where position = 6")
     proof = prove(operator, secrets=[model.SECRET])
-    assert found(proof) == [(4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
+    assert problems_of(proof) == [(4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
     proof = prove(operator, secrets=[b"the one after"])
     assert proof.unknown_secret is not None
     assert (proof.unknown_secret.events, proof.unknown_secret.first, proof.unknown_secret.last) == (8, 1, 10)
     unknown = "signed with a secret no longer known: 8 events from position 1 to 10; give retired secrets too, last"
-    assert found(proof) == [(1, unknown), (4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
+    assert problems_of(proof) == [(1, unknown), (4, BROKEN), (4, WRONG), (6, BROKEN), (6, WRONG)]
 
 
 def test_the_signature_of_an_altered_body_is_wrong(database: str, operator: Engine) -> None:
     model.append(database, EVENTS)
     with unguarded(database) as connection:
         connection.execute("update event_log set body = 'x' where position = 4")
-    assert found(prove(operator, secrets=[model.SECRET])) == [(4, ALTERED), (4, WRONG)]
+    assert problems_of(prove(operator, secrets=[model.SECRET])) == [(4, ALTERED), (4, WRONG)]
 
 
 @pytest.mark.parametrize("signature", ["none", "", "x" + model.signature(b"new"), model.signature(b"new")[:-1]])
@@ -45,8 +45,8 @@ def test_a_signature_that_no_secret_could_make_is_wrong_whatever_the_chain_says(
 ) -> None:
     with psycopg.connect(database) as connection:
         connection.execute("select append_events('movemint', %s, %s, '{null}', '{null}')", [[b"new"], [signature]])
-    assert found(prove(operator)) == []
-    assert found(prove(operator, secrets=[model.SECRET])) == [(1, WRONG)]
+    assert problems_of(prove(operator)) == []
+    assert problems_of(prove(operator, secrets=[model.SECRET])) == [(1, WRONG)]
 
 
 def test_after_a_damaged_event_the_next_one_is_not_taken_for_proved(database: str, operator: Engine) -> None:
@@ -55,7 +55,7 @@ def test_after_a_damaged_event_the_next_one_is_not_taken_for_proved(database: st
         connection.execute("update event_log set chain = 'x' where position = 4")
         connection.execute("update event_log set signature = repeat('0', 64) where position = 5")
     damaged = "a value is missing, or has a length it cannot have"
-    assert found(prove(operator, secrets=[model.SECRET])) == [(4, damaged), (5, WRONG)]
+    assert problems_of(prove(operator, secrets=[model.SECRET])) == [(4, damaged), (5, WRONG)]
 
 
 def test_only_what_rosterlog_itself_wrote_down_has_no_signature(database: str, operator: Engine) -> None:
@@ -67,6 +67,6 @@ def test_only_what_rosterlog_itself_wrote_down_has_no_signature(database: str, o
     proof = prove(operator, secrets=[model.SECRET])
     gone = "the body is gone, and no erasure names it"
     unsigned = [(position, "no signature") for position in (3, 4, 5)]
-    assert found(proof) == [(2, gone), (3, gone), *unsigned]
+    assert problems_of(proof) == [(2, gone), (3, gone), *unsigned]
     assert proof.unknown_secret is not None
     assert proof.unknown_secret.events == 0

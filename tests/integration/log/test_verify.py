@@ -29,8 +29,8 @@ def prove(
     return proof
 
 
-def found(proof: Proof) -> list[tuple[int, str]]:
-    return [(one.position, one.problem) for one in proof.problems]
+def problems_of(proof: Proof) -> list[tuple[int, str]]:
+    return [(problem.position, problem.problem) for problem in proof.problems]
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def test_an_event_without_a_signature_is_proved(database: str, operator: Engine)
     write_unsigned(database, 4, None)
     model.append(database, EVENTS[2:])
     proof = prove(operator)
-    assert (found(proof), proof.head, proof.chain) == ([], 12, model.chains(database)[-1])
+    assert (problems_of(proof), proof.head, proof.chain) == ([], 12, model.chains(database)[-1])
 
 
 def test_a_machine_of_another_encoding_proves_it_too(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def test_promise_5_two_events_that_changed_places_are_found(database: str, opera
         for move in ("position = 1000 where position = 3", "position = 3 where position = 7"):
             connection.execute(f"update event_log set {move}".encode())
         connection.execute("update event_log set position = 7 where position = 1000")
-    assert [position for position, _ in found(prove(operator))] == [3, 4, 7, 8]
+    assert [position for position, _ in problems_of(prove(operator))] == [3, 4, 7, 8]
 
 
 def test_promise_5_an_inserted_event_is_found(database: str, operator: Engine) -> None:
@@ -153,14 +153,14 @@ def test_promise_5_an_inserted_event_is_found(database: str, operator: Engine) -
         connection.execute("update event_log set position = position + 1000 where position > 3")
         connection.execute("update event_log set position = position - 999 where position > 1000")
         put(connection, 4, 3)
-    assert found(prove(operator))[0] == (4, BROKEN)
+    assert problems_of(prove(operator))[0] == (4, BROKEN)
 
 
 def test_promise_5_an_event_put_after_the_last_is_found(database: str, operator: Engine) -> None:
     model.append(database, EVENTS)
     with unguarded(database) as connection:
         put(connection, 11, 10)
-    assert found(prove(operator)) == [(11, BROKEN)]
+    assert problems_of(prove(operator)) == [(11, BROKEN)]
 
 
 @pytest.mark.parametrize("number", [0, -7])
@@ -169,7 +169,7 @@ def test_promise_5_an_event_put_before_the_first_is_found(database: str, operato
     with unguarded(database) as connection:
         connection.execute("alter table event_log drop constraint event_log_position")
         put(connection, number, 1)
-    problems = found(prove(operator))
+    problems = problems_of(prove(operator))
     assert problems[0] == (number, "out of place: positions are 1, 2, 3 ... and each is there once")
 
 
@@ -182,7 +182,7 @@ def test_promise_5_a_delivery_stored_twice_is_found(database: str, operator: Eng
         assert row is not None
         connection.execute(row[0].replace("is_stored := not found", "is_stored := true").encode())
         assert model.append_on(connection, [EVENTS[3]]) == [(11, True)]
-    assert found(prove(operator)) == [(11, "stored twice: the same delivery is at position 4")]
+    assert problems_of(prove(operator)) == [(11, "stored twice: the same delivery is at position 4")]
 
 
 def test_promise_5_the_last_event_cannot_be_removed_unseen(database: str, operator: Engine) -> None:
@@ -191,11 +191,11 @@ def test_promise_5_the_last_event_cannot_be_removed_unseen(database: str, operat
     with unguarded(database) as connection:
         connection.execute("delete from event_log where position = 10")
     assert prove(operator).problems == []  # nothing in the database tells
-    assert found(prove(operator, noted)) == [(10, "missing: the log ends at 9, but position 10 was noted")]
+    assert problems_of(prove(operator, noted)) == [(10, "missing: the log ends at 9, but position 10 was noted")]
     assert prove(operator, noted).chain == chain_at(database, 9)
     model.append(database, [b"another event in its place", b"and one more"])
     problem = "the chain value is not the one noted: this event or one before it was altered since"
-    assert found(prove(operator, noted)) == [(10, problem)]
+    assert problems_of(prove(operator, noted)) == [(10, problem)]
 
 
 def test_what_came_after_a_noted_value_is_proved_alone(database: str, operator: Engine) -> None:
@@ -204,13 +204,13 @@ def test_what_came_after_a_noted_value_is_proved_alone(database: str, operator: 
         connection.execute("update event_log set subject = 'x' where position in (2, 8)")
     noted = Noted(4, chain_at(database, 4))
     proof = prove(operator, noted)
-    assert (proof.events, proof.first, found(proof)) == (6, 5, [(8, BROKEN)])
+    assert (proof.events, proof.first, problems_of(proof)) == (6, 5, [(8, BROKEN)])
     assert prove(operator, Noted(0, bytes(32))).events == 10
     assert prove(operator, Noted(10, chain_at(database, 10))).chain == chain_at(database, 10)
-    assert found(prove(operator, Noted(0, bytes(31) + b"x")))[0][0] == 0
+    assert problems_of(prove(operator, Noted(0, bytes(31) + b"x")))[0][0] == 0
     with unguarded(database) as connection:
         connection.execute("delete from event_log where position = 4")
-    assert found(prove(operator, noted)) == [(4, "missing"), (8, BROKEN)]
+    assert problems_of(prove(operator, noted)) == [(4, "missing"), (8, BROKEN)]
 
 
 def test_the_first_problems_are_listed_and_the_rest_counted(database: str, operator: Engine) -> None:
@@ -219,7 +219,7 @@ def test_the_first_problems_are_listed_and_the_rest_counted(database: str, opera
     with unguarded(database) as connection:
         connection.execute("update event_log set body = 'x'")
     proof = prove(operator)
-    assert [position for position, _ in found(proof)] == list(range(1, MOST_PROBLEMS + 1))
+    assert [position for position, _ in problems_of(proof)] == list(range(1, MOST_PROBLEMS + 1))
     assert proof.problems_found == MOST_PROBLEMS + 50
 
 
@@ -234,7 +234,7 @@ def test_sources_are_proved_apart(database: str, operator: Engine) -> None:
     ]  # fmt: skip
     with unguarded(database) as unguarded_connection:
         unguarded_connection.execute("update event_log set body = null where position = 4 and source = 'other'")
-    assert found(prove(operator, source="other")) == [(4, "the body is gone, and no erasure names it")]
+    assert problems_of(prove(operator, source="other")) == [(4, "the body is gone, and no erasure names it")]
 
 
 def test_erased_bodies_are_counted_and_come_with_their_erasure_only(database: str, operator: Engine) -> None:
@@ -245,11 +245,13 @@ def test_erased_bodies_are_counted_and_come_with_their_erasure_only(database: st
     assert (proof.events, proof.erased, proof.problems) == (10, 1, [])
     with unguarded(database) as unguarded_connection:
         unguarded_connection.execute("update event_log set body = %s where position = 4", [EVENTS[3]])
-    assert found(prove(operator)) == [(4, "an erasure names it, but the body is here: run rosterlog erase --reapply")]
+    assert problems_of(prove(operator)) == [
+        (4, "an erasure names it, but the body is here: run rosterlog erase --reapply")
+    ]
     with unguarded(database) as unguarded_connection:
         unguarded_connection.execute("update event_log set body = null where position = 4")
         unguarded_connection.execute("delete from erasures")
-    assert found(prove(operator)) == [(4, "the body is gone, and no erasure names it")]
+    assert problems_of(prove(operator)) == [(4, "the body is gone, and no erasure names it")]
 
 
 def test_a_log_that_is_being_appended_to_is_proved_as_far_as_it_went(database: str, operator: Engine) -> None:

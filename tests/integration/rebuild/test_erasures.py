@@ -93,8 +93,8 @@ def test_promise_7_carrying_an_erasure_out_again_does_not_hide_who_was_lifted_fr
     anew = build_anew(worker_engine, PARTICIPANTS)
     assert "7" in model.stored_roster(database)
     with operator.begin() as connection:
-        [one] = erasing.all_erasures(connection)
-        erasing.carry_out(connection, "movemint", one.erasure.erasure_id)
+        [recorded] = erasing.all_erasures(connection)
+        erasing.carry_out(connection, "movemint", recorded.erasure.erasure_id)
         connection.execute(text(f"set local role {WORKER_ROLE}"))
         refold(connection, [lock_track(connection, PARTICIPANTS, "movemint")], "movemint", "7", 10)
     expected = model.stored_roster(database)

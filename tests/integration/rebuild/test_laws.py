@@ -148,11 +148,11 @@ def test_promise_14_as_of_a_position_or_a_time_is_a_fresh_fold_up_to_there(
         at = connection.execute(
             text("select received_at from event_log where position = :p"), {"p": position}
         ).scalar() or datetime.now(UTC) - timedelta(days=1)
-        found = connection.execute(text("select position_at('movemint', :at)"), {"at": at}).scalar_one()
-        rows = connection.execute(Roster("movemint", None, found).rows.select()).mappings().all()
+        resolved = connection.execute(text("select position_at('movemint', :at)"), {"at": at}).scalar_one()
+        rows = connection.execute(Roster("movemint", None, resolved).rows.select()).mappings().all()
     expected = roster_model.roster(bodies[:position])
     columns = ("first_position", "position", "first_name", "bib", "event_id")
-    assert found == position
+    assert resolved == position
     assert {row["participant_id"]: tuple(row[column] for column in columns) for row in rows} == expected.rows()
     for row in rows:
         assert row["attributes"] == json.loads(bodies[row["position"] - 1])["data"]["object"]

@@ -96,14 +96,14 @@ def test_the_comparison_names_rows_and_columns(folded: str, worker_engine: Engin
         people, answers = compare(connection_, OTHER, live(worker_engine, PARTICIPANTS), build)
     assert (people.table, people.added, people.removed, people.changed, people.later) == ("participants", 1, 2, 296, 2)
     assert people.columns == {"bib": 296}
-    assert [one for one in people.examples if one.kind != "changed"] == [
+    assert [example for example in people.examples if example.kind != "changed"] == [
         replace(people.examples[0], kind="added", id="7", columns=""),
         replace(people.examples[0], kind="removed", id="5", columns=""),
         replace(people.examples[0], kind="removed", id="6", columns=""),
     ]
-    changed = [one for one in people.examples if one.kind == "changed"]
+    changed = [example for example in people.examples if example.kind == "changed"]
     assert len(changed) == 20
-    assert {one.columns for one in changed} == {"bib"}
+    assert {example.columns for example in changed} == {"bib"}
     assert not answers.is_any
 
 
@@ -130,7 +130,7 @@ def test_shares_cover_every_event_once_whatever_arrives_between_them(database: s
     assert sorted(positions) == list(range(1, log.heads["movemint"] + 1))
 
 
-@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
 def test_indexes_made_beforehand_are_taken_over(folded: str, worker_engine: Engine, projection: Projection) -> None:
     """Also one that a user has added; putting a table in its place makes none a second time."""
     query_ = "select count(*), count(distinct indexdef) from pg_indexes where tablename = %s"

@@ -74,17 +74,17 @@ def test_whatever_comes_between_its_batches_the_copy_ends_as_what_readers_see(
         model.append(
             database,
             [
-                model.body(one, bib=chance.random(), race_number=chance.random(), email="a@example.org")
-                for one in people
+                model.body(person, bib=chance.random(), race_number=chance.random(), email="a@example.org")
+                for person in people
             ],
             source,
         )
         drain(worker_engine, source)
 
     def forget() -> None:
-        one = str(chance.randrange(PEOPLE))
-        if one not in erased and erase(operator, one):
-            erased.append(one)
+        person = str(chance.randrange(PEOPLE))
+        if person not in erased and erase(operator, person):
+            erased.append(person)
 
     def remember() -> None:
         if erased:

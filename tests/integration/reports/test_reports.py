@@ -62,8 +62,8 @@ def analyst(reported: str) -> Iterator[Engine]:
 
 def rows(engine: Engine, name: str, **given: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
-        found = run_report(connection, reports()[name], "movemint", values_of(reports()[name], given))
-    return [tuple(str(one) if one is not None else None for one in row) for row in found.rows]
+        report = run_report(connection, reports()[name], "movemint", values_of(reports()[name], given))
+    return [tuple(str(value) if value is not None else None for value in row) for row in report.rows]
 
 
 KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
@@ -136,21 +136,23 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "given", "expected"), KNOWN, ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(
+    ("name", "given", "expected"), KNOWN, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_report_on_known_data(
     analyst: Engine, name: str, given: dict[str, str], expected: list[tuple[Any, ...]]
 ) -> None:
-    found = rows(analyst, name, **given)
-    assert len(found) == len(expected), found
-    for row, wanted in zip(found, expected, strict=True):
-        assert [one for one, other in zip(row, wanted, strict=True) if other is not ...] == [
+    shown = rows(analyst, name, **given)
+    assert len(shown) == len(expected), shown
+    for row, wanted in zip(shown, expected, strict=True):
+        assert [value for value, other in zip(row, wanted, strict=True) if other is not ...] == [
             other for other in wanted if other is not ...
         ]
 
 
 def test_every_report_has_a_test_and_every_parameter_of_it() -> None:
     tested = {(name, parameter) for name, given, _ in KNOWN for parameter in given}
-    declared = {(one.name, parameter.name) for one in reports().values() for parameter in one.parameters}
+    declared = {(report.name, parameter.name) for report in reports().values() for parameter in report.parameters}
     assert {name for name, _, _ in KNOWN} == set(reports())
     assert declared - tested <= {
         ("sub_events_by_status", "event"), ("teams", "event"), ("bibs", "event"), ("not_updated", "event"),

@@ -16,9 +16,9 @@ from tests.secret_people import SECRETS, VIEWS, take
 
 def all_of(connection: psycopg.Connection[Any]) -> str:
     """Everything that whoever asks can see of the schema."""
-    found = [connection.execute(f"select * from reporting.{view}".encode()).fetchall() for view in VIEWS]
-    found.append(connection.execute("select * from reporting.participants_as_of(now())").fetchall())
-    return json.dumps(found, default=str)
+    contents = [connection.execute(f"select * from reporting.{view}".encode()).fetchall() for view in VIEWS]
+    contents.append(connection.execute("select * from reporting.participants_as_of(now())").fetchall())
+    return json.dumps(contents, default=str)
 
 
 @pytest.mark.parametrize(("role", "sees"), [(REPORTING_ROLE, False), (REPORTING_PII_ROLE, True)])
@@ -26,7 +26,7 @@ def test_personal_data_is_for_one_role_alone(asking: psycopg.Connection[Any], ro
     take(asking, role)
     everything = all_of(asking)
     for secret in [
-        *(one for one in SECRETS.values() if isinstance(one, str)),
+        *(secret for secret in SECRETS.values() if isinstance(secret, str)),
         "canary-answer",
         "canary 0170",
         '"97"',
@@ -54,17 +54,20 @@ def test_an_answer_is_shown_to_all_only_where_it_was_chosen(database: str, worke
     }
     for question, answers in given.items():
         people = enumerate(answers)
-        told = [model.body(f"{question}-{id_}", answers=[{"question": question, "answer": one}]) for id_, one in people]
+        told = [
+            model.body(f"{question}-{id_}", answers=[{"question": question, "answer": answer}])
+            for id_, answer in people
+        ]
         model.append(database, told)
     repeated = [{"question": "Notes", "answer": "one person's own words"}] * 12
     model.append(database, [model.body("notes", answers=repeated)])
     drain(worker_engine)
     with psycopg.connect(database) as connection:
         take(connection, REPORTING_ROLE)
-        found = connection.execute(
+        shown = connection.execute(
             "select distinct question, answer from reporting.participant_answers where answer is not null order by 1, 2"
         ).fetchall()
-    assert found == [("Size", "M"), ("Size", "S")]
+    assert shown == [("Size", "M"), ("Size", "S")]
 
 
 def test_nothing_personal_leaks_by_a_condition_or_a_function_of_ones_own(asking: psycopg.Connection[Any]) -> None:

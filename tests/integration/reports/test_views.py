@@ -23,8 +23,8 @@ DOCS = ROOT / "docs" / "dictionary.md"
 
 
 def test_the_views_are_these_and_every_object_has_a_comment(asking: psycopg.Connection[Any]) -> None:
-    found = asking.execute("select viewname from pg_views where schemaname = 'reporting' order by viewname").fetchall()
-    assert [row[0] for row in found] == VIEWS
+    views = asking.execute("select viewname from pg_views where schemaname = 'reporting' order by viewname").fetchall()
+    assert [row[0] for row in views] == VIEWS
     assert "None" not in dictionary_of(asking)
     assert asking.execute("select obj_description('reporting'::regnamespace)").fetchone() != (None,)
 
@@ -50,7 +50,7 @@ def test_docs_have_the_dictionary_of_the_database(engine: Engine) -> None:
 
 
 def test_column_names_need_no_quotes(asking: psycopg.Connection[Any]) -> None:
-    found = asking.execute("""
+    quoted = asking.execute("""
         select column_name from information_schema.columns
         where table_schema = 'reporting'
           and (
@@ -58,7 +58,7 @@ def test_column_names_need_no_quotes(asking: psycopg.Connection[Any]) -> None:
             or column_name in (select word from pg_get_keywords() where catcode = 'R')
           )
     """).fetchall()
-    assert found == []
+    assert quoted == []
 
 
 def test_participants_have_the_columns_of_everywhere_and_an_age_band(asking: psycopg.Connection[Any]) -> None:
@@ -89,12 +89,12 @@ def test_the_roster_as_of_a_time_is_a_fresh_fold_of_the_log_up_to_there(database
     drain(worker_engine)
     arrived = query(database, "select received_at from event_log order by position")
     for position in (1, 7, 20, 39, 40):
-        found = query(
+        roster = query(
             database,
             "select participant_id, first_position, position from reporting.participants_as_of(%s)",
             arrived[position - 1][0],
         )
-        assert {id_: (first, at) for id_, first, at in found} == {
+        assert {id_: (first, at) for id_, first, at in roster} == {
             id_: row[:2] for id_, row in model.roster(bodies[:position]).items()
         }
 
@@ -103,7 +103,7 @@ def test_deliveries_show_what_arrived_and_nothing_of_it(reported: str, operator:
     [(body,)] = query(reported, "select body from event_log where position = 3")
     model.append(reported, [body] * 2)
     erase(operator, "12")
-    found = query(
+    deliveries = query(
         reported,
         """
         select position, event_type, participant_id, size_bytes > 100, is_erased, is_quarantined, redeliveries,
@@ -112,7 +112,7 @@ def test_deliveries_show_what_arrived_and_nothing_of_it(reported: str, operator:
         """,
     )
     created = "event.participant.created"
-    assert found == [
+    assert deliveries == [
         (3, created, "3", True, False, False, 2, True),
         (12, created, "12", None, True, False, 0, False),
         (14, None, None, False, False, True, 0, False),
@@ -213,10 +213,10 @@ def test_views_and_what_users_built_on_them_stay_through_rebuild_rollback_and_mi
 
         def seen() -> list[Any]:
             open_.execute("refresh materialized view theirs.kept")
-            tables = [counted.format(one) for one in ("theirs.kept", "theirs.then")]
+            tables = [counted.format(view) for view in ("theirs.kept", "theirs.then")]
             asked = ["execute mine", "table theirs.bibs", *tables]
-            [found] = {str(open_.execute(one.encode()).fetchall()) for one in asked}
-            return [found, columns(empty_database)]
+            [result] = {str(open_.execute(statement.encode()).fetchall()) for statement in asked}
+            return [result, columns(empty_database)]
 
         as_it_was = seen()
         assert as_it_was[0] == "[('old', 300)]"

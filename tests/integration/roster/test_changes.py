@@ -31,7 +31,7 @@ class Follower:
         answer = self._api.ask("/v1/changes", self._token, after=self.after, **query)
         assert answer.status_code == 200, answer.text
         page = answer.json()
-        positions = [one["position"] for one in page["data"] if one["change"] != "reset"]
+        positions = [change["position"] for change in page["data"] if change["change"] != "reset"]
         assert positions == sorted(positions)
         for change in page["data"]:
             if change["change"] == "reset":
@@ -138,7 +138,7 @@ def test_a_token_hears_nothing_of_people_it_never_saw(
     with running(database) as api:
         token = make_token(engine, events=("1",))
         assert api.listed("/v1/changes", token, after="0") == []
-        assert [one["change"] for one in api.listed("/v1/changes", token, after="2")] == ["removed"]
+        assert [change["change"] for change in api.listed("/v1/changes", token, after="2")] == ["removed"]
 
 
 def test_whoever_left_in_the_middle_of_a_page_by_page_is_gone_too(
@@ -169,9 +169,9 @@ def test_waiting_ends_when_something_changes_and_only_then(
         assert (nothing["data"], nothing["after"], nothing["next"]) == ([], "1.0.1", None)
         later = threading.Timer(0.3, lambda: (model.append(database, [model.body(2)]), drain(worker_engine)))
         later.start()
-        found = api.ask("/v1/changes", token, after="1", wait=30).json()
+        page = api.ask("/v1/changes", token, after="1", wait=30).json()
         later.join()
-        assert [(one["position"], one["participant_id"]) for one in found["data"]] == [(2, "2")]
+        assert [(change["position"], change["participant_id"]) for change in page["data"]] == [(2, "2")]
 
 
 def test_waiting_looks_at_the_roster_and_not_at_what_was_seen_long_ago(
@@ -206,10 +206,10 @@ def test_whoever_has_the_answer_still_waits_for_another(database: str, engine: E
         kept = {"If-None-Match": api.ask("/v1/changes", token, after="1", wait=1).headers["etag"]}
         later = threading.Timer(0.3, lambda: (model.append(database, [model.body(2)]), drain(worker_engine)))
         later.start()
-        found = api.ask("/v1/changes", token, after="1", wait=1, headers=kept)
+        answer = api.ask("/v1/changes", token, after="1", wait=1, headers=kept)
         later.join()
-        assert [one["participant_id"] for one in found.json()["data"]] == ["2"]
-        again = api.ask("/v1/changes", token, after="2", wait=1, headers={"If-None-Match": found.headers["etag"]})
+        assert [change["participant_id"] for change in answer.json()["data"]] == ["2"]
+        again = api.ask("/v1/changes", token, after="2", wait=1, headers={"If-None-Match": answer.headers["etag"]})
         assert again.status_code == 200
 
 

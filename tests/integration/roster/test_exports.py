@@ -193,11 +193,11 @@ def test_whoever_goes_away_frees_the_session_at_once(database: str, engine: Engi
                     await asyncio.Event().wait()  # the reader's buffers are full
 
             def exporting() -> int:
-                found = query(
+                rows = query(
                     database,
                     "select count(*) from pg_stat_activity where datname = current_database() and query like 'copy%%'",
                 )
-                return int(found[0][0])
+                return int(rows[0][0])
 
             scope = scope_of("/v1/participants.csv", token)
             await api.app(scope, receive, send)

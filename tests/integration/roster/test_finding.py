@@ -47,15 +47,17 @@ SEARCHES = [
     "p12 p1",
     "cruz shared ann",
 ]
-MOMENTS = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in ("2026-03-01T10:00:00", "2026-03-31T22:00:00")]
+MOMENTS = [
+    datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in ("2026-03-01T10:00:00", "2026-03-31T22:00:00")
+]
 
 
 def people(seed: int = 5) -> list[bytes]:
     random_ = random.Random(seed)
-    found = []
+    bodies = []
     for number in range(150):
         choose = random_.choice
-        found.append(
+        bodies.append(
             model.body(
                 number * 7 % 150, event_id=choose([1, 2, 3, None]), first_name=choose(FIRST), last_name=choose(LAST),
                 email=choose([f"P{number}@example.org", "shared@example.org", None]), bib=choose(BIBS),
@@ -65,7 +67,7 @@ def people(seed: int = 5) -> list[bytes]:
                 answers=[{"question": "Shirt size", "answer": choose(SHIRTS)}] if choose([True, False]) else [],
             )
         )  # fmt: skip
-    return found
+    return bodies
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def parameters(draw: st.DrawFn) -> tuple[str, str, Test]:
         return name, str(wanted).lower(), lambda row: (row[column] is None) == wanted
     if operator == "in":
         several = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3))
-        sent = ",".join(f'"{shown(one)}"' for one in several)
+        sent = ",".join(f'"{shown(value)}"' for value in several)
         return name, sent, lambda row: row[column] in several
     value = draw(st.sampled_from(values))
     if operator == "startswith":
@@ -155,7 +157,9 @@ def shown(value: object) -> str:
 
 def plain(value: str) -> str:
     """A text without case and accents."""
-    bare = "".join(one for one in unicodedata.normalize("NFKD", value) if not "\u0300" <= one <= "\u036f").lower()
+    bare = "".join(
+        letter for letter in unicodedata.normalize("NFKD", value) if not "\u0300" <= letter <= "\u036f"
+    ).lower()
     for letter, instead in {"ł": "l", "ø": "o", "ß": "ss"}.items():
         bare = bare.replace(letter, instead)
     return bare
@@ -167,7 +171,7 @@ def words(value: str) -> list[str]:
 
 def is_found(row: dict[str, Any], asked: str) -> bool:
     has = [word for name in ("first_name", "last_name", "email", "bib", "team") for word in words(row[name] or "")]
-    return all(any(word.startswith(one) for word in has) for one in words(asked))
+    return all(any(word.startswith(start) for word in has) for start in words(asked))
 
 
 def key(row: dict[str, Any], column: str) -> Any:  # noqa: ANN401 - of any kind
@@ -179,18 +183,18 @@ def key(row: dict[str, Any], column: str) -> Any:  # noqa: ANN401 - of any kind
 
 def in_order(rows: list[dict[str, Any]], sort: list[str]) -> list[str]:
     """The ids of rows, by each column in turn; empty values last, ids the way of the first column."""
-    found = sorted(rows, key=lambda row: row["participant_id"], reverse=bool(sort) and sort[0].startswith("-"))
+    ordered = sorted(rows, key=lambda row: row["participant_id"], reverse=bool(sort) and sort[0].startswith("-"))
     for column in reversed(sort):
         name = column.removeprefix("-")
-        there = [row for row in found if row[name] is not None]
+        there = [row for row in ordered if row[name] is not None]
         there.sort(key=lambda row: key(row, name), reverse=column.startswith("-"))
-        found = [*there, *(row for row in found if row[name] is None)]
-    return [row["participant_id"] for row in found]
+        ordered = [*there, *(row for row in ordered if row[name] is None)]
+    return [row["participant_id"] for row in ordered]
 
 
 @pytest.mark.slow
 @given(
-    filters=st.lists(parameters(), max_size=3, unique_by=lambda one: one[0]),
+    filters=st.lists(parameters(), max_size=3, unique_by=lambda parameter: parameter[0]),
     words_=st.none() | st.sampled_from(SEARCHES),
     shirt=st.none() | st.sampled_from(SHIRTS),
     sort=sorts(),
@@ -207,18 +211,20 @@ def test_any_criteria_find_what_plain_python_finds_in_the_same_order_on_any_page
 ) -> None:
     api, token, rows = rostered.api, rostered.token, rostered.rows
     asked = {name: sent for name, sent, _ in filters}
-    found = [row for row in rows if all(test(row) for _, _, test in filters)]
+    expected = [row for row in rows if all(test(row) for _, _, test in filters)]
     if words_ is not None:
         asked["q"] = words_
-        found = [row for row in found if is_found(row, words_)]
+        expected = [row for row in expected if is_found(row, words_)]
     if shirt is not None:
         asked["answer.Shirt size"] = shirt
-        found = [row for row in found if {"question": "Shirt size", "answer": shirt} in row["attributes"]["answers"]]
+        expected = [
+            row for row in expected if {"question": "Shirt size", "answer": shirt} in row["attributes"]["answers"]
+        ]
     if sort:
         asked["sort"] = ",".join(sort)
     listed = api.listed("/v1/participants", token, limit=limit, **asked)
-    assert [row["participant_id"] for row in listed] == in_order(found, sort)
-    assert api.ask("/v1/participants", token, limit=1, count="exact", **asked).json()["count"] == len(found)
+    assert [row["participant_id"] for row in listed] == in_order(expected, sort)
+    assert api.ask("/v1/participants", token, limit=1, count="exact", **asked).json()["count"] == len(expected)
 
 
 def test_an_estimate_is_the_planners(rostered: Rostered) -> None:

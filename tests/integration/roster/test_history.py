@@ -30,25 +30,25 @@ def told(database: str, worker_engine: Engine) -> str:
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_every_state_with_its_positions_and_what_it_changed(told: str, engine: Engine, limit: int) -> None:
     with running(told) as api:
-        found = api.listed("/v1/participants/a/b/history", make_token(engine), limit=limit)
-    assert [(one["position"], one["until_position"]) for one in found] == [(1, 3), (3, 4), (4, 5), (5, None)]
-    assert [one["participant"]["status"] for one in found] == ["active", "active", "deferred", "active"]
-    assert found[0]["changed"] == {}
-    assert found[1]["changed"] == {
+        states = api.listed("/v1/participants/a/b/history", make_token(engine), limit=limit)
+    assert [(state["position"], state["until_position"]) for state in states] == [(1, 3), (3, 4), (4, 5), (5, None)]
+    assert [state["participant"]["status"] for state in states] == ["active", "active", "deferred", "active"]
+    assert states[0]["changed"] == {}
+    assert states[1]["changed"] == {
         "bib": {"from": None, "to": "12"},
         "attributes.bib": {"from": None, "to": "12"},
         "attributes.waiver": {"from": None, "to": True},
     }
-    assert found[2]["changed"]["event_id"] == {"from": "1", "to": "2"}
-    assert found[3]["changed"]["attributes.waiver"] == {"from": True, "to": None}
-    assert all(one["received_at"] == one["participant"]["received_at"] for one in found)
+    assert states[2]["changed"]["event_id"] == {"from": "1", "to": "2"}
+    assert states[3]["changed"]["attributes.waiver"] == {"from": True, "to": None}
+    assert all(state["received_at"] == state["participant"]["received_at"] for state in states)
 
 
 def test_a_state_outside_of_a_tokens_events_is_not_shown(told: str, engine: Engine) -> None:
     with running(told) as api:
-        found = api.listed("/v1/participants/a/b/history", make_token(engine, events=("1",)))
-        assert [one["position"] for one in found] == [1, 3, 5]
-        assert "event_id" not in found[2]["changed"]
+        states = api.listed("/v1/participants/a/b/history", make_token(engine, events=("1",)))
+        assert [state["position"] for state in states] == [1, 3, 5]
+        assert "event_id" not in states[2]["changed"]
         assert api.ask("/v1/participants/a/b/history", make_token(engine, "t9", events=("9",))).status_code == 404
         assert api.ask("/v1/participants/nobody/history", make_token(engine, "every")).status_code == 404
 
@@ -79,26 +79,26 @@ def test_events_are_counted_as_their_participants_are(database: str, engine: Eng
         }
         for number in range(30)
     ]
-    model.append(database, [model.body(number, **one) for number, one in enumerate(people)])
+    model.append(database, [model.body(number, **person) for number, person in enumerate(people)])
     model.append(database, [model.body("nowhere")])
     drain(worker_engine)
     with running(database) as api:
         token = make_token(engine)
-        found = api.listed("/v1/events", token, limit=2)
-        assert [one["event_id"] for one in found] == ["1", "2", "3"]
-        assert found[1] == api.ask("/v1/events/2", token).json()
+        races = api.listed("/v1/events", token, limit=2)
+        assert [race["event_id"] for race in races] == ["1", "2", "3"]
+        assert races[1] == api.ask("/v1/events/2", token).json()
         assert api.ask("/v1/events/9", token).status_code == 404
         some = make_token(engine, "some", events=("3",))
-        assert [one["event_id"] for one in api.listed("/v1/events", some)] == ["3"]
+        assert [race["event_id"] for race in api.listed("/v1/events", some)] == ["3"]
         assert api.ask("/v1/events/2", some).status_code == 404
         before = api.ask("/v1/events/1", token, as_of=4).json()
-    theirs = [one for one in people if one["event_id"] == 2]
-    assert (found[1]["event_name"], found[1]["participants"]) == ("Renamed 2", 10)
+    registered = [person for person in people if person["event_id"] == 2]
+    assert (races[1]["event_name"], races[1]["participants"]) == ("Renamed 2", 10)
     for name, key, counted in (
-        ("statuses", "status", Counter(one["status"] for one in theirs)),
-        ("genders", "gender", Counter(one["gender"] for one in theirs)),
-        ("days", "day", Counter(f"2026-03-{int(one['created_at'][8:10]) + 1:02}" for one in theirs)),
-        ("sub_events", "sub_event_name", Counter(one["sub_event"]["name"] for one in theirs)),
+        ("statuses", "status", Counter(person["status"] for person in registered)),
+        ("genders", "gender", Counter(person["gender"] for person in registered)),
+        ("days", "day", Counter(f"2026-03-{int(person['created_at'][8:10]) + 1:02}" for person in registered)),
+        ("sub_events", "sub_event_name", Counter(person["sub_event"]["name"] for person in registered)),
     ):
-        assert {one[key]: one["participants"] for one in found[1][name]} == counted, name
+        assert {count[key]: count["participants"] for count in races[1][name]} == counted, name
     assert before["participants"] == 2

@@ -65,7 +65,7 @@ def test_a_token_sees_its_source_and_its_events_alone(roster: str, engine: Engin
     assert get(roster, "/v1/participants/7", some).status_code == 404
     assert get(roster, "/v1/participants/7", spring).status_code == 404
     assert [row["participant_id"] for row in get(roster, "/v1/participants", spring).json()["data"]] == ["elsewhere"]
-    assert [one["source"] for one in get(roster, "/v1/status", spring).json()["sources"]] == ["spring"]
+    assert [status["source"] for status in get(roster, "/v1/status", spring).json()["sources"]] == ["spring"]
 
 
 def test_status_is_the_contracts(roster: str, engine: Engine) -> None:

@@ -111,12 +111,12 @@ def test_no_answer_holds_anything_of_what_is_outside(
         assert answer.status_code in (200, 404), answer.text
         assert not [mark for mark in hidden if mark in answer.text], answer.text
         assert not [mark for name, mark in answer.headers.items() if MARK in mark and name != "link"]
-        found = answer.json() if "json" in answer.headers["content-type"] and "ndjson" not in path else {}
-        if "count" in found:
-            assert found["count"] == len(api.listed(path, tokens[scope], **{**query, "count": "exact", "limit": 100}))
-        if not found.get("next"):
+        page = answer.json() if "json" in answer.headers["content-type"] and "ndjson" not in path else {}
+        if "count" in page:
+            assert page["count"] == len(api.listed(path, tokens[scope], **{**query, "count": "exact", "limit": 100}))
+        if not page.get("next"):
             return
-        asked = {**query, "cursor": found["next"]}
+        asked = {**query, "cursor": page["next"]}
         if other != scope:
             assert api.ask(path, tokens[other], **asked).status_code == 400
 
