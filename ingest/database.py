@@ -41,16 +41,23 @@ _CONNECTING = {
 
 
 @contextmanager
-def open_database(settings: Settings, say: Callable[[str], None], *, make: bool = False) -> Iterator[str]:
+def open_database(
+    settings: Settings, say: Callable[[str], None], *, make: bool = False, serves: bool = False
+) -> Iterator[str]:
     """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block.
 
-    `make`: make the embedded database if there is none; otherwise that is an error.
+    `make`: make the embedded database if there is none; otherwise that is an error. `serves`: for a program that runs
+    until it is stopped; the embedded server is started again if it dies meanwhile.
     """
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
     with postgres.server(settings.data_dir, say, make=make) as server:
-        yield server.conninfo
+        if serves:
+            with postgres.kept_running(settings.data_dir, say):
+                yield server.conninfo
+        else:
+            yield server.conninfo
 
 
 def full_conninfo(conninfo: str) -> str:

@@ -12,9 +12,12 @@ from ingest.settings import Settings
 
 
 @contextmanager
-def migrated_database(settings: Settings) -> Iterator[str]:
-    """The connection string of the database in use, once it is known to be reachable, new enough and migrated."""
-    with open_database(settings, say) as conninfo:
+def migrated_database(settings: Settings, *, serves: bool = False) -> Iterator[str]:
+    """The connection string of the database in use, once it is known to be reachable, new enough and migrated.
+
+    `serves`: for a program that runs until it is stopped.
+    """
+    with open_database(settings, say, serves=serves) as conninfo:
         engine = sync_engine(conninfo)
         with engine.connect() as connection:
             migrations.check_migrated(connection)
@@ -23,9 +26,12 @@ def migrated_database(settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def migrated_engine(settings: Settings, role: str | None = None) -> Iterator[Engine]:
-    """An engine on the database in use, in this role, once the database is known to be migrated."""
-    with migrated_database(settings) as conninfo:
+def migrated_engine(settings: Settings, role: str | None = None, *, serves: bool = False) -> Iterator[Engine]:
+    """An engine on the database in use, in this role, once the database is known to be migrated.
+
+    `serves`: for a program that runs until it is stopped.
+    """
+    with migrated_database(settings, serves=serves) as conninfo:
         engine = sync_engine(conninfo, role)
         try:
             yield engine

@@ -53,6 +53,6 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     need_sources(settings)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
-    with migrated_database(settings) as conninfo:
+    with migrated_database(settings, serves=True) as conninfo:
         app = build_app([ingest_part(settings, conninfo)])
         run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))

@@ -34,11 +34,14 @@ class Account:
             user=self.uid, group=self.gid, extra_groups=self._groups(),
         )  # fmt: skip
 
-    def start(self, *command: str | Path) -> subprocess.Popen[str]:
-        """Start a program as this account. A server that it leaves behind must not inherit the pipe of its output."""
+    def start(self, *command: str | Path, descriptor: int) -> subprocess.Popen[str]:
+        """Start a program as this account, which inherits the descriptor, as does a server that it leaves behind.
+
+        Such a server must not inherit the pipe of its output.
+        """
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/", env=_environ(),
-            user=self.uid, group=self.gid, extra_groups=self._groups(),
+            user=self.uid, group=self.gid, extra_groups=self._groups(), pass_fds=[descriptor],
         )  # fmt: skip
 
     def can_reach(self, path: Path) -> bool:

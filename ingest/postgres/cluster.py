@@ -1,8 +1,9 @@
-"""Runs the PostgreSQL of a data folder: starts it, finds it running, stops it. `session` decides when."""
+"""Starts and stops the PostgreSQL of a data folder. `session` decides when, `running` finds it."""
 
 import os
 import random
 import shlex
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,13 +11,16 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from ingest.postgres.account import EmbeddedPostgresError
-from ingest.postgres.home import NAME, Cluster, Postmaster, Say
+from ingest.postgres.home import Cluster, Postmaster, Say
+from ingest.postgres.locks import is_held, opened, take
+from ingest.postgres.processes import end, processes_in
+from ingest.postgres.running import MARK, answers, running
 
 _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise, in the middle of a crash recovery
+_FAST_STOP_SECONDS = 120.0  # then at once, as a subscriber that takes nothing more hinders a fast stop for ever
+_STOP_AT_ONCE_SECONDS = 30.0
+_PAUSE = 0.02  # seconds between two looks
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
 _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
 
@@ -27,55 +31,54 @@ _FOR_A_LARGE_LOG = {"checkpoint_timeout": "15min", "max_wal_size": "8GB"}
 _FOR_SUBSCRIBERS = {"wal_level": "logical", "max_slot_wal_keep_size": "10GB"}
 
 
-def running(cluster: Cluster) -> Postmaster | None:
-    """The server that runs on this folder, whoever started it; None if its pid file is missing or stale."""
+def start(cluster: Cluster, say: Say, *, on_same_port: bool = False) -> Postmaster:
+    """Start the server and wait until it answers, through a crash recovery of any length.
+
+    `on_same_port`: its users know its address already, so it has no TCP if another program has taken the port.
+    """
     try:
-        lines = (cluster.data / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    if len(lines) < 8 or not _serves(int(lines[0]), cluster.data):
-        return None
-    return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), lines[7].strip())
+        return _start(cluster, say, on_same_port=on_same_port)
+    except PortTakenMeanwhile:
+        return _start(cluster, say, on_same_port=on_same_port)
 
 
-def settled(cluster: Cluster, say: Say) -> Postmaster | None:
-    """Wait until a server that is starting or stopping is ready or gone; gives the ready one, or None."""
-    postmaster = running(cluster)
-    if postmaster and postmaster.status != "ready":
-        say(f"waiting for the PostgreSQL that is {postmaster.status} (log: {cluster.log})")
-    while postmaster and postmaster.status != "ready":
-        time.sleep(0.1)
-        postmaster = running(cluster)
+class PortTakenMeanwhile(EmbeddedPostgresError):
+    """Another program took the port just before the server could."""
+
+
+def _start(cluster: Cluster, say: Say, *, on_same_port: bool) -> Postmaster:
+    with opened(cluster.lock) as lock:
+        if not take(lock):
+            raise EmbeddedPostgresError(f"a PostgreSQL runs on {cluster.data}: run the command again to join it")
+        pg_ctl = cluster.binaries.folder / "pg_ctl"
+        flags = _flags(cluster, say, on_same_port=on_same_port)
+        process = cluster.account.start(
+            pg_ctl, "start", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data, "-l", cluster.log, "-o", flags,
+            descriptor=lock,
+        )  # fmt: skip
+    try:
+        postmaster = _started(cluster, process, say)
+    except BaseException:
+        # An error, or a signal to end: stop the new server, which has no user then.
+        while process.poll() is None and processes_in(cluster.data, cluster.account).postmaster is None:
+            time.sleep(_PAUSE)
+        stop(cluster, say)
+        raise
     return postmaster
 
 
-def start(cluster: Cluster, say: Say) -> Postmaster:
-    """Start the server and wait until it answers, through a crash recovery of any length."""
-    port = _port(cluster, say)
-    options = {
-        "listen_addresses": "127.0.0.1",
+def _flags(cluster: Cluster, say: Say, *, on_same_port: bool) -> str:
+    port, is_free = _port(cluster, say, keep=on_same_port)
+    settings = {
+        "listen_addresses": "127.0.0.1" if is_free else "",
         "port": str(port),
         "unix_socket_directories": '"' + str(_socket_folder(cluster)).replace('"', '""') + '"',
         **_FOR_A_LARGE_LOG,
         **_FOR_SUBSCRIBERS,
         "shared_buffers": f"{_buffers()}MB",
     }
-    flags = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
-    pg_ctl = cluster.binaries.folder / "pg_ctl"
-    process = cluster.account.start(
-        pg_ctl, "start", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data, "-l", cluster.log, "-o", flags
-    )
-    try:
-        postmaster = _started(cluster, process, say)
-        _create_database(cluster, postmaster)
-    except BaseException:
-        # An error, or a signal to end: stop the new server, which has no user then.
-        while process.poll() is None and running(cluster) is None:
-            time.sleep(0.05)
-        if running(cluster):
-            stop(cluster)
-        raise
-    return postmaster
+    options = [MARK, *(f"{name}={value}" for name, value in settings.items())]
+    return " ".join(f"-c {shlex.quote(option)}" for option in options)
 
 
 def _started(cluster: Cluster, process: subprocess.Popen[str], say: Say) -> Postmaster:
@@ -85,45 +88,63 @@ def _started(cluster: Cluster, process: subprocess.Popen[str], say: Say) -> Post
         say(f"PostgreSQL is recovering from a crash; waiting for it (log: {cluster.log})")
     process.communicate()
     postmaster = running(cluster)
-    if process.returncode != 0 or postmaster is None:
-        raise EmbeddedPostgresError(f"PostgreSQL did not start: {_last_error(cluster)} (log: {cluster.log})")
+    if process.returncode != 0 or postmaster is None or not answers(cluster, postmaster):
+        error = _last_error(cluster)
+        kind = PortTakenMeanwhile if "TCP/IP sockets" in error else EmbeddedPostgresError
+        raise kind(f"PostgreSQL did not start: {error} (log: {cluster.log})")
     return postmaster
 
 
-def stop(cluster: Cluster) -> None:
-    """Stop the server and wait until its last checkpoint is written."""
+def stop(cluster: Cluster, say: Say) -> None:
+    """Stop the server and wait until its last checkpoint is written; after two minutes stop it without one.
+
+    A server that was started in another container goes on.
+    """
     postmaster = running(cluster)
-    pg_ctl = cluster.binaries.folder / "pg_ctl"
-    result = cluster.account.run(pg_ctl, "stop", "-m", "fast", "-w", "-t", _AS_LONG_AS_IT_TAKES, "-D", cluster.data)
-    if result.returncode != 0 and running(cluster):
-        raise EmbeddedPostgresError(f"PostgreSQL did not stop: {result.stderr.strip()} (log: {cluster.log})")
+    pid = processes_in(cluster.data, cluster.account).postmaster
+    if pid is None:
+        if postmaster is not None:
+            say("PostgreSQL goes on running: it was started in another container, whose end stops it")
+        return
+    for number, seconds in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, _STOP_AT_ONCE_SECONDS)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if _ends(cluster, seconds):
+            break
+        say(f"PostgreSQL has not stopped within {seconds:.0f} s; stopping it at once (log: {cluster.log})")
+    else:
+        end((pid, *processes_in(cluster.data, cluster.account).others))
     if postmaster and postmaster.sockets != cluster.home:
         with suppress(OSError):
             postmaster.sockets.rmdir()
 
 
-def _serves(pid: int, data: Path) -> bool:
-    """Whether this process is a server on this folder; after a reboot the pid may be another program's."""
-    try:
-        os.kill(pid, 0)
-        return not Path("/proc/self").exists() or Path(f"/proc/{pid}/cwd").readlink() == data
-    except OSError:
-        return False
+def _ends(cluster: Cluster, seconds: float) -> bool:
+    """Whether the server has ended before so many seconds are over."""
+    give_up = time.monotonic() + seconds
+    while is_held(cluster.lock) or (cluster.data / "postmaster.pid").exists():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
-def _port(cluster: Cluster, say: Say) -> int:
-    """The port used last time, so that an address that a person noted stays valid; another if it is taken."""
+def _port(cluster: Cluster, say: Say, *, keep: bool) -> tuple[int, bool]:
+    """The port used last time, so that an address that a person noted stays valid, and whether it is free.
+
+    Another port if it is taken, unless it must be kept.
+    """
     file = cluster.home / "port"
     text = file.read_text().strip() if file.exists() else ""
     last = int(text) if text.isdigit() else None
-    if last is not None and _is_free(last):
-        return last
+    if last is not None and (keep or _is_free(last)):
+        return last, _is_free(last)
     port = next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
     file.write_text(f"{port}\n")
     cluster.account.own(file)
     if last is not None:
         say(f"port {last} is taken: PostgreSQL listens on port {port} now")
-    return port
+    return port, True
 
 
 def _is_free(port: int) -> bool:
@@ -159,9 +180,3 @@ def _last_error(cluster: Cluster) -> str:
     except OSError:
         return "it wrote no log"
     return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), lines[-1] if lines else "")
-
-
-def _create_database(cluster: Cluster, postmaster: Postmaster) -> None:
-    with psycopg.connect(cluster.conninfo(postmaster, "postgres"), autocommit=True) as connection:
-        if connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone() is None:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))

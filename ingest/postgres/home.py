@@ -42,6 +42,11 @@ class Cluster:
         return self.home / "postgres.log"
 
     @property
+    def lock(self) -> Path:
+        """The file whose lock a running server holds. It is in the data folder: a copy of that has one of its own."""
+        return self.data / "rosterlog.lock"
+
+    @property
     def password(self) -> str:
         try:
             return (self.home / "password").read_text().strip()
@@ -50,9 +55,13 @@ class Cluster:
             raise EmbeddedPostgresError(f"the embedded database needs its password: {missing}") from None
 
     def conninfo(self, postmaster: Postmaster, dbname: str = NAME) -> str:
-        return make_conninfo(
-            host=str(postmaster.sockets), port=postmaster.port, user=NAME, password=self.password, dbname=dbname
-        )
+        """By the socket, and by TCP if the socket's file is gone."""
+        hosts = f"{self.sockets(postmaster)},127.0.0.1"
+        return make_conninfo(host=hosts, port=postmaster.port, user=NAME, password=self.password, dbname=dbname)
+
+    def sockets(self, postmaster: Postmaster) -> Path:
+        """The folder of the server's socket; if this data folder was moved while the server runs, it moved as well."""
+        return self.home if (self.home / f".s.PGSQL.{postmaster.port}").exists() else postmaster.sockets
 
 
 def cluster_in(data_dir: Path, say: Say) -> Cluster:
@@ -79,6 +88,7 @@ def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
     if home.is_symlink() and not home.exists():
         raise EmbeddedPostgresError(f"{home} leads to {home.readlink()}, which is gone: restore it, or remove {home}")
     if home.exists():  # an earlier first start was interrupted before the data folder was complete
+        account.own(home.resolve())
         return home.resolve()
     if account.uid is not None and not account.can_reach(data_dir):
         home.symlink_to(reachable_folder(data_dir.resolve().parent.name or "root"))
@@ -91,13 +101,18 @@ def _make_home(data_dir: Path, account: Account, say: Say) -> Path:
 
 def initialise(cluster: Cluster) -> None:
     """Make the data folder, under another name until it is complete."""
-    staging = cluster.home / "data.new"
-    shutil.rmtree(staging, ignore_errors=True)
+    for unfinished in cluster.home.glob("data.new*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    # A name of its own: an initdb whose rosterlog was killed may still be at work in another.
+    staging = cluster.home / f"data.new-{secrets.token_hex(4)}"
     password = cluster.home / "password"
     if not password.exists():  # one that a person put there beforehand, as for a restore, is kept
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(24) + "\n")
-        cluster.account.own(password)
+        complete = cluster.home / "password.new"
+        complete.unlink(missing_ok=True)
+        complete.touch(mode=0o600)
+        complete.write_text(secrets.token_urlsafe(24) + "\n")
+        cluster.account.own(complete)
+        complete.rename(password)
     result = cluster.account.run(
         cluster.binaries.folder / "initdb", "-D", staging, "-U", NAME, "-E", "UTF8", "--data-checksums",
         "--auth=scram-sha-256", f"--pwfile={password}", *_collation(cluster.binaries.major),

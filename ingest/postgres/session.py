@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,15 @@ from pathlib import Path
 
 from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
-from ingest.postgres.cluster import settled, start, stop
+from ingest.postgres.cluster import start, stop
 from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
+from ingest.postgres.locks import is_held, locked, opened, take
+from ingest.postgres.processes import is_at_work, processes_in
+from ingest.postgres.running import join
+
+_START, _USERS, _UP = "start.lock", "users.lock", "up.lock"
+_WATCH_SECONDS = 0.5  # between two looks whether the server still runs
+_AGAIN_SECONDS = 5.0  # until the next try after one that failed
 
 
 class AlreadyUp(Failure):
@@ -38,37 +46,68 @@ def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
             f"there is no database in {data_dir}: is ROSTERLOG_DATA_DIR right? rosterlog up or migrate makes a new one"
         )
     data_dir = _make_folder(data_dir)
-    # The kernel frees both locks when a process is killed; the next process then joins the server left behind.
-    with _locked(data_dir / "start.lock", fcntl.LOCK_EX), _opened(data_dir / "users.lock") as users:
+    with locked(data_dir / _START, say), opened(data_dir / _USERS) as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         cluster = cluster_in(data_dir, say)
-        postmaster = settled(cluster, say) or start(cluster, say)
+        postmaster = join(cluster, say) or start(cluster, say)
         users = os.dup(users)
     try:
         yield _server(cluster, postmaster)
     finally:
-        with _locked(data_dir / "start.lock", fcntl.LOCK_EX):
-            if _is_last(users):
-                stop(cluster)
+        with locked(data_dir / _START, say):
+            if take(users):  # nobody else uses it
+                stop(cluster, say)
             os.close(users)
+
+
+@contextmanager
+def kept_running(data_dir: Path, say: Say) -> Iterator[None]:
+    """Start the folder's server again whenever it dies while this block lasts, at the same address.
+
+    For programs that serve: they are among the users of the server.
+    """
+    over = threading.Event()
+    thread = threading.Thread(target=_keep_running, args=(data_dir.absolute(), say, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _keep_running(data_dir: Path, say: Say, over: threading.Event) -> None:
+    cluster = cluster_in(data_dir, say)
+    pid = processes_in(cluster.data, cluster.account).postmaster
+    while not over.wait(_WATCH_SECONDS):
+        if is_held(cluster.lock) and (pid is None or is_at_work(pid)):
+            continue
+        try:
+            with opened(data_dir / _START) as lock:
+                if take(lock):  # otherwise another process starts or stops it
+                    _revive(cluster, say)
+            pid = processes_in(cluster.data, cluster.account).postmaster
+        except EmbeddedPostgresError as error:
+            say(f"{error}; trying again")
+            over.wait(_AGAIN_SECONDS)
+
+
+def _revive(cluster: Cluster, say: Say) -> None:
+    if join(cluster, say) is None:
+        say(f"PostgreSQL has died: starting it again (log: {cluster.log})")
+        start(cluster, say, on_same_port=True)
 
 
 @contextmanager
 def only_up(data_dir: Path) -> Iterator[None]:
     """Hold the lock of the one `up` that a data folder can have. Raises `AlreadyUp` if another holds it."""
     data_dir = _make_folder(data_dir)
-    with _opened(data_dir / "up.lock") as lock:
-        _lock_for_up(lock, data_dir)
+    with opened(data_dir / _UP) as lock:
+        if not take(lock):
+            raise AlreadyUp(
+                f"rosterlog up is running already on {data_dir}: stop it, or set ROSTERLOG_DATA_DIR to another folder"
+            )
         yield
-
-
-def _lock_for_up(lock: int, data_dir: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise AlreadyUp(
-            f"rosterlog up is running already on {data_dir}: stop it, or set ROSTERLOG_DATA_DIR to another folder"
-        ) from None
 
 
 def _server(cluster: Cluster, postmaster: Postmaster) -> Server:
@@ -88,33 +127,3 @@ def _make_folder(data_dir: Path) -> Path:
     except OSError as error:
         raise EmbeddedPostgresError(f"the data folder {data_dir} cannot be made: {error.strerror}") from None
     return data_dir
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise EmbeddedPostgresError(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
-    try:
-        if os.geteuid() == 0:  # else the folder's owner could not open a file that root made
-            owner = path.parent.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(path: Path, mode: int) -> Iterator[None]:
-    with _opened(path) as descriptor:
-        fcntl.flock(descriptor, mode)
-        yield
-
-
-def _is_last(users: int) -> bool:
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -47,7 +47,7 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     # The API starts and serves from a replica alone, even while the primary is away.
-    with migrated_database(settings.model_copy(update={"database_url": _replica(settings)})) as conninfo:
+    with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
         run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
@@ -62,7 +62,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
-    with migrated_database(settings) as conninfo:
+    with migrated_database(settings, serves=True) as conninfo:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         app = build_app(
             [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
@@ -81,7 +81,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
-    with migrated_engine(settings, WORKER_ROLE) as engine:
+    with migrated_engine(settings, WORKER_ROLE, serves=True) as engine:
         worker = Worker(engine, projections, settings.batch_size, publish)
         worker.run(settings.poll_seconds, stop, lambda: click.echo(READY))
 

@@ -72,7 +72,7 @@ def _database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url.get_secret_value()
         return
-    with postgres.server(settings.data_dir, say) as embedded:
+    with postgres.server(settings.data_dir, say) as embedded, postgres.kept_running(settings.data_dir, say):
         click.echo(f"database  {embedded.address}  (password in {embedded.password_file})")
         yield embedded.conninfo
 

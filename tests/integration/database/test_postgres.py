@@ -18,8 +18,8 @@ from psycopg.conninfo import make_conninfo
 from ingest import postgres
 from ingest.postgres import binaries
 from ingest.postgres.account import REACHABLE, Account, account_for
-from ingest.postgres.cluster import running
 from ingest.postgres.home import cluster_in
+from ingest.postgres.running import running
 from tests import DEADLINE
 from tests.program import until
 
