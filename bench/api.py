@@ -20,7 +20,8 @@ import psycopg
 
 from bench.machine import database, show, show_head
 from bench.roster import PEOPLE, fill_roster
-from ingest.database import session_commands, sync_engine
+from ingest.database import sync_engine
+from ingest.session import COMMAND, session_commands
 from projections.roster.criteria import Criteria, Sorted, criteria, read_parameters
 from projections.roster.export.rows import CSV
 from projections.roster.order import name_of
@@ -70,7 +71,7 @@ def measure(server: str) -> None:
 
 def measure_on(conninfo: str) -> None:
     with _serving(conninfo) as api, psycopg.connect(conninfo, autocommit=True) as sql:
-        sql.execute(session_commands(None).encode())
+        sql.execute(session_commands(None, COMMAND).encode())
         print(f"{PEOPLE:,} participants; milliseconds unless another unit is named")
         show_head()
         for sort in (None, "last_name", "-registered_at"):

@@ -141,6 +141,8 @@ declare
   projected text;
   is_being_built boolean;
 begin
+  -- A command that is stopped while it keeps workers waiting is ended.
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
   -- A worker that has read a body must commit before the rows are removed, and no worker may begin a batch meanwhile.
   lock table checkpoint in exclusive mode;
 
@@ -270,6 +272,33 @@ begin
     raise exception '% is no table of a build of % that could be dropped', in_table, in_projection;
   end if;
   execute format('drop table if exists public.%I', in_table || '_' || in_build);
+end
+$$;
+
+CREATE FUNCTION public.end_overdue() RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  ended integer := 0;
+  overdue integer;
+begin
+  for overdue in
+    select distinct l.pid
+    from pg_locks l
+    join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'relation' and l.relation = 'checkpoint'::regclass and l.granted
+      and l.database = (select d.oid from pg_database d where d.datname = current_database())
+      and l.mode in ('RowExclusiveLock', 'ExclusiveLock')
+      and a.state = 'active' and a.wait_event_type = 'Client'
+      and a.query_start < clock_timestamp() - interval '8 seconds'
+  loop
+    begin
+      ended := ended + pg_terminate_backend(overdue)::integer;
+    exception when insufficient_privilege then null; -- of a login that is not the owner's
+    end;
+  end loop;
+  return ended;
 end
 $$;
 
@@ -1753,6 +1782,9 @@ GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text)
 
 REVOKE ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.end_overdue() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
 
 REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;

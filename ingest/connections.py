@@ -7,21 +7,29 @@ from typing import TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from ingest.driver import NoAnswer, answered_within
 from ingest.log.append import Connection, can_append
+from ingest.sqlstate import blames_the_data
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
 Work = Callable[[Connection], Awaitable[T]]
 
 _PROBE_SECONDS = 1.0  # between two checks whether an append would succeed
-_PROBE_TIMEOUT = 2.0  # seconds
+_PROBE_TIMEOUT = 1.5  # seconds
+_NEXT_TRY_SECONDS = 1.0  # a try to connect that takes longer is joined by another one: its way may be cut off for ever
 
 
 class Connections:
-    """A pool of at most `most` connections. Each serves one caller at a time and is kept open for the next."""
+    """A pool of at most `most` connections. Each serves one caller at a time and is kept open for the next.
 
-    def __init__(self, connect: Connect, most: int = 4) -> None:
+    `seconds`: how long one use may last. A connection that failed, for whatever reason but the data, is closed, and so
+    are those that wait for their next use: what made it fail has probably happened to them as well.
+    """
+
+    def __init__(self, connect: Connect, seconds: float, most: int = 4) -> None:
         self._connect = connect
+        self._seconds = seconds
         self._slots = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
         self._probing = asyncio.Lock()
@@ -34,14 +42,17 @@ class Connections:
         Raises `psycopg.Error`; `psycopg.OperationalError` if no connection could be made.
         """
         async with self._slots:
-            while self._idle:
-                connection = self._idle.pop()
-                try:
-                    return await self._work(connection, work)
-                except psycopg.Error:
-                    if not connection.closed:
+            with answered_within(self._seconds):
+                while self._idle:
+                    connection = self._idle.pop()
+                    try:
+                        return await self._work(connection, work)
+                    except NoAnswer:
                         raise
-            return await self._work(await self._open(), work)
+                    except psycopg.Error:
+                        if not connection.closed:
+                            raise
+                return await self._work(await self._open(), work)
 
     async def is_ready(self) -> bool:
         """Whether an append would succeed now. Checked at most once a second, however often this is called."""
@@ -53,28 +64,59 @@ class Connections:
             return self._ready
 
     async def close(self) -> None:
-        for connection in self._idle:
+        """Close the idle connections."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
             await connection.close()
 
     async def _probe(self) -> bool:
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT):
-                return await self.use(can_append)
+            with answered_within(_PROBE_TIMEOUT):
+                async with asyncio.timeout(_PROBE_TIMEOUT):
+                    return await self.use(can_append)
         except (psycopg.Error, TimeoutError):
             return False
 
     async def _work(self, connection: Connection, work: Work[T]) -> T:
         """Run `work`, and keep the connection if it can be used again."""
+        is_sound = True
         try:
             return await work(connection)
+        except psycopg.Error as error:
+            is_sound = blames_the_data(error)
+            raise
         finally:
-            if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
-                await connection.close()
-            else:
+            if is_sound and not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(connection)
+            else:
+                await connection.close()
+                await self.close()
 
     async def _open(self) -> Connection:
+        """A new connection: the first that is made of tries which begin a second after each other.
+
+        Raises `psycopg.OperationalError`.
+        """
+        tries: set[asyncio.Future[Connection]] = set()
+        give_up = asyncio.get_running_loop().time() + self._seconds
         try:
-            return await self._connect()
+            while asyncio.get_running_loop().time() < give_up:
+                tries.add(asyncio.ensure_future(self._connect()))
+                done, _ = await asyncio.wait(tries, timeout=_NEXT_TRY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    made = done.pop()
+                    tries.discard(made)
+                    return made.result()
         except psycopg.Error as error:  # whatever its SQLSTATE: no delivery caused it
             raise psycopg.OperationalError("no connection") from error
+        finally:
+            for late in tries:
+                late.add_done_callback(_discard)
+                late.cancel()
+        raise NoAnswer("the database does not answer")
+
+
+def _discard(late: asyncio.Future[Connection]) -> None:
+    """Close a connection that came after another one."""
+    if not late.cancelled() and late.exception() is None:
+        late.result().pgconn.finish()

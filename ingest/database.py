@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ingest import postgres
+from ingest.driver import AsyncConnection, SyncConnection, answered_within
+from ingest.session import COMMAND, SERVING, Deadlines, session_commands
 from ingest.settings import Settings
 from ingest.sqlstate import DatabaseUnusable
 
@@ -27,7 +28,7 @@ REPORTING_PII_ROLE = "rosterlog_reporting_pii"
 ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 OLDEST_SERVER = 150_000
-_STATEMENT_TIMEOUT = "15s"  # of read-only sessions
+_CHECK_SECONDS = 1.0  # for a pooled connection to answer before its use
 _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
@@ -66,54 +67,53 @@ def full_conninfo(conninfo: str) -> str:
     return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in parameters})
 
 
-def session_commands(role: str | None, *, read_only: bool = False) -> str:
-    """The SQL that a new connection runs first: its encodings, role and time-outs, and read-only where asked."""
-    # A schema with the name of the user or the role must not come before ours.
-    commands = ["set search_path = public", "set client_encoding = 'UTF8'", "set timezone = 'UTC'"]
-    commands += ["set datestyle = 'ISO, YMD'"]
-    commands += [f"set role {role}"] if role else []
-    if role == WORKER_ROLE:
-        # So a worker's lock on its checkpoint is released within five seconds, even if the worker hangs or vanishes.
-        commands += ["set idle_in_transaction_session_timeout = '4s'", "set client_connection_check_interval = '1s'"]
-        commands += ["set tcp_keepalives_idle = 2", "set tcp_keepalives_interval = 1", "set tcp_keepalives_count = 2"]
-    if read_only:
-        commands += ["set default_transaction_read_only = on", f"set statement_timeout = '{_STATEMENT_TIMEOUT}'"]
-    return "; ".join(commands)
-
-
-def sync_engine(conninfo: str, role: str | None = None) -> Engine:
+def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> Engine:
     """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it."""
-    full = full_conninfo(conninfo)
-    engine = create_engine(_DIALECT, creator=lambda: psycopg.connect(full), hide_parameters=True)
-    _run_first(engine, session_commands(role))
-    return engine
+    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines), hide_parameters=True)
 
 
-def async_engine(conninfo: str, role: str, *, read_only: bool, keeps: bool = True) -> AsyncEngine:
+def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> SyncConnection:
+    """A connection of the driver alone, with a session of ours."""
+    connection = SyncConnection.connect(full_conninfo(conninfo))
+    connection.wait_seconds = deadlines.wait
+    connection.execute(session_commands(role, deadlines).encode())
+    connection.commit()
+    return connection
+
+
+def async_engine(
+    conninfo: str, role: str, *, read_only: bool, keeps: bool = True, deadlines: Deadlines = SERVING
+) -> AsyncEngine:
     """An engine for servers. Connections are checked before use, so a restart of the database breaks no request.
 
     `keeps`: connections are pooled; otherwise each is closed after one use.
     """
     full = full_conninfo(conninfo)
+    commands = session_commands(role, deadlines, read_only=read_only).encode()
 
-    async def connect(*_: object, **__: object) -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(full)
+    async def connect(*_: object, **__: object) -> AsyncConnection:
+        connection = await AsyncConnection.connect(full)
+        connection.wait_seconds = deadlines.wait
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
+        await connection.execute(commands)
+        await connection.commit()
         return connection
 
     pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect, hide_parameters=True, **pool)
-    _run_first(engine.sync_engine, session_commands(role, read_only=read_only))
+    _check_shortly(engine.sync_engine.dialect)
     return engine
 
 
-def _run_first(engine: Engine, commands: str) -> None:
-    @event.listens_for(engine, "connect")
-    def run(connection: psycopg.Connection[Any], _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(commands)
-        cursor.close()
-        connection.commit()
+def _check_shortly(dialect: Dialect) -> None:
+    """Give up a pooled connection soon if it does not answer before its use: the next one may."""
+    check = dialect.do_ping
+
+    def do_ping(connection: DBAPIConnection) -> bool:
+        with answered_within(_CHECK_SECONDS):
+            return check(connection)
+
+    dialect.do_ping = do_ping  # type: ignore[assignment, method-assign]
 
 
 def check_server(connection: Connection) -> None:

@@ -18,8 +18,11 @@ logger = logging.getLogger(__name__)
 
 MOST_IN_BATCH = 256
 MOST_BYTES_IN_BATCH = 8_388_608
+_MOST_NAMED = 5  # sources
 _WATCH_SECONDS = 0.1  # between two searches for deliveries that have waited too long
 _AWAY_SECONDS = 0.5  # for so long after the database failed, every delivery is refused at once
+_FAILING_SECONDS = 5.0  # for so long after it failed the server is not ready, unless a commit succeeds
+_WAITING = 0.95  # the part of a delivery's time that may go to waiting for its commit; the rest is for the answer
 
 
 class NotKept(Exception):
@@ -64,6 +67,7 @@ class GroupCommit:
         self._pending_count = 0
         self._pending_bytes = 0
         self._away_until = 0.0
+        self._failing_until = 0.0
         self._watcher: asyncio.Task[None] | None = None
 
     def append(self, delivery: Delivery) -> asyncio.Future[Receipt]:
@@ -87,9 +91,14 @@ class GroupCommit:
             self._writers[delivery.source] = loop.create_task(self._write(delivery.source, lane))
         return receipt
 
-    async def is_ready(self) -> bool:
-        """Whether an append would succeed now."""
-        return await self._connections.is_ready()
+    async def hindrance(self) -> str | None:
+        """Why an append would not succeed now; None if it would."""
+        stalled = sorted(source for source, lane in self._lanes.items() if lane.stalled)
+        if stalled:
+            return f"no commit in time for {', '.join(stalled[:_MOST_NAMED])}"
+        if asyncio.get_running_loop().time() < self._failing_until:
+            return "the last commit failed"
+        return None if await self._connections.is_ready() else "the database takes no append"
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["GroupCommit"]:
@@ -147,6 +156,7 @@ class GroupCommit:
                 fields = {"source": source, "sqlstate": error.sqlstate}
                 logger.error("delivery refused by the database", extra={"fields": fields})
             return
+        self._failing_until = 0.0
         for pending, receipt in zip(batch, receipts, strict=True):
             if not pending.receipt.done():
                 pending.receipt.set_result(receipt)
@@ -160,7 +170,8 @@ class GroupCommit:
 
     def _refuse_all(self, error: psycopg.Error) -> None:
         """Refuse every waiting delivery, and for a moment every new one: the database cannot append."""
-        self._away_until = asyncio.get_running_loop().time() + _AWAY_SECONDS
+        now = asyncio.get_running_loop().time()
+        self._away_until, self._failing_until = now + _AWAY_SECONDS, now + _FAILING_SECONDS
         refused = 0
         for lane in self._lanes.values():
             refused += len(lane.waiting) + len(lane.in_flight)
@@ -182,7 +193,7 @@ class GroupCommit:
         """Refuse deliveries that wait too long. Their commit may still succeed; the redelivery is then a duplicate."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            too_old = asyncio.get_running_loop().time() - self._limits.answer_seconds
+            too_old = asyncio.get_running_loop().time() - self._limits.answer_seconds * _WAITING + _WATCH_SECONDS
             for source, lane in list(self._lanes.items()):
                 if lane.in_flight and lane.in_flight[0].since < too_old and not lane.stalled:
                     lane.stalled = True

@@ -15,11 +15,22 @@ _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 _AWAY = ("08", "57", "3D", "28", "53")
 
 
+_ENDED: dict[type[psycopg.Error], str] = {
+    errors.QueryCanceled: "a statement was ended before it was done: try again when there is less going on",
+    errors.IdleInTransactionSessionTimeout: "this program was held up in a transaction and its session was ended: try "
+    "again when the machine is less busy",
+    errors.TransactionTimeout: "a transaction took too long and was ended: try again when there is less going on",
+    errors.AdminShutdown: "an administrator ended the session, or the database stops: try again",
+    errors.DiskFull: "the database's disk is full: make room on it, nothing else is needed",
+    errors.TooManyConnections: "the database takes no more connections: raise max_connections, or end other programs",
+}
+
+
 class DatabaseUnusable(Failure):
     """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
 
 
-def sqlstate(error: DriverError) -> str | None:
+def sqlstate(error: Exception) -> str | None:
     """The SQLSTATE, five characters; None where the error did not come from the server."""
     state: str | None = getattr(_cause(error), "sqlstate", None)
     return state
@@ -72,8 +83,11 @@ def unusable(error: DriverError) -> DatabaseUnusable:
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
     if isinstance(cause, errors.ReadOnlySqlTransaction):
         return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
-    if isinstance(cause, errors.LockNotAvailable) or is_cancelled(error):
+    if isinstance(cause, errors.LockNotAvailable):
         return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
+    for kind, meaning in _ENDED.items():
+        if isinstance(cause, kind):
+            return DatabaseUnusable(f"{meaning} ({_first_line(cause)})")
     if is_away(error):
         return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
     what = f"{type(cause).__name__}, {sqlstate(error)}"
@@ -85,5 +99,5 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _cause(error: DriverError) -> BaseException:
+def _cause(error: Exception) -> BaseException:
     return (error.orig or error) if isinstance(error, DBAPIError) else error

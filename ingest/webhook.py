@@ -11,10 +11,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ingest.connections import Connections
-from ingest.database import INGEST_ROLE, full_conninfo, session_commands
+from ingest.database import INGEST_ROLE, full_conninfo
 from ingest.delivery import read_envelope
+from ingest.driver import AsyncConnection
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
+from ingest.session import Deadlines, session_commands
 from ingest.settings import Secrets, Settings
 from ingest.signature import is_signed, signature_in
 from ingest.web.app import Part
@@ -152,12 +154,15 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
     """The webhook of all sources, with a group commit of its own."""
     full = full_conninfo(conninfo)
 
+    deadlines = Deadlines(statement=settings.answer_seconds, idle=settings.answer_seconds)
+
     async def connect() -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(full, autocommit=True)
-        await connection.execute(session_commands(INGEST_ROLE).encode())
+        connection = await AsyncConnection.connect(full, autocommit=True)
+        connection.wait_seconds = deadlines.wait
+        await connection.execute(session_commands(INGEST_ROLE, deadlines).encode())
         return connection
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
-    commit = GroupCommit(Connections(connect), limits)
+    commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
     webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.arriving_bytes)
-    return Part([webhook_route(webhook)], commit.running, {"log": commit.is_ready})
+    return Part([webhook_route(webhook)], commit.running, {"log": commit.hindrance})

@@ -19,7 +19,7 @@ ROOMS = {
         refuse_change refuse_change_but_erasure append_events position_at readable_log
         kept_by_participant apply_erasure
     """,
-    "folding": "begin_build make_index attach_build analyze_build drop_build",
+    "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """
         unaccented sort_key bib_key words search_words search_query
         participants participants_searched participant_answers participant_history

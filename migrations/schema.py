@@ -13,6 +13,7 @@ from pathlib import Path
 from ingest import postgres
 from ingest.database import sync_engine
 from ingest.migrate import migrate
+from ingest.session import LONG
 
 _NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*)\n", re.MULTILINE)
 
@@ -33,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # so that PostgreSQL's own account can enter if this runs as root
         with postgres.server(Path(folder) / "data", lambda line: print(line, file=sys.stderr)) as server:  # noqa: T201
-            engine = sync_engine(server.conninfo)
+            engine = sync_engine(server.conninfo, deadlines=LONG)
             migrate(engine)
             engine.dispose()
             sys.stdout.write(schema(server.conninfo, server.programs))

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from ingest import migrate as migrations
 from ingest.cli.terminal import say
 from ingest.database import open_database, sync_engine
+from ingest.session import COMMAND, Deadlines
 from ingest.settings import Settings
 
 
@@ -26,13 +27,15 @@ def migrated_database(settings: Settings, *, serves: bool = False) -> Iterator[s
 
 
 @contextmanager
-def migrated_engine(settings: Settings, role: str | None = None, *, serves: bool = False) -> Iterator[Engine]:
+def migrated_engine(
+    settings: Settings, role: str | None = None, deadlines: Deadlines = COMMAND, *, serves: bool = False
+) -> Iterator[Engine]:
     """An engine on the database in use, in this role, once the database is known to be migrated.
 
     `serves`: for a program that runs until it is stopped.
     """
     with migrated_database(settings, serves=serves) as conninfo:
-        engine = sync_engine(conninfo, role)
+        engine = sync_engine(conninfo, role, deadlines)
         try:
             yield engine
         finally:

@@ -10,6 +10,7 @@ from ingest.cli.opening import migrated_database
 from ingest.cli.sources import need_sources
 from ingest.cli.terminal import say
 from ingest.database import ROLES, open_database, sync_engine
+from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.web.app import build_app
 from ingest.web.serve import base_url, bind, run_server, serve
@@ -33,7 +34,7 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
 def migrate(settings: Settings, *, only_roles: bool) -> None:
     """Bring the database's schema up to date."""
     with open_database(settings, say, make=True) as conninfo:
-        engine = sync_engine(conninfo)
+        engine = sync_engine(conninfo, deadlines=LONG)
         if only_roles:
             with engine.begin() as connection:
                 migrations.make_roles(connection)

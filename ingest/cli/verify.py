@@ -17,6 +17,7 @@ from ingest.failures import WrongUsage
 from ingest.log.proof import Noted, Proof
 from ingest.log.read import heads
 from ingest.log.verify import verify as prove
+from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
 
 _LARGEST = 2**63 - 1
@@ -55,7 +56,7 @@ def verify(
     noted = Noted(since, chain) if since is not None and chain is not None else None
     if signatures:
         need_sources(settings)
-    with migrated_engine(settings, OPERATOR_ROLE) as engine:
+    with migrated_engine(settings, OPERATOR_ROLE, LONG) as engine:
         proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
     if as_json:
         click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())

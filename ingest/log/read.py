@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, Text, cast, exists, func, null, select, text
 
 from ingest.failures import Failure
 from ingest.log.event import Event
 from ingest.log.table import event_log, readable_log
 
-MOST_BYTES = 16_777_216  # of bodies per batch, so that a thousand large ones do not fill the memory
+MOST_BYTES = 4_194_304  # of bodies per batch, so that large ones neither fill the memory nor take long
 
 # One index probe per source, however many events there are.
 _EVERY_SOURCE = """
@@ -57,6 +57,14 @@ def read_subject(
     """Up to `limit` events about one participant after `position`, up to and including `last`, in order."""
     log = readable_log.c
     return _read(connection, source, (log.subject == subject) & log.position.between(position + 1, last), limit)
+
+
+def read_without_body(connection: Connection, source: str, position: int) -> Event | None:
+    """The event at a position with None for its body, which is not read; None if there is no such event."""
+    log = readable_log.c
+    columns = select(log.source, log.position, cast(log.received_at, Text), log.event_type, log.subject, null())
+    row = connection.execute(columns.where(log.source == source, log.position == position)).one_or_none()
+    return None if row is None else Event(*row)
 
 
 def _read(connection: Connection, source: str, condition: ColumnElement[bool], limit: int) -> Sequence[Event]:

@@ -1,6 +1,7 @@
 """Puts a server's parts together: their routes, what runs while they are served, and whether they are ready."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,17 +16,21 @@ from ingest.web.headers import AnswerHeaders
 from ingest.web.problems import on_fault, on_http_exception, problem
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+Check = Callable[[], Coroutine[object, object, str | None]]
+
+CHECK_SECONDS = 1.5  # that a check may wait for the database; readiness is answered within two seconds
+_LATEST_SECONDS = 1.8  # that a check may take
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
-    the handlers of its exceptions.
+    the handlers of its exceptions. A check gives what hinders the part; None if nothing does.
     """
 
     routes: Sequence[BaseRoute]
     running: Callable[[], AbstractAsyncContextManager[object]]
-    checks: Mapping[str, Callable[[], Awaitable[bool]]]
+    checks: Mapping[str, Check]
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
 
 
@@ -43,9 +48,9 @@ def build_app(parts: Sequence[Part]) -> Starlette:
         return JSONResponse({"status": "ok"})
 
     async def readyz(_request: Request) -> Response:
-        failing = [name for part in parts for name, check in part.checks.items() if not await check()]
-        if failing:
-            return problem(503, f"Not ready: {', '.join(failing)}.", {"Retry-After": "2"})
+        hindrances = await _hindrances({name: check for part in parts for name, check in part.checks.items()})
+        if hindrances:
+            return problem(503, f"Not ready: {'; '.join(hindrances)}.", {"Retry-After": "2"})
         return JSONResponse({"status": "ready"})
 
     routes = [route for part in parts for route in part.routes]
@@ -58,3 +63,19 @@ def build_app(parts: Sequence[Part]) -> Starlette:
     )
     app.router.redirect_slashes = False  # a redirected POST would lose a delivery
     return app
+
+
+async def _hindrances(checks: Mapping[str, Check]) -> list[str]:
+    """What each check says, all at once, each with its name; a check that does not end in time hinders, too."""
+    tasks = {name: asyncio.create_task(_hindrance(check)) for name, check in checks.items()}
+    said = await asyncio.gather(*tasks.values())
+    return [f"{name} ({why})" for name, why in zip(tasks, said, strict=True) if why is not None]
+
+
+async def _hindrance(check: Check) -> str | None:
+    task = asyncio.ensure_future(check())
+    done, _ = await asyncio.wait([task], timeout=_LATEST_SECONDS)
+    if done:
+        return task.result()
+    task.cancel()  # not waited for: it may be held up by what it waits for
+    return "no answer"

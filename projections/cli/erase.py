@@ -16,6 +16,7 @@ from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.read import heads
+from ingest.session import LONG
 from ingest.settings import Settings
 from projections.catalogue import catalogue
 from projections.cli import erasures
@@ -61,7 +62,7 @@ def erase(
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = catalogue(settings.fields_file)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
-    with migrated_engine(settings, OPERATOR_ROLE) as engine:
+    with migrated_engine(settings, OPERATOR_ROLE, LONG) as engine:
         if request is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))

@@ -19,6 +19,7 @@ from ingest.cli.sources import source_of
 from ingest.cli.terminal import say
 from ingest.database import API_ROLE, async_engine
 from ingest.failures import Failure, WrongUsage
+from ingest.session import LONG
 from ingest.settings import Settings
 from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
 from projections.roster.export.export import Export, exported
@@ -101,7 +102,7 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
 
 @asynccontextmanager
 async def _snapshot(conninfo: str) -> AsyncIterator[AsyncConnection]:
-    engine = async_engine(conninfo, API_ROLE, read_only=True, keeps=False)
+    engine = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=LONG)
     try:
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")

@@ -14,6 +14,7 @@ from ingest.cli.terminal import printable, say
 from ingest.database import WORKER_ROLE
 from ingest.log.event import Event
 from ingest.log.read import heads, read_after
+from ingest.session import LONG
 from ingest.settings import Settings
 from projections.participants.discovery import MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
@@ -28,7 +29,7 @@ _AT_A_TIME = 2_000  # events
 def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
     """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
     discovery = Discovery(read_fields(settings.fields_file))
-    with migrated_engine(settings, WORKER_ROLE) as engine, engine.connect() as connection:
+    with migrated_engine(settings, WORKER_ROLE, LONG) as engine, engine.connect() as connection:
         head = heads(connection)
         sources = [source_of(settings, source, head)] if source else sorted(head)
         with progress("reading the log", sum(head.get(name, 0) for name in sources)) as advance:

@@ -11,6 +11,7 @@ from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable, say, utc
 from ingest.database import WORKER_ROLE
 from ingest.failures import WrongUsage
+from ingest.session import LONG
 from ingest.settings import Settings
 from projections.catalogue import catalogue
 from projections.folding.quarantine import ParkedEvent, Wanted, parked_by_source, parked_count, parked_events
@@ -76,7 +77,7 @@ def show_parked(settings: Settings, position: int, source: str | None) -> None:
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold parked events again: all of them, or the one at a position. The worker goes on meanwhile."""
     projections = catalogue(settings.fields_file)
-    with migrated_engine(settings, WORKER_ROLE) as engine:
+    with migrated_engine(settings, WORKER_ROLE, LONG) as engine:
         with engine.connect() as connection:
             source = _checked(settings, connection, source)
             if position is not None and source is None:

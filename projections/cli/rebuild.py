@@ -13,6 +13,7 @@ from ingest.cli.progress import progress
 from ingest.cli.terminal import ask, printable, say
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.failures import Failure, WrongUsage
+from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
@@ -77,7 +78,7 @@ def _database_errors() -> Iterator[None]:
 
 @contextmanager
 def _engine(conninfo: str) -> Iterator[Engine]:
-    engine = sync_engine(conninfo, WORKER_ROLE)
+    engine = sync_engine(conninfo, WORKER_ROLE, LONG)
     try:
         yield engine
     finally:

@@ -1,14 +1,13 @@
 """`rosterlog report`: ready reports, the data dictionary, and logins for people and tools that write their own SQL."""
 
 import click
-import psycopg
 from sqlalchemy import text
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database, migrated_engine
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable, say, unicode
-from ingest.database import REPORTING_PII_ROLE, full_conninfo, session_commands
+from ingest.database import REPORTING_PII_ROLE, connect
 from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.reports import logins
@@ -102,8 +101,7 @@ def _takes(chosen: Report) -> str:
 def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:
     try:
         logins.check_name(user)
-        with migrated_database(settings) as conninfo, psycopg.connect(full_conninfo(conninfo)) as connection:
-            connection.execute(session_commands(None).encode())
+        with migrated_database(settings) as conninfo, connect(conninfo) as connection:
             granted = logins.grant(connection, user, sees_personal_data=sees_personal_data)
     except logins.LoginRefused as error:
         raise WrongUsage(printable(str(error))) from None

@@ -1,12 +1,15 @@
 """The commands that run until they are stopped: `up`, `api`, `serve` and `worker`."""
 
+import math
 import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 import click
 from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database, migrated_engine
@@ -14,15 +17,17 @@ from ingest.cli.servers import address_options, with_address
 from ingest.cli.sources import need_sources
 from ingest.cli.terminal import say
 from ingest.database import WORKER_ROLE
+from ingest.session import FOLDING
 from ingest.settings import Settings
 from ingest.web.app import build_app
 from ingest.web.serve import base_url, bind, run_server, serve
 from ingest.webhook import ingest_part
 from projections.catalogue import catalogue
+from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker
 from projections.reports.publication import publish
 from projections.up.machine import run_machine, with_demo_secret
-from projections.up.worker_process import READY
+from projections.up.worker_process import BEAT_SECONDS, beats
 from projections.web.api import api_part, api_settings
 
 
@@ -81,9 +86,10 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
-    with migrated_engine(settings, WORKER_ROLE, serves=True) as engine:
-        worker = Worker(engine, projections, settings.batch_size, publish)
-        worker.run(settings.poll_seconds, stop, lambda: click.echo(READY))
+    with migrated_engine(settings, WORKER_ROLE, FOLDING, serves=True) as engine:
+        other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
+        worker = Worker(engine, projections, settings.batch_size, other_work)
+        worker.run(settings.poll_seconds, stop, beats(BEAT_SECONDS if stop_at_eof else math.inf))
 
 
 def _stop_at_eof(stop: threading.Event) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ingest.log.event import Event
-from ingest.log.read import read_after
+from ingest.log.read import read_after, read_without_body
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, blames_the_data, sqlstate
 from projections.folding import checkpoint, quarantine, unknown_types
 from projections.folding.outcome import Parked, Passed
@@ -31,6 +31,17 @@ def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
         unknown_types.add(connection, track, apply(connection, track, events))
         checkpoint.move(connection, track, events[-1].position)
     return len(events)
+
+
+def park_next(connection: Connection, track: Track, reason: str) -> bool:
+    """Park the next event without reading its body, in the caller's transaction; False if that cannot be done now."""
+    position = checkpoint.try_lock(connection, track)
+    following = None if position is None else read_without_body(connection, track.source, position + 1)
+    if position is None or following is None:
+        return False
+    quarantine.park(connection, track, [Parked(position + 1, following.subject, reason)])
+    checkpoint.move(connection, track, position + 1)
+    return True
 
 
 def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list[Passed]:

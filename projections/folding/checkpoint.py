@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from projections.folding.projection import Build, Track
 from projections.folding.table import checkpoint_table
 
+# A command that is stopped while it keeps workers waiting is ended by PostgreSQL. A worker's own sessions have less.
+_SOON = text("select set_config('idle_in_transaction_session_timeout', '10s', true)")
 _BEHIND = text("""
 with heads as materialized (
   select s.source, h.head
@@ -43,7 +45,8 @@ def try_lock(connection: Connection, track: Track) -> int | None:
 
 
 def lock(connection: Connection, track: Track) -> int:
-    """Lock the checkpoint until the transaction ends, waiting as long as it takes; gives its position, 0 if new."""
+    """Lock the checkpoint until the transaction ends, once it can be had; gives its position, 0 if new."""
+    connection.execute(_SOON)
     # The insert waits for a worker that folds its first batch: until that commits there is no row to lock.
     connection.execute(_insert(track))
     return int(connection.execute(select(checkpoint_table.c.position).where(_of(track)).with_for_update()).scalar_one())
@@ -56,6 +59,7 @@ def pin_live(connection: Connection) -> None:
 
 def stop_all(connection: Connection) -> None:
     """Let no other transaction move any checkpoint until this one ends. Readers do not wait."""
+    connection.execute(_SOON)
     connection.execute(text("lock table checkpoint in exclusive mode"))
 
 

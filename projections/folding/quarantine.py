@@ -22,6 +22,9 @@ from projections.folding.outcome import Parked
 from projections.folding.projection import Track
 from projections.folding.table import projection_table, quarantine_table
 
+# The reason of an event that took too long each time; a worker tries it again by itself.
+NOT_IN_TIME = "it could not be folded in time, three times by itself; a worker tries it again every few minutes"
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
@@ -72,10 +75,11 @@ def release_participant(connection: Connection, track: Track, participant_id: st
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which parked events are meant: of one source, at one position; None means any."""
+    """Which parked events are meant: of one source, at one position, for one reason; None means any."""
 
     source: str | None = None
     position: int | None = None
+    reason: str | None = None
 
 
 def parked_events(
@@ -113,6 +117,8 @@ def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(quarantine_table.c.source == wanted.source)
     if wanted.position is not None:
         query = query.where(quarantine_table.c.position == wanted.position)
+    if wanted.reason is not None:
+        query = query.where(quarantine_table.c.reason == wanted.reason)
     return query
 
 

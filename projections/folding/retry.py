@@ -1,6 +1,8 @@
 """Folds parked events again, after the reason for parking them may be gone."""
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine
 
@@ -9,9 +11,10 @@ from projections.folding import quarantine
 from projections.folding.batch import apply
 from projections.folding.projection import Projection
 from projections.folding.quarantine import ParkedEvent, Wanted
-from projections.folding.refold import lock_track, note, refold_in
+from projections.folding.refold import OfAnotherDefinition, lock_track, note, refold_in
 
 _AT_A_TIME = 1_000  # parked events
+_SLOW = Wanted(reason=quarantine.NOT_IN_TIME)
 
 
 def retry(
@@ -34,6 +37,31 @@ def retry(
                     _retry(connection, by_name[event.projection], event, limit)
         advance(len(parked))
         last = parked[-1]
+
+
+class SlowRetries:
+    """Work beside folding: tries again the events that were parked for the time they took, one a minute in turn."""
+
+    def __init__(self, projections: Sequence[Projection], limit: int, every_seconds: float = 60.0) -> None:
+        self._projections = projections
+        self._limit = limit
+        self._every = every_seconds
+        self._last: ParkedEvent | None = None
+        self._due = time.monotonic() + every_seconds
+
+    def __call__(self, engine: Engine) -> bool:
+        """Try the next one if it is time. Gives False: what is left waits for its minute."""
+        if time.monotonic() < self._due:
+            return False
+        self._due = time.monotonic() + self._every
+        with engine.connect() as connection:
+            found = quarantine.parked_events(connection, _SLOW, 1, self._last)
+        self._last = found[0] if found else None  # after the last one, the first one again
+        for event in found:
+            wanted = Wanted(event.source, event.position, _SLOW.reason)
+            with suppress(OfAnotherDefinition):  # a rebuild folds it
+                retry(engine, self._projections, wanted, self._limit, lambda _number: None)
+        return False
 
 
 def _following(engine: Engine, wanted: Wanted, last: ParkedEvent | None) -> list[ParkedEvent]:

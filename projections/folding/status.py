@@ -3,11 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from ingest.log.read import heads
+from ingest.log.read import heads, sources
 from projections.folding import builds, checkpoint, quarantine
 from projections.folding.projection import Projection
+
+_BEHIND = text("""
+select p.projection, s.source, extract(epoch from clock_timestamp() - e.received_at)::float8 as seconds
+from projection p
+cross join unnest(cast(:sources as text[])) as s (source)
+left join checkpoint c on c.projection = p.projection and c.source = s.source and c.build = p.live
+join event_log e on e.source = s.source and e.position = coalesce(c.position, 0) + 1
+where p.projection = any (cast(:names as text[]))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +84,13 @@ def read_projections(connection: Connection, projections: Sequence[Projection]) 
             needs_rebuild = build.definition != projection.definition
             statuses.append(ProjectionStatus(name, build.number, build.definition, needs_rebuild=needs_rebuild))
     return statuses
+
+
+def longest_behind(connection: Connection, projections: Sequence[Projection]) -> tuple[float, str, str]:
+    """How many seconds the oldest event that a live build has not folded has been in the log, and whose it is.
+
+    Gives the seconds, the projection and the source; zero seconds if everything is folded.
+    """
+    names = [projection.name for projection in projections]
+    rows = connection.execute(_BEHIND, {"names": names, "sources": sources(connection)}).all()
+    return max(((row.seconds, row.projection, row.source) for row in rows), default=(0.0, "", ""))

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest.log.read import HoleInLog, sources
-from projections.folding import builds, checkpoint
-from projections.folding.batch import fold_next
+from ingest.sqlstate import DRIVER_ERRORS, sqlstate
+from projections.folding import builds, checkpoint, quarantine
+from projections.folding.batch import fold_next, park_next
+from projections.folding.pace import Pace
 from projections.folding.projection import Build, Projection, Track
 
 logger = logging.getLogger(__name__)
@@ -17,23 +19,29 @@ logger = logging.getLogger(__name__)
 _LONGEST_IDLE = 0.5  # seconds between two looks at the log, however long nothing has arrived
 _OTHER_WORK_EVERY = 1.0  # seconds between two calls of the other work, once none of it is left
 _LIST_SOURCES_EVERY = 1.0  # seconds
+_AGAIN_SECONDS = 0.2  # until the next look at the log after one that failed
+_SAY_EVERY = 10.0  # seconds between two lines that say the same
+_END_OVERDUE_EVERY = 1.0  # seconds between two looks for overdue sessions, while a checkpoint is locked by another one
+
+Beat = Callable[[bool], None]
 
 
-def run_once(engine: Engine, projection: Projection, source: str, limit: int) -> int:
+def run_once(engine: Engine, projection: Projection, source: str, limit: int) -> int | None:
     """Fold one batch of a source into the live build, in one transaction; a killed worker leaves no part of a batch.
 
-    Gives the number of events folded: 0 at the head, while another worker folds this source, or if the live build is of
-    another definition, since this program must not write into it.
+    Gives the number of events folded, 0 at the head; None while another worker folds this source. 0 as well if the live
+    build is of another definition, since this program must not write into it.
     """
     with engine.begin() as connection:
         build = builds.open_for(connection, projection)
-        return (fold_next(connection, Track(projection, build, source), limit) or 0) if build else 0
+        return fold_next(connection, Track(projection, build, source), limit) if build else 0
 
 
 class Worker:
-    """A worker's loop, with what it remembers: the sources, and which projections it has logged as needing a rebuild.
+    """A worker's loop, with what it remembers: the sources, their paces, what it has said.
 
-    `other_work` is called between two batches; it returns whether more of it is left.
+    `other_work` is called between two batches; it returns whether more of it is left. No failure ends the loop: of the
+    database, which is tried again; of one source, whose turn comes again while the others go on.
     """
 
     def __init__(
@@ -41,25 +49,36 @@ class Worker:
         engine: Engine,
         projections: Sequence[Projection],
         limit: int,
-        other_work: Callable[[Engine], bool] = lambda _engine: False,
+        other_work: Sequence[Callable[[Engine], bool]] = (),
     ) -> None:
         self._engine = engine
         self._projections = projections
-        self._limit = limit
+        self._pace = Pace(limit)
         self._sources: list[str] = []
         self._looked_at = 0.0
         self._other_work = other_work
         self._other_work_at = 0.0
+        self._ended_overdue_at = 0.0
         self._needs_rebuild: set[str] = set()
+        self._said: dict[str, float] = {}
 
-    def run(self, poll_seconds: float, stop: threading.Event, ready: Callable[[], None]) -> None:
-        """Fold what arrives until `stop` is set, and finish the batch then. `ready` is called after the first look."""
+    def run(self, poll_seconds: float, stop: threading.Event, beat: Beat) -> None:
+        """Fold what arrives until `stop` is set, and finish the batch then.
+
+        `beat` is called after each look at the log, with whether that succeeded, and after each batch: so its caller
+        can tell that this loop still moves.
+        """
         idle = 0
         while not stop.is_set():
-            behind = self.behind()
-            if idle == 0:
-                ready()
-            folded = self._fold_each(behind, stop)
+            try:
+                behind = self.behind()
+            except DRIVER_ERRORS as error:
+                self._say("the log cannot be read; trying again", {}, error)
+                beat(False)
+                stop.wait(_AGAIN_SECONDS)
+                continue
+            beat(True)
+            folded = self._fold_each(behind, stop, beat)
             worked = self._do_other_work()
             if folded:
                 logger.debug("folded", extra={"fields": {"events": folded}})
@@ -106,22 +125,70 @@ class Worker:
         """Call the other work: every time while more of it is left, else once per second."""
         if time.monotonic() - self._other_work_at < _OTHER_WORK_EVERY:
             return False
-        more_is_left = self._other_work(self._engine)
+        more_is_left = False
+        for work in self._other_work:
+            try:
+                more_is_left = work(self._engine) or more_is_left
+            except DRIVER_ERRORS as error:
+                self._say("work beside folding failed; trying again", {}, error)
         if not more_is_left:
             self._other_work_at = time.monotonic()
         return more_is_left
 
-    def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event) -> int:
-        """Fold one batch of each pair. A hole in a log is raised after the other sources have had their batch."""
+    def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event, beat: Beat) -> int:
+        """Fold one batch of each pair whose pause is over; gives the number of events."""
         folded = 0
-        damage: HoleInLog | None = None
         for projection, source in behind:
             if stop.is_set():
                 break
-            try:
-                folded += run_once(self._engine, projection, source, self._limit)
-            except HoleInLog as error:
-                damage = error
-        if damage is not None:
-            raise damage
+            if self._pace.may_try((projection.name, source), time.monotonic()):
+                folded += self._fold(projection, source)
+                beat(True)
         return folded
+
+    def _fold(self, projection: Projection, source: str) -> int:
+        """Fold one batch of a pair; gives the number of events."""
+        lane = (projection.name, source)
+        fields: dict[str, object] = {"projection": projection.name, "source": source}
+        folded: int | None = 0
+        try:
+            folded = run_once(self._engine, projection, source, self._pace.limit(lane))
+            self._pace.succeeded(lane)
+            if folded is None:
+                self._end_overdue()
+        except HoleInLog as error:
+            self._pace.failed(lane, time.monotonic())
+            self._say(str(error), fields, None)
+        except Exception as error:  # whatever it is, it must not stop the other sources
+            self._say("a batch failed; a smaller one is tried", fields, error)
+            if self._pace.failed(lane, time.monotonic()):
+                self._park_next(projection, source)
+        return folded or 0
+
+    def _park_next(self, projection: Projection, source: str) -> None:
+        """Park an event that fails again and again, or no later one would ever be folded."""
+        try:
+            with self._engine.begin() as connection:
+                build = builds.open_for(connection, projection)
+                if build and park_next(connection, Track(projection, build, source), quarantine.NOT_IN_TIME):
+                    self._pace.succeeded((projection.name, source))
+        except DRIVER_ERRORS as error:
+            self._say("an event could not be parked", {"projection": projection.name, "source": source}, error)
+
+    def _end_overdue(self) -> None:
+        """End what has locked a checkpoint for too long, such as a worker that is stopped in the middle of a COPY."""
+        if time.monotonic() - self._ended_overdue_at >= _END_OVERDUE_EVERY:
+            self._ended_overdue_at = time.monotonic()
+            with self._engine.begin() as connection:
+                ended = connection.execute(text("select end_overdue()")).scalar_one()
+            if ended:
+                logger.error("ended sessions that kept a checkpoint locked", extra={"fields": {"sessions": ended}})
+
+    def _say(self, what: str, fields: dict[str, object], error: Exception | None) -> None:
+        """Log an error, the same one not more often than every ten seconds."""
+        key = f"{what} {fields}"
+        if time.monotonic() - self._said.get(key, -_SAY_EVERY) >= _SAY_EVERY:
+            self._said = {known: at for known, at in self._said.items() if time.monotonic() - at < _SAY_EVERY}
+            self._said[key] = time.monotonic()
+            cause = {} if error is None else {"error": type(error).__name__, "sqlstate": sqlstate(error)}
+            logger.error(what, extra={"fields": {**fields, **cause}})

@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Share
+from ingest.session import LONG
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
 from projections.folding.projection import Build
@@ -51,7 +52,7 @@ def _load(task: dict[str, Any]) -> None:
     if projection.definition != build.definition:
         _say({"failed": "the definition changed while the rebuild ran: run it again"})
         return
-    engine = sync_engine(task["conninfo"], WORKER_ROLE)
+    engine = sync_engine(task["conninfo"], WORKER_ROLE, LONG)
     event.listen(engine, "connect", _prepare)
     shares = [Share(**share) for share in task["shares"]]
     load_shares(engine, projection, build, shares, lambda done: _say({"done": done}), task["snapshot"])

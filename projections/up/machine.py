@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import click
 from pydantic import SecretStr
@@ -14,16 +15,22 @@ from sqlalchemy import Engine
 from ingest import postgres
 from ingest.cli.terminal import say
 from ingest.database import sync_engine
+from ingest.driver import answered_within
 from ingest.failures import WrongUsage
 from ingest.migrate import migrate
+from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
-from ingest.web.app import Part, build_app
+from ingest.sqlstate import DRIVER_ERRORS
+from ingest.web.app import CHECK_SECONDS, Part, build_app
 from ingest.web.serve import base_url, bind, run_server, serve
 from ingest.webhook import ingest_part
 from projections.folding.projection import Projection
+from projections.folding.status import longest_behind
 from projections.up import demo
 from projections.up.worker_process import WorkerProcess
 from projections.web.api import api_part, api_settings
+
+_BEHIND_SECONDS = 15.0  # that an event may wait to be folded before the machine is not ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def run_machine(
 ) -> None:
     """Start everything, run until a signal, and stop everything that was started."""
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
-        engine = sync_engine(conninfo)
+        engine = sync_engine(conninfo, deadlines=LONG)
         migrate(engine)
         token = _prepare_demo(engine, with_demo=with_demo)
         machine = _Machine(settings, projections, environ, conninfo, engine, listener, token)
@@ -97,8 +104,8 @@ async def _serve(machine: _Machine) -> None:
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     ingest = ingest_part(settings, machine.conninfo)
     api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)
-    worker_check = Part([], nullcontext, {"worker": worker.is_at_work})
-    app = build_app([ingest, api, worker_check])
+    folding = Part([], nullcontext, {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)})
+    app = build_app([ingest, api, folding])
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(worker.keep_running())]
 
@@ -108,6 +115,21 @@ async def _serve(machine: _Machine) -> None:
         await serve(app, machine.listener, announce)
         for task in tasks:
             task.cancel()
+
+
+async def _hindrance_of_fold(machine: _Machine) -> str | None:
+    """Which source's roster is behind its log; None if no event has waited for long."""
+    with answered_within(CHECK_SECONDS):
+        return await asyncio.to_thread(_behind, machine)
+
+
+def _behind(machine: _Machine) -> str | None:
+    try:
+        with machine.engine.connect() as connection:
+            seconds, projection, source = longest_behind(connection, machine.projections)
+    except DRIVER_ERRORS:
+        return None  # which the part that reads the roster reports
+    return f"{projection} of {source} is {seconds:.0f} s behind the log" if seconds > _BEHIND_SECONDS else None
 
 
 async def _announce(machine: _Machine) -> None:

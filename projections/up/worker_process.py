@@ -1,30 +1,61 @@
-"""Keeps a worker running as a child process of `up`, and reports whether it is at work."""
+"""Keeps a worker running as a child process of `up`, and tells whether it folds."""
 
 import asyncio
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 
-READY = "ready"  # the line that a worker prints after its first look at the log
+import click
+
+READY, AWAY = "ready", "away"  # what a worker prints after a look at the log: it has read it, or cannot
+BEAT_SECONDS = 1.0  # between two such lines of a worker that is a child of `up`
 _COMMAND = (sys.executable, "-m", "projections", "worker", "--stop-at-eof")
-_FIRST_DELAY, _LONGEST_DELAY = 1.0, 30.0  # seconds between a failure and the next start
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 5.0  # seconds between a failure and the next start
 _STEADY_SECONDS = 60.0  # a worker that ran for longer is started again after the first delay
 _STOP_SECONDS = 15.0  # to finish its batch, before it is killed
+_LATE_SECONDS = 5.0  # without a line, after which the worker is not ready
+_STUCK_SECONDS = 15.0  # without a line, after which it is replaced
+_START_SECONDS = 120.0  # until its first line, also on a busy machine
+
+
+def beats(every: float) -> Callable[[bool], None]:
+    """What prints `READY` or `AWAY` when it is called: each change, and otherwise every so many seconds at most."""
+    printed, due = "", 0.0
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        nonlocal printed, due
+        line = READY if is_read else AWAY
+        if line != printed or time.monotonic() >= due:
+            printed, due = line, time.monotonic() + every
+            click.echo(line)
+
+    return beat
 
 
 class WorkerProcess:
-    """Runs one worker, and starts it again after each failure with a longer delay.
+    """Runs one worker, starts it again after each failure, and replaces it when it does not move.
 
     If `up` dies, the worker's standard input ends, and so the worker stops.
     """
 
-    def __init__(self, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], say: Callable[[str], None], command: tuple[str, ...] = _COMMAND
+    ) -> None:
         self._environ = environ
         self._say = say
-        self._at_work = False
+        self._command = command
+        self._moved_at: float | None = None  # None: the worker is starting
+        self._last_line = ""
 
-    async def is_at_work(self) -> bool:
-        return self._at_work
+    async def hindrance(self) -> str | None:
+        """Why nothing is folded now; None if the worker looks at the log."""
+        if self._moved_at is None:
+            return "it is starting"
+        if self._last_line == AWAY:
+            return "it cannot read the log"
+        late = time.monotonic() - self._moved_at
+        return f"it has not looked at the log for {late:.0f} s" if late > _LATE_SECONDS else None
 
     async def keep_running(self) -> None:
         """Run a worker until this task is cancelled; the worker then finishes its batch."""
@@ -32,25 +63,36 @@ class WorkerProcess:
         delay = _FIRST_DELAY
         while True:
             begun = clock()
-            code = await self._run()
+            why = await self._run()
             delay = _FIRST_DELAY if clock() - begun > _STEADY_SECONDS else delay
-            self._say(f"the worker stopped with exit code {code}; starting it again in {delay:.0f} s")
+            self._say(f"the worker {why}; starting it again in {delay:.1f} s")
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
 
-    async def _run(self) -> int:
+    async def _run(self) -> str:
+        """Run a worker to its end; gives how it ended."""
         # A process session of its own: Ctrl-C in the terminal is for `up`, which stops the worker after the server.
         process = await asyncio.create_subprocess_exec(
-            *_COMMAND, stdin=PIPE, stdout=PIPE, env=dict(self._environ), start_new_session=True
+            *self._command, stdin=PIPE, stdout=PIPE, env=dict(self._environ), start_new_session=True
         )
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            assert process.stdout is not None  # noqa: S101 - it is a pipe
-            async for line in process.stdout:
-                self._at_work = self._at_work or line.decode().strip() == READY
-            return await process.wait()
+            while await self._moves(process.stdout):
+                self._moved_at = time.monotonic()
+            return f"stopped with exit code {await process.wait()}"
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return "did not move any more and was killed"
         finally:
-            self._at_work = False
+            self._moved_at = None
             await _end(process)
+
+    async def _moves(self, lines: asyncio.StreamReader) -> bool:
+        """Wait for the worker's next line; False at its end. Raises `TimeoutError` if none comes in time."""
+        async with asyncio.timeout(_START_SECONDS if self._moved_at is None else _STUCK_SECONDS):
+            self._last_line = (await lines.readline()).decode().strip()
+            return bool(self._last_line)
 
 
 async def _end(process: Process) -> None:

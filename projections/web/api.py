@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -19,9 +19,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ingest.database import API_ROLE, async_engine
+from ingest.driver import answered_within
+from ingest.session import EXPORTING
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
-from ingest.web.app import ErrorHandler, Part
+from ingest.web.app import CHECK_SECONDS, Check, ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
 from ingest.web.problems import problem
 from projections.folding.projection import Projection
@@ -41,7 +43,7 @@ from projections.web.waiting import Waiting
 logger = logging.getLogger(__name__)
 
 _AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
-_READY_SECONDS = 2.0
+_READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
@@ -73,7 +75,7 @@ class Api:
         self._projections = projections
         self._settings = settings
         self._engine = async_engine(conninfo, API_ROLE, read_only=True)
-        self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False)
+        self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
         self._waiting = Waiting(self._engine, _AWAY)
         self._token_use = TokenUse(self._writing, _AWAY)
@@ -82,9 +84,8 @@ class Api:
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
-        checks: dict[str, Callable[[], Awaitable[bool]]] = {"roster": self._is_ready}
-        for projection in self._projections:
-            checks[f"{projection.name} (a rebuild is needed)"] = partial(self._is_as_defined, projection)
+        of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
+        checks: dict[str, Check] = {"roster": self._hindrance, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
         return Part(self._routes(), self._running, checks, handlers)
@@ -136,22 +137,25 @@ class Api:
         statuses = await question.connection.run_sync(read_status, self._projections, [source])
         return One({"sources": [status.as_json() for status in statuses if status.source == source]})
 
-    async def _is_ready(self) -> bool:
+    async def _hindrance(self) -> str | None:
+        """Why the roster cannot be read; None if it can."""
         try:
-            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
-                await connection.execute(select(text("1")))
+            with answered_within(CHECK_SECONDS):
+                async with self._engine.connect() as connection:
+                    await connection.execute(_READS)
         except _AWAY:
-            return False
-        return True
+            return "it cannot be read"
+        return None
 
-    async def _is_as_defined(self, projection: Projection) -> bool:
-        """Whether the live build has this program's definition; True if unreadable, which `_is_ready` reports."""
+    async def _hindrance_of(self, projection: Projection) -> str | None:
+        """Why a projection is not kept up to date; None if it is, or if that cannot be read."""
         try:
-            async with asyncio.timeout(_READY_SECONDS), self._engine.connect() as connection:
-                [status] = await connection.run_sync(read_projections, [projection])
+            with answered_within(CHECK_SECONDS):
+                async with self._engine.connect() as connection:
+                    [status] = await connection.run_sync(read_projections, [projection])
         except _AWAY:
-            return True
-        return not status.needs_rebuild
+            return None
+        return "a rebuild is needed" if status.needs_rebuild else None
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ingest.driver import answered_within
 from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
 from projections.roster.revision import Revision
 from projections.web.access import tokens
@@ -22,7 +23,8 @@ from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
 
-_ANSWER_SECONDS = 20.0  # longer than the statement timeout, for a database that does not respond at all
+_ANSWER_SECONDS = 18.0  # longer than a statement's deadline, for a database that does not answer at all
+_LATEST_SECONDS = 19.0  # with what is no wait for the database
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
 
@@ -63,7 +65,7 @@ class Dispatch:
 
     async def _answer(self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, *, is_last: bool) -> Response:
         assert endpoint.answer is not None  # noqa: S101 - endpoints without it are exports
-        async with asyncio.timeout(_ANSWER_SECONDS), self.opened(bearer, request) as opened:
+        async with _in_time(), self.opened(bearer, request) as opened:
             question, validated = await self.read(endpoint, request, opened, is_last=is_last)
             # A client that waits for a change is not answered with 304 before its time is over.
             waits = getattr(validated.parameters, "wait", None) and not is_last
@@ -114,6 +116,14 @@ class Dispatch:
         begins_after = after(question, getattr(parameters, "cursor", None))
         id_ = request.path_params.get(endpoint.id or "", "")
         return question, EndpointRequest(id_, parameters, answers, begins_after, is_last)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Raise `NoAnswer` or `TimeoutError` in the block before a client has waited 20 s for an answer."""
+    with answered_within(_ANSWER_SECONDS):
+        async with asyncio.timeout(_LATEST_SECONDS):
+            yield
 
 
 def _check_position(question: Question, wanted: int | None, *, is_last: bool) -> None:

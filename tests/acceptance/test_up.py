@@ -102,7 +102,7 @@ def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(d
 
         worker_of(up.process.pid).kill()
         until(lambda: status_of(port, "/readyz") == 503)
-        up.line("worker stopped with exit code -9; starting it again in 1 s")
+        up.line("worker stopped with exit code -9; starting it again in 0.5 s")
         assert deliver(port, model.body(2))[0] == 200
         until(lambda: status_of(port, "/readyz") == 200)
         until(lambda: get(port, "/v1/participants/2", token)[0] == 200)
@@ -111,6 +111,33 @@ def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(d
         elsewhere = {**env, "ROSTERLOG_DATA_DIR": str(data.with_name("elsewhere"))}
         assert f"127.0.0.1 port {port} is taken" in run("up", "--port", str(port), env=elsewhere, code=1)
         assert up.stop(signal.SIGTERM) == 0
+    assert processes_of(data) == []
+
+
+@pytest.mark.slow
+def test_promise_16_up_replaces_a_worker_that_stands_still_and_a_database_that_died(data: Path) -> None:
+    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    port = free_port()
+    with running("up", "--port", str(port), env=env) as up:
+        up.line("Ctrl-C")
+        token = run("token", "create", "test", env=env).splitlines()[-1]
+        until(lambda: status_of(port, "/readyz") == 200)
+
+        stopped = worker_of(up.process.pid)
+        stopped.suspend()
+        assert deliver(port, model.body(1))[0] == 200
+        until(lambda: "worker (it has not looked at the log" in str(get(port, "/readyz")[2]))
+        up.line("worker did not move any more and was killed")
+        until(lambda: get(port, "/v1/participants/1", token)[0] == 200)
+        until(lambda: status_of(port, "/readyz") == 200)
+        worker = worker_of(up.process.pid)
+
+        os.kill(int((data / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        up.line("PostgreSQL has died: starting it again")
+        until(lambda: deliver(port, model.body(2))[0] == 200)
+        until(lambda: get(port, "/v1/participants/2", token)[0] == 200)
+        until(lambda: status_of(port, "/readyz") == 200)
+        assert worker.is_running()
     assert processes_of(data) == []
 
 

@@ -14,6 +14,8 @@ declare
   projected text;
   is_being_built boolean;
 begin
+  -- A command that is stopped while it keeps workers waiting is ended.
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
   -- A worker that has read a body must commit before the rows are removed, and no worker may begin a batch meanwhile.
   lock table checkpoint in exclusive mode;
 

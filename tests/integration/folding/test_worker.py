@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ingest.database import WORKER_ROLE, session_commands, sync_engine
+from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.event import Event
+from ingest.session import FOLDING, session_commands
 from ingest.sqlstate import unusable
 from projections.folding import worker
 from projections.folding.status import read_status
@@ -83,7 +84,7 @@ def test_promise_9_a_source_is_advanced_by_one_worker_at_a_time(database: str, w
     worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
     with psycopg.connect(database) as other:
         other.execute("select * from checkpoint where source = 'movemint' for update")
-        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 0
+        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) is None
         assert worker.run_once(worker_engine, PARTICIPANTS, "spring", 5) == 1
     assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 5
 
@@ -96,7 +97,7 @@ def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Eng
     for _ in range(4):
         own = sync_engine(database, WORKER_ROLE)
         run = worker.Worker(own, PROJECTIONS, 7).run
-        thread = threading.Thread(target=run, args=(0.01, stop, lambda: None))
+        thread = threading.Thread(target=run, args=(0.01, stop, lambda _is_read: None))
         thread.start()
         threads.append((thread, own))
     waiting = threading.Event()
@@ -205,10 +206,10 @@ def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, wo
     model.append(database, [model.body(number) for number in range(10)])
     worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
     with closing(psycopg.connect(database)) as frozen:
-        frozen.execute(session_commands(WORKER_ROLE).encode())
+        frozen.execute(session_commands(WORKER_ROLE, FOLDING).encode())
         frozen.commit()
         frozen.execute("select position from checkpoint for update")
-        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100) == 0
+        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100) is None
         waiting = threading.Event()
         for _ in range(600):
             if worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100):

@@ -41,7 +41,8 @@ def with_commit(conninfo: str, limits: Limits, scenario: Callable[[GroupCommit],
         return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
 
     async def run() -> Any:  # noqa: ANN401
-        async with GroupCommit(Connections(connect), limits).running() as commit, asyncio.timeout(DEADLINE):
+        connections = Connections(connect, limits.answer_seconds)
+        async with GroupCommit(connections, limits).running() as commit, asyncio.timeout(DEADLINE):
             return await scenario(commit)
 
     return asyncio.run(run())
@@ -111,7 +112,7 @@ def test_readiness_means_that_an_append_would_be_taken(database: str) -> None:
         connection.execute("alter function append_events rename to something_else")
 
     async def scenario(commit: GroupCommit) -> bool:
-        return await commit.is_ready()
+        return await commit.hindrance() is None
 
     assert with_commit(database, ROOMY, scenario) is False
 
@@ -148,7 +149,7 @@ def test_a_database_that_is_away_refuses_at_once_and_all(database: str) -> None:
     away = make_conninfo(database, port="1", host="127.0.0.1")
 
     async def scenario(commit: GroupCommit) -> list[Receipt | None]:
-        assert not await commit.is_ready()
+        assert await commit.hindrance() is not None
         return await asyncio.gather(*(hand_in(commit, b"%d" % number) for number in range(20)))
 
     assert with_commit(away, ROOMY, scenario) == [None] * 20
@@ -165,7 +166,7 @@ def test_at_the_end_what_was_accepted_is_committed_and_answered(database: str) -
         async def connect() -> psycopg.AsyncConnection[Any]:
             return await psycopg.AsyncConnection.connect(database, autocommit=True)
 
-        async with GroupCommit(Connections(connect), ROOMY).running() as commit:
+        async with GroupCommit(Connections(connect, ROOMY.answer_seconds), ROOMY).running() as commit:
             await scenario(commit)
         return await asyncio.gather(*waiting)
 

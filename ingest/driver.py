@@ -1,0 +1,73 @@
+"""The driver's connections, with a deadline for every wait: one whose answer does not come in time is closed.
+
+A database that was cut off may never say so: a proxy before it goes on acknowledging what it is sent. So the time-outs
+of the server, which `session` sets, are not enough.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+
+RV = TypeVar("RV")
+_INTERVAL = 0.1  # seconds between two looks of the driver whether the caller was interrupted
+
+# The moment, by the monotonic clock, until which what is done now has to be answered; None: as its connection says.
+_until: ContextVar[float | None] = ContextVar("until", default=None)
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The database has not answered in time, and the connection was closed. Whether it did its work is not known."""
+
+
+@contextmanager
+def answered_within(seconds: float) -> Iterator[None]:
+    """Let no wait on any connection last longer than until so many seconds from now."""
+    before = _until.get()
+    until = time.monotonic() + seconds
+    token = _until.set(until if before is None else min(until, before))
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+class SyncConnection(psycopg.Connection[Any]):
+    """`wait_seconds`: how long one wait may last."""
+
+    wait_seconds: float = 60.0
+
+    def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, _seconds(self.wait_seconds) if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            raise _closed(self, error) from None
+
+
+class AsyncConnection(psycopg.AsyncConnection[Any]):
+    """`wait_seconds`: how long one wait may last."""
+
+    wait_seconds: float = 60.0
+
+    async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - the driver's own parameter
+        try:
+            return await super().wait(gen, interval, _seconds(self.wait_seconds) if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            raise _closed(self, error) from None
+
+
+def _seconds(most: float) -> float:
+    until = _until.get()
+    return most if until is None else max(0.0, min(most, until - time.monotonic()))
+
+
+def _closed(connection: SyncConnection | AsyncConnection, error: psycopg.OperationalError) -> psycopg.OperationalError:
+    """The error to raise. Without an SQLSTATE it did not come from the server, so the connection is of no use."""
+    if error.sqlstate is not None or connection.closed:
+        return error
+    connection.pgconn.finish()
+    return NoAnswer("the database has not answered in time")

@@ -1,0 +1,101 @@
+"""Promise 16: no event and no source stops the others, and what could not be folded in time is tried again."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.session import Deadlines
+from projections.folding.quarantine import NOT_IN_TIME
+from projections.folding.retry import SlowRetries
+from projections.folding.worker import Worker
+from tests import DEADLINE, model
+from tests.fold_all import PROJECTIONS, drain, query
+from tests.program import until
+
+IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.5)
+
+
+@pytest.fixture
+def impatient(database: str) -> Iterator[Engine]:
+    engine = sync_engine(database, WORKER_ROLE, IMPATIENT)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def working(engine: Engine, limit: int) -> Iterator[None]:
+    """A worker in a thread of its own."""
+    stop = threading.Event()
+    thread = threading.Thread(target=Worker(engine, PROJECTIONS, limit).run, args=(0.01, stop, lambda _is_read: None))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=DEADLINE)
+
+
+def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_again(
+    database: str, worker_engine: Engine, impatient: Engine
+) -> None:
+    drain(worker_engine)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function sleep() returns trigger language plpgsql as $$ "
+            "begin perform pg_sleep(60); return new; end $$"
+        )
+        connection.execute(
+            "create trigger sleep before insert on participants_build_1 for each row "
+            "when (new.first_name = 'slow') execute function sleep()"
+        )
+    people = [model.body(number, first_name="slow" if number == 5 else "ok") for number in range(12)]
+    model.append(database, people)
+    with working(impatient, 8):
+        until(lambda: len(model.stored_roster(database)) == 11)
+    assert query(database, "select position, participant_id, reason from quarantine") == [(6, "5", NOT_IN_TIME)]
+    retries = SlowRetries(PROJECTIONS, 8, every_seconds=0)
+    with psycopg.connect(database) as connection:
+        connection.execute("drop trigger sleep on participants_build_1")
+    retries(worker_engine)
+    assert query(database, "select * from quarantine") == []
+    assert model.stored_roster(database) == model.roster(people)
+
+
+def test_promise_16_a_log_with_a_hole_stops_no_other_source(database: str, worker_engine: Engine) -> None:
+    for source in ("autumn", "movemint", "spring"):
+        model.append(database, [model.body(number) for number in range(5)], source)
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("delete from event_log where source = 'movemint' and position = 3")
+    with working(worker_engine, 1):
+        until(lambda: len(query(database, "select * from participants where source <> 'movemint'")) == 10)
+    assert len(query(database, "select * from participants where source = 'movemint'")) == 2
+
+
+def test_promise_16_a_fault_in_our_own_writing_stops_no_other_source(database: str, worker_engine: Engine) -> None:
+    """Such as an error that has no SQLSTATE of bad data: the batch is rolled back, and its event is parked at last."""
+    drain(worker_engine)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function fail() returns trigger language plpgsql as $$ "
+            "begin raise exception 'no' using errcode = 'XX000'; end $$"
+        )
+        connection.execute(
+            "create trigger fail before insert on participants_build_1 for each row "
+            "when (new.first_name = 'poison') execute function fail()"
+        )
+    for source in ("movemint", "spring"):
+        model.append(
+            database, [model.body(number, first_name="poison" if number == 2 else "ok") for number in range(5)], source
+        )
+    with working(worker_engine, 4):
+        until(lambda: len(query(database, "select * from participants")) == 8)
+    assert query(database, "select source, position from quarantine order by source") == [
+        ("movemint", 3),
+        ("spring", 3),
+    ]
