@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup run test check format lock docs wheel bench clean
+.PHONY: setup run test test-faults check format lock docs wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -20,6 +20,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Five minutes of everything that can fail, under load; FAULT_SECONDS=60 is what CI runs.
+test-faults: setup
+	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 
 check: setup
 	$(BIN)/ruff check $(SOURCES)

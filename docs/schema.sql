@@ -10,7 +10,7 @@
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
---   begin_build() make_index() attach_build() analyze_build() drop_build() --> projection --> projection_build
+--   begin_build() make_index() attach_build() analyze_build() drop_build() end_overdue() --> projection --> projection_build
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build

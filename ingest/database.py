@@ -76,8 +76,28 @@ def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMA
     """A connection of the driver alone, with a session of ours."""
     connection = SyncConnection.connect(full_conninfo(conninfo))
     connection.wait_seconds = deadlines.wait
-    connection.execute(session_commands(role, deadlines).encode())
-    connection.commit()
+    try:
+        connection.execute(session_commands(role, deadlines).encode())
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def connect_async(
+    conninfo: str, role: str, deadlines: Deadlines, *, read_only: bool, autocommit: bool = False
+) -> AsyncConnection:
+    """A connection of the driver alone, for a server, with a session of ours."""
+    connection = await AsyncConnection.connect(full_conninfo(conninfo), autocommit=autocommit)
+    connection.wait_seconds = deadlines.wait
+    try:
+        await connection.execute(session_commands(role, deadlines, read_only=read_only).encode())
+        if not autocommit:
+            await connection.commit()
+    except BaseException:
+        await connection.close()
+        raise
     return connection
 
 
@@ -88,19 +108,14 @@ def async_engine(
 
     `keeps`: connections are pooled; otherwise each is closed after one use.
     """
-    full = full_conninfo(conninfo)
-    commands = session_commands(role, deadlines, read_only=read_only).encode()
 
-    async def connect(*_: object, **__: object) -> AsyncConnection:
-        connection = await AsyncConnection.connect(full)
-        connection.wait_seconds = deadlines.wait
+    async def connect_one(*_: object, **__: object) -> AsyncConnection:
+        connection = await connect_async(conninfo, role, deadlines, read_only=read_only)
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
-        await connection.execute(commands)
-        await connection.commit()
         return connection
 
     pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
-    engine = create_async_engine(_DIALECT, async_creator=connect, hide_parameters=True, **pool)
+    engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)
     return engine
 

@@ -3,20 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-import psycopg
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ingest.connections import Connections
-from ingest.database import INGEST_ROLE, full_conninfo
+from ingest.database import INGEST_ROLE, connect_async
 from ingest.delivery import read_envelope
 from ingest.driver import AsyncConnection
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
-from ingest.session import Deadlines, session_commands
+from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
 from ingest.signature import is_signed, signature_in
 from ingest.web.app import Part
@@ -152,15 +150,10 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
 
 def ingest_part(settings: Settings, conninfo: str) -> Part:
     """The webhook of all sources, with a group commit of its own."""
-    full = full_conninfo(conninfo)
-
     deadlines = Deadlines(statement=settings.answer_seconds, idle=settings.answer_seconds)
 
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        connection = await AsyncConnection.connect(full, autocommit=True)
-        connection.wait_seconds = deadlines.wait
-        await connection.execute(session_commands(INGEST_ROLE, deadlines).encode())
-        return connection
+    async def connect() -> AsyncConnection:
+        return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping
@@ -57,6 +58,8 @@ def run_group(places: Mapping[str, str]) -> None:
     """
     group.places = places
     configure_logging(logging.INFO)
+    # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # As SystemExit, SIGTERM lets a command stop what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:

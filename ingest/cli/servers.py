@@ -8,7 +8,7 @@ from ingest import migrate as migrations
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say
+from ingest.cli.terminal import say, say_if_root
 from ingest.database import ROLES, open_database, sync_engine
 from ingest.session import LONG
 from ingest.settings import Settings
@@ -52,6 +52,7 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
 def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook only: verify deliveries and append them to the log."""
     need_sources(settings)
+    say_if_root()
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings, serves=True) as conninfo:

@@ -18,6 +18,8 @@ from ingest.postgres.processes import end, processes_in
 from ingest.postgres.running import MARK, answers, running
 
 _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise, in the middle of a crash recovery
+# Its log must not hold values of rows: the context of a failed COPY is the row itself.
+_FOR_PRIVACY = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 _FAST_STOP_SECONDS = 120.0  # then at once, as a subscriber that takes nothing more hinders a fast stop for ever
 _STOP_AT_ONCE_SECONDS = 30.0
 _PAUSE = 0.02  # seconds between two looks
@@ -75,6 +77,7 @@ def _flags(cluster: Cluster, say: Say, *, on_same_port: bool) -> str:
         "unix_socket_directories": '"' + str(_socket_folder(cluster)).replace('"', '""') + '"',
         **_FOR_A_LARGE_LOG,
         **_FOR_SUBSCRIBERS,
+        **_FOR_PRIVACY,
         "shared_buffers": f"{_buffers()}MB",
     }
     options = [MARK, *(f"{name}={value}" for name, value in settings.items())]

@@ -11,7 +11,7 @@ from ingest.signature import sign
 from ingest.simulator.plan import Planned
 
 ATTEMPTS = 7  # per delivery, over about twelve seconds
-_FIRST_DELAY = 0.2  # seconds, doubled each time
+_FIRST_DELAY, _LONGEST_DELAY = 0.2, 6.4  # seconds, doubled each time
 _NO_ANSWER = "no answer"
 
 
@@ -45,22 +45,38 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to deliver, signed with what, how many at a time, and how many a second (0: as fast as answered)."""
+    """Where to deliver, signed with what, how many at a time, and how many a second (0: as fast as answered).
+
+    `attempts`: how often a delivery is tried.
+    """
 
     url: str
     secret: bytes
     concurrency: int = 16
     rate: float = 0
+    attempts: int = ATTEMPTS
 
 
-async def deliver(planned: Sequence[Planned], target: Target, progress: Callable[[], None]) -> Answered:
-    """Deliver everything, in order as far as concurrency allows. `progress` is called once per finished delivery."""
+def unheard(_planned: Planned, _status: int | None) -> None:
+    """Nobody hears the answers."""
+
+
+async def deliver(
+    planned: Sequence[Planned],
+    target: Target,
+    progress: Callable[[], None],
+    hear: Callable[[Planned, int | None], None] = unheard,
+) -> Answered:
+    """Deliver everything, in order as far as concurrency allows.
+
+    `progress` is called once per finished delivery; `hear` gets each answer's status, None if there was no answer.
+    """
     outcome = Answered()
     queue = iter(_paced(planned, target.rate))
     limits = httpx.Limits(max_connections=target.concurrency, max_keepalive_connections=target.concurrency)
     async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False) as client, asyncio.TaskGroup() as tasks:
         for _ in range(min(target.concurrency, len(planned))):
-            tasks.create_task(_work(client, queue, target, outcome, progress))
+            tasks.create_task(_work(client, queue, target, outcome, progress, hear))
     return outcome
 
 
@@ -75,21 +91,29 @@ async def _work(
     target: Target,
     outcome: Answered,
     progress: Callable[[], None],
+    hear: Callable[[Planned, int | None], None],
 ) -> None:
     clock = asyncio.get_running_loop().time
     start = clock()
     for due, planned in queue:
         await asyncio.sleep(max(0, start + due - clock()))
-        await _deliver_one(client, planned, target, outcome)
+        await _deliver_one(client, planned, target, outcome, hear)
         progress()
 
 
-async def _deliver_one(client: httpx.AsyncClient, planned: Planned, target: Target, outcome: Answered) -> None:
+async def _deliver_one(
+    client: httpx.AsyncClient,
+    planned: Planned,
+    target: Target,
+    outcome: Answered,
+    hear: Callable[[Planned, int | None], None],
+) -> None:
     outcome.deliveries += 1
     signature = sign(planned.body, target.secret)
     body = _damaged(planned.body) if planned.damaged else planned.body
-    for attempt in range(ATTEMPTS):
+    for attempt in range(target.attempts):
         answer = await _post(client, target.url, body, signature)
+        hear(planned, None if answer is None else answer.status_code)
         outcome.attempts += 1
         outcome.answers[_NO_ANSWER if answer is None else str(answer.status_code)] += 1
         if planned.damaged and answer is not None and answer.status_code == 401:
@@ -98,8 +122,8 @@ async def _deliver_one(client: httpx.AsyncClient, planned: Planned, target: Targ
         if answer is not None and answer.is_success:
             _count_kept(outcome, planned, answer)
             return
-        if attempt + 1 < ATTEMPTS:
-            await asyncio.sleep(_FIRST_DELAY * 2**attempt)
+        if attempt + 1 < target.attempts:
+            await asyncio.sleep(min(_FIRST_DELAY * 2**attempt, _LONGEST_DELAY))
     outcome.refused_wrongly += 1
 
 

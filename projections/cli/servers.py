@@ -15,7 +15,7 @@ from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database, migrated_engine
 from ingest.cli.servers import address_options, with_address
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say
+from ingest.cli.terminal import say, say_if_root
 from ingest.database import WORKER_ROLE
 from ingest.session import FOLDING
 from ingest.settings import Settings
@@ -40,6 +40,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
     if with_demo:
         settings = with_demo_secret(settings)
     need_sources(settings)
+    say_if_root()
     run_machine(with_address(settings, host, port), catalogue(settings.fields_file), os.environ, with_demo=with_demo)
 
 
@@ -48,6 +49,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve only the read-only API."""
+    say_if_root()
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
@@ -64,6 +66,7 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
+    say_if_root()
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
@@ -86,6 +89,8 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
+    else:  # `up` has said it already
+        say_if_root()
     with migrated_engine(settings, WORKER_ROLE, FOLDING, serves=True) as engine:
         other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
         worker = Worker(engine, projections, settings.batch_size, other_work)

@@ -14,7 +14,7 @@ from projections.folding.quarantine import ParkedEvent, Wanted
 from projections.folding.refold import OfAnotherDefinition, lock_track, note, refold_in
 
 _AT_A_TIME = 1_000  # parked events
-_SLOW = Wanted(reason=quarantine.NOT_IN_TIME)
+_SLOW = Wanted(reason=quarantine.TOO_SLOW)
 
 
 def retry(

@@ -170,7 +170,7 @@ class Worker:
         try:
             with self._engine.begin() as connection:
                 build = builds.open_for(connection, projection)
-                if build and park_next(connection, Track(projection, build, source), quarantine.NOT_IN_TIME):
+                if build and park_next(connection, Track(projection, build, source), quarantine.TOO_SLOW):
                     self._pace.succeeded((projection.name, source))
         except DRIVER_ERRORS as error:
             self._say("an event could not be parked", {"projection": projection.name, "source": source}, error)

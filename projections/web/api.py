@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 
 from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
-from ingest.session import EXPORTING
+from ingest.session import EXPORTING, SERVING
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
 from ingest.web.app import CHECK_SECONDS, Check, ErrorHandler, Part
@@ -74,7 +74,7 @@ class Api:
     ) -> None:
         self._projections = projections
         self._settings = settings
-        self._engine = async_engine(conninfo, API_ROLE, read_only=True)
+        self._engine = async_engine(conninfo, API_ROLE, read_only=True, deadlines=SERVING)
         self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
         self._waiting = Waiting(self._engine, _AWAY)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.session import Deadlines
-from projections.folding.quarantine import NOT_IN_TIME
+from projections.folding.quarantine import TOO_SLOW
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker
 from tests import DEADLINE, model
@@ -57,7 +57,7 @@ def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_a
     model.append(database, people)
     with working(impatient, 8):
         until(lambda: len(model.stored_roster(database)) == 11)
-    assert query(database, "select position, participant_id, reason from quarantine") == [(6, "5", NOT_IN_TIME)]
+    assert query(database, "select position, participant_id, reason from quarantine") == [(6, "5", TOO_SLOW)]
     retries = SlowRetries(PROJECTIONS, 8, every_seconds=0)
     with psycopg.connect(database) as connection:
         connection.execute("drop trigger sleep on participants_build_1")

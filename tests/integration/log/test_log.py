@@ -114,7 +114,7 @@ def test_sources_have_positions_of_their_own(database: str) -> None:
 
 
 def test_a_batch_of_large_bodies_is_read_in_parts(database: str) -> None:
-    model.append(database, [bytes([number]) * 9_000_000 for number in range(4)])
+    model.append(database, [bytes([number]) * 3_000_000 for number in range(4)])
     engine = sync_engine(database)
     with engine.connect() as connection:
         assert [event.position for event in read_after(connection, "movemint", 0, 100)] == [1, 2]

@@ -9,6 +9,7 @@ import httpx2 as httpx
 import pytest
 from sqlalchemy import Engine, text
 
+from ingest.session import Deadlines
 from projections.web.api import ApiSettings
 from tests import model
 from tests.api_client import make_token, running, scope_of
@@ -169,7 +170,7 @@ def test_a_question_that_takes_too_long_is_ended_and_says_so(
             "create or replace function unaccented(in_text text) returns text language sql volatile as "
             "$$ select pg_sleep(60)::text $$"
         ))  # fmt: skip
-    monkeypatch.setattr("ingest.database._STATEMENT_TIMEOUT", "200ms")
+    monkeypatch.setattr("projections.web.api.SERVING", Deadlines(statement=0.2, idle=20))
     with running(some) as api:
         answer = api.ask("/v1/participants", make_token(engine), q="anna")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
