@@ -23,7 +23,7 @@ from projections.folding.projection import Track
 from projections.folding.table import projection_table, quarantine_table
 
 # The reason of an event that took too long each time; a worker tries it again by itself.
-TOO_SLOW = "it could not be folded in time, three times by itself; a worker tries it again every few minutes"
+TOO_SLOW = "it could not be folded in time, three times by itself; a worker tries it again every minute"
 
 
 @dataclass(frozen=True, slots=True)

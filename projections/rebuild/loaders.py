@@ -14,6 +14,7 @@ from ingest.log.scan import Share
 from projections.folding.projection import Build
 
 _COMMAND = (sys.executable, "-m", "projections.rebuild.loader")
+_SILENT_SECONDS = 3_600.0  # that loaders may take until their next line; the first one comes after a scan of the log
 _WORTH_SHARING = 10_000  # events; a source with fewer is loaded by one process
 
 
@@ -85,7 +86,11 @@ def _read_lines(process: subprocess.Popen[str], lines: "queue.Queue[dict[str, ob
 
 def _follow(lines: "queue.Queue[dict[str, object]]", running: int, advance: Callable[[int], None]) -> None:
     while running:
-        line = lines.get()
+        try:
+            line = lines.get(timeout=_SILENT_SECONDS)
+        except queue.Empty:
+            how = f"no process of the rebuild has moved for {_SILENT_SECONDS / 60:.0f} minutes"
+            raise LoaderFailed(f"{how}; the live roster is as it was: run the rebuild again") from None
         if "failed" in line:
             raise LoaderFailed(f"{line['failed']} (the live roster is as it was: run the rebuild again)")
         if "ended" in line:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,8 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
+from tests.faults.commands import (
+    ERASE,
+    EXPORT,
+    POINTER,
+    REBUILD,
+    ROLLBACK,
+    ROWS_READ,
+    ROWS_WRITTEN,
+    catch_up_killed,
+    killed_at,
+    migration_killed,
+    new_table,
+)
 from tests.faults.site import Site
 from tests.program import until
 
@@ -167,103 +178,6 @@ def _socket_deleted(site: Site) -> Iterator[None]:
     yield
 
 
-def _killed_at(
-    command: tuple[str, ...], hold: Callable[[psycopg.Connection[Any]], object], again: tuple[str, ...] | None
-) -> Callable[[Site], Any]:
-    """Kill a command in the middle of one step: `hold` locks what the step needs, so that the moment is certain.
-
-    `again`: the same, run once more afterwards, has to succeed.
-    """
-
-    @contextmanager
-    def during(site: Site) -> Iterator[None]:
-        with site.database() as holding:
-            process = site.command(*command)
-            with holding.transaction(), suppress(psycopg.errors.UndefinedTable):
-                hold(holding)
-                until(lambda: process.poll() is not None or _is_held_up(site, holding))
-                _kill_all(process)
-        yield
-        if again is not None:
-            assert site.command(*again).wait(timeout=120) == 0, again
-
-    return during
-
-
-@contextmanager
-def _migrate_killed(site: Site) -> Iterator[None]:
-    """Kill the migration of a new database in the middle: a trigger on its own commands waits for a lock."""
-    name = f"fresh_{time.monotonic_ns()}"
-    with site.database() as holding:
-        holding.execute(f"create database {name}".encode())
-    conninfo = make_conninfo(site.conninfo, dbname=name)
-    with psycopg.connect(conninfo, autocommit=True) as holding:
-        holding.execute(
-            "create function hold() returns event_trigger language plpgsql as $$ begin "
-            "perform pg_advisory_xact_lock(7); end $$"
-        )
-        holding.execute(
-            "create event trigger hold on ddl_command_end when tag in ('CREATE VIEW') execute function hold()"
-        )
-        holding.execute("select pg_advisory_lock(7)")
-        process = site.command("migrate", DATABASE_URL=conninfo)
-        until(lambda: process.poll() is not None or _is_held_up(site, holding))
-        _kill_all(process)
-        holding.execute("drop event trigger hold")
-    yield
-    assert site.command("migrate", DATABASE_URL=conninfo).wait(timeout=120) == 0
-    with site.database() as connection:
-        connection.execute(f"drop database {name} with (force)".encode())
-
-
-def _kill_all(process: subprocess.Popen[str]) -> None:
-    """Kill a command with the processes that it has started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _is_held_up(site: Site, holding: psycopg.Connection[Any]) -> bool:
-    """Whether another session waits for a lock of this one."""
-    query = "select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
-    with site.database() as connection:
-        row = connection.execute(query, [holding.info.backend_pid]).fetchone()
-        return row is not None and row[0] > 0
-
-
-def _new_table(mode: str) -> Callable[[psycopg.Connection[Any]], object]:
-    """Lock the table of the build that a rebuild has just begun."""
-    newest = "select 'participants_build_' || max(build) from projection_build where projection = 'participants'"
-
-    def hold(holding: psycopg.Connection[Any]) -> None:
-        before = _newest_build(holding)
-        until(lambda: _newest_build(holding) != before)
-        row = holding.execute(newest).fetchone()
-        assert row is not None
-        holding.execute(f"lock table {row[0]} in {mode} mode".encode())
-
-    return hold
-
-
-def _newest_build(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("select coalesce(max(build), 0) from projection_build").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _lock(statement: str) -> Callable[[psycopg.Connection[Any]], object]:
-    return lambda holding: holding.execute(statement.encode())
-
-
-_REBUILD = ("rebuild", "participants", "--yes", "--jobs", "2")
-_ROLLBACK = ("rebuild", "participants", "--rollback")
-_ERASE = ("erase", "probe-1", "--reason", "fault run", "--yes")
-_EXPORT = ("export", "participants", "--format", "csv", "--output", "/dev/null")
-_WRITTEN = _lock("lock table participants_build in share mode")
-_READ = _lock("lock table participants_build in access exclusive mode")
-_POINTER = _lock("select from projection where projection = 'participants' for update")
-
-
 FAULTS = (
     Fault("kill -9: server with worker and database (up)", _killed(_program("up"))),
     Fault("kill -9: second server", _killed(_program("behind"))),
@@ -288,13 +202,14 @@ FAULTS = (
     Fault("proxy cuts", _cut),
     Fault("proxy delays each answer by 2 s, 8 s", _proxied(delay=2.0), 8),
     Fault("proxy swallows, 10 s", _proxied(swallows=True), 10),
-    Fault("migration of a new database killed", _migrate_killed),
-    Fault("rebuild killed while it loads", _killed_at(_REBUILD, _new_table("share"), _REBUILD)),
-    Fault("rebuild killed while it makes indexes", _killed_at(_REBUILD, _new_table("row exclusive"), _REBUILD)),
-    Fault("rebuild killed within its swap", _killed_at(_REBUILD, _POINTER, _REBUILD)),
-    Fault("rollback killed within its swap", _killed_at(_ROLLBACK, _POINTER, _REBUILD)),
-    Fault("erasure killed within its transaction", _killed_at(_ERASE, _WRITTEN, None)),
-    Fault("export killed within its query", _killed_at(_EXPORT, _READ, _EXPORT)),
+    Fault("migration of a new database killed", migration_killed),
+    Fault("rebuild killed while it loads", killed_at(REBUILD, new_table("share"), REBUILD)),
+    Fault("rebuild killed while it makes indexes", killed_at(REBUILD, new_table("row exclusive"), REBUILD)),
+    Fault("rebuild killed while it catches up", catch_up_killed),
+    Fault("rebuild killed within its swap", killed_at(REBUILD, POINTER, REBUILD)),
+    Fault("rollback killed within its swap", killed_at(ROLLBACK, POINTER, REBUILD)),
+    Fault("erasure killed within its transaction", killed_at(ERASE, ROWS_WRITTEN, None)),
+    Fault("export killed within its query", killed_at(EXPORT, ROWS_READ, EXPORT)),
 )  # fmt: skip
 
 

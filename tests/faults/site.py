@@ -24,6 +24,7 @@ from tests.program import Running, deliver, environ, free_port, get, run, until
 from tests.proxy import Proxy
 
 _AGAIN_SECONDS = 0.3  # until an ended program is started again
+_COMMAND_SECONDS = 120.0
 _DISK = "1500m"
 
 
@@ -93,9 +94,15 @@ class Site:
         with suppress(psycopg.OperationalError), connection:
             yield connection
 
-    def command(self, *args: str, **settings: str) -> subprocess.Popen[str]:
+    def command(self, *args: str, **settings: str) -> Running:
         """A command of a person, as a process of its own, with more settings."""
-        return Running(args, {**self.environ, **settings}).process
+        return Running(args, {**self.environ, **settings})
+
+    def succeeds(self, *args: str, **settings: str) -> None:
+        """Run a command of a person to its end, which has to be a good one."""
+        command = self.command(*args, **settings)
+        command.process.wait(timeout=_COMMAND_SECONDS)
+        assert command.stop() == 0, "\n".join(command.lines)
 
     def probe(self, note: Callable[[bytes], None]) -> tuple[float, float]:
         """Seconds until both servers accept a delivery, and until it is on the roster. `note` gets the accepted."""
