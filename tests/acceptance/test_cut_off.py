@@ -1,19 +1,16 @@
 """Promise 16: nothing waits for ever on a database that was cut off, changed or stopped, and all goes on by itself."""
 
 import http.client
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import model
-from tests.program import Running, deliver, environ, free_port, get, run, running, status_of, until
+from tests.program import deliver, environ, free_port, get, run, running, status_of, until
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.acceptance
@@ -181,43 +178,3 @@ def end_workers(database: str) -> None:
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         )
-
-
-@pytest.mark.slow
-def test_promise_9_a_worker_that_is_stopped_in_the_middle_of_a_copy_is_replaced(database: str) -> None:
-    """No time-out of PostgreSQL ends a COPY that waits for its program: another worker has to."""
-    env = environ(DATABASE_URL=database)
-    with psycopg.connect(database, autocommit=True) as slow, ExitStack() as stack:
-        first = stack.enter_context(running("worker", env=env))
-        first.line("ready")
-        slow.execute("select 1")
-        with stopped_in_copy(database, first):
-            stack.enter_context(running("worker", env=env))
-            until(lambda: len(model.stored_roster(database)) == 3000)
-
-
-@contextmanager
-def stopped_in_copy(database: str, worker: Running) -> Iterator[None]:
-    """Deliver until the worker can be stopped while its session waits in a COPY for the next rows."""
-    given = [3000]
-    model.append(database, [model.body(number, note="x" * 1500) for number in range(given[0])])
-    copying = (
-        "select count(*) from pg_stat_activity where datname = current_database() and query like 'copy %' "
-        "and state = 'active' and wait_event_type = 'Client'"
-    )
-    pause = threading.Event()
-    with psycopg.connect(database, autocommit=True) as connection:
-        for _ in range(2000):
-            os.kill(worker.process.pid, signal.SIGSTOP)
-            pause.wait(0.002)
-            row = connection.execute(copying.encode()).fetchone()
-            if row == (1,):
-                break
-            os.kill(worker.process.pid, signal.SIGCONT)
-            pause.wait(0.003)
-        else:
-            pytest.skip("the worker was never seen in a COPY")
-    try:
-        yield
-    finally:
-        os.kill(worker.process.pid, signal.SIGKILL)

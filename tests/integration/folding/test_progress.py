@@ -6,15 +6,17 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from ingest.database import WORKER_ROLE, sync_engine
-from ingest.session import Deadlines
+from ingest.database import WORKER_ROLE, connect, sync_engine
+from ingest.session import FOLDING, Deadlines
+from projections.folding import checkpoint
 from projections.folding.quarantine import TOO_SLOW
 from projections.folding.retry import SlowRetries
-from projections.folding.worker import Worker
+from projections.folding.worker import Worker, run_once
 from tests import DEADLINE, model
-from tests.fold_all import PROJECTIONS, drain, query
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, query
 from tests.program import until
 
 IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.5)
@@ -99,3 +101,38 @@ def test_promise_16_a_fault_in_our_own_writing_stops_no_other_source(database: s
         ("movemint", 3),
         ("spring", 3),
     ]
+
+
+@pytest.mark.slow
+def test_promise_16_a_command_that_stands_still_keeps_workers_waiting_for_seconds_only(
+    database: str, worker_engine: Engine, engine: Engine
+) -> None:
+    """As a rebuild or an erasure that is stopped within its transaction: PostgreSQL ends its session."""
+    drain(worker_engine)
+    model.append(database, [model.body(1)])
+    with engine.connect() as stopped:
+        checkpoint.stop_all(stopped)
+        with working(worker_engine, 10):
+            until(lambda: len(model.stored_roster(database)) == 1)
+        with pytest.raises(DBAPIError, match="idle-in-transaction"):
+            stopped.execute(text("select 1"))
+        stopped.invalidate()
+
+
+@pytest.mark.slow
+def test_promise_9_a_worker_that_is_stopped_in_the_middle_of_a_copy_is_replaced(
+    database: str, worker_engine: Engine
+) -> None:
+    """Its session waits for the next rows: no time-out of PostgreSQL counts there, so another worker has to end it."""
+    model.append(database, [model.body(number) for number in range(10)])
+    run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    stopped = connect(database, WORKER_ROLE, FOLDING)
+    stopped.execute("lock table checkpoint in row exclusive mode")
+    stopped.execute("select from checkpoint for update")
+    copying = stopped.cursor().copy("copy participants_build_1 from stdin")
+    copying.__enter__()
+    with working(worker_engine, 10):
+        until(lambda: len(model.stored_roster(database)) == 10)
+    with pytest.raises(psycopg.OperationalError):
+        copying.__exit__(None, None, None)
+    stopped.close()
