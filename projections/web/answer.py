@@ -2,7 +2,7 @@
 
 import hashlib
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
@@ -26,7 +26,7 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page) -> R
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})
-        response.headers["Link"] = f'<{quote(question.path)}?{query}>; rel="next"'
+        response.headers["Link"] = f'<{question.path}?{query}>; rel="next"'
     return response
 
 

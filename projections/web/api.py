@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from ingest.database import API_ROLE, async_engine
 from ingest.settings import Settings
@@ -28,6 +28,7 @@ from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
 from projections.web.access.token_use import TokenUse
+from projections.web.addresses import AddressRoute
 from projections.web.dispatch import Dispatch
 from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
@@ -108,7 +109,9 @@ class Api:
             *document_routes(self.document),
         ]
 
-    def _route(self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]) -> Route:
+    def _route(
+        self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]
+    ) -> BaseRoute:
         async def respond(request: Request) -> Response:
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": ", ".join(_METHODS)})
@@ -129,7 +132,7 @@ class Api:
                 expose_headers=_EXPOSED,
             )
             middleware.insert(0, cors)
-        return Route(endpoint.path, respond, methods=_METHODS, middleware=middleware)
+        return AddressRoute(endpoint.path, respond, _METHODS, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
         source = question.scope.source

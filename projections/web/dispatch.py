@@ -17,6 +17,7 @@ from projections.roster.criteria import ParameterRefused, read_parameters, split
 from projections.roster.revision import Revision
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
+from projections.web.addresses import ID, encoded_path
 from projections.web.answer import after, answer, is_kept, unchanged
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
@@ -88,7 +89,7 @@ class Dispatch:
                 connection,
                 tokens.Scope(row.source, event_ids, bearer.digest),
                 Revision(row.build, row.position, row.change),
-                request.url.path,
+                encoded_path(request.scope),
                 dict(request.query_params),
             )
 
@@ -112,8 +113,7 @@ class Dispatch:
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         question = await question.back_to(getattr(parameters, "as_of", None))
         begins_after = after(question, getattr(parameters, "cursor", None))
-        id_ = request.path_params.get(endpoint.id or "", "")
-        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last)
+        return question, EndpointRequest(request.path_params.get(ID, ""), parameters, answers, begins_after, is_last)
 
 
 def _check_position(question: Question, wanted: int | None, *, is_last: bool) -> None:

@@ -12,10 +12,10 @@ P = TypeVar("P", bound=Strict)
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest(Generic[P]):
-    """A validated request. `id`: from the path. `answers`: the filters by answers, by question.
+    """A validated request. `id`: from the path, "" if no id can be that.
 
-    `after`: what the page begins after, from the cursor; None without a cursor. `is_last`: there is no more time to
-    wait for another revision of the roster.
+    `answers`: the filters by answers, by question. `after`: what the page begins after, from the cursor; None without a
+    cursor. `is_last`: there is no more time to wait for another revision of the roster.
     """
 
     id: str

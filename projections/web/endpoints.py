@@ -44,8 +44,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
 
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
-    # No id has NUL, and PostgreSQL would refuse the statement.
-    row = None if "\x00" in request.id else await page.participant(question.connection, question.roster, request.id)
+    row = await page.participant(question.connection, question.roster, request.id)
     if row is None:
         raise question.refuse(404, "This token sees no participant of this id.")
     return One(_participant(row))
@@ -54,10 +53,8 @@ async def get_participant(question: Question, request: EndpointRequest[OfOne]) -
 async def get_history(question: Question, request: EndpointRequest[HistoryParameters]) -> Page:
     limit = request.parameters.limit or DEFAULT_PAGE
     position, is_first = (0, True) if request.after is None else (request.after[0], False)
-    states: Sequence[RowMapping] = []
-    if "\x00" not in request.id:
-        number = limit + (1 if is_first else 2)
-        states = await history.states(question.connection, question.roster, request.id, position, number)
+    number = limit + (1 if is_first else 2)
+    states = await history.states(question.connection, question.roster, request.id, position, number)
     if not states:
         raise question.refuse(404, "This token sees no participant of this id.")
     # A later page also reads the state before it, to compare the page's first state with.
@@ -90,7 +87,7 @@ async def list_events(question: Question, request: EndpointRequest[EventsParamet
 
 
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
-    event = None if "\x00" in request.id else await races.race(question.connection, question.roster, request.id)
+    event = await races.race(question.connection, question.roster, request.id)
     if event is None:
         raise question.refuse(404, "This token sees no participant in an event of this id.")
     return One(event)
@@ -143,12 +140,12 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
         "Participants", list_participants, takes_answers=True,
     ),
     Endpoint(
-        "/v1/participants/{participant_id:path}/history", "getHistory",
+        "/v1/participants/{participant_id}/history", "getHistory",
         "Every state a participant has had, oldest first, and what each changed.", HistoryParameters,
         "History", get_history, "participant_id",
     ),
     Endpoint(
-        "/v1/participants/{participant_id:path}", "getParticipant", "One participant.", OfOne,
+        "/v1/participants/{participant_id}", "getParticipant", "One participant.", OfOne,
         "Participant", get_participant, "participant_id",
     ),
     Endpoint(
@@ -160,7 +157,7 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
         "Events", list_events,
     ),
     Endpoint(
-        "/v1/events/{event_id:path}", "getEvent", "One event, with how many participants it has.", OfOne,
+        "/v1/events/{event_id}", "getEvent", "One event, with how many participants it has.", OfOne,
         "EventCounts", get_event, "event_id",
     ),
 )  # fmt: skip

@@ -47,7 +47,7 @@ def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
         "info": {"title": "rosterlog", "version": version("rosterlog"), "description": _INTRODUCTION.strip()},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {endpoint.path.replace(":path", ""): {"get": _operation(endpoint)} for endpoint in endpoints},
+        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints},
         "components": {
             "schemas": shapes["$defs"],
             "securitySchemes": {

@@ -18,7 +18,7 @@ POSITION = "Rosterlog-Position"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question within one snapshot. `parameters`: as in the query string."""
+    """A question within one snapshot. `path`: encoded, as in links. `parameters`: as in the query string."""
 
     connection: AsyncConnection
     scope: Scope

@@ -129,7 +129,7 @@ def test_the_id_is_in_the_logs_and_nothing_that_was_asked(
     fields = line.fields  # type: ignore[attr-defined] # our extra
     assert (line.getMessage(), fields["endpoint"], fields["status"]) == (
         "answered",
-        "/v1/participants/{participant_id:path}",
+        "/v1/participants/{participant_id}",
         200,
     )
 
