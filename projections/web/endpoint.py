@@ -31,14 +31,17 @@ class EndpointRequest(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """An answer with one object."""
+    """An answer with one object; bytes are JSON already."""
 
     data: object
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list. `following`: what the next page begins after, None if there is none. `more`: other members."""
+    """A page of a list; rows in bytes are JSON already.
+
+    `following`: what the next page begins after, None if there is none. `more`: other members.
+    """
 
     data: Sequence[object]
     following: object | None
@@ -49,7 +52,7 @@ class Page:
 class Endpoint(Generic[P]):
     """`id`: the name of the path's parameter, if it has one. `media`: an export's media type; None: the answer is JSON.
 
-    `name`: the operation's id. `shape`: a name in `SHAPES`. `answer` returns data; None: the endpoint is an export.
+    `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
     `is_of_revision`: the roster's revision decides the answer, so that it has an ETag.
     """
 

@@ -1,14 +1,13 @@
 """The endpoints of the roster: participants, history, changes, events; they return data, not responses."""
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import RowMapping
+import msgspec
 
 from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
-from projections.roster.roster import NAMES
+from projections.roster.history import HistoryState
 from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
@@ -24,7 +23,6 @@ from projections.web.question import NotYet, Question
 ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
 _PLACE_SECONDS = 10.0  # how long a request waits for a place that the roster has not reached
-_VALUES = itemgetter(*NAMES)
 
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
@@ -40,29 +38,33 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
         # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
         is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
         more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
-    return Page([_participant(row) for row in participants.rows], participants.last, more)
+    return Page(participants.rows, participants.last, more)
 
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
-    row = await page.participant(question.connection, question.roster, request.id)
-    if row is None:
+    participant = await page.participant(question.connection, question.roster, request.id)
+    if participant is None:
         raise question.refuse(404, "This token sees no participant of this id.")
-    return One(_participant(row))
+    return One(participant)
 
 
 async def get_history(question: Question, request: EndpointRequest[HistoryParameters]) -> Page:
     limit = request.parameters.limit or DEFAULT_PAGE
     position, is_first = (0, True) if request.after is None else (request.after[0], False)
-    number = limit + (1 if is_first else 2)
-    states = await history.states(question.connection, question.roster, request.id, position, number)
-    if not states:
-        raise question.refuse(404, "This token sees no participant of this id.")
+    data: list[bytes] = []
+    before: HistoryState | None = None
+    has_more = False
     # A later page also reads the state before it, to compare the page's first state with.
-    shown = states[:limit] if is_first else states[1 : limit + 1]
-    before = [None, *shown[:-1]] if is_first else states[: len(shown)]
-    data = [_state(*pair) for pair in zip(before, shown, strict=True)]
-    is_all = states[-1] is shown[-1]
-    return Page(data, None if is_all else [shown[-1]["position"] - 1])
+    number = limit + (1 if is_first else 2)
+    async for state in history.states(question.connection, question.roster, request.id, position, number):
+        has_more = len(data) == limit
+        if not has_more:
+            if is_first or before is not None:
+                data.append(_state(before, state))
+            before = state
+    if before is None:
+        raise question.refuse(404, "This token sees no participant of this id.")
+    return Page(data, [before.position - 1] if has_more else None)
 
 
 async def list_changes(question: Question, request: EndpointRequest[ChangesParameters]) -> Page:
@@ -111,27 +113,30 @@ def _check_reached(question: Question, place: Place, *, is_last: bool) -> None:
     raise question.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
 
 
-def _participant(row: RowMapping) -> dict[str, Any]:
-    """A participant as in every answer: the contract's columns in its order."""
-    return dict(zip(NAMES, _VALUES(row), strict=True))
+def _state(before: HistoryState | None, state: HistoryState) -> bytes:
+    participant = msgspec.json.decode(state.participant, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode(
+        {
+            "position": state.position,
+            "until_position": state.until_position,
+            "received_at": participant["received_at"],
+            "changed": history.differences(None if before is None else before.participant, state.participant),
+            "participant": msgspec.Raw(state.participant),
+        }
+    )
 
 
-def _state(before: RowMapping | None, row: RowMapping) -> dict[str, Any]:
-    return {
-        "position": row["position"],
-        "until_position": row["until_position"],
-        "received_at": row["received_at"],
-        "changed": {} if before is None else history.differences(before, row),
-        "participant": _participant(row),
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    kind = "reset" if change.participant_id is None else "removed" if change.row is None else "upserted"
-    row = None if change.row is None else _participant(change.row)
-    return {
-        "position": change.position, "change": kind, "participant_id": change.participant_id, "participant": row,
-    }  # fmt: skip
+def _change(change: Change) -> bytes:
+    kind = "reset" if change.participant_id is None else "removed" if change.participant is None else "upserted"
+    participant = msgspec.Raw(change.participant or b"null")
+    return msgspec.json.encode(
+        {
+            "position": change.position,
+            "change": kind,
+            "participant_id": change.participant_id,
+            "participant": participant,
+        }
+    )
 
 
 ENDPOINTS: Sequence[Endpoint[Any]] = (

@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
 from ingest.sqlstate import constraint
-from projections.roster.page import for_psycopg
+from projections.roster.reading import for_psycopg
 from projections.roster.revision import revision_of
 
 TOKEN_PREFIX = "rosterlog_"  # noqa: S105 - what every token begins with
