@@ -7,14 +7,27 @@ are rows of `roster_change`, each with a number and the position that the roster
 from collections.abc import AsyncGenerator, Container, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Text, column, func, literal, select, true
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    Text,
+    bindparam,
+    column,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.table import participant_history, participants, roster_change
 from projections.roster.participant_json import as_json, written_participant
-from projections.roster.reading import for_psycopg, read_rows
+from projections.roster.reading import Fits, for_psycopg, read_rows
 from projections.roster.revision import Revision
 from projections.roster.roster import Roster
 
@@ -80,19 +93,22 @@ async def place_at(connection: AsyncConnection, source: str, revision: Revision,
     return Place(position, (await connection.execute(before)).scalar() or 0, position or revision.position)
 
 
-async def changes(connection: AsyncConnection, roster: Roster, revision: Revision, after: Place, limit: int) -> Changes:
+async def changes(
+    connection: AsyncConnection, roster: Roster, revision: Revision, after: Place, limit: int, fits: Fits
+) -> Changes:
     """Up to `limit` changes after a place, and a reset before them if there was one; the roster is at `revision`.
+
+    They end before a participant that does not fit; no other statement may follow on the connection then.
 
     A copy to which all of them are applied equals the roster, whatever has happened between two calls.
     """
     reset = await _last_reset(connection, roster, after)
     start = after if reset is None else Place(0, reset["number"], revision.position)
     steps = await _steps(connection, roster, revision, start, limit + 1)
-    taken = steps[:limit]
-    visible = await _written(connection, roster, taken)
+    taken, visible = await _written(connection, roster, steps[:limit], fits)
     if reset is not None:
         visible.insert(0, Change(reset["position"], None, None))
-    if len(steps) <= limit:
+    if len(taken) == len(steps):
         position = max(revision.position, start.position)
         return Changes(visible, Place(position, revision.change, position), is_all=True)
     position = max([start.position, *(step.position for step in taken if not step.number)])
@@ -116,17 +132,21 @@ async def _steps(
     return sorted(steps, key=lambda step: step.at)
 
 
-async def _written(connection: AsyncConnection, roster: Roster, steps: Sequence[_Step]) -> list[Change]:
-    """The changes that a follower is told, with the participants as JSON."""
-    told = [step for step in steps if step.is_here or step.was_seen]
+async def _written(
+    connection: AsyncConnection, roster: Roster, steps: Sequence[_Step], fits: Fits
+) -> tuple[Sequence[_Step], list[Change]]:
+    """The steps that fit, and what a follower is told of them, with the participants as JSON."""
     changes: list[Change] = []
-    here = [step.participant_id for step in told if step.is_here]
+    here = [step.participant_id for step in steps if step.is_here]
     async with aclosing(_participants(connection, roster, here)) as participants:
-        for step in told:
+        for number, step in enumerate(steps):
             participant = await anext(participants) if step.is_here else None
-            changes.append(Change(step.position, step.participant_id, participant))
+            if participant is not None and not fits(len(participant)):
+                return steps[:number], changes
+            if step.is_here or step.was_seen:
+                changes.append(Change(step.position, step.participant_id, participant))
         await anext(participants, None)  # left before its end, the query would be cancelled
-    return changes
+    return steps, changes
 
 
 async def _last_reset(connection: AsyncConnection, roster: Roster, after: Place) -> RowMapping | None:
@@ -166,20 +186,25 @@ async def _participants(connection: AsyncConnection, roster: Roster, ids: Sequen
     """The participants of these ids as JSON, in the order of the ids; each is on the roster, and may come twice."""
     if not ids:
         return
+    statement, values = _in_order_of_ids(roster)
+    async with aclosing(read_rows(connection, statement, {**values, "ids": ids, "number": len(ids)})) as read:
+        async for row in read:
+            yield row[0]
+
+
+@lru_cache(256)
+def _in_order_of_ids(roster: Roster) -> tuple[str, dict[str, Any]]:
     rows = roster.rows
     participant = written_participant(rows)
-    unnested = func.unnest(literal(list(ids), ARRAY(Text)))
+    unnested = func.unnest(bindparam("ids", required=False, type_=ARRAY(Text)))
     wanted = unnested.table_valued(column("id", Text), with_ordinality="number").render_derived(name="wanted")
-    statement = (
+    return for_psycopg(
         select(as_json(participant))
         .select_from(wanted.join(rows, rows.c.participant_id == wanted.c.id).join(participant, true()))
         .where(roster.sees(rows))
         .order_by(wanted.c.number)
-        .limit(len(ids))  # so that the JSON of a row is written when the row is read
+        .limit(bindparam("number", required=False, type_=BigInteger))  # so each JSON is written when its row is read
     )
-    async with aclosing(read_rows(connection, *for_psycopg(statement))) as read:
-        async for row in read:
-            yield row[0]
 
 
 async def _upserted(connection: AsyncConnection, roster: Roster, start: Place, limit: int) -> _Rows:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Select, Table, cast, null, select, true
+from sqlalchemy import BigInteger, Table, bindparam, cast, null, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.fields import COLUMN_NAMES
@@ -40,22 +42,25 @@ async def states(
     left = limit
     for table in (participant_history, participants):  # the newest state is later than every superseded one
         if left:
-            statement, values = for_psycopg(_states_in(table, roster, participant_id, after, left))
-            async with aclosing(read_rows(connection, statement, values)) as rows:
+            statement, values = _states_in(table, roster)
+            bound = {**values, "id": participant_id, "after": after, "number": left}
+            async with aclosing(read_rows(connection, statement, bound)) as rows:
                 async for row in rows:
                     left -= 1
                     yield HistoryState(*row)
 
 
-def _states_in(table: Table, roster: Roster, participant_id: str, after: int, limit: int) -> Select[tuple[object, ...]]:
+@lru_cache(256)
+def _states_in(table: Table, roster: Roster) -> tuple[str, dict[str, Any]]:
     until = table.c.until_position if "until_position" in table.c else cast(null(), BigInteger)
     participant = written_participant(table)
-    return (
+    after = bindparam("after", required=False, type_=BigInteger)
+    return for_psycopg(
         select(table.c.position, until, as_json(participant))
         .select_from(table.join(participant, true()))
-        .where(roster.sees(table), table.c.participant_id == participant_id, table.c.position > after)
+        .where(roster.sees(table), table.c.participant_id == bindparam("id", required=False), table.c.position > after)
         .order_by(table.c.position)
-        .limit(limit)
+        .limit(bindparam("number", required=False, type_=BigInteger))
     )
 
 

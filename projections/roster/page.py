@@ -29,7 +29,7 @@ from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
 from projections.roster.participant_json import as_json, spelled, written_participant
-from projections.roster.reading import for_psycopg, read_rows
+from projections.roster.reading import Begin, Fits, for_psycopg, read_rows
 from projections.roster.roster import Roster, shown
 from projections.roster.where import conditions
 
@@ -56,27 +56,33 @@ async def participant(connection: AsyncConnection, roster: Roster, participant_i
 
 
 async def find(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, after: Sequence[object] | None, limit: int
+    connection: AsyncConnection,
+    roster: Roster,
+    criteria: Criteria,
+    after: Sequence[object] | None,
+    limit: int,
+    begin: Begin,
 ) -> RosterPage:
     """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys.
 
-    Raises `AnswersOfThePast`.
+    A page ends before a participant that does not fit; no other statement may follow on the connection then. Raises
+    `AnswersOfThePast`.
     """
     query = _Query(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
     keys = {name_of(index): value for index, value in enumerate(after or ())}
     if not search.needs_help(roster, criteria):
-        return await _read(connection, query, keys)
+        return await _read(connection, query, keys, begin())
     for scanned in search.SOME:
-        page = await _read(connection, replace(query, scanned=scanned), keys)
+        page = await _read(connection, replace(query, scanned=scanned), keys, begin())
         if page.last is not None:  # the words are common: the page is full
             return page
         if len(page.rows) * search.WORTH_GOING_ON < limit:
             break
     ids = await search.few(connection, roster, criteria)
     if ids is None:
-        return await _read(connection, query, keys)
+        return await _read(connection, query, keys, begin())
     by_ids = replace(query, criteria=replace(criteria, words=None), by_ids=True)
-    return await _read(connection, by_ids, {**keys, IDS: ids})
+    return await _read(connection, by_ids, {**keys, IDS: ids}, begin())
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class _Query:
     by_ids: bool = False
 
 
-async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object]) -> RosterPage:
+async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object], fits: Fits) -> RosterPage:
     statement, values = _compiled(query)
     size = query.limit - 1
     participants: list[bytes] = []
@@ -103,10 +109,13 @@ async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, 
     has_more = False
     async with aclosing(read_rows(connection, statement, {**values, **bound})) as rows:
         async for participant, *keys in rows:
-            has_more = len(participants) == size
-            if not has_more:
+            if len(participants) == size:
+                has_more = True
+            elif fits(len(participant)):
                 participants.append(participant)
                 last = tuple(keys)
+            else:
+                return RosterPage(participants, last)
     return RosterPage(participants, last if has_more else None)
 
 

@@ -1,6 +1,6 @@
 """Runs statements on the driver itself: a result row by row, with JSON as the bytes that PostgreSQL wrote."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -9,6 +9,11 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+Fits = Callable[[int], bool]
+"""Whether a row of so many bytes still fits into an answer; asked once for each row, in their order."""
+Begin = Callable[[], Fits]
+"""Begins an answer: nothing that was read before counts."""
 
 
 def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,8 @@
 """Makes responses of an endpoint's data: JSON, ETag, the link to the next page, 304."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,9 +10,12 @@ from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
 from projections.web import cursor
+from projections.web.allowance import SMALL
 from projections.web.endpoint import Endpoint, One, Page
 from projections.web.question import POSITION, Question
+from projections.web.sending import Streamed, in_pieces
 
+_LONGEST_SECONDS = 120.0  # for a client to take one answer
 _RELEASE = 2  # of the answers' form, in every ETag: a new number makes all cached copies stale
 _NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
@@ -21,8 +26,7 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page) -> R
         return _response(endpoint, question, _json(result.data))
     next_cursor = _cursor(question, result)
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
-    data = b",".join(map(_json, result.data))
-    response = _response(endpoint, question, b'{"data":[%b],%b' % (data, members[1:]))
+    response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})
@@ -73,11 +77,24 @@ def _json(value: object) -> bytes:
     return value if isinstance(value, bytes) else to_json(value)
 
 
-def _response(endpoint: Endpoint[Any], question: Question, content: bytes) -> Response:
+def _with_commas(rows: Sequence[object]) -> Iterator[bytes]:
+    for number, row in enumerate(rows):
+        yield b"," + _json(row) if number else _json(row)
+
+
+def _response(endpoint: Endpoint[Any], question: Question, *texts: bytes) -> Response:
+    """The response of these texts, one after the other. A large one is sent in pieces."""
     headers = kept_headers(question)
     if not endpoint.is_of_revision:
         del headers["ETag"]
-    return Response(content, headers=headers, media_type="application/json")
+    size = sum(map(len, texts))
+    if size <= SMALL:
+        question.allowance.release()
+        return Response(b"".join(texts), headers=headers, media_type="application/json")
+    resources = AsyncExitStack()
+    resources.callback(question.allowance.release)
+    headers["Content-Length"] = str(size)
+    return Streamed(in_pieces(texts), resources, headers, "application/json", _LONGEST_SECONDS)
 
 
 def _cursor(question: Question, page: Page) -> str | None:

@@ -29,6 +29,7 @@ from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
 from projections.web.access.token_use import TokenUse
 from projections.web.addresses import AddressRoute
+from projections.web.allowance import HeldBytes
 from projections.web.dispatch import Dispatch
 from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
@@ -51,10 +52,16 @@ _EXPOSED = (POSITION, "ETag", "Link", "Retry-After", "Content-Disposition", REQU
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API."""
+    """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API.
+
+    `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
+    sent.
+    """
 
     token_rate: float = 500.0
     origins: tuple[str, ...] = ()
+    page_bytes: int = 8_000_000
+    held_bytes: int = 64_000_000
 
 
 def api_settings(settings: Settings) -> ApiSettings:
@@ -79,7 +86,8 @@ class Api:
         self._waiting = Waiting(self._engine, _AWAY)
         self._token_use = TokenUse(self._writing, _AWAY)
         bearers = Bearers(self._engine, self._token_use, settings.token_rate)
-        self._dispatch = Dispatch(self._engine, bearers, self._waiting)
+        held = HeldBytes(settings.held_bytes)
+        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held)
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:

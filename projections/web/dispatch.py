@@ -18,6 +18,7 @@ from projections.roster.revision import Revision
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
+from projections.web.allowance import Allowance, HeldBytes
 from projections.web.answer import after, answer, is_kept, unchanged
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
@@ -34,9 +35,16 @@ class Attempt(Protocol):
 
 
 class Dispatch:
-    """Takes every request of the API to its answer, over an engine with read-only sessions."""
+    """Takes every request of the API to its answer, over an engine with read-only sessions.
 
-    def __init__(self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting) -> None:
+    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting, page_bytes: int, held: HeldBytes
+    ) -> None:
+        self._page_bytes = page_bytes
+        self._held = held
         self._engine = engine
         self._bearers = bearers
         self._waiting = waiting
@@ -70,7 +78,11 @@ class Dispatch:
             waits = getattr(validated.parameters, "wait", None) and not is_last
             if not waits and is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
-            return answer(endpoint, question, await endpoint.answer(question, validated))
+            try:
+                return answer(endpoint, question, await endpoint.answer(question, validated))
+            except BaseException:  # otherwise it is released when the answer is sent
+                question.allowance.release()
+                raise
 
     @asynccontextmanager
     async def opened(
@@ -91,6 +103,7 @@ class Dispatch:
                 Revision(row.build, row.position, row.change),
                 encoded_path(request.scope),
                 dict(request.query_params),
+                Allowance(self._page_bytes, self._held),
             )
 
     async def read(

@@ -1,13 +1,16 @@
 """The endpoints of the roster: participants, history, changes, events; they return data, not responses."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
+from pydantic_core import to_json
 
 from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
 from projections.roster.history import HistoryState
+from projections.roster.reading import Fits
 from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
@@ -27,17 +30,16 @@ _PLACE_SECONDS = 10.0  # how long a request waits for a place that the roster ha
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
+    limit = request.parameters.limit or DEFAULT_PAGE
+    more = {}
     try:
-        participants = await page.find(
-            connection, roster, criteria, request.after, request.parameters.limit or DEFAULT_PAGE
-        )
+        if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
+            # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
+            is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
+            more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
+        participants = await page.find(connection, roster, criteria, request.after, limit, question.allowance.begin)
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
-    more = {}
-    if request.parameters.count is not None:
-        # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
-        is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
-        more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
     return Page(participants.rows, participants.last, more)
 
 
@@ -45,26 +47,41 @@ async def get_participant(question: Question, request: EndpointRequest[OfOne]) -
     participant = await page.participant(question.connection, question.roster, request.id)
     if participant is None:
         raise question.refuse(404, "This token sees no participant of this id.")
+    question.allowance.begin()(len(participant))
     return One(participant)
 
 
 async def get_history(question: Question, request: EndpointRequest[HistoryParameters]) -> Page:
     limit = request.parameters.limit or DEFAULT_PAGE
     position, is_first = (0, True) if request.after is None else (request.after[0], False)
+    # A later page also reads the state before it, to compare the page's first state with.
+    number = limit + (1 if is_first else 2)
+    states = history.states(question.connection, question.roster, request.id, position, number)
+    async with aclosing(states):
+        data, last, has_more = await _page_of_states(states, limit, question.allowance.begin(), is_first=is_first)
+    if last is None:
+        raise question.refuse(404, "This token sees no participant of this id.")
+    return Page(data, [last.position - 1] if has_more else None)
+
+
+async def _page_of_states(
+    states: AsyncIterator[HistoryState], limit: int, fits: Fits, *, is_first: bool
+) -> tuple[list[bytes], HistoryState | None, bool]:
+    """The states of a page as JSON, the last of them, and whether more follow."""
     data: list[bytes] = []
     before: HistoryState | None = None
     has_more = False
-    # A later page also reads the state before it, to compare the page's first state with.
-    number = limit + (1 if is_first else 2)
-    async for state in history.states(question.connection, question.roster, request.id, position, number):
+    async for state in states:
         has_more = len(data) == limit
-        if not has_more:
-            if is_first or before is not None:
-                data.append(_state(before, state))
-            before = state
-    if before is None:
-        raise question.refuse(404, "This token sees no participant of this id.")
-    return Page(data, [before.position - 1] if has_more else None)
+        if has_more:
+            continue  # to the end: there is no other state
+        if is_first or before is not None:
+            written = _state(before, state)
+            if not fits(len(written)):
+                return data, before, True
+            data.append(written)
+        before = state
+    return data, before, has_more
 
 
 async def list_changes(question: Question, request: EndpointRequest[ChangesParameters]) -> Page:
@@ -72,7 +89,12 @@ async def list_changes(question: Question, request: EndpointRequest[ChangesParam
     place = Place(*request.after) if request.after is not None else await _place(question, parameters.after or "0")
     _check_reached(question, place, is_last=request.is_last)
     since = await changes.changes(
-        question.connection, question.roster, question.revision, place, parameters.limit or DEFAULT_PAGE
+        question.connection,
+        question.roster,
+        question.revision,
+        place,
+        parameters.limit or DEFAULT_PAGE,
+        question.allowance.begin(),
     )
     if parameters.wait and not since.changes and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
@@ -84,15 +106,26 @@ async def list_changes(question: Question, request: EndpointRequest[ChangesParam
 async def list_events(question: Question, request: EndpointRequest[EventsParameters]) -> Page:
     limit = request.parameters.limit or _DEFAULT_EVENTS_PAGE
     after = None if request.after is None else request.after[0]
-    events = await races.races(question.connection, question.roster, after, limit + 1)
-    return Page(events[:limit], [events[limit - 1]["event_id"]] if len(events) > limit else None)
+    fits = question.allowance.begin()
+    data: list[bytes] = []
+    last: list[str] | None = None
+    async with aclosing(races.races(question.connection, question.roster, after, limit + 1)) as counted:
+        async for race in counted:
+            written = to_json(race)
+            if len(data) == limit or not fits(len(written)):
+                return Page(data, last)
+            data.append(written)
+            last = [race["event_id"]]
+    return Page(data, None)
 
 
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
     event = await races.race(question.connection, question.roster, request.id)
     if event is None:
         raise question.refuse(404, "This token sees no participant in an event of this id.")
-    return One(event)
+    written = to_json(event)
+    question.allowance.begin()(len(written))
+    return One(written)
 
 
 async def _place(question: Question, after: str) -> Place:

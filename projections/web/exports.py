@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any
@@ -11,8 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.responses import Response
 
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
@@ -25,6 +24,7 @@ from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
 from projections.web.question import Question
+from projections.web.sending import Streamed
 
 logger = logging.getLogger(__name__)
 
@@ -32,35 +32,6 @@ AT_ONCE = 4  # exports under way in this process
 OF_ONE_TOKEN = 2  # exports under way with the same token
 _LONGEST_SECONDS = 900  # for the query, and again for sending its rows
 _LOOK_SECONDS = 0.5  # between two checks that the client is connected, until the first byte
-_SEND_SECONDS = 30.0  # for the client to take one chunk
-
-
-class Streamed(StreamingResponse):
-    """A streamed response. It ends early if the client takes too long for a chunk; the rest is not read then.
-
-    `resources`: the session, the query and the slot, released at the end of the response, also after an error.
-    """
-
-    def __init__(
-        self, chunks: AsyncIterator[bytes], resources: AsyncExitStack, headers: Mapping[str, str], media_type: str
-    ) -> None:
-        super().__init__(chunks, headers=headers, media_type=media_type)
-        self._resources = resources
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._resources:
-            await super().__call__(scope, receive, send)
-
-    async def stream_response(self, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await send(message)
-
-        try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                await super().stream_response(send_in_time)
-        except TimeoutError:  # without its last chunk, so that the client sees an incomplete response
-            logger.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
 
 
 class Exports:
@@ -125,7 +96,7 @@ class Exports:
         first = await _first(request, question, chunks)
         if format_.module is not None:  # the file is complete: sending it needs no session
             await session.aclose()
-        return Streamed(_all(first, chunks), resources.pop_all(), headers, format_.media)
+        return Streamed(_all(first, chunks), resources.pop_all(), headers, format_.media, _LONGEST_SECONDS)
 
     def _take_slot(self, resources: AsyncExitStack, bearer: Bearer) -> None:
         of_token = self._under_way.count(bearer.digest)

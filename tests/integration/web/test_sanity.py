@@ -179,7 +179,7 @@ def test_a_question_that_takes_too_long_is_ended_and_says_so(
 def test_a_slow_reader_loses_its_export(
     some: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("projections.web.exports._SEND_SECONDS", 0.2)
+    monkeypatch.setattr("projections.web.sending._SEND_SECONDS", 0.2)
     with running(some) as api:
         token = make_token(engine)
 
