@@ -28,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.participants.table import participant_history, participants, roster_change
 from projections.roster.participant_json import as_json, written_participant
 from projections.roster.reading import Fits, for_psycopg, read_rows
-from projections.roster.revision import Revision
+from projections.roster.revision import Lineage, Revision
 from projections.roster.roster import Roster
 
 _OF_CHANGE = roster_change.c
@@ -39,6 +39,7 @@ _Rows = Sequence[RowMapping]
 class Place:
     """How far a follower has come: the position, and the number of the last change beside the log.
 
+    `seen`: the lineage that the follower has seen; None: it names no lineage, and none is compared.
     `base`: the position at which the follower last had every change. A participant sent since then was visible at the
     base or later, but not always now: removals are searched from the base on.
     """
@@ -46,6 +47,7 @@ class Place:
     position: int
     change: int
     base: int
+    seen: Lineage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +96,37 @@ async def place_at(connection: AsyncConnection, source: str, revision: Revision,
 
 
 async def changes(
-    connection: AsyncConnection, roster: Roster, revision: Revision, after: Place, limit: int, fits: Fits
+    connection: AsyncConnection,
+    roster: Roster,
+    revision: Revision,
+    after: Place,
+    limit: int,
+    fits: Fits,
+    *,
+    is_lost: bool = False,
 ) -> Changes:
     """Up to `limit` changes after a place, and a reset before them if there was one; the roster is at `revision`.
 
     They end before a participant that does not fit; no other statement may follow on the connection then.
+    `is_lost`: the place is of another lineage, so there is a reset.
 
     A copy to which all of them are applied equals the roster, whatever has happened between two calls.
     """
-    reset = await _last_reset(connection, roster, after)
+    lineage = revision.lineage
+    reset = None if is_lost else await _last_reset(connection, roster, after)
     start = after if reset is None else Place(0, reset["number"], revision.position)
+    if is_lost:
+        start = Place(0, revision.change, revision.position)
     steps = await _steps(connection, roster, revision, start, limit + 1)
     taken, visible = await _written(connection, roster, steps[:limit], fits)
-    if reset is not None:
-        visible.insert(0, Change(reset["position"], None, None))
+    if is_lost or reset is not None:
+        visible.insert(0, Change(revision.position if reset is None else reset["position"], None, None))
     if len(taken) == len(steps):
         position = max(revision.position, start.position)
-        return Changes(visible, Place(position, revision.change, position), is_all=True)
+        return Changes(visible, Place(position, revision.change, position, lineage), is_all=True)
     position = max([start.position, *(step.position for step in taken if not step.number)])
     change = max([start.change, *(step.number for step in taken)])
-    return Changes(visible, Place(position, change, start.base), is_all=False)
+    return Changes(visible, Place(position, change, start.base, lineage), is_all=False)
 
 
 async def _steps(

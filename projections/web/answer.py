@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import astuple
 from typing import Any
 from urllib.parse import urlencode
 
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
+from projections.roster.revision import Lineage
 from projections.web import cursor
 from projections.web.allowance import SMALL
 from projections.web.endpoint import Endpoint, One, Page
@@ -47,7 +49,7 @@ def kept_headers(question: Question) -> dict[str, str]:
 def etag(question: Question) -> str:
     """Equal for equal questions at the same revision."""
     key = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
-    revision = (question.revision.build, question.revision.position, question.revision.change)
+    revision = (question.revision.build, astuple(question.revision.lineage))
     return f'W/"{hashlib.sha256(to_json((key, revision))).hexdigest()[:32]}"'
 
 
@@ -61,12 +63,16 @@ def unchanged(question: Question) -> Response:
     return Response(status_code=304, headers=kept_headers(question))
 
 
-def after(question: Question, page_cursor: str | None) -> Any:  # noqa: ANN401 - an endpoint's `Page.following`
-    """What a page begins after, from its cursor; None without a cursor. Raises 400 for a wrong cursor."""
+def after(question: Question, page_cursor: str | None) -> tuple[Any, Lineage | None]:
+    """What a page begins after (an endpoint's `Page.following`), and the lineage that the page before was of.
+
+    From the page's cursor; None and None without a cursor. Raises 400 for a wrong cursor.
+    """
     if page_cursor is None:
-        return None
+        return None, None
     try:
-        return from_json(cursor.read_cursor(page_cursor, _query(question), question.scope.digest))
+        following, *seen = from_json(cursor.read_cursor(page_cursor, _query(question), question.scope.digest))
+        return following, Lineage(*seen)
     except cursor.WrongCursor:
         detail = "cursor was not made for this question, this token and this release; start again without it."
         raise question.refuse(400, detail, parameter="cursor") from None
@@ -100,7 +106,8 @@ def _response(endpoint: Endpoint[Any], question: Question, *texts: bytes) -> Res
 def _cursor(question: Question, page: Page) -> str | None:
     if page.following is None:
         return None
-    return cursor.write_cursor(to_json(page.following).decode(), _query(question), question.scope.digest)
+    last = to_json((page.following, *astuple(question.revision.lineage))).decode()
+    return cursor.write_cursor(last, _query(question), question.scope.digest)
 
 
 def _query(question: Question) -> dict[str, str]:

@@ -37,7 +37,7 @@ from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
 from projections.web.openapi import document
 from projections.web.parameters import Nothing
-from projections.web.question import POSITION, Question
+from projections.web.question import FOLLOWED_BY, POSITION, Question
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ _READY_SECONDS = 2.0
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = (POSITION, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
+_EXPOSED = (POSITION, FOLLOWED_BY, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
-from projections.roster.revision import Revision
+from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
@@ -100,7 +100,7 @@ class Dispatch:
             yield Question(
                 connection,
                 tokens.Scope(row.source, event_ids, bearer.digest),
-                Revision(row.build, row.position, row.change),
+                Revision(row.build, row.position, row.change, row.mark),
                 encoded_path(request.scope),
                 dict(request.query_params),
                 Allowance(self._page_bytes, self._held),
@@ -125,8 +125,18 @@ class Dispatch:
             raise question.refuse(400, f"{name} is given more than once.", parameter=name)
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         question = await question.back_to(getattr(parameters, "as_of", None))
-        begins_after = after(question, getattr(parameters, "cursor", None))
-        return question, EndpointRequest(request.path_params.get(ID, ""), parameters, answers, begins_after, is_last)
+        begins_after, seen = after(question, getattr(parameters, "cursor", None))
+        if seen is not None and not endpoint.resets:
+            await _check_lineage(question, seen)
+        id_ = request.path_params.get(ID, "")
+        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last, seen)
+
+
+async def _check_lineage(question: Question, seen: Lineage) -> None:
+    # A replica that is behind cannot tell; there the page is as good as any.
+    if await is_same_lineage(question.connection, question.scope.source, seen) is False:
+        detail = "cursor was made before the log was restored from a backup; start again without it."
+        raise question.refuse(400, detail, parameter="cursor")
 
 
 def _check_position(question: Question, wanted: int | None, *, is_last: bool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from projections.roster.criteria import Criteria, Strict, criteria
+from projections.roster.revision import Lineage
 from projections.web.question import Question
 
 P = TypeVar("P", bound=Strict)
@@ -15,7 +16,8 @@ class EndpointRequest(Generic[P]):
     """A validated request. `id`: from the path, "" if no id can be that.
 
     `answers`: the filters by answers, by question. `after`: what the page begins after, from the cursor; None without a
-    cursor. `is_last`: there is no more time to wait for another revision of the roster.
+    cursor. `is_last`: there is no more time to wait for another revision of the roster. `seen`: the lineage that the
+    page before was of.
     """
 
     id: str
@@ -23,6 +25,7 @@ class EndpointRequest(Generic[P]):
     answers: Mapping[str, str]
     after: Any
     is_last: bool
+    seen: Lineage | None = None
 
     @property
     def criteria(self) -> Criteria:
@@ -53,7 +56,8 @@ class Endpoint(Generic[P]):
     """`id`: the name of the path's parameter, if it has one. `media`: an export's media type; None: the answer is JSON.
 
     `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
-    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag.
+    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `resets`: after the restore of a
+    backup it answers a cursor of before with a reset; others refuse it.
     """
 
     path: str
@@ -66,3 +70,4 @@ class Endpoint(Generic[P]):
     takes_answers: bool = False
     media: str | None = None
     is_of_revision: bool = True
+    resets: bool = False

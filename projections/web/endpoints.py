@@ -21,11 +21,11 @@ from projections.web.parameters import (
     ListParameters,
     OfOne,
 )
+from projections.web.places import is_lost, place_text, read_place
 from projections.web.question import NotYet, Question
 
 ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
-_PLACE_SECONDS = 10.0  # how long a request waits for a place that the roster has not reached
 
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
@@ -86,8 +86,11 @@ async def _page_of_states(
 
 async def list_changes(question: Question, request: EndpointRequest[ChangesParameters]) -> Page:
     parameters = request.parameters
-    place = Place(*request.after) if request.after is not None else await _place(question, parameters.after or "0")
-    _check_reached(question, place, is_last=request.is_last)
+    if request.after is not None:
+        position, change, base = request.after
+        place = Place(position, change, base, request.seen)
+    else:
+        place = await read_place(question, parameters.after or "0")
     since = await changes.changes(
         question.connection,
         question.roster,
@@ -95,12 +98,13 @@ async def list_changes(question: Question, request: EndpointRequest[ChangesParam
         place,
         parameters.limit or DEFAULT_PAGE,
         question.allowance.begin(),
+        is_lost=await is_lost(question, place, is_last=request.is_last),
     )
     if parameters.wait and not since.changes and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
     reached = [since.place.position, since.place.change, since.place.base]
     data = [_change(change) for change in since.changes]
-    return Page(data, None if since.is_all else reached, {"after": ".".join(map(str, reached))})
+    return Page(data, None if since.is_all else reached, {"after": place_text(since.place)})
 
 
 async def list_events(question: Question, request: EndpointRequest[EventsParameters]) -> Page:
@@ -126,24 +130,6 @@ async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
     written = to_json(event)
     question.allowance.begin()(len(written))
     return One(written)
-
-
-async def _place(question: Question, after: str) -> Place:
-    position, *others = map(int, after.split("."))
-    if others:
-        return Place(position, *others)
-    return await changes.place_at(question.connection, question.scope.source, question.revision, position)
-
-
-def _check_reached(question: Question, place: Place, *, is_last: bool) -> None:
-    reached = question.revision.position
-    if place.position <= reached:
-        return
-    if not is_last:
-        raise NotYet(question, _PLACE_SECONDS)
-    short = f"The roster is at position {reached} and not yet at {place.position}, as after says"
-    detail = f"{short}: ask again. If that lasts, its log was restored from a backup: begin anew with after=0."
-    raise question.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
 
 
 def _state(before: HistoryState | None, state: HistoryState) -> bytes:
@@ -188,7 +174,7 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
     ),
     Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
-        ChangesParameters, "ChangesFound", list_changes,
+        ChangesParameters, "ChangesFound", list_changes, resets=True,
     ),
     Endpoint(
         "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,

@@ -23,7 +23,8 @@ from projections.web.dispatch import Dispatch
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
-from projections.web.question import Question
+from projections.web.places import exported_place, place_text
+from projections.web.question import FOLLOWED_BY, Question
 from projections.web.sending import Streamed
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Exports:
                 return unchanged(question)
             export = _export(format_, question, validated)
             if request.method == "HEAD":
-                return Response(headers=_headers(question, export), media_type=format_.media)
+                return Response(headers=await _headers(question, export), media_type=format_.media)
         async with AsyncExitStack() as resources:
             self._take_slot(resources, bearer)
             return await self._stream(request, bearer, validated, format_, resources)
@@ -90,7 +91,7 @@ class Exports:
         opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
         question = await opened.back_to(validated.parameters.as_of)
         export = _export(format_, question, validated)
-        headers = _headers(question, export)
+        headers = await _headers(question, export)
         await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
         chunks = await resources.enter_async_context(aclosing(exported(question.connection, export)))
         first = await _first(request, question, chunks)
@@ -106,9 +107,10 @@ class Exports:
         resources.callback(self._under_way.remove, bearer.digest)
 
 
-def _headers(question: Question, export: Export) -> dict[str, str]:
+async def _headers(question: Question, export: Export) -> dict[str, str]:
     disposition = f'attachment; filename="{export.file_name}"'
-    return {**kept_headers(question), "Content-Disposition": disposition}
+    place = place_text(await exported_place(question))
+    return {**kept_headers(question), "Content-Disposition": disposition, FOLLOWED_BY: place}
 
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:

@@ -15,6 +15,7 @@ from projections.web.access.tokens import Scope
 from projections.web.allowance import Allowance
 
 POSITION = "Rosterlog-Position"
+FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower goes on
 
 
 @dataclass(frozen=True, slots=True)
