@@ -25,7 +25,8 @@ from ingest.session import COMMAND, session_commands
 from projections.roster.criteria import Criteria, Sorted, criteria, read_parameters
 from projections.roster.export.rows import CSV
 from projections.roster.order import name_of
-from projections.roster.page import for_psycopg, page_of, select_all
+from projections.roster.page import page_of, select_all
+from projections.roster.reading import for_psycopg
 from projections.roster.roster import NAMES, Roster
 from projections.web.access import tokens
 
@@ -167,7 +168,7 @@ def _statement(
 ) -> tuple[bytes, dict[str, Any]]:
     """The SQL that the API sends for the page after the row with these sort keys, and its values."""
     empty = None if after is None else tuple(value is None for value in after)
-    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, parameters), {}), empty, limit + 1)[0]
+    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, parameters), {}), empty, limit + 1)
     statement, values = for_psycopg(page)
     return statement.encode(), {**values, **{name_of(place): value for place, value in enumerate(after or ())}}
 

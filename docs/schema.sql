@@ -21,6 +21,7 @@
 --              registrations_build ............................ registrations
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
+--   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
 --   sort_key() bib_key() unaccented() words() search_words() search_query(): how participants are sorted and found
 --
@@ -315,6 +316,28 @@ CREATE FUNCTION public.kept_by_participant() RETURNS SETOF regclass
       where a.attrelid = c.oid and not a.attisdropped and a.atttypid = 'text'::regtype
         and a.attname in ('source', 'participant_id')
     )
+$$;
+
+CREATE FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  select coalesce(
+    left(encode(sha256(
+      case in_position
+        when 0 then ''::bytea
+        else (select e.chain from event_log e where e.source = in_source and e.position = in_position)
+      end
+      || case in_change
+        when 0 then ''::bytea
+        else (
+          select convert_to(concat_ws(' ', n.position, extract(epoch from n.changed_at), n.subject), 'UTF8')
+          from roster_change n where n.source = in_source and n.number = in_change
+        )
+      end
+    ), 'hex'), 16),
+    case when not pg_is_in_recovery() then '' end
+  )
 $$;
 
 CREATE FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) RETURNS void
@@ -1785,6 +1808,9 @@ GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.end_overdue() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;

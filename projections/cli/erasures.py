@@ -1,7 +1,7 @@
 """What `rosterlog erase` does with all erasures at once: list, export, take over, carry out again, vacuum."""
 
 import os
-import tempfile
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from ingest.cli.terminal import printable, say, utc
 from ingest.failures import WrongUsage
 from ingest.log import erase
 from ingest.log.register import NotARegister, read_register, write_register
+from projections.cli.output import written
 from projections.folding.erasures import reapply
 from projections.folding.projection import Projection
 
@@ -45,40 +46,28 @@ def export_register(engine: Engine, target: str) -> None:
     """
     with engine.connect() as connection:
         erasures = [listed.erasure for listed in erase.all_erasures(connection)]
-    if target == "-":
-        click.echo(write_register(erasures), nl=False)
-        return
-    try:
-        if Path(target).exists():
-            _check_known(Path(target), {erasure.erasure_id for erasure in erasures})
-        _replace(Path(target), write_register(erasures))
-    except OSError as error:
-        raise WrongUsage(f"{target} cannot be written: {error.strerror}") from None
-    click.echo(f"erasures exported: {len(erasures)}")
+    path = None if target == "-" else Path(target)
+    if path is not None and os.path.lexists(path):
+        _check_known(path, {erasure.erasure_id for erasure in erasures})
+    with written(path) as write:
+        write(write_register(erasures))
+    if path is not None:
+        click.echo(f"erasures exported: {len(erasures)}")
 
 
 def _check_known(target: Path, known: set[UUID]) -> None:
-    if not target.is_file():
-        raise WrongUsage(f"{target} is no file: name one, or - for standard output")
     try:
+        if not stat.S_ISREG(target.stat().st_mode):
+            raise WrongUsage(f"{target} is no file: name one, or - for standard output")
         earlier = read_register(target.read_bytes())
+    except FileNotFoundError:  # a link to a file that is not there yet
+        return
+    except OSError as error:
+        raise WrongUsage(f"{target} cannot be read: {error.strerror}") from None
     except NotARegister:
         raise WrongUsage(f"{target} is there and no export of erasures: choose another name") from None
     if any(erasure.erasure_id not in known for erasure in earlier):
         raise WrongUsage(f"{target} holds erasures that this database lacks: erase --import {target} --reapply first")
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write a temporary file and rename it: a full disk does not destroy the earlier export."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
 
 
 def restore(engine: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None) -> None:

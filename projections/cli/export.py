@@ -1,13 +1,13 @@
 """`rosterlog export`: the roster as a file, as of one position, with the filters of the API."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 from sqlalchemy import literal, select, text
@@ -21,6 +21,7 @@ from ingest.database import API_ROLE, async_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
+from projections.cli.output import is_standard_output, written
 from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
@@ -126,31 +127,19 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
 
 
 async def _write(connection: AsyncConnection, export: Export, output: Path | None) -> None:
-    if output is None:
-        size = await _copy(connection, export, sys.stdout.buffer)
-        say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
-        return
-    path = output / export.file_name if output.is_dir() else output  # noqa: ASYNC240 - the event loop has no other task
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            size = await _copy(connection, export, file)
-        part.replace(path)  # a file of this name is always complete
-    except OSError as error:
-        raise WrongUsage(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
-    click.echo(f"{path}: {size:,} bytes as of position {export.position}")
-
-
-async def _copy(connection: AsyncConnection, export: Export, target: BinaryIO) -> int:
+    is_folder = output is not None and os.path.isdir(output)  # noqa: ASYNC240, PTH112 - False where it may not look
+    path = output / export.file_name if output is not None and is_folder else output
+    is_piped = is_standard_output(path)  # its rows must not have a line of ours among them
     size = reported = 0
-    async with aclosing(exported(connection, export)) as chunks:
-        async for chunk in chunks:
-            target.write(chunk)
-            size += len(chunk)
-            if size - reported >= _BYTES_PER_REPORT:
-                reported = size
-                say(f"{size // 1_000_000} MB written")
-    target.flush()
-    return size
+    with written(path) as write:
+        async with aclosing(exported(connection, export)) as chunks:
+            async for chunk in chunks:
+                write(chunk)
+                size += len(chunk)
+                if size - reported >= _BYTES_PER_REPORT:
+                    reported = size
+                    say(f"{size // 1_000_000} MB written")
+    if path is None or is_piped:
+        say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
+    else:
+        click.echo(f"{click.format_filename(path)}: {size:,} bytes as of position {export.position}")

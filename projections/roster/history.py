@@ -1,41 +1,82 @@
 """The history of a participant: its states from the oldest, and what each changed."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, RowMapping, cast, null, select, union_all
+import msgspec
+from sqlalchemy import BigInteger, Table, bindparam, cast, null, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.table import participant_history, participants
-from projections.roster.roster import NAMES, Roster
+from projections.roster.participant_json import as_json, written_participant
+from projections.roster.reading import for_psycopg, read_rows
+from projections.roster.roster import Roster
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ABSENT = msgspec.Raw(b"null")
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryState:
+    """A state from `position` until `until_position`, that of the event that superseded it; None for the newest state.
+
+    `participant`: as JSON.
+    """
+
+    position: int
+    until_position: int | None
+    participant: bytes
 
 
 async def states(
     connection: AsyncConnection, roster: Roster, participant_id: str, after: int, limit: int
-) -> Sequence[RowMapping]:
+) -> AsyncGenerator[HistoryState]:
     """Up to `limit` states on the roster, oldest first, that began after the position `after`.
 
-    `until_position`: the position of the event that superseded the state; None for the newest state.
+    No other statement may follow on the connection if they are not read to their end.
     """
-    past = select(*(participant_history.c[name] for name in NAMES), participant_history.c.until_position).where(
-        roster.sees(participant_history),
-        participant_history.c.participant_id == participant_id,
-        participant_history.c.position > after,
-    )
-    now = select(*(participants.c[name] for name in NAMES), cast(null(), BigInteger).label("until_position")).where(
-        roster.sees(participants),
-        participants.c.participant_id == participant_id,
-        participants.c.position > after,
-    )
-    union = union_all(past, now).subquery()
-    rows = await connection.execute(select(union).order_by(union.c.position).limit(limit))
-    return rows.mappings().all()
+    left = limit
+    for table in (participant_history, participants):  # the newest state is later than every superseded one
+        if left:
+            statement, values = _states_in(table, roster)
+            bound = {**values, "id": participant_id, "after": after, "number": left}
+            async with aclosing(read_rows(connection, statement, bound)) as rows:
+                async for row in rows:
+                    left -= 1
+                    yield HistoryState(*row)
 
 
-def differences(before: RowMapping, after: RowMapping) -> dict[str, dict[str, Any]]:
-    """What differs, with `from` and `to`: by column, and by key of the attributes as `attributes.KEY`."""
-    pairs = {name: (before[name], after[name]) for name in COLUMN_NAMES}
-    was, now = before["attributes"] or {}, after["attributes"] or {}
-    pairs |= {f"attributes.{key}": (was.get(key), now.get(key)) for key in sorted({*was, *now})}
-    return {name: {"from": old, "to": new} for name, (old, new) in pairs.items() if old != new}
+@lru_cache(256)
+def _states_in(table: Table, roster: Roster) -> tuple[str, dict[str, Any]]:
+    until = table.c.until_position if "until_position" in table.c else cast(null(), BigInteger)
+    participant = written_participant(table)
+    after = bindparam("after", required=False, type_=BigInteger)
+    return for_psycopg(
+        select(table.c.position, until, as_json(participant))
+        .select_from(table.join(participant, true()))
+        .where(roster.sees(table), table.c.participant_id == bindparam("id", required=False), table.c.position > after)
+        .order_by(table.c.position)
+        .limit(bindparam("number", required=False, type_=BigInteger))
+    )
+
+
+def differences(before: bytes | None, after: bytes) -> dict[str, dict[str, msgspec.Raw]]:
+    """What differs between two participants in JSON, with `from` and `to`: by column, and by key of the attributes as
+    `attributes.KEY`. Nothing for the first state, before which is None.
+    """
+    if before is None:
+        return {}
+    was, now = _OBJECT.decode(before), _OBJECT.decode(after)
+    pairs = {name: (was[name], now[name]) for name in COLUMN_NAMES}
+    had, has = _keys(was), _keys(now)
+    pairs |= {f"attributes.{key}": (had.get(key, _ABSENT), has.get(key, _ABSENT)) for key in sorted({*had, *has})}
+    return {name: {"from": old, "to": new} for name, (old, new) in pairs.items() if bytes(old) != bytes(new)}
+
+
+def _keys(participant: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    attributes = bytes(participant["attributes"])
+    return {} if attributes == b"null" else _OBJECT.decode(attributes)

@@ -1,6 +1,7 @@
 """Reads a roster: one participant, a page of the participants that meet criteria, their number."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -9,24 +10,26 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     FromClause,
-    RowMapping,
     Select,
     Text,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     literal_column,
     select,
+    true,
     union_all,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.folding.table import checkpoint_table
 from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
+from projections.roster.participant_json import as_json, spelled, written_participant
+from projections.roster.reading import Begin, Fits, for_psycopg, read_rows
 from projections.roster.roster import Roster, shown
 from projections.roster.where import conditions
 
@@ -36,41 +39,50 @@ IDS = "ids"  # the bind name of participants' ids
 
 @dataclass(frozen=True, slots=True)
 class RosterPage:
-    """Rows of a list. `last`: the sort keys of the last row; None if no more follow."""
+    """Participants as JSON. `last`: the sort keys of the last one; None if no more follow."""
 
-    rows: Sequence[RowMapping]
+    rows: Sequence[bytes]
     last: tuple[Any, ...] | None
 
 
-async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> RowMapping | None:
-    """The row of a participant; None if the participant is not on the roster."""
+async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> bytes | None:
+    """A participant as JSON; None if the participant is not on the roster."""
     rows = roster.rows
-    statement = select(*shown(rows)).where(roster.sees(rows), rows.c.participant_id == participant_id)
-    return (await connection.execute(statement)).mappings().first()
+    written = written_participant(rows)
+    statement = select(cast(as_json(written), Text)).select_from(rows.join(written, true()))
+    of_one = statement.where(roster.sees(rows), rows.c.participant_id == participant_id)
+    text: str | None = (await connection.execute(of_one)).scalar()
+    return None if text is None else text.encode()
 
 
 async def find(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, after: Sequence[object] | None, limit: int
+    connection: AsyncConnection,
+    roster: Roster,
+    criteria: Criteria,
+    after: Sequence[object] | None,
+    limit: int,
+    begin: Begin,
 ) -> RosterPage:
     """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys.
 
-    Raises `AnswersOfThePast`.
+    A page ends before a participant that does not fit; no other statement may follow on the connection then. Raises
+    `AnswersOfThePast`.
     """
     query = _Query(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
     keys = {name_of(index): value for index, value in enumerate(after or ())}
     if not search.needs_help(roster, criteria):
-        return await _read(connection, query, keys)
+        return await _read(connection, query, keys, begin())
     for scanned in search.SOME:
-        page = await _read(connection, replace(query, scanned=scanned), keys)
+        page = await _read(connection, replace(query, scanned=scanned), keys, begin())
         if page.last is not None:  # the words are common: the page is full
             return page
         if len(page.rows) * search.WORTH_GOING_ON < limit:
             break
     ids = await search.few(connection, roster, criteria)
     if ids is None:
-        return await _read(connection, query, keys)
+        return await _read(connection, query, keys, begin())
     by_ids = replace(query, criteria=replace(criteria, words=None), by_ids=True)
-    return await _read(connection, by_ids, {**keys, IDS: ids})
+    return await _read(connection, by_ids, {**keys, IDS: ids}, begin())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +101,31 @@ class _Query:
     by_ids: bool = False
 
 
-async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object]) -> RosterPage:
-    statement, values, keys = _compiled(query)
-    rows = (await connection.exec_driver_sql(statement, {**values, **bound})).mappings().all()
+async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object], fits: Fits) -> RosterPage:
+    statement, values = _compiled(query)
     size = query.limit - 1
-    last = tuple(rows[size - 1][key] for key in keys) if len(rows) > size else None
-    return RosterPage(rows[:size], last)
+    participants: list[bytes] = []
+    last: tuple[Any, ...] = ()
+    has_more = False
+    async with aclosing(read_rows(connection, statement, {**values, **bound})) as rows:
+        async for participant, *keys in rows:
+            if len(participants) == size:
+                has_more = True
+            elif fits(len(participant)):
+                participants.append(participant)
+                last = tuple(keys)
+            else:
+                return RosterPage(participants, last)
+    return RosterPage(participants, last if has_more else None)
 
 
 @lru_cache(256)
-def _compiled(query: _Query) -> tuple[str, dict[str, Any], list[str]]:
+def _compiled(query: _Query) -> tuple[str, dict[str, Any]]:
     """Cached: compiling takes as long as the database takes to answer, and the pages of a list share a statement."""
-    statement, keys = _statement(query)
-    return *for_psycopg(statement), keys
+    return for_psycopg(_statement(query))
 
 
-def select_all(
-    roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = lambda column: column
-) -> Select[Any]:
+def select_all(roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = spelled) -> Select[Any]:
     """All participants that meet the criteria, in their order, for an export; each column is mapped by `as_`.
 
     Raises `AnswersOfThePast`.
@@ -135,45 +154,37 @@ async def estimate(connection: AsyncConnection, roster: Roster, criteria: Criter
     return int(plan["Plan"]["Plan Rows"])
 
 
-def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
-    """A statement as SQL for psycopg, and its bound values by name."""
-    compiled = statement.compile(
-        dialect=postgresql.psycopg.dialect(),  # type: ignore[no-untyped-call] # SQLAlchemy's own
-        compile_kwargs={"render_postcompile": True},
-    )
-    return str(compiled), dict(compiled.params)
-
-
 def _matching(roster: Roster, criteria: Criteria, column: _Column) -> Select[Any]:
     rows = roster.rows
     return select(column).select_from(rows).where(conditions(roster, rows, criteria))
 
 
-def page_of(
-    roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int
-) -> tuple[Select[Any], list[str]]:
-    """The statement of a page, and the names of its sort keys.
+def page_of(roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int) -> Select[Any]:
+    """The statement of a page: each participant as JSON, and its sort keys.
 
     `empty`: which keys of the row before the page are empty; None: there is no such row.
     """
     return _statement(_Query(roster, criteria, empty, limit))
 
 
-def _statement(query: _Query) -> tuple[Select[Any], list[str]]:
-    """First the ids on the page, from the indexes alone; then the rows of these ids."""
+def _statement(query: _Query) -> Select[Any]:
+    """First the ids on the page, from the indexes alone; then the participants of these ids.
+
+    The limit is there twice: with one of its own, the outer query writes the JSON of a row when that row is read.
+    """
     roster, limit = query.roster, query.limit
     rows = roster.rows
     order = Order(rows, query.criteria.sort)
     union = union_all(*(select(part.subquery()) for part in _parts(query, rows, order))).subquery()
     picked = select(union).order_by(union.c.part, *order.by(union)).limit(limit).subquery()
-    names = [key.name for key in order.keys]
-    statement = (
-        select(*shown(rows), *(picked.c[name] for name in names))
-        .select_from(picked.join(rows, rows.c.participant_id == picked.c.id))
+    participant = written_participant(rows)
+    return (
+        select(as_json(participant), *(picked.c[key.name] for key in order.keys))
+        .select_from(picked.join(rows, rows.c.participant_id == picked.c.id).join(participant, true()))
         .where(roster.sees(rows))
         .order_by(picked.c.part, *order.by(picked))
+        .limit(limit)
     )
-    return statement, names
 
 
 def _parts(query: _Query, rows: FromClause, order: Order) -> list[Select[Any]]:

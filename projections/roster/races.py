@@ -1,6 +1,7 @@
 """Races, with their participants counted: in all, and by status, sub-event, gender and day."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from sqlalchemy import Date, Row, cast, func, select, tuple_
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.roster import Roster
 
+_ROWS = 100  # of counts that are read at a time
 _COLUMNS = ("event_name", "sub_event_id", "sub_event_name", "status", "gender", "day")
 # The columns of each grouping set; each set is counted separately.
 _SETS = {
@@ -25,8 +27,10 @@ _SET_OF_BITS = {
 }
 
 
-async def races(connection: AsyncConnection, roster: Roster, after: str | None, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` races, ordered by id as text; with `after`, those after that id."""
+async def races(
+    connection: AsyncConnection, roster: Roster, after: str | None, limit: int
+) -> AsyncGenerator[dict[str, Any]]:
+    """Up to `limit` races, ordered by id as text; with `after`, those after that id. Only one is held at a time."""
     rows = roster.rows
     ids = (
         select(rows.c.event_id)
@@ -37,16 +41,20 @@ async def races(connection: AsyncConnection, roster: Roster, after: str | None, 
     )
     if after is not None:
         ids = ids.where(rows.c.event_id > after)
-    return await _counted(connection, roster, (await connection.execute(ids)).scalars().all())
+    async with aclosing(_counted(connection, roster, (await connection.execute(ids)).scalars().all())) as counted:
+        async for race in counted:
+            yield race
 
 
 async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> dict[str, Any] | None:
     """One race; None if no participant of this roster is in it."""
-    counted = await _counted(connection, roster, [event_id])
-    return counted[0] if counted else None
+    async with aclosing(_counted(connection, roster, [event_id])) as counted:
+        return await anext(counted, None)
 
 
-async def _counted(connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]) -> list[dict[str, Any]]:
+async def _counted(
+    connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]
+) -> AsyncGenerator[dict[str, Any]]:
     rows = roster.rows
     day = cast(func.timezone("UTC", func.coalesce(rows.c.registered_at, rows.c.received_at)), Date).label("day")
     participants = (
@@ -62,11 +70,22 @@ async def _counted(connection: AsyncConnection, roster: Roster, event_ids: Seque
         func.count().label("participants"),
         func.max(participants.c.position).label("newest"),
         *columns,
-    ).group_by(func.grouping_sets(*sets))
-    counted: dict[str, dict[str, list[Row[Any]]]] = {}
-    for row in await connection.execute(counts):
-        counted.setdefault(row.event_id, {name: [] for name in _SETS})[_SET_OF_BITS[row.bits]].append(row)
-    return [_race(event_id, counted[event_id]) for event_id in sorted(counted)]
+    )
+    by_race = counts.group_by(func.grouping_sets(*sets)).order_by(participants.c.event_id)
+    counted: dict[str, list[Row[Any]]] = {}
+    event_id: str | None = None
+    result = await connection.stream(by_race.execution_options(yield_per=_ROWS))
+    try:
+        async for row in result:
+            if row.event_id != event_id:
+                if event_id is not None:
+                    yield _race(event_id, counted)
+                event_id, counted = row.event_id, {name: [] for name in _SETS}
+            counted[_SET_OF_BITS[row.bits]].append(row)
+    finally:
+        await result.close()
+    if event_id is not None:
+        yield _race(event_id, counted)
 
 
 def _race(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The revision of a source's roster, and the position that an `as_of` means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,18 +11,43 @@ from projections.folding.table import checkpoint_table, projection_table
 from projections.participants.table import roster_change
 
 PROJECTION = "participants"
+_MARK = "select lineage_at(%(source)s, %(position)s, %(change)s)"
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
     """The live build, the log position that it reflects, and the number of the last change beside the log.
 
-    A question has the same answer whenever the roster is at the same revision.
+    A question has the same answer whenever the roster is at the same revision. `mark`: that of its lineage.
     """
 
     build: int
     position: int
     change: int
+    mark: str = field(default="", compare=False)
+
+    @property
+    def lineage(self) -> "Lineage":
+        return Lineage(self.position, self.change, self.mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a reader has seen: a position of the log and a number of the changes beside it, with the mark they had.
+
+    Another mark at the same place: the log or the roster has another history since, after the restore of a backup.
+    """
+
+    position: int
+    change: int
+    mark: str
+
+
+async def is_same_lineage(connection: AsyncConnection, source: str, seen: Lineage) -> bool | None:
+    """Whether the source still has the history that was seen; None if it has not got there, as a replica behind."""
+    values = {"source": source, "position": seen.position, "change": seen.change}
+    mark: str | None = (await connection.exec_driver_sql(_MARK, values)).scalar()
+    return None if mark is None else mark == seen.mark
 
 
 class BeyondRoster(Exception):

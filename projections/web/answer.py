@@ -1,32 +1,38 @@
-"""Makes responses of an endpoint's data: JSON in a declared shape, ETag, the link to the next page, 304."""
+"""Makes responses of an endpoint's data: JSON, ETag, the link to the next page, 304."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import astuple
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
+from projections.roster.revision import Lineage
 from projections.web import cursor
+from projections.web.allowance import SMALL
 from projections.web.endpoint import Endpoint, One, Page
 from projections.web.question import POSITION, Question
-from projections.web.shapes import SHAPES
+from projections.web.sending import Streamed, in_pieces
 
-_RELEASE = 1  # of the answers' form, in every ETag: a new number makes all cached copies stale
+_LONGEST_SECONDS = 120.0  # for a client to take one answer
+_RELEASE = 2  # of the answers' form, in every ETag: a new number makes all cached copies stale
 _NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
 
 def answer(endpoint: Endpoint[Any], question: Question, result: One | Page) -> Response:
     """The response of an endpoint to a question, from the data that the endpoint returned."""
     if isinstance(result, One):
-        return _json(endpoint, question, result.data)
+        return _response(endpoint, question, _json(result.data))
     next_cursor = _cursor(question, result)
-    content = {"data": result.data, "next": next_cursor, "position": question.position, **result.more}
-    response = _json(endpoint, question, content)
+    members = to_json({"next": next_cursor, "position": question.position, **result.more})
+    response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})
-        response.headers["Link"] = f'<{quote(question.path)}?{query}>; rel="next"'
+        response.headers["Link"] = f'<{question.path}?{query}>; rel="next"'
     return response
 
 
@@ -43,7 +49,7 @@ def kept_headers(question: Question) -> dict[str, str]:
 def etag(question: Question) -> str:
     """Equal for equal questions at the same revision."""
     key = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
-    revision = (question.revision.build, question.revision.position, question.revision.change)
+    revision = (question.revision.build, astuple(question.revision.lineage))
     return f'W/"{hashlib.sha256(to_json((key, revision))).hexdigest()[:32]}"'
 
 
@@ -57,28 +63,51 @@ def unchanged(question: Question) -> Response:
     return Response(status_code=304, headers=kept_headers(question))
 
 
-def after(question: Question, page_cursor: str | None) -> Any:  # noqa: ANN401 - an endpoint's `Page.following`
-    """What a page begins after, from its cursor; None without a cursor. Raises 400 for a wrong cursor."""
+def after(question: Question, page_cursor: str | None) -> tuple[Any, Lineage | None]:
+    """What a page begins after (an endpoint's `Page.following`), and the lineage that the page before was of.
+
+    From the page's cursor; None and None without a cursor. Raises 400 for a wrong cursor.
+    """
     if page_cursor is None:
-        return None
+        return None, None
     try:
-        return from_json(cursor.read_cursor(page_cursor, _query(question), question.scope.digest))
+        following, *seen = from_json(cursor.read_cursor(page_cursor, _query(question), question.scope.digest))
+        return following, Lineage(*seen)
     except cursor.WrongCursor:
         detail = "cursor was not made for this question, this token and this release; start again without it."
         raise question.refuse(400, detail, parameter="cursor") from None
 
 
-def _json(endpoint: Endpoint[Any], question: Question, content: object) -> Response:
+def _json(value: object) -> bytes:
+    """A value as JSON; bytes are JSON already."""
+    return value if isinstance(value, bytes) else to_json(value)
+
+
+def _with_commas(rows: Sequence[object]) -> Iterator[bytes]:
+    for number, row in enumerate(rows):
+        yield b"," + _json(row) if number else _json(row)
+
+
+def _response(endpoint: Endpoint[Any], question: Question, *texts: bytes) -> Response:
+    """The response of these texts, one after the other. A large one is sent in pieces."""
     headers = kept_headers(question)
     if not endpoint.is_of_revision:
         del headers["ETag"]
-    return Response(SHAPES[endpoint.shape].dump_json(content), headers=headers, media_type="application/json")
+    size = sum(map(len, texts))
+    if size <= SMALL:
+        question.allowance.release()
+        return Response(b"".join(texts), headers=headers, media_type="application/json")
+    resources = AsyncExitStack()
+    resources.callback(question.allowance.release)
+    headers["Content-Length"] = str(size)
+    return Streamed(in_pieces(texts), resources, headers, "application/json", _LONGEST_SECONDS)
 
 
 def _cursor(question: Question, page: Page) -> str | None:
     if page.following is None:
         return None
-    return cursor.write_cursor(to_json(page.following).decode(), _query(question), question.scope.digest)
+    last = to_json((page.following, *astuple(question.revision.lineage))).decode()
+    return cursor.write_cursor(last, _query(question), question.scope.digest)
 
 
 def _query(question: Question) -> dict[str, str]:

@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
@@ -30,6 +30,8 @@ from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
 from projections.web.access.token_use import TokenUse
+from projections.web.addresses import AddressRoute
+from projections.web.allowance import HeldBytes
 from projections.web.dispatch import Dispatch
 from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
@@ -37,7 +39,7 @@ from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
 from projections.web.openapi import document
 from projections.web.parameters import Nothing
-from projections.web.question import POSITION, Question
+from projections.web.question import FOLLOWED_BY, POSITION, Question
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -47,15 +49,21 @@ _READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = (POSITION, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
+_EXPOSED = (POSITION, FOLLOWED_BY, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API."""
+    """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API.
+
+    `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
+    sent.
+    """
 
     token_rate: float = 500.0
     origins: tuple[str, ...] = ()
+    page_bytes: int = 8_000_000
+    held_bytes: int = 64_000_000
 
 
 def api_settings(settings: Settings) -> ApiSettings:
@@ -80,7 +88,8 @@ class Api:
         self._waiting = Waiting(self._engine, _AWAY)
         self._token_use = TokenUse(self._writing, _AWAY)
         bearers = Bearers(self._engine, self._token_use, settings.token_rate)
-        self._dispatch = Dispatch(self._engine, bearers, self._waiting)
+        held = HeldBytes(settings.held_bytes)
+        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held)
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
@@ -109,7 +118,9 @@ class Api:
             *document_routes(self.document),
         ]
 
-    def _route(self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]) -> Route:
+    def _route(
+        self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]
+    ) -> BaseRoute:
         async def respond(request: Request) -> Response:
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": ", ".join(_METHODS)})
@@ -130,7 +141,7 @@ class Api:
                 expose_headers=_EXPOSED,
             )
             middleware.insert(0, cors)
-        return Route(endpoint.path, respond, methods=_METHODS, middleware=middleware)
+        return AddressRoute(endpoint.path, respond, _METHODS, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
         source = question.scope.source

@@ -15,15 +15,17 @@ from starlette.responses import Response
 
 from ingest.driver import answered_within
 from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
-from projections.roster.revision import Revision
+from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
+from projections.web.addresses import ID, encoded_path
+from projections.web.allowance import Allowance, HeldBytes
 from projections.web.answer import after, answer, is_kept, unchanged
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
 
-_ANSWER_SECONDS = 18.0  # longer than a statement's deadline, for a database that does not answer at all
+ANSWER_SECONDS = 18.0  # longer than a statement's deadline, for a database that does not answer at all
 _LATEST_SECONDS = 19.0  # with what is no wait for the database
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
@@ -35,16 +37,24 @@ class Attempt(Protocol):
 
 
 class Dispatch:
-    """Takes every request of the API to its answer, over an engine with read-only sessions."""
+    """Takes every request of the API to its answer, over an engine with read-only sessions.
 
-    def __init__(self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting) -> None:
+    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting, page_bytes: int, held: HeldBytes
+    ) -> None:
+        self._page_bytes = page_bytes
+        self._held = held
         self._engine = engine
         self._bearers = bearers
         self._waiting = waiting
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """The JSON answer to a request."""
-        bearer = await self._bearers.bearer(request)
+        with answered_within(ANSWER_SECONDS):
+            bearer = await self._bearers.bearer(request)
         return await self.until_answered(partial(self._answer, endpoint, request, bearer))
 
     async def bearer(self, request: Request) -> Bearer:
@@ -65,13 +75,17 @@ class Dispatch:
 
     async def _answer(self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, *, is_last: bool) -> Response:
         assert endpoint.answer is not None  # noqa: S101 - endpoints without it are exports
-        async with _in_time(), self.opened(bearer, request) as opened:
+        async with in_time(), self.opened(bearer, request) as opened:
             question, validated = await self.read(endpoint, request, opened, is_last=is_last)
             # A client that waits for a change is not answered with 304 before its time is over.
             waits = getattr(validated.parameters, "wait", None) and not is_last
             if not waits and is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
-            return answer(endpoint, question, await endpoint.answer(question, validated))
+            try:
+                return answer(endpoint, question, await endpoint.answer(question, validated))
+            except BaseException:  # otherwise it is released when the answer is sent
+                question.allowance.release()
+                raise
 
     @asynccontextmanager
     async def opened(
@@ -89,9 +103,10 @@ class Dispatch:
             yield Question(
                 connection,
                 tokens.Scope(row.source, event_ids, bearer.digest),
-                Revision(row.build, row.position, row.change),
-                request.url.path,
+                Revision(row.build, row.position, row.change, row.mark),
+                encoded_path(request.scope),
                 dict(request.query_params),
+                Allowance(self._page_bytes, self._held),
             )
 
     async def read(
@@ -113,15 +128,24 @@ class Dispatch:
             raise question.refuse(400, f"{name} is given more than once.", parameter=name)
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         question = await question.back_to(getattr(parameters, "as_of", None))
-        begins_after = after(question, getattr(parameters, "cursor", None))
-        id_ = request.path_params.get(endpoint.id or "", "")
-        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last)
+        begins_after, seen = after(question, getattr(parameters, "cursor", None))
+        if seen is not None and not endpoint.resets:
+            await _check_lineage(question, seen)
+        id_ = request.path_params.get(ID, "")
+        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last, seen)
+
+
+async def _check_lineage(question: Question, seen: Lineage) -> None:
+    # A replica that is behind cannot tell; there the page is as good as any.
+    if await is_same_lineage(question.connection, question.scope.source, seen) is False:
+        detail = "cursor was made before the log was restored from a backup; start again without it."
+        raise question.refuse(400, detail, parameter="cursor")
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def in_time() -> AsyncIterator[None]:
     """Raise `NoAnswer` or `TimeoutError` in the block before a client has waited 20 s for an answer."""
-    with answered_within(_ANSWER_SECONDS):
+    with answered_within(ANSWER_SECONDS):
         async with asyncio.timeout(_LATEST_SECONDS):
             yield
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from projections.roster.criteria import Criteria, Strict, criteria
+from projections.roster.revision import Lineage
 from projections.web.question import Question
 
 P = TypeVar("P", bound=Strict)
@@ -12,10 +13,11 @@ P = TypeVar("P", bound=Strict)
 
 @dataclass(frozen=True, slots=True)
 class EndpointRequest(Generic[P]):
-    """A validated request. `id`: from the path. `answers`: the filters by answers, by question.
+    """A validated request. `id`: from the path, "" if no id can be that.
 
-    `after`: what the page begins after, from the cursor; None without a cursor. `is_last`: there is no more time to
-    wait for another revision of the roster.
+    `answers`: the filters by answers, by question. `after`: what the page begins after, from the cursor; None without a
+    cursor. `is_last`: there is no more time to wait for another revision of the roster. `seen`: the lineage that the
+    page before was of.
     """
 
     id: str
@@ -23,6 +25,7 @@ class EndpointRequest(Generic[P]):
     answers: Mapping[str, str]
     after: Any
     is_last: bool
+    seen: Lineage | None = None
 
     @property
     def criteria(self) -> Criteria:
@@ -31,14 +34,17 @@ class EndpointRequest(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class One:
-    """An answer with one object."""
+    """An answer with one object; bytes are JSON already."""
 
     data: object
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list. `following`: what the next page begins after, None if there is none. `more`: other members."""
+    """A page of a list; rows in bytes are JSON already.
+
+    `following`: what the next page begins after, None if there is none. `more`: other members.
+    """
 
     data: Sequence[object]
     following: object | None
@@ -49,8 +55,9 @@ class Page:
 class Endpoint(Generic[P]):
     """`id`: the name of the path's parameter, if it has one. `media`: an export's media type; None: the answer is JSON.
 
-    `name`: the operation's id. `shape`: a name in `SHAPES`. `answer` returns data; None: the endpoint is an export.
-    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag.
+    `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
+    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `resets`: after the restore of a
+    backup it answers a cursor of before with a reset; others refuse it.
     """
 
     path: str
@@ -63,3 +70,4 @@ class Endpoint(Generic[P]):
     takes_answers: bool = False
     media: str | None = None
     is_of_revision: bool = True
+    resets: bool = False

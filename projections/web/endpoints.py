@@ -1,14 +1,16 @@
 """The endpoints of the roster: participants, history, changes, events; they return data, not responses."""
 
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from sqlalchemy import RowMapping
+import msgspec
+from pydantic_core import to_json
 
 from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
-from projections.roster.roster import NAMES
+from projections.roster.history import HistoryState
+from projections.roster.reading import Fits
 from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
@@ -19,122 +21,141 @@ from projections.web.parameters import (
     ListParameters,
     OfOne,
 )
+from projections.web.places import is_lost, place_text, read_place
 from projections.web.question import NotYet, Question
 
 ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
-_PLACE_SECONDS = 10.0  # how long a request waits for a place that the roster has not reached
-_VALUES = itemgetter(*NAMES)
 
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
+    limit = request.parameters.limit or DEFAULT_PAGE
+    more = {}
     try:
-        participants = await page.find(
-            connection, roster, criteria, request.after, request.parameters.limit or DEFAULT_PAGE
-        )
+        if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
+            # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
+            is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
+            more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
+        participants = await page.find(connection, roster, criteria, request.after, limit, question.allowance.begin)
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
-    more = {}
-    if request.parameters.count is not None:
-        # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
-        is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
-        more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
-    return Page([_participant(row) for row in participants.rows], participants.last, more)
+    return Page(participants.rows, participants.last, more)
 
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
-    # No id has NUL, and PostgreSQL would refuse the statement.
-    row = None if "\x00" in request.id else await page.participant(question.connection, question.roster, request.id)
-    if row is None:
+    participant = await page.participant(question.connection, question.roster, request.id)
+    if participant is None:
         raise question.refuse(404, "This token sees no participant of this id.")
-    return One(_participant(row))
+    question.allowance.begin()(len(participant))
+    return One(participant)
 
 
 async def get_history(question: Question, request: EndpointRequest[HistoryParameters]) -> Page:
     limit = request.parameters.limit or DEFAULT_PAGE
     position, is_first = (0, True) if request.after is None else (request.after[0], False)
-    states: Sequence[RowMapping] = []
-    if "\x00" not in request.id:
-        number = limit + (1 if is_first else 2)
-        states = await history.states(question.connection, question.roster, request.id, position, number)
-    if not states:
-        raise question.refuse(404, "This token sees no participant of this id.")
     # A later page also reads the state before it, to compare the page's first state with.
-    shown = states[:limit] if is_first else states[1 : limit + 1]
-    before = [None, *shown[:-1]] if is_first else states[: len(shown)]
-    data = [_state(*pair) for pair in zip(before, shown, strict=True)]
-    is_all = states[-1] is shown[-1]
-    return Page(data, None if is_all else [shown[-1]["position"] - 1])
+    number = limit + (1 if is_first else 2)
+    states = history.states(question.connection, question.roster, request.id, position, number)
+    async with aclosing(states):
+        data, last, has_more = await _page_of_states(states, limit, question.allowance.begin(), is_first=is_first)
+    if last is None:
+        raise question.refuse(404, "This token sees no participant of this id.")
+    return Page(data, [last.position - 1] if has_more else None)
+
+
+async def _page_of_states(
+    states: AsyncIterator[HistoryState], limit: int, fits: Fits, *, is_first: bool
+) -> tuple[list[bytes], HistoryState | None, bool]:
+    """The states of a page as JSON, the last of them, and whether more follow."""
+    data: list[bytes] = []
+    before: HistoryState | None = None
+    has_more = False
+    async for state in states:
+        has_more = len(data) == limit
+        if has_more:
+            continue  # to the end: there is no other state
+        if is_first or before is not None:
+            written = _state(before, state)
+            if not fits(len(written)):
+                return data, before, True
+            data.append(written)
+        before = state
+    return data, before, has_more
 
 
 async def list_changes(question: Question, request: EndpointRequest[ChangesParameters]) -> Page:
     parameters = request.parameters
-    place = Place(*request.after) if request.after is not None else await _place(question, parameters.after or "0")
-    _check_reached(question, place, is_last=request.is_last)
+    if request.after is not None:
+        position, change, base = request.after
+        place = Place(position, change, base, request.seen)
+    else:
+        place = await read_place(question, parameters.after or "0")
     since = await changes.changes(
-        question.connection, question.roster, question.revision, place, parameters.limit or DEFAULT_PAGE
+        question.connection,
+        question.roster,
+        question.revision,
+        place,
+        parameters.limit or DEFAULT_PAGE,
+        question.allowance.begin(),
+        is_lost=await is_lost(question, place, is_last=request.is_last),
     )
     if parameters.wait and not since.changes and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
     reached = [since.place.position, since.place.change, since.place.base]
     data = [_change(change) for change in since.changes]
-    return Page(data, None if since.is_all else reached, {"after": ".".join(map(str, reached))})
+    return Page(data, None if since.is_all else reached, {"after": place_text(since.place)})
 
 
 async def list_events(question: Question, request: EndpointRequest[EventsParameters]) -> Page:
     limit = request.parameters.limit or _DEFAULT_EVENTS_PAGE
     after = None if request.after is None else request.after[0]
-    events = await races.races(question.connection, question.roster, after, limit + 1)
-    return Page(events[:limit], [events[limit - 1]["event_id"]] if len(events) > limit else None)
+    fits = question.allowance.begin()
+    data: list[bytes] = []
+    last: list[str] | None = None
+    async with aclosing(races.races(question.connection, question.roster, after, limit + 1)) as counted:
+        async for race in counted:
+            written = to_json(race)
+            if len(data) == limit or not fits(len(written)):
+                return Page(data, last)
+            data.append(written)
+            last = [race["event_id"]]
+    return Page(data, None)
 
 
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
-    event = None if "\x00" in request.id else await races.race(question.connection, question.roster, request.id)
+    event = await races.race(question.connection, question.roster, request.id)
     if event is None:
         raise question.refuse(404, "This token sees no participant in an event of this id.")
-    return One(event)
+    written = to_json(event)
+    question.allowance.begin()(len(written))
+    return One(written)
 
 
-async def _place(question: Question, after: str) -> Place:
-    position, *others = map(int, after.split("."))
-    if others:
-        return Place(position, *others)
-    return await changes.place_at(question.connection, question.scope.source, question.revision, position)
+def _state(before: HistoryState | None, state: HistoryState) -> bytes:
+    participant = msgspec.json.decode(state.participant, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode(
+        {
+            "position": state.position,
+            "until_position": state.until_position,
+            "received_at": participant["received_at"],
+            "changed": history.differences(None if before is None else before.participant, state.participant),
+            "participant": msgspec.Raw(state.participant),
+        }
+    )
 
 
-def _check_reached(question: Question, place: Place, *, is_last: bool) -> None:
-    reached = question.revision.position
-    if place.position <= reached:
-        return
-    if not is_last:
-        raise NotYet(question, _PLACE_SECONDS)
-    short = f"The roster is at position {reached} and not yet at {place.position}, as after says"
-    detail = f"{short}: ask again. If that lasts, its log was restored from a backup: begin anew with after=0."
-    raise question.refuse(503, detail, {"Retry-After": "1"}, parameter="after")
-
-
-def _participant(row: RowMapping) -> dict[str, Any]:
-    """A participant as in every answer: the contract's columns in its order."""
-    return dict(zip(NAMES, _VALUES(row), strict=True))
-
-
-def _state(before: RowMapping | None, row: RowMapping) -> dict[str, Any]:
-    return {
-        "position": row["position"],
-        "until_position": row["until_position"],
-        "received_at": row["received_at"],
-        "changed": {} if before is None else history.differences(before, row),
-        "participant": _participant(row),
-    }
-
-
-def _change(change: Change) -> dict[str, Any]:
-    kind = "reset" if change.participant_id is None else "removed" if change.row is None else "upserted"
-    row = None if change.row is None else _participant(change.row)
-    return {
-        "position": change.position, "change": kind, "participant_id": change.participant_id, "participant": row,
-    }  # fmt: skip
+def _change(change: Change) -> bytes:
+    kind = "reset" if change.participant_id is None else "removed" if change.participant is None else "upserted"
+    participant = msgspec.Raw(change.participant or b"null")
+    return msgspec.json.encode(
+        {
+            "position": change.position,
+            "change": kind,
+            "participant_id": change.participant_id,
+            "participant": participant,
+        }
+    )
 
 
 ENDPOINTS: Sequence[Endpoint[Any]] = (
@@ -143,24 +164,24 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
         "Participants", list_participants, takes_answers=True,
     ),
     Endpoint(
-        "/v1/participants/{participant_id:path}/history", "getHistory",
+        "/v1/participants/{participant_id}/history", "getHistory",
         "Every state a participant has had, oldest first, and what each changed.", HistoryParameters,
         "History", get_history, "participant_id",
     ),
     Endpoint(
-        "/v1/participants/{participant_id:path}", "getParticipant", "One participant.", OfOne,
+        "/v1/participants/{participant_id}", "getParticipant", "One participant.", OfOne,
         "Participant", get_participant, "participant_id",
     ),
     Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
-        ChangesParameters, "ChangesFound", list_changes,
+        ChangesParameters, "ChangesFound", list_changes, resets=True,
     ),
     Endpoint(
         "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,
         "Events", list_events,
     ),
     Endpoint(
-        "/v1/events/{event_id:path}", "getEvent", "One event, with how many participants it has.", OfOne,
+        "/v1/events/{event_id}", "getEvent", "One event, with how many participants it has.", OfOne,
         "EventCounts", get_event, "event_id",
     ),
 )  # fmt: skip

@@ -67,7 +67,7 @@ _PAGE: dict[str, Any] = {"next": None, "position": 1041}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Participant": _PARTICIPANT,
     "Participants": {"data": [_PARTICIPANT], **_PAGE, "count": 1},
-    "ChangesFound": {"data": [_CHANGE], **_PAGE, "after": "1041.3.1041"},
+    "ChangesFound": {"data": [_CHANGE], **_PAGE, "after": "1041.3.1041-1041.3-2c624232cdd22177"},
     "History": {"data": [_STATE], **_PAGE},
     "EventCounts": _EVENT,
     "Events": {"data": [_EVENT], **_PAGE},

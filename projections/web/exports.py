@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from typing import Any
@@ -11,20 +11,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from starlette.responses import Response
 
+from ingest.driver import answered_within
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.where import AnswersOfThePast
 from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged
-from projections.web.dispatch import Dispatch
+from projections.web.dispatch import ANSWER_SECONDS, Dispatch, in_time
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
-from projections.web.question import Question
+from projections.web.places import exported_place, place_text
+from projections.web.question import FOLLOWED_BY, Question
+from projections.web.sending import Streamed
 
 logger = logging.getLogger(__name__)
 
@@ -32,35 +34,6 @@ AT_ONCE = 4  # exports under way in this process
 OF_ONE_TOKEN = 2  # exports under way with the same token
 _LONGEST_SECONDS = 900  # for the query, and again for sending its rows
 _LOOK_SECONDS = 0.5  # between two checks that the client is connected, until the first byte
-_SEND_SECONDS = 30.0  # for the client to take one chunk
-
-
-class Streamed(StreamingResponse):
-    """A streamed response. It ends early if the client takes too long for a chunk; the rest is not read then.
-
-    `resources`: the session, the query and the slot, released at the end of the response, also after an error.
-    """
-
-    def __init__(
-        self, chunks: AsyncIterator[bytes], resources: AsyncExitStack, headers: Mapping[str, str], media_type: str
-    ) -> None:
-        super().__init__(chunks, headers=headers, media_type=media_type)
-        self._resources = resources
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._resources:
-            await super().__call__(scope, receive, send)
-
-    async def stream_response(self, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await send(message)
-
-        try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                await super().stream_response(send_in_time)
-        except TimeoutError:  # without its last chunk, so that the client sees an incomplete response
-            logger.warning("reader too slow", extra={"fields": {"seconds": _SEND_SECONDS}})
 
 
 class Exports:
@@ -88,7 +61,8 @@ class Exports:
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """Begin an export. The response starts once the first bytes are there; the rest is streamed."""
-        bearer = await self._dispatch.bearer(request)
+        with answered_within(ANSWER_SECONDS):
+            bearer = await self._dispatch.bearer(request)
         format_ = FORMATS[endpoint.path.rpartition(".")[2]]
         return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
 
@@ -96,13 +70,13 @@ class Exports:
         self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, format_: Format, *, is_last: bool
     ) -> Response:
         # Authorised on the shared engine first: a session for an export is opened only for a valid request.
-        async with self._dispatch.opened(bearer, request) as opened:
+        async with in_time(), self._dispatch.opened(bearer, request) as opened:
             question, validated = await self._dispatch.read(endpoint, request, opened, is_last=is_last)
             if is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
             export = _export(format_, question, validated)
             if request.method == "HEAD":
-                return Response(headers=_headers(question, export), media_type=format_.media)
+                return Response(headers=await _headers(question, export), media_type=format_.media)
         async with AsyncExitStack() as resources:
             self._take_slot(resources, bearer)
             return await self._stream(request, bearer, validated, format_, resources)
@@ -116,16 +90,17 @@ class Exports:
         resources: AsyncExitStack,
     ) -> Response:
         session = await resources.enter_async_context(AsyncExitStack())
-        opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
-        question = await opened.back_to(validated.parameters.as_of)
-        export = _export(format_, question, validated)
-        headers = _headers(question, export)
-        await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
+        with answered_within(ANSWER_SECONDS):
+            opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
+            question = await opened.back_to(validated.parameters.as_of)
+            export = _export(format_, question, validated)
+            headers = await _headers(question, export)
+            await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))
         chunks = await resources.enter_async_context(aclosing(exported(question.connection, export)))
         first = await _first(request, question, chunks)
         if format_.module is not None:  # the file is complete: sending it needs no session
             await session.aclose()
-        return Streamed(_all(first, chunks), resources.pop_all(), headers, format_.media)
+        return Streamed(_all(first, chunks), resources.pop_all(), headers, format_.media, _LONGEST_SECONDS)
 
     def _take_slot(self, resources: AsyncExitStack, bearer: Bearer) -> None:
         of_token = self._under_way.count(bearer.digest)
@@ -135,9 +110,10 @@ class Exports:
         resources.callback(self._under_way.remove, bearer.digest)
 
 
-def _headers(question: Question, export: Export) -> dict[str, str]:
+async def _headers(question: Question, export: Export) -> dict[str, str]:
     disposition = f'attachment; filename="{export.file_name}"'
-    return {**kept_headers(question), "Content-Disposition": disposition}
+    place = place_text(await exported_place(question))
+    return {**kept_headers(question), "Content-Disposition": disposition, FOLLOWED_BY: place}
 
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:

@@ -7,7 +7,7 @@ from typing import Any
 from projections.roster.criteria import ANSWER, Sorted, Strict
 from projections.web.endpoint import Endpoint
 from projections.web.examples import EXAMPLES
-from projections.web.question import POSITION
+from projections.web.question import FOLLOWED_BY, POSITION
 from projections.web.shapes import SHAPES
 
 _PROBLEMS = {
@@ -21,6 +21,7 @@ _PROBLEMS = {
 _HEADERS = {
     "ETag": "Of this answer: with it in `If-None-Match` there is 304 while nothing has changed.",
     "Link": 'The address of the next page, `rel="next"`; not there on the last one.',
+    FOLLOWED_BY: "Of an export: the `after` with which a copy that begins with it follows `/v1/changes`.",
     "Retry-After": "In how many seconds to ask again.",
     "X-Request-Id": "The id of this request in the server's log.",
 }
@@ -47,7 +48,7 @@ def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
         "info": {"title": "rosterlog", "version": version("rosterlog"), "description": _INTRODUCTION.strip()},
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
-        "paths": {endpoint.path.replace(":path", ""): {"get": _operation(endpoint)} for endpoint in endpoints},
+        "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints},
         "components": {
             "schemas": shapes["$defs"],
             "securitySchemes": {
@@ -78,7 +79,7 @@ def _operation(endpoint: Endpoint[Any]) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "The answer.",
-                "headers": _headers(POSITION, "X-Request-Id", *(["ETag", "Link"] if endpoint.is_of_revision else [])),
+                "headers": _headers(POSITION, "X-Request-Id", *_of(endpoint)),
                 "content": {endpoint.media or "application/json": answered},
             },
             "304": {
@@ -88,6 +89,13 @@ def _operation(endpoint: Endpoint[Any]) -> dict[str, Any]:
             **{status: {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)},
         },
     }
+
+
+def _of(endpoint: Endpoint[Any]) -> list[str]:
+    """The headers that not every endpoint's answers have."""
+    if endpoint.media:
+        return ["ETag", FOLLOWED_BY]
+    return ["ETag", "Link"] if endpoint.is_of_revision else []
 
 
 def _parameters(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:

@@ -38,7 +38,8 @@ Position = Annotated[int, Field(ge=0, le=_LARGEST_POSITION), BeforeValidator(_wh
 PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE), BeforeValidator(_whole)]
 EventsPageSize = Annotated[int, Field(ge=1, le=LARGEST_EVENTS_PAGE), BeforeValidator(_whole)]
 Moment = Annotated[int | datetime, BeforeValidator(_position_or_time)]
-PlaceText = Annotated[str, Field(pattern=r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18})?$")]
+PLACE = r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18}(-[0-9]{1,18}\.[0-9]{1,18}-[0-9a-f]{16})?)?$"
+PlaceText = Annotated[str, Field(pattern=PLACE)]
 
 _LIMIT = _limit(LARGEST_PAGE)
 _AS_OF = takes(

@@ -12,19 +12,25 @@ from projections.roster.criteria import ParameterRefused
 from projections.roster.revision import BeyondRoster, Revision, resolve_as_of
 from projections.roster.roster import Roster
 from projections.web.access.tokens import Scope
+from projections.web.allowance import Allowance
 
 POSITION = "Rosterlog-Position"
+FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower goes on
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question within one snapshot. `parameters`: as in the query string."""
+    """A question within one snapshot. `path`: encoded, as in links. `parameters`: as in the query string.
+
+    `allowance`: how many bytes of rows the answer may have.
+    """
 
     connection: AsyncConnection
     scope: Scope
     revision: Revision
     path: str
     parameters: Mapping[str, str]
+    allowance: Allowance
     as_of: int | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""The shapes of the answers, which both write and document them."""
+"""The shapes of the answers, for the document; tests hold every answer to them."""
 
 from datetime import date, datetime
 from typing import Any, Literal, NotRequired

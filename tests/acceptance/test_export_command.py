@@ -34,7 +34,8 @@ def test_every_format_is_written_to_a_file_named_after_its_position(env: dict[st
     assert json.loads(lines[0])["first_name"] == "=1+1"
     assert (tmp_path / "participants-movemint-10.parquet").read_bytes().startswith(b"PAR1")
     assert (tmp_path / "participants-movemint-10.xlsx").read_bytes().startswith(b"PK")
-    assert not list(tmp_path.glob("*.part"))
+    assert len(list(tmp_path.iterdir())) == 4
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_standard_output_has_the_rows_alone(env: dict[str, str]) -> None:
@@ -62,3 +63,50 @@ def test_what_cannot_be_exported_is_refused_with_exit_code_2(
 ) -> None:
     env = {**env, "MOVEMINT_WEBHOOK_SECRET": "x"}
     assert says in run("export", "participants", "--format", "csv", *asked, env=env, code=2)
+
+
+def test_devices_pipes_and_standard_output_get_the_rows_and_stay_what_they_are(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    export = ("export", "participants", "--format", "csv", "--output")
+    null = Path("/dev/null").stat().st_rdev
+    assert run(*export, "/dev/null", env=env).startswith("/dev/null: ")
+    assert Path("/dev/null").stat().st_rdev == null
+    assert run(*export, "/dev/full", env=env, code=1) == (
+        "rosterlog: /dev/full cannot be written: No space left on device\n"
+    )
+    done = subprocess.run([*COMMAND, *export, "/dev/stdout"], env=env, capture_output=True, text=True, check=True)
+    assert len(list(csv.DictReader(done.stdout.splitlines()))) == 10
+    assert "as of position 10" in done.stderr
+    (tmp_path / "file").write_text("earlier")
+    for name, says in (("file/x", "Not a directory"), ("missing/x", "No such file or directory")):
+        path = tmp_path / name
+        assert run(*export, str(path), env=env, code=2) == f"rosterlog: {path} cannot be written: {says}\n"
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["earlier"]
+
+
+@pytest.mark.parametrize("name", ["csv", "ndjson", "parquet"])
+def test_a_full_disk_and_a_reader_that_leaves_end_an_export_without_a_traceback(
+    database: str, worker_engine: Engine, name: str
+) -> None:
+    model.append(database, [model.body(number, note="é" * 30_000) for number in range(10)])
+    drain(worker_engine)
+    export = " ".join([*COMMAND, "export", "participants", "--format", name])
+    env = environ(DATABASE_URL=database)
+    for shell, code, says in (
+        (f"{export} > /dev/full", 1, "rosterlog: standard output cannot be written: No space left on device\n"),
+        (f"{export} | true", 0, ""),
+        (f"{export} | head -c 10 > /dev/null", 0, ""),
+        (f"{export} --output >(head -c 10 > /dev/null)", None, ""),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", shell], env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, check=False,
+            timeout=DEADLINE,
+        )  # fmt: skip
+        assert done.returncode == code or code is None, done.stderr
+        assert done.stderr == says or (not says and "as of position" in done.stderr and done.stderr.count("\n") == 1)
+
+
+def test_no_folder_for_the_making_of_a_file_is_told_in_one_line(env: dict[str, str], tmp_path: Path) -> None:
+    done = run("export", "participants", "--format", "xlsx", "--output", str(tmp_path), env={**env, "TMPDIR": "/proc"})
+    assert "participants-movemint-10.xlsx" in done, "another folder is taken"

@@ -12,6 +12,7 @@ from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
 from projections.roster.export.formats import Format, NotInstalled
 from projections.roster.export.rows import csv, ndjson
+from projections.roster.reading import driver_of
 from projections.roster.roster import Roster
 
 
@@ -41,9 +42,7 @@ async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerato
     """The file's bytes, read in the connection's transaction. Closing the generator ends the query.
     Raises `AnswersOfThePast`, `DoesNotFit`, `NotMade`.
     """
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101 - the driver of all engines here
-    async with aclosing(_bytes(driver, export)) as chunks:
+    async with aclosing(_bytes(await driver_of(connection), export)) as chunks:
         async for chunk in chunks:
             yield chunk
 

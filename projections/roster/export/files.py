@@ -17,7 +17,7 @@ class DoesNotFit(Exception):
 
 
 class NotMade(Exception):
-    """The file could not be made; the message is the last line of the process's standard error."""
+    """The file could not be made; the message says why, for the operator."""
 
 
 async def made(name: str, rows: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -25,13 +25,20 @@ async def made(name: str, rows: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
     Raises `DoesNotFit`, `NotMade`.
     """
-    with tempfile.TemporaryDirectory(prefix="rosterlog-export-") as folder:
+    with _folder() as folder:
         path = Path(folder) / name
         async with aclosing(rows):  # ends the query also if the process fails
             await _convert(name, path, rows)
         with path.open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
                 yield chunk
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="rosterlog-export-")
+    except OSError as error:
+        raise NotMade(f"no folder for it in {tempfile.tempdir or 'any place'}: {error.strerror}") from None
 
 
 async def _convert(name: str, path: Path, rows: AsyncGenerator[bytes]) -> None:

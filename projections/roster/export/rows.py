@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, Select, Text, case, func, select
 
 from projections.roster.criteria import Criteria
 from projections.roster.export.formats import RUN_BY_SHEETS
-from projections.roster.page import for_psycopg, select_all
+from projections.roster.page import select_all
+from projections.roster.participant_json import as_json, spelled
+from projections.roster.reading import for_psycopg
 from projections.roster.roster import Roster
 
 _CHUNK = 65_536  # bytes
@@ -25,21 +27,21 @@ async def csv(
 
     Unless `keeps_formulas`, texts that a spreadsheet would run get an apostrophe before them.
     """
-    rows = select_all(roster, criteria) if keeps_formulas else select_all(roster, criteria, _harmless)
+    rows = select_all(roster, criteria, spelled if keeps_formulas else _harmless)
     async for chunk in _copied(connection, CSV, rows):
         yield chunk
 
 
 async def ndjson(connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria) -> AsyncGenerator[bytes]:
-    """One JSON object per line."""
-    rows = select_all(roster, criteria).subquery("r")
-    async for chunk in _copied(connection, _LINES, select(func.row_to_json(rows.table_valued()))):
+    """One JSON object per line, the bytes of it as in every answer."""
+    participant = select_all(roster, criteria).subquery("participant")
+    async for chunk in _copied(connection, _LINES, select(as_json(participant))):
         yield chunk
 
 
 def _harmless(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if not isinstance(column.type, Text):
-        return column
+        return spelled(column)
     return case((func.left(column, 1).in_(RUN_BY_SHEETS), "'" + column), else_=column)
 
 

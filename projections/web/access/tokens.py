@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
 from ingest.sqlstate import constraint
-from projections.roster.page import for_psycopg
+from projections.roster.reading import for_psycopg
 from projections.roster.revision import revision_of
 
 TOKEN_PREFIX = "rosterlog_"  # noqa: S105 - what every token begins with
@@ -105,13 +105,16 @@ def _looked_up() -> Select[Any]:
     stored = api_token.c
     valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
     build, position, change = revision_of(stored.source)
-    return select(
-        stored.source, stored.event_ids, build.label("build"), position.label("position"), change.label("change")
-    ).where(stored.digest == bindparam("digest", required=False), stored.revoked_at.is_(None), valid)
+    revision = build.label("build"), position.label("position"), change.label("change")
+    is_token = stored.digest == bindparam("digest", required=False)
+    tokens = select(stored.source, stored.event_ids, *revision).where(is_token, stored.revoked_at.is_(None), valid)
+    found = tokens.subquery()
+    mark = func.lineage_at(found.c.source, found.c.position, found.c.change)
+    return select(found, func.coalesce(mark, "").label("mark"))
 
 
 # The scope of the token with this `digest` and the revision of its source's roster: source, event_ids, build, position,
-# change. No row: the token is unknown, revoked or expired.
+# change, mark. No row: the token is unknown, revoked or expired.
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 
 

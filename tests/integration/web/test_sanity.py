@@ -130,7 +130,7 @@ def test_the_id_is_in_the_logs_and_nothing_that_was_asked(
     fields = line.fields  # type: ignore[attr-defined] # our extra
     assert (line.getMessage(), fields["endpoint"], fields["status"]) == (
         "answered",
-        "/v1/participants/{participant_id:path}",
+        "/v1/participants/{participant_id}",
         200,
     )
 
@@ -180,7 +180,7 @@ def test_a_question_that_takes_too_long_is_ended_and_says_so(
 def test_a_slow_reader_loses_its_export(
     some: str, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("projections.web.exports._SEND_SECONDS", 0.2)
+    monkeypatch.setattr("projections.web.sending._SEND_SECONDS", 0.2)
     with running(some) as api:
         token = make_token(engine)
 
