@@ -25,8 +25,9 @@ from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
 
-ANSWER_SECONDS = 18.0  # longer than a statement's deadline, for a database that does not answer at all
-_LATEST_SECONDS = 19.0  # with what is no wait for the database
+ANSWER_SECONDS = 17.0  # longer than a statement's deadline, for a database that does not answer at all
+BEARER_SECONDS = 2.0  # to find out whether a token may try
+_LATEST_SECONDS = 18.0  # with what is no wait for the database
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
 
@@ -53,7 +54,7 @@ class Dispatch:
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """The JSON answer to a request."""
-        with answered_within(ANSWER_SECONDS):
+        with answered_within(BEARER_SECONDS):
             bearer = await self._bearers.bearer(request)
         return await self.until_answered(partial(self._answer, endpoint, request, bearer))
 

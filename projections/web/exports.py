@@ -20,7 +20,7 @@ from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.where import AnswersOfThePast
 from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged
-from projections.web.dispatch import ANSWER_SECONDS, Dispatch, in_time
+from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
@@ -61,7 +61,7 @@ class Exports:
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """Begin an export. The response starts once the first bytes are there; the rest is streamed."""
-        with answered_within(ANSWER_SECONDS):
+        with answered_within(BEARER_SECONDS):
             bearer = await self._dispatch.bearer(request)
         format_ = FORMATS[endpoint.path.rpartition(".")[2]]
         return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
