@@ -24,7 +24,7 @@ ROOMS = {
         unaccented sort_key bib_key words search_words search_query
         participants participants_searched participant_answers participant_history
         registrations registrations_daily uncount_registration
-        note_roster_change note_new_roster note_token_use lineage_at
+        note_roster_change note_new_roster note_token_use lineage_at iso_time
     """,
     "reporting": """
         sees_personal_data age_band age_band_at iso_date answers_of_many

@@ -7,9 +7,6 @@ from sqlalchemy.sql.selectable import LateralFromClause
 
 from projections.roster.roster import shown
 
-_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
-_WHOLE_SECOND = ".000000Z"
-
 
 def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A column as every answer and export spells it: a time in UTC as `2026-05-01T09:30:00Z`, others unchanged.
@@ -18,8 +15,7 @@ def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """
     if not isinstance(column.type, DateTime):
         return column
-    in_utc = func.to_char(func.timezone("UTC", column), _TIME)
-    return func.replace(in_utc, _WHOLE_SECOND, "Z", type_=Text())
+    return func.iso_time(column, type_=Text())
 
 
 def written_participant(rows: FromClause) -> LateralFromClause:

@@ -5,10 +5,14 @@ from contextlib import aclosing
 from typing import Any
 
 import psycopg
+from psycopg import capabilities
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+# Rows that the driver takes over at once; fewer where its libpq, before 17, knows only one. Large ones are 256 kB.
+_AT_ONCE = 25 if capabilities.has_stream_chunked() else 1
 
 Fits = Callable[[int], bool]
 """Whether a row of so many bytes still fits into an answer; asked once for each row, in their order."""
@@ -34,7 +38,7 @@ async def read_rows(
     """
     cursor = (await driver_of(connection)).cursor()
     set_json_loads(_as_written, cursor)
-    rows = cursor.stream(statement.encode(), values)
+    rows = cursor.stream(statement.encode(), values, size=_AT_ONCE)
     assert isinstance(rows, AsyncGenerator)  # noqa: S101 - the driver's
     async with aclosing(rows):
         async for row in rows:
