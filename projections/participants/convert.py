@@ -79,7 +79,8 @@ def _is_canonical(text: str) -> bool:
 
 def _iso(value: object, expected: str) -> datetime:
     # `fromisoformat` also takes 20261231 and 2026-W01-1; a number or a code that looks like these need not be a date.
-    if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-":
+    # Python 3.14 takes an hour 24 for the next day, older ones refuse it; every Python must fold the same.
+    if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-" or value[11:13] == "24":
         raise WillNotConvert(expected)
     try:
         return datetime.fromisoformat(value)

@@ -1,6 +1,7 @@
 """Folds events into states of participants. Pure: no database, no clock."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from ingest.delivery import JsonObject, read_envelope
@@ -98,6 +99,11 @@ def _read(
     try:
         return read(value)
     except WillNotConvert as error:
+        for path in other_paths:  # `team` may be an object, and the name in it is the value
+            other = _at(participant, (path,))
+            if other is not None:
+                with suppress(WillNotConvert):
+                    return read(other)
         errors[name] = str(error)
         return ""
 

@@ -1,12 +1,19 @@
-"""Removes from a state what PostgreSQL cannot store: NUL characters, infinite numbers. Pure."""
+"""Removes from a state what PostgreSQL cannot store: NUL characters, infinite numbers. Pure.
 
-import math
+`jsonb` has no exponents: it writes 1e300 with 301 digits. So numbers with such exponents are removed as well.
+"""
+
+import re
 
 from pydantic_core import to_json
 
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.state import State
+
+_LARGEST, _SMALLEST = 1e40, 1e-40  # of numbers with an exponent or a fraction
+_REMOVED = f"held NUL characters, or numbers beyond {_LARGEST:g}; the delivery's body in the log has them"
+_SUSPECT = re.compile(rb"\\u0000|Infinity|[0-9]e[-+]?[0-9]{2}")
 
 
 def storable(state: State) -> State:
@@ -21,7 +28,7 @@ def storable(state: State) -> State:
     if _may_need_cleaning(state):
         attributes = _cleaned(state.attributes)
         if attributes != state.attributes:
-            errors["attributes"] = "held NUL characters or infinite numbers; the delivery's body in the log has them"
+            errors["attributes"] = _REMOVED
     assert isinstance(attributes, dict)  # noqa: S101 - an object stays an object
     answers = [Answer(*(text.replace("\x00", "\ufffd") for text in answer)) for answer in state.answers]
     return state._replace(values=values, errors=errors, attributes=attributes, answers=answers)
@@ -29,8 +36,7 @@ def storable(state: State) -> State:
 
 def _may_need_cleaning(state: State) -> bool:
     """Whether the attributes as JSON have what must be removed, or seem to: quicker than a look at every value."""
-    json = to_json(state.attributes, inf_nan_mode="constants")
-    return b"\\u0000" in json or b"Infinity" in json
+    return _SUSPECT.search(to_json(state.attributes, inf_nan_mode="constants")) is not None
 
 
 def _cleaned(value: object) -> object:
@@ -41,4 +47,5 @@ def _cleaned(value: object) -> object:
         return {str(_cleaned(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    is_kept = not isinstance(value, float) or value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+    return value if is_kept else None
