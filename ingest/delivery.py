@@ -99,12 +99,17 @@ _read_plain = msgspec.json.Decoder(float_hook=_float).decode
 def _salvaged(body: bytes) -> Envelope:
     """Type and subject by a more lenient parser: half a surrogate pair in a name must not hide the subject."""
     try:
-        document = json.loads(body.decode(), parse_int=str)
+        document = json.loads(body.decode(), parse_int=_integer)
         event_type, participant = _name(document["type"]), document["data"]["object"]
         subject = identifier(participant["id"]) if str(event_type).startswith(_PARTICIPANT_TYPES) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return Envelope(problem=_NOT_JSON)
     return Envelope(event_type, subject, problem=_NOT_STORABLE)
+
+
+def _integer(digits: str) -> int | None:
+    """A number that can be an id; Python refuses to read some thousand digits."""
+    return int(digits) if len(digits) <= LONGEST_NAME + 1 else None
 
 
 def identifier(value: object) -> str | None:
@@ -155,7 +160,9 @@ class _Data(msgspec.Struct):
 _skim_body = msgspec.json.Decoder(_Body).decode
 _skim_data = msgspec.json.Decoder(_Data).decode
 _skim_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+# Half of a surrogate pair: a high one without a low one behind it, or a low one without a high one before it.
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_A_PAIR = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
 def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelope:
@@ -168,8 +175,10 @@ def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelo
         return _skimmed(body, wanted)
     except ValueError:
         pass
-    try:  # as in `_salvaged`; a NUL, which no subject may have, for whatever may be half of a pair
-        envelope = _skimmed(_SURROGATE.sub(rb"\\u0000", body), ())
+    # As in `_salvaged`. What is half of a pair becomes a NUL, which no type and no subject may have.
+    unambiguous = body.replace(b"\\\\", b"\\u005c")
+    try:
+        envelope = _skimmed(_HALF_A_PAIR.sub(rb"\\u0000", unambiguous), ())
     except ValueError:
         return Envelope(problem=_NOT_JSON)
     return Envelope(envelope.event_type, envelope.subject, problem=_NOT_STORABLE)

@@ -42,8 +42,9 @@ def _text(value: object) -> str:
 
 
 def _integer(value: object) -> str:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 20:
-        value = int(value)
+    if isinstance(value, str) and len(value) <= 20:
+        digits = value.strip()  # of more characters than `int` strips
+        value = int(digits) if digits.isascii() and digits.isdigit() else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST_INTEGER:

@@ -63,6 +63,12 @@ def test_a_body_that_is_read_in_part_gives_the_same_participant_if_it_is_within_
     [
         (b'{"type":"event.participant.created","data":{"object":{"id":7,"note":"\\ud83d"%b}}}', "7"),
         (b'{"type":"event.participant.created","data":{"object":{"id":"\\ud83d","note":1%b}}}', None),
+        (b'{"type":"event.participant.created","data":{"object":{"id":"\\ude00","note":1%b}}}', None),
+        (
+            b'{"type":"event.participant.created","data":{"object":{"id":"\\uD83D\\ude00","n":"\\ud83d\\ud83d"%b}}}',
+            "\U0001f600",
+        ),
+        (b'{"type":"event.participant.created","data":{"object":{"id":"\\\\ud83d","n":"\\\\\\ude00"%b}}}', "\\ud83d"),
         (b'{"type":"event.participant.created","data":{"object":{"id":7,"note":tru%b}}}', None),
         (b'[{"id":7%b}]', None),
         (b'{"type":"event.participant.created","data":[{"id":7%b}]}', None),

@@ -75,6 +75,15 @@ def test_a_value_that_cannot_be_stored_does_not_hide_whose_event_it_is(broken: b
     assert envelope.problem
 
 
+def test_a_salvaged_subject_is_the_one_that_a_readable_body_has() -> None:
+    for id_ in (b"-0", b"007", b"9" * 255, b"-" + b"9" * 255, b"9" * 256, b"1.0", b'"x"', b"true"):
+        readable, broken = (
+            read_envelope(b'{"type":"event.participant.created","data":{"object":{"id":%b,"n":%b}}}' % (id_, value))
+            for value in (b"1", b'"\\ud83d"')
+        )
+        assert broken.subject == readable.subject, id_
+
+
 def test_the_last_of_duplicate_keys_counts() -> None:
     assert read_envelope(b'{"type":"event.participant.created","data":{"object":{"id":1,"id":2}}}').subject == "2"
 
