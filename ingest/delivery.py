@@ -21,7 +21,8 @@ DEEPEST_LEVEL = 100  # of lists and objects in each other; the envelope is three
 _DEEPEST_VALUE = DEEPEST_LEVEL - 3
 _ALWAYS_READ = 2 * MOST_VALUES  # bytes: a value and its comma are two
 _DEEPEST_BODY = 500  # levels; parsers recurse, and Python's limit is 1000 calls
-_MOST_IN_BODY = 524_288  # commas and opening brackets of a body that is skimmed; one of a megabyte cannot have more
+_LARGEST_DENSE = 1_048_576  # bytes of a body that may have any number of values
+_MOST_IN_LARGER = 131_072  # commas and opening brackets of a larger body
 LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limits an index row to 2704 bytes.
 _PARTICIPANT_TYPES = "event.participant."
 _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
@@ -132,18 +133,26 @@ def _is_unicode(value: str) -> bool:
 
 def _is_beyond_bounds(body: bytes, brackets: int) -> bool:
     is_large = len(body) > LARGEST_READ or body.count(b",") + brackets > MOST_VALUES
-    return is_large or (brackets > DEEPEST_LEVEL and _depth(body) > DEEPEST_LEVEL)
+    return is_large or (brackets > DEEPEST_LEVEL and _is_deeper(body, DEEPEST_LEVEL))
 
 
+_BLOCK = 256  # brackets
 _NO_STRUCTURE = bytes(set(range(256)) - set(b'[{}]"'))
 _STEPS = bytes(1 if character in b"[{" else 255 for character in range(256))  # a level in, or (-1 as a byte) out
 
 
-def _depth(text: bytes) -> int:
-    """The deepest level of JSON, from the brackets outside of its texts; it is not parsed."""
+def _is_deeper(text: bytes, levels: int) -> bool:
+    """Whether JSON has more levels, from the brackets outside of its texts, block by block; it is not parsed."""
     structure = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_STRUCTURE).replace(b'""', b"")
-    outside = b"".join(structure.split(b'"')[::2])
-    return max(accumulate(array("b", outside.translate(_STEPS))), default=0)
+    brackets = b"".join(structure.split(b'"')[::2])
+    level = 0
+    for begin in range(0, len(brackets), _BLOCK):
+        block = brackets[begin : begin + _BLOCK]
+        opened = block.count(b"[") + block.count(b"{")
+        if level + opened > levels and level + max(accumulate(array("b", block.translate(_STEPS)))) > levels:
+            return True
+        level += 2 * opened - len(block)
+    return False
 
 
 class _Body(msgspec.Struct):
@@ -167,14 +176,17 @@ _HALF_A_PAIR = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelope:
     """The envelope of a body beyond the bounds, with those of the participant's values that are within them."""
-    if len(body) > 2 * _MOST_IN_BODY and body.count(b",") + brackets > _MOST_IN_BODY:
-        return Envelope(problem=f"the body has more than {_MOST_IN_BODY} values")
-    if brackets > _DEEPEST_BODY and _depth(body) > _DEEPEST_BODY:
+    is_large = len(body) > _LARGEST_DENSE
+    if is_large and body.count(b",") + brackets > _MOST_IN_LARGER:
+        return Envelope(problem=f"the body has more than {_MOST_IN_LARGER} values, too many for its size")
+    if brackets > _DEEPEST_BODY and _is_deeper(body, _DEEPEST_BODY):
         return Envelope(problem=f"the body is nested deeper than {_DEEPEST_BODY} levels")
     try:
         return _skimmed(body, wanted)
     except ValueError:
         pass
+    if is_large and body.count(b"\\u") > _MOST_IN_LARGER:
+        return Envelope(problem=_NOT_JSON)
     # As in `_salvaged`. What is half of a pair becomes a NUL, which no type and no subject may have.
     unambiguous = body.replace(b"\\\\", b"\\u005c")
     try:
@@ -216,7 +228,7 @@ def _within_bounds(values: Mapping[str, msgspec.Raw], wanted: Collection[str]) -
         if number > values_left:
             continue
         bytes_left, values_left = bytes_left - size, values_left - number  # also of a value that is then left out
-        if number > _DEEPEST_VALUE and _depth(value) > _DEEPEST_VALUE:
+        if number > _DEEPEST_VALUE and _is_deeper(value, _DEEPEST_VALUE):
             continue
         with suppress(ValueError):
             kept[key] = from_json(value, allow_inf_nan=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.delivery import DEEPEST_LEVEL, LARGEST_READ, MOST_VALUES, read_envelope
+from ingest.delivery import DEEPEST_LEVEL, LARGEST_READ, MOST_VALUES, Envelope, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked
 from projections.participants.bounds import LONGEST_ANSWER, LONGEST_TEXT, MOST_ANSWERS
@@ -99,8 +99,24 @@ def test_the_last_of_duplicate_keys_counts_where_a_body_is_read_in_part() -> Non
         (nested(5, b'"' + b'\\"[' * 1000 + b'"'), True),
         (nested(5, b'"\\\\",' + b"[" * 200 + b"]" * 200), False),
         (nested(5, b"[[],{}]," * 200 + b"1"), True),
+        (nested(5, b"[[],{}]," * 200 + b"[" * 95 + b"]" * 95), True),
+        (nested(5, b"[[],{}]," * 200 + b"[" * 96 + b"]" * 96), False),
+        (nested(99, b"[],{}," * 200 + b"{}"), True),
+        (nested(99, b"[],{}," * 200 + b"[[]]"), False),
     ],
-    ids=["100 levels", "101 levels", "101 at the end", "in a text", "after an escaped quote", "after a text", "beside"],
+    ids=[
+        "100 levels",
+        "101 levels",
+        "101 at the end",
+        "in a text",
+        "after an escaped quote",
+        "after a text",
+        "beside",
+        "100 behind many",
+        "101 behind many",
+        "100 for long",
+        "101 for long",
+    ],
 )
 def test_depth_is_bounded_and_brackets_in_texts_have_none(body: bytes, *, is_kept: bool) -> None:
     folded = state(body)
@@ -161,6 +177,19 @@ def test_a_columns_value_that_is_left_out_is_named(content: bytes) -> None:
     assert dict(zip(COLUMN_NAMES, folded.values, strict=True))["wave"] == "2"
 
 
+def test_values_count_together_and_one_that_cannot_be_read_is_left_out_alone() -> None:
+    text = b'"' + b"x" * 120_000 + b'"'
+    folded = state(raw(b'{"id":1,"a":%b,"n":%b,"b":%b,"t":"\xff","c":%b,"d":2}' % (text, b"9" * 5_000, text, text)))
+    assert folded.attributes is not None
+    assert list(folded.attributes) == ["id", "a", "b", "d"]
+    assert set(folded.errors) == {"attributes"}
+
+
+def test_a_type_that_is_no_text_is_not_read() -> None:
+    type_ = b"[" * 300 + b"1," * 1_000 + b"1" + b"]" * 300
+    assert read_envelope(b'{"type":%b,"data":{"object":{}}}' % type_).problem == "the body has no usable type"
+
+
 def test_everything_at_its_bound_is_kept() -> None:
     answers = [{"question": f"{number} ".ljust(20), "answer": "x"} for number in range(MOST_ANSWERS)]
     answers[0] = {"question": "q" * LONGEST_TEXT, "answer": "é" * LONGEST_ANSWER}
@@ -188,7 +217,11 @@ def test_answers_that_are_too_many_or_too_long_are_left_out_and_named() -> None:
 
 
 def test_only_a_body_beyond_a_megabyte_can_have_too_many_values_to_be_skimmed() -> None:
-    dense = raw(b'{"id":1,"x":[%b1]}' % (b"1," * 600_000))
-    assert read_envelope(dense).problem == "the body has more than 524288 values"
+    dense = raw(b'{"id":1,"x":[%b1],"photo":"%b"}' % (b"1," * 131_072, b"QUJD" * 200_000))
+    assert read_envelope(dense).problem == "the body has more than 131072 values, too many for its size"
+    assert read_envelope(dense.replace(b"QUJD", b"QU")).participant == {"id": 1}
+    broken = raw(b'{"id":1,"x":"%b"}' % (b"\\ud83d" * 200_000))
+    assert read_envelope(broken) == Envelope(problem="the body is not JSON")
+    assert read_envelope(broken.replace(b"\\ud83d" * 100_000, b"")).subject == "1"
     photo = raw(b'{"id":1,"photo":"%b"}' % (b"QUJD" * 600_000))
     assert read_envelope(photo).participant == {"id": 1}

@@ -104,7 +104,7 @@ def test_a_key_whose_value_does_not_convert_leaves_the_column_to_the_next_one() 
 
 
 @pytest.mark.parametrize(
-    ("number", "kept"), [(b"1e40", 1e40), (b"-1.5e-40", -1.5e-40), (b"1e41", None), (b"1e-41", None)]
+    ("number", "kept"), [(b"1e40", 1e40), (b"-1.5e-40", -1.5e-40), (b"1e41", None), (b"1e-41", None), (b"-1e999", None)]
 )
 def test_a_number_that_jsonb_would_write_with_many_digits_is_replaced_and_named(
     number: bytes, kept: float | None
