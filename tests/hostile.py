@@ -49,7 +49,7 @@ ANSWERS = (
     '{"=Q":"=1+1"}', '[{"question":{"question":{"question":"Q"}},"answer":{}}]',
     '{"a":true,"b":null,"c":[],"d":{},"e":-0.0,"f":"' + "9" * 99 + '"}', '{"' + "q" * 256 + '":"M"}',
     '[{"question":"' + "é" * 2_000 + '","answer":"' + "𝒜" * 2_000 + '"}]',
-    '{"' + "q" * 2_100 + '":"' + "a" * 20_100 + '"}',
+    '{"' + "q" * 10_100 + '":"' + "a" * 20_100 + '"}',
 )  # fmt: skip
 TYPES = (
     '"event.participant.updated"', '"event.participant."', '"event.participant.created "',
@@ -112,7 +112,7 @@ def _sizes(_random: Random, next_id: Next) -> Iterator[bytes]:
         '"answers":{' + ",".join(f'"q{number}":"a"' for number in range(2_500)) + "}",
         ",".join(f'"k{number}":{number}' for number in range(9_000)), '"first_name":"' + "w " * 100_000 + '"',
         ",".join(f'"k{number}":[]' for number in range(20_000)), '"x":[' + "1e300," * 9_000 + "1]",
-        ",".join(f'"{field.keys[0]}":"{"z" * 1_999}"' for field in DECLARED.columns), '"' + "k" * 270_000 + '":1',
+        ",".join(f'"{field.keys[0]}":"{"z" * 9_999}"' for field in DECLARED.columns), '"' + "k" * 270_000 + '":1',
         '"x":"\\ud83d","y":"' + "y" * 300_000 + '"', '"team":[' + "1," * 11_000 + '1],"last_name":"Kept"',
     ):  # fmt: skip
         yield participant('"first_name":"Eva",' + inner if '"first_name"' not in inner else inner, next_id())

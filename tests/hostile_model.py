@@ -125,7 +125,7 @@ def first_name(seen: dict[str, Any]) -> str | None:
             continue
         if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "":
             text = str(value)
-            return text if "\0" not in text and len(text) <= 2_000 else None
+            return text if "\0" not in text and len(text) <= 10_000 else None
     return None
 
 

@@ -11,7 +11,7 @@ from projections.participants.answers import Answer
 from projections.participants.fields import ANSWERS, COLUMN_NAMES
 from projections.participants.state import State
 
-LONGEST_TEXT = 2_000  # characters of a column, and of a question
+LONGEST_TEXT = 10_000  # characters of a column, and of a question
 LONGEST_ANSWER = 20_000  # characters
 MOST_ANSWERS = 500  # of a participant
 

@@ -8,7 +8,7 @@ from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, NoAnswers, read_answers
-from projections.participants.bounds import LONGEST_TEXT, name_left_out, within_bounds
+from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, Fields, Kind
 from projections.participants.state import State
@@ -44,7 +44,7 @@ def folding(fields: Fields) -> Fold:
         answers = _answers(participant.get(first_key) or _at(participant, other_paths), errors)
         attributes = None if is_plain else participant
         state = State(subject, event.position, event.received_at, values, errors, attributes, answers)
-        if is_plain and len(body) <= LONGEST_TEXT:  # most bodies: nothing in them can be too long
+        if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
             return state
         state = within_bounds(state if is_plain else storable(state))
         return name_left_out(state, left_out, first_keys) if left_out is not None else state
