@@ -23,6 +23,7 @@
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
+--   iso_time(): how times are written in answers
 --   sort_key() bib_key() unaccented() words() search_words() search_query(): how participants are sorted and found
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
@@ -302,6 +303,10 @@ begin
   return ended;
 end
 $$;
+
+CREATE FUNCTION public.iso_time(in_moment timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN replace(to_char((in_moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), '.000000Z'::text, 'Z'::text);
 
 CREATE FUNCTION public.kept_by_participant() RETURNS SETOF regclass
     LANGUAGE sql STABLE

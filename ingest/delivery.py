@@ -1,17 +1,37 @@
-"""Reads the envelope of a delivery: its type, and the participant it is about. Pure and total; it folds nothing."""
+"""Reads the envelope of a delivery: its type, and the participant it is about. Pure and total; it folds nothing.
+
+A body beyond the bounds below is read in part, so that no body costs more than a little work. The bounds are bytes,
+values and levels, never time: every machine reads the same from a body.
+"""
 
 import json
+import re
+from array import array
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from itertools import accumulate, chain, islice
 from typing import NamedTuple
 
 import msgspec
 from pydantic_core import from_json
 
+LARGEST_READ = 262_144  # bytes of the participant's keys and values
+MOST_VALUES = 10_000  # of the participant: commas and opening brackets, wherever they stand
+DEEPEST_LEVEL = 100  # of lists and objects in each other; the envelope is three of them
+_DEEPEST_VALUE = DEEPEST_LEVEL - 3
+_ALWAYS_READ = 2 * MOST_VALUES  # bytes: a value and its comma are two
+_DEEPEST_BODY = 500  # levels; parsers recurse, and Python's limit is 1000 calls
+_LARGEST_DENSE = 1_048_576  # bytes of a body that may have any number of values
+_MOST_IN_LARGER = 131_072  # commas and opening brackets of a larger body
 LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limits an index row to 2704 bytes.
 _PARTICIPANT_TYPES = "event.participant."
 _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
 _LARGEST_ID = 10**LONGEST_NAME
-_DEEPEST = 200  # opening brackets; `from_json` reads as many levels
+_LONGEST_TYPE = 2_000  # bytes
 _LONGEST_NUMBER = 300  # characters, far below the limit of `jsonb`
+
+_NOT_JSON = "the body is not JSON"
+_NOT_STORABLE = "the body is not JSON that can be stored"
 
 JsonObject = dict[str, object]
 
@@ -19,7 +39,8 @@ JsonObject = dict[str, object]
 class Envelope(NamedTuple):
     """What a body says about itself. `problem` is why it could not be read further; what was not read is None.
 
-    `is_plain`: PostgreSQL reads the same document from these bytes as `jsonb`. (A tuple, as one is made per event.)
+    `is_plain`: PostgreSQL reads the same document from these bytes as `jsonb`. `left_out`: None unless `participant`
+    lacks keys that are beyond the bounds; then the wanted ones of them. (A tuple, as one is made per event.)
     """
 
     event_type: str | None = None
@@ -27,15 +48,19 @@ class Envelope(NamedTuple):
     participant: JsonObject | None = None
     problem: str | None = None
     is_plain: bool = False
+    left_out: Collection[str] | None = None
 
 
-def read_envelope(body: bytes) -> Envelope:
+def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
     """The envelope `{"type": ..., "data": {"object": {...}}}`, the only shape Movemint publishes.
 
     A body of any other shape gives an envelope with a problem, never an error: every signed body is kept.
+    `wanted`: the participant's keys that are read first where not all can be read.
     """
-    has_nul = b"\\" in body and b"\\u0000" in body  # one byte is found faster than six
-    is_plain = not has_nul and body.count(b"{") + body.count(b"[") < _DEEPEST
+    brackets = body.count(b"{") + body.count(b"[")
+    if (len(body) > _ALWAYS_READ or brackets > DEEPEST_LEVEL) and _is_beyond_bounds(body, brackets):
+        return _read_in_part(body, brackets, wanted)
+    is_plain = not (b"\\" in body and b"\\u0000" in body)  # one byte is found faster than six
     try:
         document = _read_plain(body) if is_plain else from_json(body, allow_inf_nan=False)
     except ValueError:
@@ -43,6 +68,10 @@ def read_envelope(body: bytes) -> Envelope:
             is_plain, document = False, from_json(body, allow_inf_nan=False)
         except ValueError:
             return _salvaged(body)
+    return _envelope(document, is_plain)
+
+
+def _envelope(document: object, is_plain: bool) -> Envelope:  # noqa: FBT001
     if not isinstance(document, dict):
         return Envelope(problem="the body is not a JSON object")
     event_type = document.get("type")
@@ -71,12 +100,17 @@ _read_plain = msgspec.json.Decoder(float_hook=_float).decode
 def _salvaged(body: bytes) -> Envelope:
     """Type and subject by a more lenient parser: half a surrogate pair in a name must not hide the subject."""
     try:
-        document = json.loads(body.decode(), parse_int=str)
+        document = json.loads(body.decode(), parse_int=_integer)
         event_type, participant = _name(document["type"]), document["data"]["object"]
         subject = identifier(participant["id"]) if str(event_type).startswith(_PARTICIPANT_TYPES) else None
     except (ValueError, KeyError, TypeError, RecursionError):
-        return Envelope(problem="the body is not JSON")
-    return Envelope(event_type, subject, problem="the body is not JSON that can be stored")
+        return Envelope(problem=_NOT_JSON)
+    return Envelope(event_type, subject, problem=_NOT_STORABLE)
+
+
+def _integer(digits: str) -> int | None:
+    """A number that can be an id; Python refuses to read some thousand digits."""
+    return int(digits) if len(digits) <= LONGEST_NAME + 1 else None
 
 
 def identifier(value: object) -> str | None:
@@ -95,3 +129,111 @@ def _name(value: object) -> str | None:
 
 def _is_unicode(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _is_beyond_bounds(body: bytes, brackets: int) -> bool:
+    is_large = len(body) > LARGEST_READ or body.count(b",") + brackets > MOST_VALUES
+    return is_large or (brackets > DEEPEST_LEVEL and _is_deeper(body, DEEPEST_LEVEL))
+
+
+_BLOCK = 256  # brackets
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[{}]"'))
+_STEPS = bytes(1 if character in b"[{" else 255 for character in range(256))  # a level in, or (-1 as a byte) out
+
+
+def _is_deeper(text: bytes, levels: int) -> bool:
+    """Whether JSON has more levels, from the brackets outside of its texts, block by block; it is not parsed."""
+    structure = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_STRUCTURE).replace(b'""', b"")
+    brackets = b"".join(structure.split(b'"')[::2])
+    level = 0
+    for begin in range(0, len(brackets), _BLOCK):
+        block = brackets[begin : begin + _BLOCK]
+        opened = block.count(b"[") + block.count(b"{")
+        if level + opened > levels and level + max(accumulate(array("b", block.translate(_STEPS)))) > levels:
+            return True
+        level += 2 * opened - len(block)
+    return False
+
+
+class _Body(msgspec.Struct):
+    """A body that is skimmed: the bytes of its values, as they are."""
+
+    type: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Data(msgspec.Struct):
+    object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_skim_body = msgspec.json.Decoder(_Body).decode
+_skim_data = msgspec.json.Decoder(_Data).decode
+_skim_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+# Half of a surrogate pair: a high one without a low one behind it, or a low one without a high one before it.
+_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_A_PAIR = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
+
+
+def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelope:
+    """The envelope of a body beyond the bounds, with those of the participant's values that are within them."""
+    is_large = len(body) > _LARGEST_DENSE
+    if is_large and body.count(b",") + brackets > _MOST_IN_LARGER:
+        return Envelope(problem=f"the body has more than {_MOST_IN_LARGER} values, too many for its size")
+    if brackets > _DEEPEST_BODY and _is_deeper(body, _DEEPEST_BODY):
+        return Envelope(problem=f"the body is nested deeper than {_DEEPEST_BODY} levels")
+    try:
+        return _skimmed(body, wanted)
+    except ValueError:
+        pass
+    if is_large and body.count(b"\\u") > _MOST_IN_LARGER:
+        return Envelope(problem=_NOT_JSON)
+    # As in `_salvaged`. What is half of a pair becomes a NUL, which no type and no subject may have.
+    unambiguous = body.replace(b"\\\\", b"\\u005c")
+    try:
+        envelope = _skimmed(_HALF_A_PAIR.sub(rb"\\u0000", unambiguous), ())
+    except ValueError:
+        return Envelope(problem=_NOT_JSON)
+    return Envelope(envelope.event_type, envelope.subject, problem=_NOT_STORABLE)
+
+
+def _skimmed(body: bytes, wanted: Collection[str]) -> Envelope:
+    """Raises `ValueError` where the body, its type or a key of the participant is not JSON."""
+    try:
+        outer = _skim_body(body)
+    except msgspec.ValidationError:
+        return _envelope(None, is_plain=False)
+    try:
+        values = _skim_object(_skim_data(outer.data).object)
+    except msgspec.ValidationError:  # another shape
+        values, participant = {}, None
+    else:
+        participant = _within_bounds(values, wanted)
+    event_type = from_json(bytes(outer.type)) if len(outer.type) < _LONGEST_TYPE else None
+    envelope = _envelope({"type": event_type, "data": {"object": participant}}, is_plain=False)
+    if participant is None or len(participant) == len(values):
+        return envelope
+    return envelope._replace(left_out=[key for key in wanted if key in values and key not in participant])
+
+
+def _within_bounds(values: Mapping[str, msgspec.Raw], wanted: Collection[str]) -> JsonObject:
+    """The values that are within the bounds together: first the id and what is wanted, then in the body's order."""
+    kept: JsonObject = {}
+    bytes_left, values_left = LARGEST_READ, MOST_VALUES
+    for key in chain(("id",), wanted, islice(values, MOST_VALUES)):
+        size = len(key) + len(values.get(key, b""))
+        if key not in values or key in kept or size > bytes_left:
+            continue
+        value = bytes(values[key])
+        number = 1 + _values_in(value) if value[0] in b"{[" else 1
+        if number > values_left:
+            continue
+        bytes_left, values_left = bytes_left - size, values_left - number  # also of a value that is then left out
+        if number > _DEEPEST_VALUE and _is_deeper(value, _DEEPEST_VALUE):
+            continue
+        with suppress(ValueError):
+            kept[key] = from_json(value, allow_inf_nan=False)
+    return kept
+
+
+def _values_in(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")

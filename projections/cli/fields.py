@@ -16,7 +16,7 @@ from ingest.log.event import Event
 from ingest.log.read import heads, read_after
 from ingest.session import LONG
 from ingest.settings import Settings
-from projections.participants.discovery import MOST_PATHS, Discovery, FoundKey
+from projections.participants.discovery import LONGEST_PATH, MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
 _AT_A_TIME = 2_000  # events
@@ -85,7 +85,10 @@ def _print(discovery: Discovery) -> None:
     click.echo(f"columns that nothing arrived for: {', '.join(discovery.empty_columns) or 'none'}")
     click.echo('To point a column at another key: ROSTERLOG_FIELDS, a file with lines such as bib = "race_number"')
     if discovery.left_out:
-        say(f"more than {MOST_PATHS} keys: {discovery.left_out} values of others were left out")
+        say(
+            f"{discovery.left_out} values were left out: of keys after the first {MOST_PATHS}, of keys longer than "
+            f"{LONGEST_PATH} characters, or of participants that are too large to be read whole"
+        )
 
 
 def _column(key: FoundKey) -> str:

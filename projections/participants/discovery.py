@@ -15,6 +15,9 @@ from projections.participants.fold import REGISTERED, folding
 from projections.participants.state import State
 
 MOST_PATHS = 2_000  # an object whose keys are ids could bring as many keys as there are events
+LONGEST_PATH = 200  # characters; each key of nested objects repeats those above it
+MOST_TYPES = 1_000  # of events
+_OTHER_TYPES = "(others)"
 _MOST_SHAPES = 3
 _LONGEST_SHAPE = 40
 _TYPES = {
@@ -56,7 +59,8 @@ class FoundKey:
 class Discovery:
     """The keys of the events added so far.
 
-    `unread`: events without a readable participant. `left_out`: values under keys beyond `MOST_PATHS`.
+    `unread`: events without a readable participant. `left_out`: values under keys beyond `MOST_PATHS` or longer than
+    `LONGEST_PATH`, and one for each participant that was read in part. Of event types beyond `MOST_TYPES`, one count.
     """
 
     def __init__(self, fields: Fields) -> None:
@@ -93,18 +97,21 @@ class Discovery:
             return
         envelope = read_envelope(event.body)
         if envelope.event_type not in (None, REGISTERED):
-            self.other_types[str(envelope.event_type)] += 1
+            event_type = str(envelope.event_type)
+            is_counted = event_type in self.other_types or len(self.other_types) < MOST_TYPES
+            self.other_types[event_type if is_counted else _OTHER_TYPES] += 1
         elif envelope.participant is None:
             self.unread += 1
         else:
             self.events += 1
+            self.left_out += envelope.left_out is not None
             self._add_values(envelope.participant)
             self._add_errors(envelope.participant, self._fold(event))
 
     def _add_values(self, participant: Mapping[str, object]) -> None:
         paths = set()
         for path, value in _walk("", participant):
-            key = self._key(path)
+            key = self._key(path) if len(path) <= LONGEST_PATH else None
             if key is None:
                 self.left_out += 1
                 continue
@@ -142,6 +149,8 @@ def _walk(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, objec
     for key, item in value.items():
         path = f"{prefix}{key}"
         yield path, item
+        if len(path) > LONGEST_PATH:
+            continue
         if isinstance(item, dict):
             yield from _walk(f"{path}.", item)
         elif isinstance(item, list):

@@ -25,7 +25,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column. Its value is that of the first key that has one; a dot in a key goes into an object."""
+    """A column. Its value is that of the first key whose value converts; a dot in a key goes into an object."""
 
     column: str
     kind: Kind

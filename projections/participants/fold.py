@@ -1,12 +1,14 @@
 """Folds events into states of participants. Pure: no database, no clock."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, NoAnswers, read_answers
+from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, Fields, Kind
 from projections.participants.state import State
@@ -22,12 +24,14 @@ def folding(fields: Fields) -> Fold:
     """The roster's fold for these fields. It is total: any body gives an outcome."""
     columns = _Columns(fields)
     first_key, other_paths = _paths(fields.answers)
+    first_keys = {name: {path.split(".")[0] for path in paths} for name, paths in fields.keys.items()}
+    wanted = tuple(path.split(".")[0] for paths in fields.keys.values() for path in paths)
 
     def read(event: Event) -> State | Parked | Passed:
         body = event.body
         if body is None:
             return Passed(event.position, None)
-        event_type, subject, participant, problem, is_plain = read_envelope(body)
+        event_type, subject, participant, problem, is_plain, left_out = read_envelope(body, wanted)
         if event_type is not None and event_type != REGISTERED:
             return Passed(event.position, event_type)
         if participant is None:
@@ -38,9 +42,12 @@ def folding(fields: Fields) -> Fold:
             return Parked(event.position, event.subject, "the log has the event under another id, or under none")
         values, errors = columns.read(participant)
         answers = _answers(participant.get(first_key) or _at(participant, other_paths), errors)
-        if is_plain:
-            return State(subject, event.position, event.received_at, values, errors, None, answers)
-        return storable(State(subject, event.position, event.received_at, values, errors, participant, answers))
+        attributes = None if is_plain else participant
+        state = State(subject, event.position, event.received_at, values, errors, attributes, answers)
+        if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
+            return state
+        state = within_bounds(state if is_plain else storable(state))
+        return name_left_out(state, left_out, first_keys) if left_out is not None else state
 
     return read
 
@@ -92,6 +99,11 @@ def _read(
     try:
         return read(value)
     except WillNotConvert as error:
+        for path in other_paths:  # `team` may be an object, and the name in it is the value
+            other = _at(participant, (path,))
+            if other is not None:
+                with suppress(WillNotConvert):
+                    return read(other)
         errors[name] = str(error)
         return ""
 

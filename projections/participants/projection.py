@@ -3,10 +3,10 @@
 from ingest import delivery
 from projections.folding import definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answers, convert, fields, fold, newest, rows, state, storable
+from projections.participants import answers, bounds, convert, fields, fold, newest, rows, state, storable
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, fields, convert, answers, state, storable, fold, newest, rows, outcome)
+FOLDING = (delivery, fields, convert, answers, bounds, state, storable, fold, newest, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:

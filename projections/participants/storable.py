@@ -1,10 +1,19 @@
-"""Removes from a state what PostgreSQL cannot store: NUL characters, infinite numbers. Pure."""
+"""Removes from a state what PostgreSQL cannot store: NUL characters, infinite numbers. Pure.
 
-import math
+`jsonb` has no exponents: it writes 1e300 with 301 digits. So numbers with such exponents are removed as well.
+"""
+
+import re
+
+from pydantic_core import to_json
 
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.state import State
+
+_LARGEST, _SMALLEST = 1e40, 1e-40  # of numbers with an exponent or a fraction
+_REMOVED = f"held NUL characters, or numbers beyond {_LARGEST:g}; the delivery's body in the log has them"
+_SUSPECT = re.compile(rb"\\u0000|Infinity|[0-9]e[-+]?[0-9]{2}")
 
 
 def storable(state: State) -> State:
@@ -15,26 +24,28 @@ def storable(state: State) -> State:
         if "\x00" in value:
             values[number] = ""
             errors[COLUMN_NAMES[number]] = "a text with a NUL character, which PostgreSQL cannot store"
-    attributes, changed = _cleaned(state.attributes)
-    if changed:
-        errors["attributes"] = "held NUL characters or infinite numbers; the delivery's body in the log has them"
+    attributes: object = state.attributes
+    if _may_need_cleaning(state):
+        attributes = _cleaned(state.attributes)
+        if attributes != state.attributes:
+            errors["attributes"] = _REMOVED
     assert isinstance(attributes, dict)  # noqa: S101 - an object stays an object
     answers = [Answer(*(text.replace("\x00", "\ufffd") for text in answer)) for answer in state.answers]
     return state._replace(values=values, errors=errors, attributes=attributes, answers=answers)
 
 
-def _cleaned(value: object) -> tuple[object, bool]:
-    """The value as `jsonb` can store it, and whether anything was removed from it."""
+def _may_need_cleaning(state: State) -> bool:
+    """Whether the attributes as JSON have what must be removed, or seem to: quicker than a look at every value."""
+    return _SUSPECT.search(to_json(state.attributes, inf_nan_mode="constants")) is not None
+
+
+def _cleaned(value: object) -> object:
+    """The value as `jsonb` can store it."""
     if isinstance(value, str):
-        return (value.replace("\x00", "\ufffd"), True) if "\x00" in value else (value, False)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None, True
+        return value.replace("\x00", "\ufffd")
     if isinstance(value, dict):
-        pairs = [(_cleaned(key), _cleaned(item)) for key, item in value.items()]
-        changed = any(key[1] or item[1] for key, item in pairs)
-        return ({str(key[0]): item[0] for key, item in pairs} if changed else value), changed
+        return {str(_cleaned(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
-        items = [_cleaned(item) for item in value]
-        changed = any(item[1] for item in items)
-        return ([item[0] for item in items] if changed else value), changed
-    return value, False
+        return [_cleaned(item) for item in value]
+    is_kept = not isinstance(value, float) or value == 0 or _SMALLEST <= abs(value) <= _LARGEST
+    return value if is_kept else None

@@ -3,12 +3,12 @@
 from ingest import delivery
 from projections.folding import definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answers, convert, fields, newest, state, storable
+from projections.participants import answers, bounds, convert, fields, newest, state, storable
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, fields, convert, answers, state, storable, participant, newest, fold, rows, outcome)
+FOLDING = (delivery, fields, convert, answers, bounds, state, storable, participant, newest, fold, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:

@@ -128,3 +128,21 @@ def test_ever_new_keys_do_not_fill_the_memory() -> None:
         seen.add(Event("movemint", number, "", "event.participant.created", "1", content))
     assert len(seen.keys) == 2_000
     assert seen.left_out > 900
+
+
+def test_long_keys_many_types_and_large_participants_do_not_fill_the_memory_either() -> None:
+    seen = Discovery(DECLARED)
+    nested: object = "x"
+    for _ in range(60):
+        nested = {"k" * 150: nested}
+    for content in (model.body(1, nested=nested), model.body(2, short={"k" * 201: {"inner": 1}})):
+        seen.add(Event("movemint", 1, "", "event.participant.created", "1", content))
+    assert max(len(key.path) for key in seen.keys) <= 200
+    assert seen.left_out == 2
+    seen.add(Event("movemint", 1, "", "event.participant.created", "3", model.body(3, x=["x"] * 20_000, city="Leeds")))
+    assert (seen.left_out, {key.path for key in seen.keys} & {"city", "x[]"}) == (3, {"city"})
+    for number in range(1_100):
+        content = b'{"type": "type %d", "data": {"object": {}}}' % number
+        seen.add(Event("movemint", 1, "", f"type {number}", None, content))
+    assert len(seen.other_types) == 1_001
+    assert seen.other_types.total() == 1_100

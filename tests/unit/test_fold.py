@@ -71,6 +71,7 @@ def test_any_participant_folds_into_a_row_postgres_can_hold(fields: dict[str, ob
         ("bib", 12, "12"), ("bib", "A7", "A7"), ("bib", True, ""), ("bib", [1], ""), ("bib", "", ""),
         ("event_id", 501, "501"), ("event_id", "x" * 256, ""), ("event_id", 1.5, ""),
         ("age", "34", "34"), ("age", 34.0, "34"), ("age", 34.5, ""), ("age", 2**40, ""), ("age", "old", ""),
+        ("age", " 34\x1f\u2028", "34"), ("age", "٣٤", ""), ("age", "1" * 21, ""),
         ("dob", "1990-12-31", "1990-12-31"), ("dob", "1990-12-31T23:30:00-08:00", "1990-12-31"),
         ("dob", "31/12/1990", ""), ("dob", "01/02/1990", ""), ("dob", 19901231, ""), ("dob", "19901231", ""),
         ("updated_at", "2026-05-01T10:00:00Z", "2026-05-01T10:00:00Z"),
@@ -78,6 +79,7 @@ def test_any_participant_folds_into_a_row_postgres_can_hold(fields: dict[str, ob
         ("updated_at", "2026-05-01 10:00:00", "2026-05-01T10:00:00+00:00"),
         ("updated_at", "2026-05-01T100000.5Z", "2026-05-01T10:00:00.500000+00:00"),
         ("updated_at", "2026-05-01", "2026-05-01T00:00:00+00:00"),
+        ("updated_at", "2026-05-01T24:00:00Z", ""), ("dob", "2026-05-01T24:00:00Z", ""),
         ("updated_at", "0001-01-01T00:00:00+01:00", ""), ("updated_at", 1777629600, ""),
     ],
 )  # fmt: skip
@@ -92,6 +94,26 @@ def test_a_column_takes_its_own_key_first_then_its_other_names() -> None:
     assert values(state(gender=None, gender_identity="x"))["gender"] == "x"
     assert values(state(sub_event={"id": 9}))["sub_event_id"] == "9"
     assert values(state(created_at="2026-01-01"))["registered_at"] == "2026-01-01T00:00:00+00:00"
+
+
+def test_a_key_whose_value_does_not_convert_leaves_the_column_to_the_next_one() -> None:
+    folded = state(team={"name": "Owls"}, wave={"name": []}, dob="31/12/1990", birth_date="1990-12-31", age="x")
+    assert (values(folded)["team"], values(folded)["dob"]) == ("Owls", "1990-12-31")
+    assert (values(folded)["wave"], values(folded)["age"]) == ("", "")
+    assert set(folded.errors) == {"wave", "age"}
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"), [(b"1e40", 1e40), (b"-1.5e-40", -1.5e-40), (b"1e41", None), (b"1e-41", None), (b"-1e999", None)]
+)
+def test_a_number_that_jsonb_would_write_with_many_digits_is_replaced_and_named(
+    number: bytes, kept: float | None
+) -> None:
+    body = b'{"type":"event.participant.created","data":{"object":{"id":1,"n":{"m":[%b]}}}}' % number
+    folded = fold(event(body))
+    assert isinstance(folded, State)
+    assert folded.attributes == {"id": 1, "n": {"m": [kept]}}
+    assert ("attributes" in folded.errors) == (kept is None)
 
 
 def test_what_jsonb_cannot_hold_is_replaced_and_named() -> None:
