@@ -1,5 +1,6 @@
 """The webhook's server as it is, with bounds of a test's own: `python -m tests.bounded_server DATABASE PORT BOUNDS`."""
 
+import asyncio
 import json
 import resource
 import sys
@@ -37,8 +38,14 @@ def bounded_server(database: str, bounds: Mapping[str, float], descriptors: int 
 
 async def _large(_request: Request) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(LARGE // 60_000):
-            yield b"x" * 60_000
+        sent = 0
+        try:
+            while sent < LARGE:
+                yield b"x" * 60_000
+                sent += 60_000
+                await asyncio.sleep(0)
+        finally:
+            print(f"large: {sent}", flush=True)  # noqa: T201
 
     return StreamingResponse(pieces(), headers={"content-length": str(LARGE)})
 

@@ -150,6 +150,8 @@ CASES: dict[str, tuple[bytes, list[int], bool]] = {
     "a name of 20 kB": (head(b"a" * 20_000 + b": b"), [431], True),
     "70 kB of headers": (head(*(b"A: " + b"b" * 10_000 for _ in range(7))), [431], True),
     "60 kB of headers": (head(*(b"A: " + b"b" * 10_000 for _ in range(6)), first=get(b"/healthz")), [200], False),
+    "a line of 20 kB without an end": (FIRST + b"\r\nA: " + b"b" * 20_000, [431], True),
+    "a target of 20 kB without an end": (b"GET /" + b"b" * 20_000, [431], True),
     "a header without an end": (FIRST + b"\r\nA: " + b"b" * 70_000, [431], True),
     "headers without an end": (FIRST + b"\r\n" + b"A: b\r\n" * 12_000, [431], True),
     "blank lines before": (b"\r\n" * 20 + delivery(model.body("after blank lines")), [200], False),
@@ -263,6 +265,15 @@ def test_a_client_that_waits_for_100_continue_gets_it(served: Served, lines: tup
         client.send(content)
         assert client.answer().status == 200
     served.stored.append(content)
+
+
+def test_trailers_are_bounded_in_whichever_segment_they_come(served: Served) -> None:
+    with connected(served.port) as client:
+        client.send(head(CHUNKED, signed(BODY), b"Expect: 100-continue"))
+        assert client.answer().status == 100
+        client.send(HEX + b"\r\n" + BODY + b"\r\n0\r\n" + b"A: b\r\n" * 101 + b"\r\n")
+        assert client.answer().status == 431
+        assert client.is_closed()
 
 
 @pytest.mark.parametrize(
