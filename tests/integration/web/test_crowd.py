@@ -85,13 +85,15 @@ def test_the_longest_idle_goes_first_and_what_is_answered_never(crowded: str) ->
 
 
 def test_a_newcomer_has_a_moment_to_speak(crowded: str) -> None:
+    """However many strangers have begun to speak. (The server's clock stands still, so that the test has time.)"""
     content = model.body(f"honest {next(_numbers)}")
     with (
-        bounded_server(crowded, {"connections": 10}) as (_, port),
-        strangers(port, 20, FIRST),
+        bounded_server(crowded, {"connections": 100, "sweep_seconds": 1000}) as (_, port),
+        strangers(port, 164, FIRST) as earlier,
         connected(port) as newcomer,
-        strangers(port, 5, FIRST),
+        strangers(port, 70, FIRST) as later,
     ):
+        until(lambda: sum(client.has_answer() for client in (*earlier, newcomer, *later)) == 135)  # are closed
         newcomer.send(delivery(content))
         assert newcomer.answer().status == 200
 
