@@ -92,7 +92,7 @@ def plain_sqlalchemy(conninfo: str) -> Part:
 
 def _webhook(append: Append) -> Webhook:
     settings = _settings()
-    return Webhook(settings.sources, append, settings.max_body_bytes, settings.arriving_bytes)
+    return Webhook(settings.sources, append, settings.max_body_bytes)
 
 
 def _settings() -> Settings:

@@ -1,6 +1,5 @@
 """The webhook endpoint: raw bytes in, signature checked over them, appended, answered. A plain ASGI app, for speed."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -18,11 +17,11 @@ from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
 from ingest.signature import is_signed, signature_in
 from ingest.web.app import Part
+from ingest.web.bounds import Bounds
 from ingest.web.problems import problem
 
 logger = logging.getLogger(__name__)
 
-BODY_SECONDS = 30.0  # within which the whole body must arrive
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
 
@@ -37,20 +36,16 @@ class _TooLarge(Exception):
 
 
 class _Disconnected(Exception):
-    """The client disconnected before its body was complete; no answer can be sent."""
+    """The client disconnected, or was refused, before its body was complete; no answer can be sent."""
 
 
 class Webhook:
     """Answers `POST /webhooks/{source}`. `append` makes a delivery durable or raises `NotKept`."""
 
-    def __init__(
-        self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int, max_arriving_bytes: int
-    ) -> None:
+    def __init__(self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int) -> None:
         self._sources = sources
         self._append = append
         self._max_body_bytes = max_body_bytes
-        self._max_arriving_bytes = max_arriving_bytes
-        self._arriving_bytes = 0  # of bodies that are still arriving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -61,8 +56,6 @@ class Webhook:
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
             refusal = problem(413, detail, headers)
-        except TimeoutError:
-            refusal = problem(408, "The body did not arrive in time.", {"Connection": "close"})
         except NotKept:
             refusal = _try_again()
         except Exception:
@@ -96,33 +89,24 @@ class Webhook:
         declared = _declared_length(scope)
         if declared > self._max_body_bytes * (1 + _DRAIN_FACTOR):
             raise _TooLarge(drained=False)
-        async with asyncio.timeout(BODY_SECONDS):
-            chunk, more = await _next_chunk(receive)
-            if more or len(chunk) > self._max_body_bytes:
-                return await self._rest(chunk, receive, more=more)
-            return chunk
+        chunk, more = await _next_chunk(receive)
+        if more or len(chunk) > self._max_body_bytes:
+            return await self._rest(chunk, receive, more=more)
+        return chunk
 
     async def _rest(self, first: bytes, receive: Receive, *, more: bool) -> bytes:
         """The body of several chunks. Bytes over the limit are read and dropped."""
-        chunks, size, kept = [first], len(first), len(first)
-        self._arriving_bytes += kept
-        try:
-            while more:
-                if self._arriving_bytes > self._max_arriving_bytes:
-                    raise NotKept
-                if size > self._max_body_bytes * (1 + _DRAIN_FACTOR):
-                    raise _TooLarge(drained=False)
-                chunk, more = await _next_chunk(receive)
-                size += len(chunk)
-                if size <= self._max_body_bytes:
-                    chunks.append(chunk)
-                    kept += len(chunk)
-                    self._arriving_bytes += len(chunk)
-            if size > self._max_body_bytes:
-                raise _TooLarge(drained=True)
-            return b"".join(chunks)
-        finally:
-            self._arriving_bytes -= kept
+        chunks, size = [first], len(first)
+        while more:
+            if size > self._max_body_bytes * (1 + _DRAIN_FACTOR):
+                raise _TooLarge(drained=False)
+            chunk, more = await _next_chunk(receive)
+            size += len(chunk)
+            if size <= self._max_body_bytes:
+                chunks.append(chunk)
+        if size > self._max_body_bytes:
+            raise _TooLarge(drained=True)
+        return b"".join(chunks)
 
 
 def webhook_route(webhook: Webhook) -> Route:
@@ -157,5 +141,6 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
-    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes, settings.arriving_bytes)
-    return Part([webhook_route(webhook)], commit.running, {"log": commit.hindrance})
+    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes)
+    bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes)
+    return Part([webhook_route(webhook)], commit.running, {"log": commit.hindrance}, bounds=bounds)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -65,9 +65,11 @@ def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # no
 class Running:
     """A command that stays, with all the lines it printed."""
 
-    def __init__(self, args: tuple[str, ...], env: Mapping[str, str], cwd: Path | None = None) -> None:
+    def __init__(
+        self, args: tuple[str, ...], env: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = COMMAND
+    ) -> None:
         self.process = subprocess.Popen(
-            [*COMMAND, *args], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+            [*command, *args], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         self.lines: list[str] = []
@@ -103,8 +105,10 @@ class Running:
 
 
 @contextmanager
-def running(*args: str, env: Mapping[str, str], cwd: Path | None = None) -> Iterator[Running]:
-    program = Running(args, env, cwd)
+def running(
+    *args: str, env: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = COMMAND
+) -> Iterator[Running]:
+    program = Running(args, env, cwd, command)
     try:
         yield program
     finally:

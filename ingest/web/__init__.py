@@ -1,1 +1,1 @@
-"""What all our servers share: an application of parts, problem documents, headers, one socket."""
+"""What all our servers share: an application of parts, problem documents, headers, connections within bounds."""

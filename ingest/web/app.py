@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ingest.web.bounds import Bounds
 from ingest.web.headers import AnswerHeaders
 from ingest.web.problems import on_fault, on_http_exception, problem
 
@@ -24,14 +25,16 @@ _LATEST_SECONDS = 1.8  # that a check may take
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
-    the handlers of its exceptions. A check gives what hinders the part; None if nothing does.
+    """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, the
+    handlers of its exceptions, and the bounds of connections, if it needs others than usual. A check gives what hinders
+    the part; None if nothing does.
     """
 
     routes: Sequence[BaseRoute]
     running: Callable[[], AbstractAsyncContextManager[object]]
     checks: Mapping[str, Check]
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
+    bounds: Bounds | None = None
 
 
 def build_app(parts: Sequence[Part]) -> Starlette:
@@ -61,6 +64,7 @@ def build_app(parts: Sequence[Part]) -> Starlette:
         middleware=[Middleware(AnswerHeaders)],
         exception_handlers={HTTPException: on_http_exception, Exception: on_fault, **errors},
     )
+    app.state.bounds = next((part.bounds for part in parts if part.bounds), Bounds())
     app.router.redirect_slashes = False  # a redirected POST would lose a delivery
     return app
 

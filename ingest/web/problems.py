@@ -1,6 +1,8 @@
 """Errors as RFC 9457 problem documents, the same for every server."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
+from contextvars import Context
 from http import HTTPStatus
 
 from pydantic_core import to_json
@@ -44,6 +46,20 @@ def problem(
     # The headers of every answer are added here too: `AnswerHeaders` does not see the answer to a fault.
     all_headers = {**SAFE, **({REQUEST_ID: id_} if (id_ := request_id.get()) else {}), **(headers or {})}
     return Response(to_json(content), status, all_headers, media_type="application/problem+json")
+
+
+def problem_bytes(status: int, detail: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+    """A problem as the bytes of an answer, after which the connection is closed: for what is not a request yet."""
+
+    def answer() -> Response:
+        request_id.set(secrets.token_hex(8))
+        retry = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return problem(status, detail, {"Connection": "close", **retry})
+
+    response = Context().run(answer)
+    lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
+    lines += [b"%s: %s" % header for header in (*headers, *response.raw_headers)]
+    return b"\r\n".join((*lines, b"", bytes(response.body)))
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

@@ -6,11 +6,17 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from ingest.failures import Failure
+from ingest.web.bounds import Bounds, raise_descriptor_limit
+from ingest.web.clients import Clients
+from ingest.web.protocol import BoundedProtocol
 
 BACKLOG = 2048  # connections that may wait to be accepted
 DRAIN_SECONDS = 15  # for requests that are under way when the signal comes
@@ -45,21 +51,26 @@ def base_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: ASGIApp, bound: socket.socket, started: Callable[[], None] | None = None) -> None:
+async def serve(app: Starlette, bound: socket.socket, started: Callable[[], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `started` is called once connections are accepted."""
+    bounds: Bounds = app.state.bounds
+    clients = Clients(replace(bounds, connections=min(bounds.connections, raise_descriptor_limit())))
     config = uvicorn.Config(
         app,
+        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, clients=clients)),
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=65,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     server = uvicorn.Server(config)
     async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(clients.watch())
         serving = tasks.create_task(server.serve(sockets=[bound]))
+        serving.add_done_callback(lambda _: watching.cancel())
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         if started is not None and server.started:
