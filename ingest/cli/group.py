@@ -1,5 +1,6 @@
 """The program: its commands by name, and the one place where exceptions become messages and exit codes."""
 
+import errno
 import logging
 import os
 import resource
@@ -15,6 +16,9 @@ from ingest.cli.terminal import say
 from ingest.failures import Failure, WrongUsage
 from ingest.logs import configure_logging
 from ingest.settings import Settings, read_settings
+
+_STANDARD_OUTPUT = 1
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 settings_of = click.make_pass_decorator(Settings)
 
@@ -63,7 +67,9 @@ def run_group(places: Mapping[str, str]) -> None:
     # As SystemExit, SIGTERM lets a command stop what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        sys.exit(group.main(prog_name="rosterlog", standalone_mode=False, obj=os.environ) or 0)
+        code = group.main(prog_name="rosterlog", standalone_mode=False, obj=os.environ) or 0
+        sys.stdout.flush()
+        sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -82,6 +88,11 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
         return str(error), 2
     if isinstance(error, Failure):
         return str(error), 1
+    if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), _STANDARD_OUTPUT
+        )  # what is buffered cannot be written at the end either
+        return f"standard output cannot be written: {error.strerror}", 1
     from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads SQLAlchemy, which not every command needs
 
     if isinstance(error, DRIVER_ERRORS):

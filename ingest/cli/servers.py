@@ -52,9 +52,9 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
 def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook only: verify deliveries and append them to the log."""
     need_sources(settings)
-    say_if_root()
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings, serves=True) as conninfo:
+        say_if_root()
         app = build_app([ingest_part(settings, conninfo)])
         run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))

@@ -40,7 +40,6 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
     if with_demo:
         settings = with_demo_secret(settings)
     need_sources(settings)
-    say_if_root()
     run_machine(with_address(settings, host, port), catalogue(settings.fields_file), os.environ, with_demo=with_demo)
 
 
@@ -49,12 +48,12 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve only the read-only API."""
-    say_if_root()
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     # The API starts and serves from a replica alone, even while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
+        say_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
         run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
@@ -66,11 +65,11 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
-    say_if_root()
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings, serves=True) as conninfo:
+        say_if_root()
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         app = build_app(
             [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
@@ -89,9 +88,9 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
-    else:  # `up` has said it already
-        say_if_root()
     with migrated_engine(settings, WORKER_ROLE, FOLDING, serves=True) as engine:
+        if not stop_at_eof:  # otherwise `up` has said it
+            say_if_root()
         other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
         worker = Worker(engine, projections, settings.batch_size, other_work)
         worker.run(settings.poll_seconds, stop, beats(BEAT_SECONDS if stop_at_eof else math.inf))

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ingest import postgres
-from ingest.cli.terminal import say
+from ingest.cli.terminal import say, say_if_root
 from ingest.database import sync_engine
 from ingest.driver import answered_within
 from ingest.failures import WrongUsage
@@ -64,6 +64,7 @@ def run_machine(
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
         migrate(engine)
+        say_if_root()
         token = _prepare_demo(engine, with_demo=with_demo)
         machine = _Machine(settings, projections, environ, conninfo, engine, listener, token)
         run_server(_serve(machine))

@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests import DEADLINE, HEAD, ROOT, model
-from tests.program import environ, free_port, get, run, running, status_of, until
+from tests.program import COMMAND, environ, free_port, get, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -172,3 +172,14 @@ def test_a_replica_is_enough_for_the_api(database: str) -> None:
     port = free_port()
     with running("api", "--port", str(port), env=environ(READ_DATABASE_URL=database)):
         until(lambda: status_of(port, "/readyz") == 200)
+
+
+@pytest.mark.parametrize("command", [("--help",), ("status", "--json")])
+def test_a_full_standard_output_is_one_line(database: str, command: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [*COMMAND, *command], env=environ(DATABASE_URL=database), stdout=full, stderr=subprocess.PIPE, text=True,
+            timeout=DEADLINE, check=False,
+        )  # fmt: skip
+    assert done.stderr == "rosterlog: standard output cannot be written: No space left on device\n"
+    assert done.returncode == 1

@@ -34,8 +34,8 @@ def large(database: str, worker_engine: Engine) -> str:
     """Thirty people with large notes, each in an event of a long name, and one person with thirty large states."""
     people = [
         model.body(
-            number, note=str(number % 10) * NOTE, event_id=number, event_name="e" * NOTE, first_name="Anna",
-            last_name=f"l{number % 7}",
+            number, note=str(number % 10) * NOTE, event_id=number, event_name="\N{RUNNER}" * (NOTE // 4),
+            first_name="Anna", last_name=f"l{number % 7}",
         )
         for number in range(PEOPLE)
     ]  # fmt: skip
@@ -163,9 +163,10 @@ def test_large_answers_together_hold_a_bounded_number_of_bytes(large: str, engin
 def test_a_single_row_that_cannot_be_held_now_is_asked_for_again(
     database: str, engine: Engine, worker_engine: Engine
 ) -> None:
-    model.append(database, [model.body("large", note="x" * 400_000)])
+    columns = dict.fromkeys(("first_name", "last_name", "email", "phone", "team", "wave", "city", "state"), "x" * 10000)
+    model.append(database, [model.body("large", note="x" * 170_000, **columns)])
     drain(worker_engine)
-    with running(database, ApiSettings(held_bytes=500_000)) as api:
+    with running(database, ApiSettings(held_bytes=120_000)) as api:
         token = make_token(engine)
 
         async def while_another_is_sent() -> list[httpx.Response]:
