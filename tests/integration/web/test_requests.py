@@ -47,7 +47,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(server: postgres.Server, template: str) -> Iterator[Served]:
     database = create(server, template)
-    bounds = {"head_seconds": 0.5, "body_seconds": 0.5, "linger_seconds": 1, "sweep_seconds": 0.1}
+    bounds = {"head_seconds": 3, "body_seconds": 3, "linger_seconds": 3, "sweep_seconds": 0.1}
     with bounded_server(database, bounds) as running:
         yield Served(*running, database, [], count(1))
 
