@@ -19,6 +19,9 @@ from tests.raw_client import FIRST, RawClient, connected, delivery, head, signed
 _HEALTH = head(first=b"GET /healthz HTTP/1.1")
 _LARGE = head(first=b"GET /large HTTP/1.1")
 
+# Long enough that nobody is closed for being slow, on however busy a machine.
+_PATIENT = {f"{name}_seconds": 300 for name in ("first_byte", "head", "body", "idle", "unread")}
+
 
 @pytest.fixture(scope="module")
 def crowded(server: postgres.Server, template: str) -> str:
@@ -56,7 +59,7 @@ def _is_read(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"P", FIRST + b"\r\nA: b\r\n", head(b"Content-Length: 99")])
 def test_honest_deliveries_go_on_while_strangers_take_all_descriptors(crowded: str, sent: bytes) -> None:
-    with bounded_server(crowded, {}, descriptors=128) as (process, port):
+    with bounded_server(crowded, _PATIENT, descriptors=128) as (process, port):
         with strangers(port, 400, sent):
             for _ in range(20):
                 assert in_two_segments(port) == 200
@@ -66,7 +69,7 @@ def test_honest_deliveries_go_on_while_strangers_take_all_descriptors(crowded: s
 
 
 def test_the_longest_idle_goes_first_and_what_is_answered_never(crowded: str) -> None:
-    with bounded_server(crowded, {"connections": 10}) as (_, port), ExitStack() as stack:
+    with bounded_server(crowded, {**_PATIENT, "connections": 10}) as (_, port), ExitStack() as stack:
         idle, reader = stack.enter_context(connected(port)), stack.enter_context(connected(port))
         idle.send(_HEALTH)
         assert idle.answer().status == 200
@@ -88,7 +91,7 @@ def test_a_newcomer_has_a_moment_to_speak(crowded: str) -> None:
     """However many strangers have begun to speak. (The server's clock stands still, so that the test has time.)"""
     content = model.body(f"honest {next(_numbers)}")
     with (
-        bounded_server(crowded, {"connections": 100, "sweep_seconds": 1000}) as (_, port),
+        bounded_server(crowded, {**_PATIENT, "connections": 100, "sweep_seconds": 1000}) as (_, port),
         strangers(port, 164, FIRST) as earlier,
         connected(port) as newcomer,
         strangers(port, 70, FIRST) as later,
@@ -99,7 +102,7 @@ def test_a_newcomer_has_a_moment_to_speak(crowded: str) -> None:
 
 
 def test_a_client_that_leaves_ends_its_answer_though_another_request_waits_behind(crowded: str) -> None:
-    with bounded_server(crowded, {}) as (process, port):
+    with bounded_server(crowded, _PATIENT) as (process, port):
         with connected(port) as client:
             client.send(_LARGE + _HEALTH)
             client.read(1)
@@ -107,7 +110,7 @@ def test_a_client_that_leaves_ends_its_answer_though_another_request_waits_behin
 
 
 def test_a_newcomer_is_told_when_every_connection_is_being_answered(crowded: str) -> None:
-    with bounded_server(crowded, {"connections": 3}) as (_, port):
+    with bounded_server(crowded, {**_PATIENT, "connections": 3}) as (_, port):
         with strangers(port, 3, _LARGE) as readers:
             for reader in readers:
                 reader.read(1)
@@ -131,7 +134,7 @@ def test_a_newcomer_is_told_when_every_connection_is_being_answered(crowded: str
     ids=["large bodies", "small bodies", "chunked bodies", "headers"],
 )
 def test_honest_deliveries_go_on_while_strangers_hold_the_whole_bound(crowded: str, number: int, sent: bytes) -> None:
-    with bounded_server(crowded, {"arriving_bytes": 4_000_000}) as (process, port), ExitStack() as stack:
+    with bounded_server(crowded, {**_PATIENT, "arriving_bytes": 4_000_000}) as (process, port), ExitStack() as stack:
         clients = stack.enter_context(strangers(port, number // 2, sent))
         for _ in range(number // 20):
             assert in_two_segments(port) == 200
@@ -148,7 +151,7 @@ def test_honest_deliveries_go_on_while_strangers_hold_the_whole_bound(crowded: s
 def test_what_waits_behind_an_answer_counts_as_arriving(crowded: str) -> None:
     """A client that does not read, but goes on asking: the answer it waits for is not taken from it."""
     with (
-        bounded_server(crowded, {"arriving_bytes": 2_000_000}) as (process, port),
+        bounded_server(crowded, {**_PATIENT, "arriving_bytes": 2_000_000}) as (process, port),
         strangers(port, 20, _LARGE + _HEALTH * 4_000) as clients,
     ):
         for _ in range(10):
@@ -159,7 +162,7 @@ def test_what_waits_behind_an_answer_counts_as_arriving(crowded: str) -> None:
 
 
 def test_the_largest_body_is_taken_when_nothing_else_arrives(crowded: str) -> None:
-    with bounded_server(crowded, {"arriving_bytes": 500_000, "body_bytes": 1_000_000}) as (_, port):
+    with bounded_server(crowded, {**_PATIENT, "arriving_bytes": 500_000, "body_bytes": 1_000_000}) as (_, port):
         content = model.body(f"honest {next(_numbers)}", text="x" * 900_000)
         with connected(port) as client:
             request = delivery(content)
