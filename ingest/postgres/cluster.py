@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise
 _FOR_PRIVACY = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 _FAST_STOP_SECONDS = 120.0  # then at once, as a subscriber that takes nothing more hinders a fast stop for ever
 _STOP_AT_ONCE_SECONDS = 30.0
+_ORPHAN_SECONDS = 2.0  # in which the processes of a server that died notice it
 _PAUSE = 0.02  # seconds between two looks
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
 _LONGEST_SOCKET_FOLDER = 90  # characters; the kernel's limit is 107 with the socket's own name
@@ -106,7 +108,8 @@ def stop(cluster: Cluster, say: Say) -> None:
     postmaster = running(cluster)
     pid = processes_in(cluster.data, cluster.account).postmaster
     if pid is None:
-        if postmaster is not None:
+        # Its lock is held for a moment more by processes that end after the first one.
+        if postmaster is not None and not _is_let_go(cluster, _ORPHAN_SECONDS):
             say("PostgreSQL goes on running: it was started in another container, whose end stops it")
         return
     for number, seconds in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, _STOP_AT_ONCE_SECONDS)):
@@ -124,8 +127,17 @@ def stop(cluster: Cluster, say: Say) -> None:
 
 def _ends(cluster: Cluster, seconds: float) -> bool:
     """Whether the server has ended before so many seconds are over."""
+    return _becomes(lambda: not is_held(cluster.lock) and not (cluster.data / "postmaster.pid").exists(), seconds)
+
+
+def _is_let_go(cluster: Cluster, seconds: float) -> bool:
+    """Whether nobody holds the folder's lock before so many seconds are over."""
+    return _becomes(lambda: not is_held(cluster.lock), seconds)
+
+
+def _becomes(is_so: Callable[[], bool], seconds: float) -> bool:
     give_up = time.monotonic() + seconds
-    while is_held(cluster.lock) or (cluster.data / "postmaster.pid").exists():
+    while not is_so():
         if time.monotonic() > give_up:
             return False
         time.sleep(_PAUSE)

@@ -14,7 +14,7 @@ from projections.folding.outcome import Passed
 from projections.folding.projection import Track
 from projections.folding.table import unknown_type_table
 
-MOST_TYPES = 1_000  # of a source in a build; the events of all further types are counted together
+MOST_UNKNOWN_TYPES = 1_000  # of a source in a build; the events of all further types are counted together
 FURTHER_TYPES = "(further types)"
 
 
@@ -48,7 +48,7 @@ def _names(connection: Connection, track: Track, event_types: Iterable[str]) -> 
     known = set(connection.execute(query).scalars())
     names = {}
     for event_type in sorted(event_types):
-        if event_type in known or len(known) < MOST_TYPES:
+        if event_type in known or len(known) < MOST_UNKNOWN_TYPES:
             known.add(event_type)
             names[event_type] = event_type
         else:

@@ -223,7 +223,7 @@ def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, wo
 def test_promise_16_a_flood_of_event_types_is_counted_in_a_bounded_table(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.folding.unknown_types.MOST_TYPES", 3)
+    monkeypatch.setattr("projections.folding.unknown_types.MOST_UNKNOWN_TYPES", 3)
     model.append(database, [b'{"type": "t%d", "data": {"object": {"id": 1}}}' % number for number in range(9)])
     drain(worker_engine, limit=2)
     counted = query(database, "select event_type, events from unknown_event_type where projection = 'participants'")
