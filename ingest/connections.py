@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from ingest.driver import NoAnswer, answered_within
 from ingest.log.append import Connection, can_append
-from ingest.sqlstate import blames_the_data
+from ingest.sqlstate import blames_the_data, is_cancelled
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
@@ -24,7 +24,8 @@ class Connections:
     """A pool of at most `most` connections. Each serves one caller at a time and is kept open for the next.
 
     `seconds`: how long one use may last. A connection that failed, for whatever reason but the data, is closed, and so
-    are those that wait for their next use: what made it fail has probably happened to them as well.
+    are those that wait for their next use: what made it fail has probably happened to them as well. A statement that
+    took too long says nothing about them.
     """
 
     def __init__(self, connect: Connect, seconds: float, most: int = 4) -> None:
@@ -37,20 +38,17 @@ class Connections:
         self._ready = False
 
     async def use(self, work: Work[T]) -> T:
-        """Run `work` on an idle connection, or on a new one if the database has closed the idle ones.
+        """Run `work` on an idle connection; on a new one if there is none, or if that one could not be used any more.
 
         Raises `psycopg.Error`; `psycopg.OperationalError` if no connection could be made.
         """
         async with self._slots:
             with answered_within(self._seconds):
-                while self._idle:
-                    connection = self._idle.pop()
+                if self._idle:
                     try:
-                        return await self._work(connection, work)
-                    except NoAnswer:
-                        raise
-                    except psycopg.Error:
-                        if not connection.closed:
+                        return await self._work(self._idle.pop(), work)
+                    except psycopg.Error as error:
+                        if blames_the_data(error) or is_cancelled(error) or isinstance(error, NoAnswer):
                             raise
                 return await self._work(await self._open(), work)
 
@@ -72,24 +70,26 @@ class Connections:
     async def _probe(self) -> bool:
         try:
             with answered_within(_PROBE_TIMEOUT):
-                async with asyncio.timeout(_PROBE_TIMEOUT):
+                async with asyncio.timeout(2 * _PROBE_TIMEOUT):  # with the wait for its turn
                     return await self.use(can_append)
         except (psycopg.Error, TimeoutError):
             return False
 
     async def _work(self, connection: Connection, work: Work[T]) -> T:
         """Run `work`, and keep the connection if it can be used again."""
-        is_sound = True
+        is_sound, others_too = True, False
         try:
             return await work(connection)
         except psycopg.Error as error:
             is_sound = blames_the_data(error)
+            others_too = not is_sound and not is_cancelled(error)
             raise
         finally:
             if is_sound and not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(connection)
             else:
                 await connection.close()
+            if others_too:
                 await self.close()
 
     async def _open(self) -> Connection:
@@ -113,7 +113,7 @@ class Connections:
             for late in tries:
                 late.add_done_callback(_discard)
                 late.cancel()
-        raise NoAnswer("the database does not answer")
+        raise psycopg.OperationalError("no connection")
 
 
 def _discard(late: asyncio.Future[Connection]) -> None:

@@ -74,11 +74,12 @@ def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = C
 
 def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> SyncConnection:
     """A connection of the driver alone, with a session of ours."""
-    connection = SyncConnection.connect(full_conninfo(conninfo))
+    # Not in a transaction, which a default of the login could end before its time-outs are set.
+    connection = SyncConnection.connect(full_conninfo(conninfo), autocommit=True)
     connection.wait_seconds = deadlines.wait
     try:
         connection.execute(session_commands(role, deadlines).encode())
-        connection.commit()
+        connection.autocommit = False
     except BaseException:
         connection.close()
         raise
@@ -89,12 +90,11 @@ async def connect_async(
     conninfo: str, role: str, deadlines: Deadlines, *, read_only: bool, autocommit: bool = False
 ) -> AsyncConnection:
     """A connection of the driver alone, for a server, with a session of ours."""
-    connection = await AsyncConnection.connect(full_conninfo(conninfo), autocommit=autocommit)
+    connection = await AsyncConnection.connect(full_conninfo(conninfo), autocommit=True)
     connection.wait_seconds = deadlines.wait
     try:
         await connection.execute(session_commands(role, deadlines, read_only=read_only).encode())
-        if not autocommit:
-            await connection.commit()
+        await connection.set_autocommit(autocommit)
     except BaseException:
         await connection.close()
         raise

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import psycopg
 
 from ingest.connections import Connections
+from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
-from ingest.sqlstate import blames_the_data
+from ingest.sqlstate import blames_the_data, is_cancelled
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +149,9 @@ class GroupCommit:
         try:
             receipts = await self._connections.use(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
-            if not blames_the_data(error):
+            if is_cancelled(error) or isinstance(error, NoAnswer):
+                self._refuse_lane(source, error)  # another session may hold this source's lock, and no other's
+            elif not blames_the_data(error):
                 self._refuse_all(error)
             elif len(batch) > 1:
                 await self._commit_one_by_one(source, batch)
@@ -167,6 +170,14 @@ class GroupCommit:
             if asyncio.get_running_loop().time() < self._away_until:
                 return
             await self._commit(source, [pending])
+
+    def _refuse_lane(self, source: str, error: psycopg.Error) -> None:
+        """Refuse a source's waiting deliveries: its commit has taken too long."""
+        lane = self._lanes[source]
+        fields = {"source": source, "refused": len(lane.waiting) + len(lane.in_flight), "sqlstate": error.sqlstate}
+        logger.error("no commit in time", extra={"fields": fields})
+        self._release(lane.waiting)
+        lane.waiting.clear()
 
     def _refuse_all(self, error: psycopg.Error) -> None:
         """Refuse every waiting delivery, and for a moment every new one: the database cannot append."""

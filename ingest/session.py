@@ -16,6 +16,7 @@ _CONSTANT = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
+    "gin_fuzzy_search_limit": "0",
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "idle_session_timeout": "0",  # between two transactions a session may be idle for ever
@@ -46,7 +47,7 @@ class Deadlines:
 
 
 # A worker's lock on its checkpoint is released within seconds, even if the worker hangs or vanishes.
-FOLDING = Deadlines(statement=8, idle=4, transaction=8)
+FOLDING = Deadlines(statement=5, idle=4, transaction=8)
 SERVING = Deadlines(statement=15, idle=20)
 EXPORTING = Deadlines(statement=900, idle=1000)  # a client may take as long to read what the query gives
 COMMAND = Deadlines(statement=60, idle=60)
@@ -64,9 +65,11 @@ def session_commands(role: str | None, deadlines: Deadlines, *, read_only: bool 
         "idle_in_transaction_session_timeout": _milliseconds(deadlines.idle),
     }
     commands = [f"set {name} = '{value}'" for name, value in settings.items()]
-    # From PostgreSQL 17 on.
-    limit = f"select set_config(name, '{_milliseconds(deadlines.transaction)}', false)"
-    commands.append(f"{limit} from pg_settings where name = 'transaction_timeout'")
+    newer = {"transaction_timeout": _milliseconds(deadlines.transaction), "restrict_nonsystem_relation_kind": ""}
+    commands += [
+        f"select set_config(name, '{value}', false) from pg_settings where name = '{name}'"  # noqa: S608 - constants
+        for name, value in newer.items()
+    ]
     return "; ".join([*commands, *([f"set role {role}"] if role else [])])
 
 

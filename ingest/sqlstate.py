@@ -11,6 +11,10 @@ DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 
 # SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
 _BLAMES_THE_DATA = ("22", "23", "54", "P0")
+# SQLSTATE classes: connection, no such database, password, resources, rights and objects that are missing.
+_OF_THE_SERVER = ("08", "3D", "28", "53", "42")
+# A session that was ended or is read-only. A statement or a transaction that took too long may be the data's fault.
+_OF_THE_SESSION = ("57P01", "57P02", "57P03", "25006")
 # SQLSTATE classes: connection, shutdown, no such database, password, resources.
 _AWAY = ("08", "57", "3D", "28", "53")
 
@@ -48,6 +52,14 @@ def is_away(error: DriverError) -> bool:
     """Whether the database could not be reached, or ended the session."""
     state = sqlstate(error)
     return isinstance(_cause(error), psycopg.OperationalError) and (state is None or state[:2] in _AWAY)
+
+
+def fails_with_any_data(error: Exception) -> bool:
+    """Whether what failed has nothing to do with the data: the connection, the server, its resources, its rights."""
+    state = sqlstate(error)
+    if state is None:
+        return isinstance(_cause(error), psycopg.OperationalError)
+    return state[:2] in _OF_THE_SERVER or state in _OF_THE_SESSION
 
 
 def is_blocked(error: DriverError) -> bool:

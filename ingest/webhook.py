@@ -134,7 +134,8 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
 
 def ingest_part(settings: Settings, conninfo: str) -> Part:
     """The webhook of all sources, with a group commit of its own."""
-    deadlines = Deadlines(statement=settings.answer_seconds, idle=settings.answer_seconds)
+    # Shorter than the wait for an answer, so that PostgreSQL says that a lock was not to be had.
+    deadlines = Deadlines(statement=0.8 * settings.answer_seconds, idle=settings.answer_seconds)
 
     async def connect() -> AsyncConnection:
         return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ingest.postgres.account import EmbeddedPostgresError
 from ingest.postgres.home import Cluster, Postmaster, Say
-from ingest.postgres.locks import is_held, opened, take
-from ingest.postgres.processes import end, processes_in
+from ingest.postgres.locks import is_held, opened, refuse_useless, take
+from ingest.postgres.processes import end, holders_of, is_at_work, processes_in
 from ingest.postgres.running import MARK, answers, running
 
 _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise, in the middle of a crash recovery
@@ -23,6 +23,7 @@ _AS_LONG_AS_IT_TAKES = "31536000"  # seconds; pg_ctl gives up after 60 otherwise
 _FOR_PRIVACY = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
 _FAST_STOP_SECONDS = 120.0  # then at once, as a subscriber that takes nothing more hinders a fast stop for ever
 _STOP_AT_ONCE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
 _ORPHAN_SECONDS = 2.0  # in which the processes of a server that died notice it
 _PAUSE = 0.02  # seconds between two looks
 _PORTS = range(20_000, 32_000)  # below the range the kernel hands out to clients, so the port stays ours
@@ -52,8 +53,10 @@ class PortTakenMeanwhile(EmbeddedPostgresError):
 
 def _start(cluster: Cluster, say: Say, *, on_same_port: bool) -> Postmaster:
     with opened(cluster.lock) as lock:
-        if not take(lock):
+        # Another process may look for a moment whether it is held.
+        if not _becomes(lambda: take(lock), _LOOK_SECONDS):
             raise EmbeddedPostgresError(f"a PostgreSQL runs on {cluster.data}: run the command again to join it")
+        refuse_useless(cluster.lock)
         pg_ctl = cluster.binaries.folder / "pg_ctl"
         flags = _flags(cluster, say, on_same_port=on_same_port)
         process = cluster.account.start(
@@ -109,33 +112,27 @@ def stop(cluster: Cluster, say: Say) -> None:
     pid = processes_in(cluster.data, cluster.account).postmaster
     if pid is None:
         # Its lock is held for a moment more by processes that end after the first one.
-        if postmaster is not None and not _is_let_go(cluster, _ORPHAN_SECONDS):
+        if postmaster is not None and not _becomes(lambda: not is_held(cluster.lock), _ORPHAN_SECONDS):
             say("PostgreSQL goes on running: it was started in another container, whose end stops it")
         return
     for number, seconds in ((signal.SIGINT, _FAST_STOP_SECONDS), (signal.SIGQUIT, _STOP_AT_ONCE_SECONDS)):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _ends(cluster, seconds):
+        if _becomes(lambda: not is_at_work(pid), seconds):
             break
         say(f"PostgreSQL has not stopped within {seconds:.0f} s; stopping it at once (log: {cluster.log})")
     else:
-        end((pid, *processes_in(cluster.data, cluster.account).others))
+        end((pid,))
+    if not _becomes(lambda: not is_held(cluster.lock), _ORPHAN_SECONDS):
+        left = processes_in(cluster.data, cluster.account)
+        end((*left.others, *holders_of(cluster.lock, cluster.account)))
     if postmaster and postmaster.sockets != cluster.home:
         with suppress(OSError):
             postmaster.sockets.rmdir()
 
 
-def _ends(cluster: Cluster, seconds: float) -> bool:
-    """Whether the server has ended before so many seconds are over."""
-    return _becomes(lambda: not is_held(cluster.lock) and not (cluster.data / "postmaster.pid").exists(), seconds)
-
-
-def _is_let_go(cluster: Cluster, seconds: float) -> bool:
-    """Whether nobody holds the folder's lock before so many seconds are over."""
-    return _becomes(lambda: not is_held(cluster.lock), seconds)
-
-
 def _becomes(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Whether something becomes so before so many seconds are over."""
     give_up = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > give_up:
@@ -150,8 +147,8 @@ def _port(cluster: Cluster, say: Say, *, keep: bool) -> tuple[int, bool]:
     Another port if it is taken, unless it must be kept.
     """
     file = cluster.home / "port"
-    text = file.read_text().strip() if file.exists() else ""
-    last = int(text) if text.isdigit() else None
+    text = file.read_text().strip() if file.is_file() else ""
+    last = int(text) if text.isdigit() and 0 < int(text[:9]) < 65_536 else None
     if last is not None and (keep or _is_free(last)):
         return last, _is_free(last)
     port = next(port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))

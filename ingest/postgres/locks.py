@@ -54,7 +54,7 @@ def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
                 say(f"waiting for another rosterlog command, which starts or stops PostgreSQL ({path})")
                 said = True
             time.sleep(_PAUSE)
-        _refuse_useless(path)
+        refuse_useless(path)
         yield
 
 
@@ -76,7 +76,7 @@ class NoLocks(EmbeddedPostgresError):
         )
 
 
-def _refuse_useless(held: Path) -> None:
+def refuse_useless(held: Path) -> None:
     """Raise `NoLocks` if a lock that this process holds can be taken again, or is known to this machine alone."""
     with opened(held) as second:
         if take(second):

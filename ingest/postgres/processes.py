@@ -11,6 +11,8 @@ from ingest.postgres.account import Account
 _INITIAL_NAMESPACE = "pid:[4026531836]"  # the number that Linux gives the pid namespace of the machine itself
 # Asked as the server's own account: root in a container may not see the working folder of another account's processes.
 _IN_FOLDER = 'for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$0" ] && echo "${process#/proc/}"; done; :'
+# Among them are programs that the server has started, such as those of COPY: they keep its lock after its end.
+_HAVE_OPEN = 'for file in /proc/[0-9]*/fd/*; do [ "$file" -ef "$0" ] && echo "${file#/proc/}"; done; :'
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,20 @@ class Processes:
 
 def processes_in(data: Path, account: Account) -> Processes:
     """The processes whose working folder is this one: only a PostgreSQL server works in it."""
-    postmaster, others = None, []
-    for pid in map(int, account.run("/bin/sh", "-c", _IN_FOLDER, data).stdout.split()):
-        title = _title(pid)
-        if title.startswith(b"postgres:"):  # as every other process of a server calls itself
-            others.append(pid)
-        elif title.partition(b"\0")[0].endswith(b"postgres"):
-            postmaster = pid
-    return Processes(postmaster, tuple(others))
+    found = {int(pid) for pid in account.run("/bin/sh", "-c", _IN_FOLDER, data).stdout.split()}
+    servers = {pid: title for pid in found if b"postgres" in (title := _title(pid)).partition(b"\0")[0]}
+    # Each other process calls itself "postgres: ...", but not before its client has said who it is.
+    first = [
+        pid for pid, title in servers.items() if not title.startswith(b"postgres:") and _parent(pid) not in servers
+    ]
+    postmaster = first[0] if first else None
+    return Processes(postmaster, tuple(sorted(servers.keys() - {postmaster})))
+
+
+def holders_of(lock: Path, account: Account) -> tuple[int, ...]:
+    """The account's processes that have the lock's file open, but for this one."""
+    lines = account.run("/bin/sh", "-c", _HAVE_OPEN, lock).stdout.split()
+    return tuple({int(line.partition("/")[0]) for line in lines} - {os.getpid()})
 
 
 def sees_all_processes() -> bool:
@@ -51,6 +59,13 @@ def end(pids: tuple[int, ...]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):  # it has ended
+        return None
 
 
 def _title(pid: int) -> bytes:

@@ -13,10 +13,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from ingest.driver import SyncConnection
 from ingest.postgres.account import EmbeddedPostgresError
 from ingest.postgres.home import NAME, Cluster, Postmaster, Say
 from ingest.postgres.locks import is_held
-from ingest.postgres.processes import end, processes_in, sees_all_processes
+from ingest.postgres.processes import end, holders_of, processes_in, sees_all_processes
 
 MARK = f"cluster_name={NAME}"  # in the options of every server that rosterlog starts
 _PAUSE = 0.05  # seconds between two looks
@@ -59,9 +60,7 @@ def join(cluster: Cluster, say: Say) -> Postmaster | None:
 def answers(cluster: Cluster, postmaster: Postmaster) -> bool:
     """Whether the server takes a connection; makes its database if that is missing, as after a killed first start."""
     try:
-        with psycopg.connect(
-            cluster.conninfo(postmaster, "postgres"), autocommit=True, connect_timeout=_CONNECT_SECONDS
-        ) as connection:
+        with _connected(cluster, postmaster) as connection:
             if connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone() is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
     except psycopg.OperationalError as error:
@@ -69,11 +68,18 @@ def answers(cluster: Cluster, postmaster: Postmaster) -> bool:
     return True
 
 
+def _connected(cluster: Cluster, postmaster: Postmaster) -> SyncConnection:
+    conninfo = cluster.conninfo(postmaster, "postgres")
+    connection = SyncConnection.connect(conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+    connection.wait_seconds = _CONNECT_SECONDS
+    return connection
+
+
 def _end_orphans(cluster: Cluster) -> None:
     """Kill what is left of a server whose first process is dead: PostgreSQL starts again only without them."""
     found = processes_in(cluster.data, cluster.account)
     if found.postmaster is None:
-        end(found.others)
+        end((*found.others, *holders_of(cluster.lock, cluster.account)))
 
 
 def _out_of_sight(cluster: Cluster) -> Postmaster | None:
@@ -86,21 +92,27 @@ def _out_of_sight(cluster: Cluster) -> Postmaster | None:
     if not pid_file.exists():
         _clear(cluster)
         return None
-    with suppress(OSError):
-        # Every server that rosterlog starts holds the lock. Nobody holds it, so this one is dead.
-        if MARK in (cluster.data / "postmaster.opts").read_text():
-            _clear(cluster)
-            return None
     postmaster = _from_pid_file(cluster)
     if postmaster and _is_of_this_folder(cluster, postmaster):
         return postmaster
-    if sees_all_processes() or _is_of_an_earlier_boot(pid_file) or _is_detached(pid_file):
+    if _is_started_by_us(cluster) or sees_all_processes() or _is_of_an_earlier_boot(pid_file) or _is_detached(pid_file):
         _clear(cluster)
         return None
     raise EmbeddedPostgresError(
         f"{pid_file} is of a PostgreSQL that rosterlog did not start and that may run in another container: "
         "stop it there; if none runs, delete that file"
     )
+
+
+def _is_started_by_us(cluster: Cluster) -> bool:
+    """Whether rosterlog started the last server, which held the lock then; nobody holds it, so that server is dead.
+
+    A restart by hand keeps the options but not the lock: such a server answers, which is asked before. Without the
+    lock's file nothing is known.
+    """
+    with suppress(OSError):
+        return cluster.lock.exists() and MARK in (cluster.data / "postmaster.opts").read_text()
+    return False
 
 
 def _from_pid_file(cluster: Cluster) -> Postmaster | None:
@@ -127,7 +139,7 @@ def _is_of_this_folder(cluster: Cluster, postmaster: Postmaster) -> bool:
 def _sees(cluster: Cluster, postmaster: Postmaster, name: str) -> bool | None:
     """Whether the server has a file of this name in its data folder; None while it starts up."""
     try:
-        with psycopg.connect(cluster.conninfo(postmaster, "postgres"), connect_timeout=_CONNECT_SECONDS) as connection:
+        with _connected(cluster, postmaster) as connection:
             return connection.execute("select (pg_stat_file(%s, true)).size", [name]).fetchone() == (0,)
     except psycopg.Error as error:
         return None if "starting up" in str(error) else False

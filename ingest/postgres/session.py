@@ -3,21 +3,25 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
 
 from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
 from ingest.postgres.cluster import start, stop
 from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
 from ingest.postgres.locks import is_held, locked, opened, take
-from ingest.postgres.processes import is_at_work, processes_in
+from ingest.postgres.processes import holders_of, is_at_work, processes_in
 from ingest.postgres.running import join
 
 _START, _USERS, _UP = "start.lock", "users.lock", "up.lock"
 _WATCH_SECONDS = 0.5  # between two looks whether the server still runs
+_HELD_UP_SECONDS = 10.0  # that another process may take to start or stop the server
 _AGAIN_SECONDS = 5.0  # until the next try after one that failed
 
 
@@ -77,25 +81,33 @@ def kept_running(data_dir: Path, say: Say) -> Iterator[None]:
 
 
 def _keep_running(data_dir: Path, say: Say, over: threading.Event) -> None:
-    cluster = cluster_in(data_dir, say)
-    pid = processes_in(cluster.data, cluster.account).postmaster
+    cluster: Cluster | None = None
+    pid: int | None = None
+    died_at: float | None = None
     while not over.wait(_WATCH_SECONDS):
-        if is_held(cluster.lock) and (pid is None or is_at_work(pid)):
-            continue
         try:
-            with opened(data_dir / _START) as lock:
-                if take(lock):  # otherwise another process starts or stops it
-                    _revive(cluster, say)
-            pid = processes_in(cluster.data, cluster.account).postmaster
-        except EmbeddedPostgresError as error:
-            say(f"{error}; trying again")
+            cluster = cluster or cluster_in(data_dir, say)
+            if pid is None or not is_at_work(pid):
+                pid = processes_in(cluster.data, cluster.account).postmaster
+            if is_held(cluster.lock) and (pid is not None or not holders_of(cluster.lock, cluster.account)):
+                died_at = None
+                if pid is None:  # it runs in another container, out of sight
+                    over.wait(_AGAIN_SECONDS)
+            else:  # nobody holds its lock, or only what it has left behind
+                died_at = died_at or time.monotonic()
+                _revive(data_dir, cluster, say, time.monotonic() - died_at > _HELD_UP_SECONDS)
+        except (EmbeddedPostgresError, OSError, psycopg.Error) as error:  # such as too many open files
+            say(f"{error}; looking after PostgreSQL goes on")
             over.wait(_AGAIN_SECONDS)
 
 
-def _revive(cluster: Cluster, say: Say) -> None:
-    if join(cluster, say) is None:
-        say(f"PostgreSQL has died: starting it again (log: {cluster.log})")
-        start(cluster, say, on_same_port=True)
+def _revive(data_dir: Path, cluster: Cluster, say: Say, is_held_up: bool) -> None:  # noqa: FBT001 - private
+    with opened(data_dir / _START) as lock:
+        # Otherwise another process starts or stops it; one that stands still must not hinder a start, which has a lock
+        # of its own.
+        if (take(lock) or is_held_up) and join(cluster, say) is None:
+            say(f"PostgreSQL has died: starting it again (log: {cluster.log})")
+            start(cluster, say, on_same_port=True)
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from projections.folding.outcome import Parked
 from projections.folding.projection import Track
 from projections.folding.table import projection_table, quarantine_table
 
-# The reason of an event that took too long each time; a worker tries it again by itself.
-TOO_SLOW = "it could not be folded in time, three times by itself; a worker tries it again every minute"
+# What the reason of an event begins with that failed three times by itself; a worker tries it again by itself.
+TRIED_AGAIN = "it failed three times by itself and is tried again every minute: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def release_participant(connection: Connection, track: Track, participant_id: st
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which parked events are meant: of one source, at one position, for one reason; None means any."""
+    """Which parked events are meant: of one source, at one position, with a reason that begins so; None means any."""
 
     source: str | None = None
     position: int | None = None
@@ -118,7 +118,7 @@ def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
     if wanted.position is not None:
         query = query.where(quarantine_table.c.position == wanted.position)
     if wanted.reason is not None:
-        query = query.where(quarantine_table.c.reason == wanted.reason)
+        query = query.where(quarantine_table.c.reason.startswith(wanted.reason, autoescape=True))
     return query
 
 

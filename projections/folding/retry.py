@@ -14,7 +14,7 @@ from projections.folding.quarantine import ParkedEvent, Wanted
 from projections.folding.refold import OfAnotherDefinition, lock_track, note, refold_in
 
 _AT_A_TIME = 1_000  # parked events
-_SLOW = Wanted(reason=quarantine.TOO_SLOW)
+_TRIED_AGAIN = Wanted(reason=quarantine.TRIED_AGAIN)
 
 
 def retry(
@@ -40,7 +40,10 @@ def retry(
 
 
 class SlowRetries:
-    """Work beside folding: tries again the events that were parked for the time they took, one a minute in turn."""
+    """Work beside folding: tries again the events that failed by themselves, one a minute in turn.
+
+    After one that succeeds the next is tried at once: what made them fail seems to be over.
+    """
 
     def __init__(self, projections: Sequence[Projection], limit: int, every_seconds: float = 60.0) -> None:
         self._projections = projections
@@ -50,18 +53,19 @@ class SlowRetries:
         self._due = time.monotonic() + every_seconds
 
     def __call__(self, engine: Engine) -> bool:
-        """Try the next one if it is time. Gives False: what is left waits for its minute."""
+        """Try the next one if it is time; gives whether it was folded."""
         if time.monotonic() < self._due:
             return False
         self._due = time.monotonic() + self._every
         with engine.connect() as connection:
-            found = quarantine.parked_events(connection, _SLOW, 1, self._last)
+            found = quarantine.parked_events(connection, _TRIED_AGAIN, 1, self._last)
         self._last = found[0] if found else None  # after the last one, the first one again
         for event in found:
-            wanted = Wanted(event.source, event.position, _SLOW.reason)
+            wanted = Wanted(event.source, event.position, _TRIED_AGAIN.reason)
             with suppress(OfAnotherDefinition):  # a rebuild folds it
                 retry(engine, self._projections, wanted, self._limit, lambda _number: None)
-        return False
+                self._due = time.monotonic()
+        return bool(found) and self._due <= time.monotonic()
 
 
 def _following(engine: Engine, wanted: Wanted, last: ParkedEvent | None) -> list[ParkedEvent]:

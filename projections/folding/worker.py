@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine, text
 
+from ingest.driver import answered_within
 from ingest.log.read import HoleInLog, sources
-from ingest.sqlstate import DRIVER_ERRORS, sqlstate
-from projections.folding import builds, checkpoint, quarantine
+from ingest.session import FOLDING
+from ingest.sqlstate import DRIVER_ERRORS, fails_with_any_data, sqlstate
+from projections.folding import builds, checkpoint
 from projections.folding.batch import fold_next, park_next
 from projections.folding.pace import Pace
 from projections.folding.projection import Build, Projection, Track
+from projections.folding.quarantine import TRIED_AGAIN
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +23,8 @@ _LONGEST_IDLE = 0.5  # seconds between two looks at the log, however long nothin
 _OTHER_WORK_EVERY = 1.0  # seconds between two calls of the other work, once none of it is left
 _LIST_SOURCES_EVERY = 1.0  # seconds
 _AGAIN_SECONDS = 0.2  # until the next look at the log after one that failed
+_QUICK_SECONDS = 0.5  # for a look at the log, which takes milliseconds
+_LONG_SECONDS = 0.4  # for one event, which takes milliseconds
 _SAY_EVERY = 10.0  # seconds between two lines that say the same
 _END_OVERDUE_EVERY = 1.0  # seconds between two looks for overdue sessions, while a checkpoint is locked by another one
 
@@ -60,6 +65,7 @@ class Worker:
         self._other_work_at = 0.0
         self._ended_overdue_at = 0.0
         self._needs_rebuild: set[str] = set()
+        self._is_quick = True  # the database has answered the last look at the log without delay
         self._said: dict[str, float] = {}
 
     def run(self, poll_seconds: float, stop: threading.Event, beat: Beat) -> None:
@@ -70,13 +76,16 @@ class Worker:
         """
         idle = 0
         while not stop.is_set():
+            begun = time.monotonic()
             try:
-                behind = self.behind()
+                with answered_within(FOLDING.transaction):
+                    behind = self.behind()
             except DRIVER_ERRORS as error:
                 self._say("the log cannot be read; trying again", {}, error)
                 beat(False)
                 stop.wait(_AGAIN_SECONDS)
                 continue
+            self._is_quick = time.monotonic() - begun < _QUICK_SECONDS
             beat(True)
             folded = self._fold_each(behind, stop, beat)
             worked = self._do_other_work()
@@ -129,7 +138,7 @@ class Worker:
         for work in self._other_work:
             try:
                 more_is_left = work(self._engine) or more_is_left
-            except DRIVER_ERRORS as error:
+            except Exception as error:  # whatever it is, folding goes on
                 self._say("work beside folding failed; trying again", {}, error)
         if not more_is_left:
             self._other_work_at = time.monotonic()
@@ -151,26 +160,33 @@ class Worker:
         lane = (projection.name, source)
         fields: dict[str, object] = {"projection": projection.name, "source": source}
         folded: int | None = 0
+        begun = time.monotonic()
         try:
-            folded = run_once(self._engine, projection, source, self._pace.limit(lane))
-            self._pace.succeeded(lane)
+            with answered_within(FOLDING.transaction):
+                folded = run_once(self._engine, projection, source, self._pace.limit(lane))
             if folded is None:
                 self._end_overdue()
+            else:
+                self._pace.succeeded(lane)
         except HoleInLog as error:
-            self._pace.failed(lane, time.monotonic())
+            self._pace.failed(lane, time.monotonic(), is_to_blame=False)
             self._say(str(error), fields, None)
         except Exception as error:  # whatever it is, it must not stop the other sources
             self._say("a batch failed; a smaller one is tried", fields, error)
-            if self._pace.failed(lane, time.monotonic()):
-                self._park_next(projection, source)
+            # A database that is slow or away fails with every event: then the event is not to blame. But an event that
+            # takes too long ends the session, which looks as if the database had gone away.
+            took_long = time.monotonic() - begun > _LONG_SECONDS
+            is_to_blame = self._is_quick and (took_long or not fails_with_any_data(error))
+            if self._pace.failed(lane, time.monotonic(), is_to_blame=is_to_blame, took_long=took_long):
+                self._park_next(projection, source, f"{TRIED_AGAIN}{type(error).__name__}, {sqlstate(error)}")
         return folded or 0
 
-    def _park_next(self, projection: Projection, source: str) -> None:
+    def _park_next(self, projection: Projection, source: str, reason: str) -> None:
         """Park an event that fails again and again, or no later one would ever be folded."""
         try:
             with self._engine.begin() as connection:
                 build = builds.open_for(connection, projection)
-                if build and park_next(connection, Track(projection, build, source), quarantine.TOO_SLOW):
+                if build and park_next(connection, Track(projection, build, source), reason):
                     self._pace.succeeded((projection.name, source))
         except DRIVER_ERRORS as error:
             self._say("an event could not be parked", {"projection": projection.name, "source": source}, error)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -34,7 +35,9 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seconds", type=float, default=300, help="begin no fault after so many seconds")
-    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument(
+        "--seed", type=int, default=datetime.now(UTC).date().toordinal(), help="default: one for each day"
+    )
     parser.add_argument("--only", default="", help="faults whose name contains this")
     options = parser.parse_args()
     rows: dict[str, Row] = defaultdict(Row)
@@ -50,7 +53,7 @@ def main() -> None:
             site.probe(load.accept)
             verdict = judge(site, load)
         left = _processes_of(data)
-    _print(rows, verdict, load, left)
+    _print(rows, verdict, load, left, options.seed)
     sys.exit(0 if verdict.is_good and not left else 1)
 
 
@@ -83,7 +86,7 @@ def _processes_of(data: Path) -> list[str]:
     ]
 
 
-def _print(rows: dict[str, Row], verdict: Verdict, load: Load, left: list[str]) -> None:
+def _print(rows: dict[str, Row], verdict: Verdict, load: Load, left: list[str], seed: int) -> None:
     click.echo("| fault | times | in flight | lost | doubled | seconds to accept | seconds to fold |")
     click.echo("|---|---|---|---|---|---|---|")
     for name, row in sorted(rows.items()):
@@ -91,6 +94,7 @@ def _print(rows: dict[str, Row], verdict: Verdict, load: Load, left: list[str]) 
         doubled = _within(verdict.doubled, load, row)
         accept, fold = (f"{min(values):.1f}-{max(values):.1f}" for values in (row.accept, row.fold))
         click.echo(f"| {name} | {len(row.accept)} | {max(row.in_flight)} | {lost} | {doubled} | {accept} | {fold} |")
+    click.echo(f"\nseed {seed}")
     times = sum(len(row.accept) for row in rows.values())
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     click.echo(

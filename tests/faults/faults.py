@@ -189,6 +189,8 @@ FAULTS = (
         _killed(*map(_program, ("up", "behind", "worker")), Site.pid_of_folding, Site.pid_of_database),
     ),
     Fault("stopped 8 s: second server", _stopped(_program("behind")), 8),
+    Fault("stopped 8 s: server with worker and database (up)", _stopped(_program("up")), 8),
+    Fault("stopped 12 s: second worker", _stopped(_program("worker")), 12),
     Fault("stopped 20 s: worker of up", _stopped(Site.pid_of_folding), 20),
     Fault("stopped 8 s: one session of the database", _stopped(_backend("%append_events%")), 8),
     Fault("stopped 6 s: the database's first process", _stopped(Site.pid_of_database), 6),

@@ -62,7 +62,7 @@ class Load:
         some = Amount(0.05, is_share=True)
         # Few people with many changes each, so that folds update and redeliveries come late.
         wishes = Wishes(count, count // 3, some, some, Amount(1), self._seed * 1_000_000 + number)
-        planned = plan(wishes)
+        planned = [*plan(wishes), Planned(_poison(number))]
         good = {each.body for each in planned if not each.damaged}
         self.sent |= good
         target = Target(url, self._secret, concurrency=32, rate=RATE, attempts=_NEVER_GIVE_UP)
@@ -76,6 +76,15 @@ class Load:
         else:
             self.accepted.setdefault(planned.body, time.monotonic())
             self._waiting.discard(planned.body)
+
+
+def _poison(number: int) -> bytes:
+    """A body of most of a megabyte that costs as much work as such a body can."""
+    lists = b",".join([b"[]"] * 300_000)
+    return b'{"type": "event.participant.created", "data": {"object": {"id": "poison-%d", "x": [%s]}}}' % (
+        number,
+        lists,
+    )
 
 
 class _Noted(list[Planned]):

@@ -1,4 +1,4 @@
-"""The site that is made to fail: `up` on an embedded database, and beside it a server behind a proxy and a worker.
+"""The site that is made to fail: `up` on an embedded database, and beside it a server and a worker behind a proxy.
 
 What ends is started again, as an init system does; nothing else is done for it.
 """
@@ -56,7 +56,7 @@ class Site:
             self.proxy = stack.enter_context(Proxy(self.conninfo).running())
             behind = {**self.environ, "DATABASE_URL": self.proxy.conninfo}
             self._start("behind", ("serve", "--port", str(self.port_behind)), behind)
-            self._start("worker", ("worker",), {**self.environ, "DATABASE_URL": self.conninfo})
+            self._start("worker", ("worker",), behind)
             threading.Thread(target=self._keep, daemon=True).start()
             yield self
 

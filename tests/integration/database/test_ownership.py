@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingest import postgres
 from ingest.postgres.home import Cluster, cluster_in
@@ -207,6 +208,36 @@ def test_a_server_started_by_hand_is_joined(data: Path) -> None:
     os.kill(postmaster(data), signal.SIGKILL)
     with postgres.server(data, print) as server:
         assert kept(server.conninfo) == [1]
+
+
+@needs_namespaces
+def test_a_server_restarted_by_hand_is_joined_from_another_container(data: Path) -> None:
+    """Its options are those of rosterlog, which a restart keeps; the lock is not."""
+    with postgres.server(data, print) as server:
+        write(server.conninfo, 1)
+    found = cluster(data)
+    done = found.account.run(found.binaries.folder / "pg_ctl", "restart", "-w", "-D", found.data, "-l", found.log)
+    assert done.returncode == 0, done.stderr
+    pid = postmaster(data)
+    with user(data, *NAMESPACES) as other:
+        write(address(other), 2)
+        other.communicate("\n", timeout=DEADLINE)
+    assert postmaster(data) == pid
+    with postgres.server(data, print) as server:
+        assert kept(server.conninfo) == [1, 2]
+
+
+def test_clients_that_say_nothing_are_not_taken_for_the_server(data: Path) -> None:
+    """Their processes are named as the first one is until they have said who they are."""
+    with postgres.server(data, print) as server:
+        pid = int((cluster(data).data / "postmaster.pid").read_text().splitlines()[0])
+        port = int(str(conninfo_to_dict(server.conninfo)["port"]))
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        until(lambda: len(processes_in(cluster(data).data, cluster(data).account).others) >= 5)
+        assert postmaster(data) == pid
+    for connection in silent:
+        connection.close()
+    assert running(cluster(data)) is None
 
 
 @needs_namespaces

@@ -12,14 +12,15 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, connect, sync_engine
 from ingest.session import FOLDING, Deadlines
 from projections.folding import checkpoint
-from projections.folding.quarantine import TOO_SLOW
+from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker, run_once
 from tests import DEADLINE, model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, query
 from tests.program import until
+from tests.proxy import Proxy
 
-IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.5)
+IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.8)
 
 
 @pytest.fixture
@@ -57,9 +58,12 @@ def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_a
         )
     people = [model.body(number, first_name="slow" if number == 5 else "ok") for number in range(12)]
     model.append(database, people)
-    with working(impatient, 8):
+    # Another worker beside it must not take the one's failures for successes.
+    with working(impatient, 8), working(impatient, 8):
         until(lambda: len(model.stored_roster(database)) == 11)
-    assert query(database, "select position, participant_id, reason from quarantine") == [(6, "5", TOO_SLOW)]
+    [(position, participant_id, reason)] = query(database, "select position, participant_id, reason from quarantine")
+    assert (position, participant_id) == (6, "5")
+    assert reason.startswith(TRIED_AGAIN)
     retries = SlowRetries(PROJECTIONS, 8, every_seconds=0)
     with psycopg.connect(database) as connection:
         connection.execute("drop trigger sleep on participants_build_1")
@@ -101,6 +105,39 @@ def test_promise_16_a_fault_in_our_own_writing_stops_no_other_source(database: s
         ("movemint", 3),
         ("spring", 3),
     ]
+
+
+def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str, worker_engine: Engine) -> None:
+    calls: list[int] = []
+
+    def fails(_engine: Engine) -> bool:
+        calls.append(1)
+        raise KeyError
+
+    stop = threading.Event()
+    run = Worker(worker_engine, PROJECTIONS, 10, [fails]).run
+    thread = threading.Thread(target=run, args=(0.01, stop, lambda _is_read: None))
+    thread.start()
+    until(lambda: calls)
+    model.append(database, [model.body(1)])
+    until(lambda: len(model.stored_roster(database)) == 1)
+    stop.set()
+    thread.join(timeout=DEADLINE)
+
+
+def test_promise_16_a_slow_database_parks_nobody(database: str, worker_engine: Engine) -> None:
+    """Every event fails with it; none is to blame."""
+    with Proxy(database).running() as proxy:
+        engine = sync_engine(proxy.conninfo, WORKER_ROLE, IMPATIENT)
+        drain(worker_engine)
+        model.append(database, [model.body(number) for number in range(3)])
+        with working(engine, 8):
+            proxy.delay = 0.6
+            threading.Event().wait(8)
+            proxy.delay = 0
+            until(lambda: len(model.stored_roster(database)) == 3)
+        engine.dispose()
+    assert query(database, "select * from quarantine") == []
 
 
 @pytest.mark.slow

@@ -8,8 +8,10 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from ingest.connections import Connections
+from ingest.database import INGEST_ROLE, connect_async
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
+from ingest.session import Deadlines
 from tests import DEADLINE, model
 
 ROOMY = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=20)
@@ -37,8 +39,10 @@ def hand_in(commit: GroupCommit, content: bytes) -> Awaitable[Receipt | None]:
 
 
 def with_commit(conninfo: str, limits: Limits, scenario: Callable[[GroupCommit], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the scenario gives
+    deadlines = Deadlines(statement=0.8 * limits.answer_seconds, idle=limits.answer_seconds)
+
     async def connect() -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
 
     async def run() -> Any:  # noqa: ANN401
         connections = Connections(connect, limits.answer_seconds)
@@ -105,6 +109,23 @@ def test_a_locked_log_answers_in_time_and_goes_on_by_itself(database: str) -> No
     assert kept is not None
     # What was under way when its sender was refused was kept even so; the redelivery will be a duplicate.
     assert set(model.stored_bodies(database)) >= {b"after"}
+
+
+def test_promise_16_a_source_that_is_stuck_refuses_no_other(database: str) -> None:
+    async def scenario(commit: GroupCommit) -> tuple[list[Receipt | None], list[Receipt | None]]:
+        stuck, others = [], []
+        for number in range(30):
+            stuck.append(asyncio.ensure_future(answered(commit.append(delivery(b"%d" % number, "stuck")))))
+            others.append(await answered(commit.append(delivery(b"%d" % number, "spring"))))
+            await asyncio.sleep(0.1)
+        return [await each for each in stuck], others
+
+    with psycopg.connect(database) as holding:
+        holding.execute("select pg_advisory_xact_lock(1919906927, hashtext('stuck'))")
+        limits = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=0.5)
+        stuck, others = with_commit(database, limits, scenario)
+    assert not any(stuck)
+    assert all(receipt is not None and receipt.stored for receipt in others)
 
 
 def test_readiness_means_that_an_append_would_be_taken(database: str) -> None:
