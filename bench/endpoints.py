@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.load import SECRET
 from ingest.log.event import Delivery, Receipt
+from ingest.refusals import Refusals
 from ingest.settings import DEFAULT_SOURCE, Settings, read_settings
 from ingest.web.app import Part, build_app
 from ingest.web.serve import bind, run_server, serve
@@ -92,7 +93,11 @@ def plain_sqlalchemy(conninfo: str) -> Part:
 
 def _webhook(append: Append) -> Webhook:
     settings = _settings()
-    return Webhook(settings.sources, append, settings.max_body_bytes)
+    return Webhook(settings.sources, append, Refusals(_uncounted), settings.max_body_bytes)
+
+
+async def _uncounted(_numbers: object) -> None:
+    """What is refused here is written nowhere."""
 
 
 def _settings() -> Settings:

@@ -6,11 +6,13 @@
 --                                   +--> event_redelivery                      the same bytes again, counted
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
+--   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
 --   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
 --   begin_build() make_index() attach_build() analyze_build() drop_build() end_overdue() --> projection --> projection_build
+--   worker --> worker_seen: when it looked at the log last
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build
@@ -260,6 +262,34 @@ $$;
 CREATE FUNCTION public.bib_key(in_bib text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN lpad("left"(in_bib, 20), 20, '0'::text);
+
+CREATE FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  counted_at timestamptz := clock_timestamp();
+  stored_at timestamptz;
+begin
+  if in_source is null or in_count is null or in_count < 1 or in_reason is null or in_reason not in (
+    'signature_missing', 'signature_malformed', 'signature_wrong', 'too_large', 'body_timeout', 'unavailable',
+    'unknown_source'
+  ) or octet_length(in_source) > 63 then
+    raise exception 'count_refused takes a source, one of its reasons and a number'
+      using errcode = 'invalid_parameter_value';
+  end if;
+  select e.received_at into stored_at from event_log e where e.source = in_source order by e.position desc limit 1;
+  insert into refused_delivery as counted (source, reason, hour, count, last_at, run, run_since)
+  values (in_source, in_reason, date_trunc('hour', in_hour, 'UTC'), in_count, counted_at, in_count, counted_at)
+  on conflict on constraint refused_delivery_pkey do update set
+    count = counted.count + excluded.count,
+    last_at = excluded.last_at,
+    run = case when stored_at > counted.last_at then 0 else counted.run end + excluded.run,
+    run_since = case when stored_at > counted.last_at then excluded.run_since else counted.run_since end;
+  delete from refused_delivery r
+  where r.source = in_source and r.reason = in_reason and r.hour < clock_timestamp() - interval '400 days';
+end
+$$;
 
 CREATE FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1367,6 +1397,16 @@ CREATE VIEW public.readable_log AS
         END AS body
    FROM public.event_log e;
 
+CREATE TABLE public.refused_delivery (
+    source text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL COLLATE pg_catalog."C",
+    hour timestamp with time zone NOT NULL,
+    count bigint NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    run bigint NOT NULL,
+    run_since timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.registrations_build (
     source text NOT NULL COLLATE pg_catalog."C",
     participant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1431,6 +1471,15 @@ CREATE TABLE public.unknown_event_type (
     event_type text NOT NULL COLLATE pg_catalog."C",
     events bigint NOT NULL,
     last_position bigint NOT NULL
+);
+
+CREATE TABLE public.worker_seen (
+    worker text NOT NULL COLLATE pg_catalog."C",
+    host text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    working_on text
 );
 
 CREATE VIEW reporting.deliveries AS
@@ -1719,6 +1768,9 @@ ALTER TABLE ONLY public.published_source
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (source, projection, build, "position");
 
+ALTER TABLE ONLY public.refused_delivery
+    ADD CONSTRAINT refused_delivery_pkey PRIMARY KEY (source, reason, hour);
+
 ALTER TABLE ONLY public.registrations_build
     ADD CONSTRAINT registrations_build_pkey PRIMARY KEY (source, participant_id, build);
 
@@ -1730,6 +1782,9 @@ ALTER TABLE ONLY public.roster_change
 
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
+
+ALTER TABLE ONLY public.worker_seen
+    ADD CONSTRAINT worker_seen_pkey PRIMARY KEY (worker);
 
 CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) WHERE (revoked_at IS NULL);
 
@@ -1807,6 +1862,9 @@ GRANT ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, 
 
 REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint) TO rosterlog_ingest;
 
 REVOKE ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
@@ -1921,6 +1979,10 @@ GRANT SELECT ON TABLE public.quarantine TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.readable_log TO rosterlog_worker;
 
+GRANT SELECT ON TABLE public.refused_delivery TO rosterlog_api;
+GRANT SELECT ON TABLE public.refused_delivery TO rosterlog_operator;
+GRANT SELECT ON TABLE public.refused_delivery TO rosterlog_worker;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.registrations_build TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.registrations TO rosterlog_worker;
@@ -1936,6 +1998,10 @@ GRANT SELECT ON TABLE public.roster_change TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.unknown_event_type TO rosterlog_worker;
 GRANT SELECT ON TABLE public.unknown_event_type TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.worker_seen TO rosterlog_worker;
+GRANT SELECT ON TABLE public.worker_seen TO rosterlog_api;
+GRANT SELECT ON TABLE public.worker_seen TO rosterlog_operator;
 
 GRANT SELECT ON TABLE reporting.deliveries TO rosterlog_reporting;
 GRANT SELECT ON TABLE reporting.deliveries TO rosterlog_reporting_pii;

@@ -20,6 +20,11 @@ def signature_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     return None
 
 
+def is_missing(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether there is no `X-Signature` at all."""
+    return all(name != HEADER for name, _ in headers)
+
+
 def sign(body: bytes, secret: bytes) -> str:
     """What Movemint puts into `X-Signature`: the bare lower-case hex HMAC-SHA256 of the body."""
     return hmac.digest(secret, body, "sha256").hex()

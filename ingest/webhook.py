@@ -1,7 +1,10 @@
 """The webhook endpoint: raw bytes in, signature checked over them, appended, answered. A plain ASGI app, for speed."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,18 +13,30 @@ from starlette.types import Receive, Scope, Send
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
 from ingest.delivery import read_envelope
-from ingest.driver import AsyncConnection
+from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
+from ingest.log.refused import count_refused
+from ingest.refusals import Reason, RefusalKey, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
-from ingest.signature import is_signed, signature_in
+from ingest.signature import is_missing, is_signed, signature_in
 from ingest.web.app import Part
 from ingest.web.bounds import Bounds
+from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
 
 logger = logging.getLogger(__name__)
 
+_SENT_AWAY = {"body_too_slow": Reason.BODY_TIMEOUT, "too_much_arriving": Reason.UNAVAILABLE}
+_UNVERIFIED = {
+    Reason.SIGNATURE_MISSING: "X-Signature is missing: it is the hex HMAC-SHA256 of the body with the secret.",
+    Reason.SIGNATURE_MALFORMED: "X-Signature must be 64 hex digits, once and without a prefix: the HMAC-SHA256 of the "
+    "body with the secret.",
+    Reason.SIGNATURE_WRONG: "X-Signature is of another secret, or of other bytes than these: compare the secret, and "
+    "let the body pass unchanged (rosterlog check-signature tells which).",
+}
+_COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
 
@@ -40,41 +55,61 @@ class _Disconnected(Exception):
 
 
 class Webhook:
-    """Answers `POST /webhooks/{source}`. `append` makes a delivery durable or raises `NotKept`."""
+    """Answers `POST /webhooks/{source}`. `append` makes a delivery durable or raises `NotKept`.
 
-    def __init__(self, sources: Mapping[str, Secrets], append: Append, max_body_bytes: int) -> None:
+    Each refusal is counted by its source and reason.
+    """
+
+    def __init__(self, sources: Mapping[str, Secrets], append: Append, refusals: Refusals, max_body_bytes: int) -> None:
         self._sources = sources
         self._append = append
+        self._refusals = refusals
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        source = scope["path_params"]["source"]
         try:
-            refusal = await self._receive(scope, receive, send)
+            refusal = await self._receive(source, scope, receive, send)
         except _Disconnected:
+            if (reason := _SENT_AWAY.get(scope["state"].get(REFUSED))) is not None:
+                self._refusals.count(source, reason)
             return
         except _TooLarge as error:
+            self._refusals.count(source, Reason.TOO_LARGE)
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
             refusal = problem(413, detail, headers)
         except NotKept:
-            refusal = _try_again()
+            refusal = self._try_again(source)
         except Exception:
             # Answer 503 to any fault of ours, so that Movemint delivers again and nothing is lost.
             logger.exception("webhook failed")
-            refusal = _try_again()
+            refusal = self._try_again(source)
         if refusal is not None:
             await refusal(scope, receive, send)
 
-    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    def _try_again(self, source: str) -> Response:
+        self._refusals.count(source, Reason.UNAVAILABLE)
+        detail = "The delivery could not be made durable now; deliver it again."
+        return problem(503, detail, {"Retry-After": "2"})
+
+    def _unverified(self, source: str, reason: Reason) -> Response:
+        self._refusals.count(source, reason)
+        return problem(401, _UNVERIFIED[reason])
+
+    async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
-        source = scope["path_params"]["source"]
         secrets = self._sources.get(source)
         if secrets is None:
+            self._refusals.count(source, Reason.UNKNOWN_SOURCE)
             return problem(404, "No source of this name has a secret; see MOVEMINT_WEBHOOK_SECRET.")
         signature = signature_in(scope["headers"])
         body = await self._body(scope, receive)
-        if signature is None or not is_signed(body, signature, secrets):
-            return problem(401, "X-Signature must be the hex HMAC-SHA256 of the body with the secret.")
+        if signature is None:
+            is_none = is_missing(scope["headers"])
+            return self._unverified(source, Reason.SIGNATURE_MISSING if is_none else Reason.SIGNATURE_MALFORMED)
+        if not is_signed(body, signature, secrets):
+            return self._unverified(source, Reason.SIGNATURE_WRONG)
         envelope = read_envelope(body)
         delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
         receipt = await self._append(delivery)
@@ -113,11 +148,6 @@ def webhook_route(webhook: Webhook) -> Route:
     return Route("/webhooks/{source}", webhook, methods=["POST"])
 
 
-def _try_again() -> Response:
-    detail = "The delivery could not be made durable now; deliver it again."
-    return problem(503, detail, {"Retry-After": "2"})
-
-
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
@@ -142,6 +172,29 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
-    webhook = Webhook(settings.sources, commit.append, settings.max_body_bytes)
+    refusals = Refusals(partial(_write_refusals, connect))
+    webhook = Webhook(settings.sources, commit.append, refusals, settings.max_body_bytes)
     bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes)
-    return Part([webhook_route(webhook)], commit.running, {"log": commit.hindrance}, bounds=bounds)
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[None]:
+        async with commit.running():
+            counting = asyncio.create_task(refusals.run())
+            try:
+                yield
+            finally:
+                counting.cancel()
+                await refusals.flush()
+
+    return Part([webhook_route(webhook)], running, {"log": commit.hindrance}, bounds=bounds)
+
+
+async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Mapping[RefusalKey, int]) -> None:
+    """On a connection of its own: nothing that happens to it may hinder an append."""
+    with answered_within(_COUNTING_SECONDS):
+        connection = await connect()
+        try:
+            by_value = {(source, reason.value, hour): number for (source, reason, hour), number in numbers.items()}
+            await count_refused(connection, by_value)
+        finally:
+            await connection.close()

@@ -16,7 +16,7 @@ from migrations.execute import verbatim
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events position_at readable_log
+        refuse_change refuse_change_but_erasure append_events count_refused position_at readable_log
         kept_by_participant apply_erasure
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",

@@ -50,6 +50,12 @@ def _forked() -> Forked:
     return forked
 
 
+def status_json(env: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """What `rosterlog status` says, whether something needs a person or not."""
+    _, printed = _forked().run(("status", "--json"), env, DEADLINE)
+    return json.loads(printed)
+
+
 def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for
     """Wait until a condition holds and give what it gave."""
     deadline = time.monotonic() + seconds

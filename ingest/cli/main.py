@@ -1,6 +1,7 @@
 """The commands of `ingest` by name, each as `module:attribute`."""
 
 COMMANDS = {
+    "check-signature": "ingest.cli.signature:check_signature",
     "ingest": "ingest.cli.servers:ingest",
     "log": "ingest.cli.log:log",
     "migrate": "ingest.cli.servers:migrate",

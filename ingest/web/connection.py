@@ -16,6 +16,7 @@ from ingest.web.problems import problem_bytes
 from ingest.web.request_head import Fault
 
 _IDLE, _HEAD, _BODY, _COMPLETE, _CLOSING = Stage
+REFUSED = "refused"  # in the state of a request: the kind of the fault for which its client was sent away
 _RESET = struct.pack("ii", 1, 0)  # do not linger
 _HEAD_SLOW = Fault(408, "The headers did not arrive in time.", "head_too_slow")
 _BODY_SLOW = Fault(408, "The body did not arrive in time.", "body_too_slow")
@@ -131,6 +132,7 @@ class ClientConnection(HttpToolsProtocol):
         self._rest = b""
         must_wait = self.is_answered()
         if self.stage is _BODY:
+            self.cycle.scope["state"][REFUSED] = fault.kind
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             if self.pipeline:

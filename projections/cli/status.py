@@ -1,45 +1,66 @@
-"""`rosterlog status`: how far logs and projections are, what is parked, and what needs a rebuild."""
+"""`rosterlog status`: how far logs and projections are, and what needs a person."""
+
+import sys
+from datetime import datetime
 
 import click
 from pydantic_core import to_json
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_engine
+from ingest.cli.terminal import utc
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
-from projections.folding.status import ProjectionStatus, SourceStatus, read_projections, read_status
+from projections.folding.health import Health, needs, read_health
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
 def status(settings: Settings, *, as_json: bool) -> None:
-    """Show how far each source's log and roster have come, what is parked, and what needs a rebuild."""
+    """Show how far each source's log and roster have come, what was refused, and what needs a person (exit code 1)."""
     projections = catalogue(settings.fields_file)
     with migrated_engine(settings) as engine, engine.connect() as connection:
-        of_sources = read_status(connection, projections, settings.sources or [DEFAULT_SOURCE])
-        of_projections = read_projections(connection, projections)
+        health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE])
+    needed = needs(health)
     if as_json:
-        sources = [source.as_json() for source in of_sources]
-        click.echo(to_json({"sources": sources, "projections": [live.as_json() for live in of_projections]}).decode())
+        click.echo(to_json(_as_json(health, needed)).decode())
     else:
-        _print_status(of_sources, of_projections)
+        _print(health, needed)
+    sys.exit(1 if needed else 0)
 
 
-def _print_status(of_sources: list[SourceStatus], of_projections: list[ProjectionStatus]) -> None:
-    names = [live.projection for live in of_projections]
+def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
+    worker = health.worker
+    return {
+        "sources": [source.as_json() for source in health.sources],
+        "projections": [live.as_json() for live in health.projections],
+        "worker": None if worker is None else {"host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at},
+        "seconds_behind": round(health.behind[0], 1),
+        "refused_of_unknown_sources_last_hour": health.unknown.last_hour,
+        "needs": needed,
+    }
+
+
+def _print(health: Health, needed: list[str]) -> None:
+    names = [live.projection for live in health.projections]
     titles = "".join(f"{name + ' at':>20}" for name in names)
-    click.echo(f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'parked':>12}")
-    for source in of_sources:
-        checkpoints = "".join(f"{source.checkpoints[name]:>20}" for name in names)
-        click.echo(f"{source.source:<24}{source.head:>12}{checkpoints}{source.lag:>12}{source.quarantined:>12}")
-    if any(source.quarantined for source in of_sources):
-        click.echo("parked: rosterlog quarantine list shows what, and why")
-    for live in of_projections:
-        if live.needs_rebuild:
-            click.echo(
-                f"{live.projection}: build {live.build} is live, of another definition, so nothing is folded into it: "
-                f"set ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {live.projection} if this one is right"
-            )
-        elif live.build is not None:
+    click.echo(f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'parked':>12}{'refused in 1 h':>16}  last delivery")
+    for source in health.sources:
+        of_source = source.status
+        checkpoints = "".join(f"{of_source.checkpoints[name]:>20}" for name in names)
+        click.echo(
+            f"{of_source.source:<24}{of_source.head:>12}{checkpoints}{of_source.lag:>12}{of_source.quarantined:>12}"
+            f"{source.refused.last_hour:>16}  {_time(source.last_received_at)}"
+        )
+    for live in health.projections:
+        if live.build is not None and not live.needs_rebuild:
             click.echo(f"{live.projection}: build {live.build} is live")
+    if health.worker is not None:
+        click.echo(f"worker: seen {utc(health.worker.seen_at)} on {health.worker.host}")
+    for sentence in needed:
+        click.echo(f"NEEDS YOU  {sentence}")
+
+
+def _time(moment: datetime | None) -> str:
+    return "-" if moment is None else utc(moment)

@@ -84,3 +84,15 @@ unknown_type_table = Table(
     PrimaryKeyConstraint("source", "projection", "build", "event_type", name="unknown_event_type_pkey"),
     _goes_with_build("unknown_event_type"),
 )
+
+worker_seen_table = Table(
+    "worker_seen",
+    metadata,
+    Column("worker", Text(collation="C"), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("working_on", Text),
+    PrimaryKeyConstraint("worker", name="worker_seen_pkey"),
+)

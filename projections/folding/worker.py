@@ -13,6 +13,7 @@ from ingest.session import FOLDING
 from ingest.sqlstate import DRIVER_ERRORS, fails_with_any_data, sqlstate
 from projections.folding import builds, checkpoint
 from projections.folding.batch import fold_next, park_next
+from projections.folding.heartbeat import Heartbeat
 from projections.folding.pace import Pace
 from projections.folding.projection import Build, Projection, Track
 from projections.folding.quarantine import TRIED_AGAIN
@@ -65,6 +66,7 @@ class Worker:
         self._other_work_at = 0.0
         self._ended_overdue_at = 0.0
         self._needs_rebuild: set[str] = set()
+        self._heartbeat = Heartbeat()
         self._is_quick = True  # the database has answered the last look at the log without delay
         self._said: dict[str, float] = {}
 
@@ -87,6 +89,7 @@ class Worker:
                 continue
             self._is_quick = time.monotonic() - begun < _QUICK_SECONDS
             beat(True)
+            self._note(behind)
             folded = self._fold_each(behind, stop, beat)
             worked = self._do_other_work()
             if folded:
@@ -97,6 +100,14 @@ class Worker:
                 # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
                 idle += 1
                 stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
+
+    def _note(self, behind: Sequence[tuple[Projection, str]]) -> None:
+        """Say in the database that this worker is there, and what it has before it."""
+        working_on = f"{behind[0][0].name} of {behind[0][1]}" if behind else None
+        try:
+            self._heartbeat.note(self._engine, working_on)
+        except DRIVER_ERRORS as error:
+            self._say("this worker's heartbeat could not be written", {}, error)
 
     def behind(self) -> list[tuple[Projection, str]]:
         """The (projection, source) pairs that this worker can fold: those whose log goes on past the checkpoint."""

@@ -1,6 +1,5 @@
 """The commands one by one: what they print, their exit codes, and one clear line for every error."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests import DEADLINE, HEAD, ROOT, model
-from tests.program import COMMAND, environ, free_port, get, run, running, status_of, until
+from tests.program import COMMAND, environ, free_port, get, run, running, status_json, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -43,17 +42,12 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
         until(lambda: get(port, "/v1/status", token)[2]["sources"][0]["lag"] == 0)
         assert len(get(port, "/v1/participants?limit=1000", token)[2]["data"]) == 120
         worker.stop()
-    status = json.loads(run("status", "--json", env=env))
+    status = status_json(env)
     assert [projection["needs_rebuild"] for projection in status["projections"]] == [False, False]
-    assert status["sources"] == [
-        {
-            "source": "movemint",
-            "head": 300,
-            "checkpoints": {"participants": 300, "registrations": 300},
-            "lag": 0,
-            "quarantined": 0,
-        }
-    ]
+    [source] = status["sources"]
+    assert (source["source"], source["head"], source["lag"], source["quarantined"]) == ("movemint", 300, 0, 0)
+    assert source["checkpoints"] == {"participants": 300, "registrations": 300}
+    assert source["refused_by_reason"] == {"signature_wrong": 5}
     assert {row[2] for row in model.stored_roster(database).values()} == {
         row[2] for row in model.roster(model.stored_bodies(database)).values()
     }

@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import model
-from tests.program import deliver, environ, free_port, get, run, running, status_of, until
+from tests.program import deliver, environ, free_port, get, run, running, status_json, status_of, until
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.acceptance
@@ -116,7 +116,7 @@ def test_promise_16_no_default_of_the_database_changes_what_is_done(database: st
         env = environ(DATABASE_URL=database)
         run("verify", env=env)
         run("rebuild", "--yes", env=env)
-        run("status", env=environ(DATABASE_URL=database, **SECRET))
+        assert status_json(environ(DATABASE_URL=database, **SECRET))["sources"][0]["head"] == 2
         assert "participant_id" in run("export", "participants", "--format", "csv", env=env)
         assert get_raw(port, "/v1/participants.xlsx", token) == 200
 

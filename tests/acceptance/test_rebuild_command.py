@@ -17,7 +17,19 @@ import pytest
 from ingest import postgres
 from tests import DEADLINE, model, roster_model
 from tests.fold_all import query
-from tests.program import COMMAND, Running, deliver, environ, free_port, get, run, running, status_of, until
+from tests.program import (
+    COMMAND,
+    Running,
+    deliver,
+    environ,
+    free_port,
+    get,
+    run,
+    running,
+    status_json,
+    status_of,
+    until,
+)
 
 pytestmark = pytest.mark.acceptance
 
@@ -39,7 +51,7 @@ def folded(database: str, env: dict[str, str]) -> str:
 
 
 def lag(env: dict[str, str]) -> int:
-    return int(json.loads(run("status", "--json", env=env))["sources"][0]["lag"])
+    return int(status_json(env)["sources"][0]["lag"])
 
 
 def live(database: str) -> int:
@@ -135,7 +147,7 @@ def test_another_definition_is_noticed_compared_swapped_and_rolled_back(
         assert answer[0] == 503
         assert "participants (a rebuild is needed)" in str(answer[2])
         assert get(port, "/v1/participants/7", token)[2]["bib"] == "7"
-        assert "rosterlog rebuild participants" in run("status", env=pointed)
+        assert "rosterlog rebuild participants" in run("status", env=pointed, code=1)
         model.append(folded, [model.body(60, bib=60, race_number="R60")])
         compared = run("rebuild", "participants", "--diff", env=pointed)
         assert "participants: 0 added, 0 removed, 50 changed\n  bib: 50 changed\n" in compared

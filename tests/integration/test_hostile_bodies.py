@@ -23,7 +23,7 @@ from tests.api_client import Api, make_token, running
 from tests.conftest import create
 from tests.fold_all import PROJECTIONS, build_anew, contents, drain, live, query
 from tests.hostile import TEXTS, hostile_bodies
-from tests.program import deliver, environ, free_port, run, status_of, until
+from tests.program import deliver, environ, free_port, run, status_json, status_of, until
 from tests.program import running as serving
 
 BODIES = [hostile.body for hostile in hostile_bodies()]
@@ -180,8 +180,8 @@ def test_every_command_answers(hostile: str) -> None:
     run("log", "list", env=env)
     for position in range(1, len(BODIES), 400):
         assert "Traceback" not in run("log", "show", str(position), env=env)
-    assert json.loads(run("status", "--json", env=env))["sources"]
-    run("status", env=env)
+    assert status_json(env)["sources"]
+    assert "parked events" in run("status", env=env, code=1)
     run("quarantine", "list", env=env)
     assert json.loads(run("verify", "--json", env=env).splitlines()[-1])["ok"] is True
 

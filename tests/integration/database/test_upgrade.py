@@ -13,6 +13,10 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 import migrations
+from ingest.database import sync_engine
+from ingest.migrate import migrate
+from ingest.session import LONG
+from projections.folding.heartbeat import Heartbeat
 from projections.rebuild.swap import swap
 from tests import DEADLINE, HEAD, NEXT, model
 from tests.fold_all import PARTICIPANTS, build_anew, drain, query
@@ -107,3 +111,24 @@ def test_after_an_upgrade_the_roster_is_folded_and_rebuilt_as_before(
     assert before["1"][2] == "Newest"
     swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
     assert model.stored_roster(reported) == before
+
+
+def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_before(
+    reported: str, worker_engine: Engine
+) -> None:
+    """Revision 0005: refused deliveries and the workers that were seen."""
+    with psycopg.connect(reported, autocommit=True) as connection:
+        connection.execute("drop function count_refused(text, text, timestamptz, bigint)")
+        connection.execute("drop table refused_delivery, worker_seen")
+        connection.execute("update alembic_version set version_num = '0004_reporting'")
+    before = model.stored_roster(reported)
+    engine = sync_engine(reported, deadlines=LONG)
+    assert migrate(engine) == ("0004_reporting", HEAD)
+    engine.dispose()
+    assert model.stored_roster(reported) == before
+    with psycopg.connect(reported, autocommit=True) as connection:
+        connection.execute("set role rosterlog_ingest")
+        connection.execute("select count_refused('movemint', 'signature_wrong', now(), 2)")
+    Heartbeat().note(worker_engine, None)
+    assert query(reported, "select count, run from refused_delivery") == [(2, 2)]
+    assert len(query(reported, "select * from worker_seen")) == 1

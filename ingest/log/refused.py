@@ -1,0 +1,93 @@
+"""How many deliveries were refused, by source, reason and hour: written by `count_refused`, read by operators."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, DateTime, PrimaryKeyConstraint, Table, Text, text
+
+from ingest.database import metadata
+from ingest.log.append import Connection as AppendConnection
+
+refused_delivery = Table(
+    "refused_delivery",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("reason", Text(collation="C"), nullable=False),
+    Column("hour", DateTime(timezone=True), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column("run", BigInteger, nullable=False),
+    Column("run_since", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("source", "reason", "hour", name="refused_delivery_pkey"),
+)
+
+_COUNT = "select count_refused(%s, %s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was refused of a source lately. `by_reason`: in the last hour. `last_at`: when the last one was.
+
+    `run`: how many were refused since the last stored delivery, `run_since`: since when, `run_reason`: mostly why; 0
+    and None if the last delivery was stored.
+    """
+
+    by_reason: Mapping[str, int]
+    last_at: datetime | None
+    run: int = 0
+    run_since: datetime | None = None
+    run_reason: str | None = None
+
+    @property
+    def last_hour(self) -> int:
+        return sum(self.by_reason.values())
+
+
+NOTHING_REFUSED = Refused({}, None)
+_LATELY = text("""
+select r.source, r.reason, r.last_at, r.run, r.run_since,
+  case when r.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour' and r.last_at > now() - interval '1 hour'
+    then r.count else 0 end as count,
+  coalesce(r.last_at > stored.received_at, true) as is_running
+from refused_delivery r
+left join lateral (
+  select e.received_at from event_log e where e.source = r.source order by e.position desc limit 1
+) stored on true
+where r.hour > now() - interval '8 days'
+order by r.source, r.run desc
+""")
+
+
+async def count_refused(connection: AppendConnection, numbers: Mapping[tuple[str, str, datetime], int]) -> None:
+    """Add numbers by source, reason and hour. The connection is in autocommit mode."""
+    for (source, reason, hour), number in numbers.items():
+        await connection.execute(_COUNT, (source, reason, hour, number))
+
+
+def refused_lately(connection: Connection) -> dict[str, Refused]:
+    """What was refused in the last hour, and since the last stored delivery, by source.
+
+    The hour is that of the clock and the one before it: the numbers are kept by hour. The empty text is the source of
+    the unknown ones.
+    """
+    rows: dict[str, list[Any]] = {}
+    for row in connection.execute(_LATELY):
+        rows.setdefault(row.source, []).append(row)
+    return {source: _refused(of_source) for source, of_source in rows.items()}
+
+
+def _refused(rows: Sequence[Any]) -> Refused:
+    by_reason: Counter[str] = Counter()
+    for row in rows:
+        by_reason[row.reason] += row.count
+    running = [row for row in rows if row.is_running]
+    return Refused(
+        {reason: number for reason, number in sorted(by_reason.items()) if number},
+        max(row.last_at for row in rows),
+        sum(row.run for row in running),
+        min((row.run_since for row in running), default=None),
+        running[0].reason if running else None,
+    )

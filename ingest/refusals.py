@@ -1,0 +1,91 @@
+"""Counts the deliveries that were refused: in the process, per hour in the database, and in a line of the log."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from enum import Enum
+
+import psycopg
+
+from ingest.logs import request_id
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 3.0  # between two writes to the database, however many deliveries were refused
+LOG_SECONDS = 10.0  # between two lines of the log
+_MOST_KEPT = 5_000  # (source, reason, hour) whose numbers wait for the database; there are seven reasons
+
+
+class Reason(Enum):
+    """Why a delivery was refused; the values are in the database, the metrics and the log."""
+
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_MALFORMED = "signature_malformed"
+    SIGNATURE_WRONG = "signature_wrong"
+    TOO_LARGE = "too_large"
+    BODY_TIMEOUT = "body_timeout"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN_SOURCE = "unknown_source"
+
+
+RefusalKey = tuple[str, Reason, datetime]  # a source, or "" for an unknown one; why; the hour in which it was refused
+Write = Callable[[dict[RefusalKey, int]], Awaitable[None]]
+
+
+class Refusals:
+    """The refused deliveries of a server. `write` adds numbers to the database's; it raises `psycopg.Error`.
+
+    Counting costs a request one addition; what is written and said is done beside the requests, every few seconds.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._unwritten: Counter[RefusalKey] = Counter()
+        self._unsaid: Counter[tuple[str, str]] = Counter()
+        self._last_request: str | None = None
+        self._logged_at = float("-inf")
+        self.total: Counter[tuple[str, Reason]] = Counter()
+
+    def count(self, source: str, reason: Reason) -> None:
+        """Count one refused delivery. Nothing of what was sent is kept, of an unknown source not even the name."""
+        known = "" if reason is Reason.UNKNOWN_SOURCE else source
+        self.total[known, reason] += 1
+        self._unwritten[known, reason, _this_hour()] += 1
+        self._unsaid[known, reason.value] += 1
+        self._last_request = request_id.get()
+
+    async def run(self) -> None:
+        """Write and say the numbers every few seconds, for ever; to be run as a task of the server."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._say(asyncio.get_running_loop().time())
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write the numbers to the database. What cannot be written is kept for the next time."""
+        unwritten, self._unwritten = self._unwritten, Counter()
+        if not unwritten:
+            return
+        try:
+            await self._write(dict(unwritten))
+        except (psycopg.Error, TimeoutError):
+            self._unwritten.update(unwritten)
+            for key in list(self._unwritten)[:-_MOST_KEPT]:
+                del self._unwritten[key]
+
+    def _say(self, now: float) -> None:
+        if not self._unsaid or now - self._logged_at < LOG_SECONDS:
+            return
+        self._logged_at = now
+        by_source: dict[str, dict[str, int]] = {}
+        for (source, reason), number in sorted(self._unsaid.items()):
+            by_source.setdefault(source or "(unknown)", {})[reason] = number
+        fields = {"refused": self._unsaid.total(), "sources": by_source, "last_request_id": self._last_request}
+        logger.warning("deliveries refused", extra={"fields": fields})
+        self._unsaid.clear()
+
+
+def _this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
