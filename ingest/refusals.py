@@ -31,7 +31,8 @@ class Reason(Enum):
 
 
 RefusalKey = tuple[str, Reason, datetime]  # a source, or "" for an unknown one; why; the hour in which it was refused
-Write = Callable[[dict[RefusalKey, int]], Awaitable[None]]
+Numbers = dict[RefusalKey, tuple[int, datetime]]  # how many, and when the last one was
+Write = Callable[[Numbers], Awaitable[None]]
 
 
 class Refusals:
@@ -42,7 +43,7 @@ class Refusals:
 
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._unwritten: Counter[RefusalKey] = Counter()
+        self._unwritten: Numbers = {}
         self._unsaid: Counter[tuple[str, str]] = Counter()
         self._last_request: str | None = None
         self._logged_at = float("-inf")
@@ -52,7 +53,9 @@ class Refusals:
         """Count one refused delivery. Nothing of what was sent is kept, of an unknown source not even the name."""
         known = "" if reason is Reason.UNKNOWN_SOURCE else source
         self.total[known, reason] += 1
-        self._unwritten[known, reason, _this_hour()] += 1
+        now = datetime.now(UTC)
+        key = (known, reason, now.replace(minute=0, second=0, microsecond=0))
+        self._unwritten[key] = (self._unwritten.get(key, (0, now))[0] + 1, now)
         self._unsaid[known, reason.value] += 1
         self._last_request = request_id.get()
 
@@ -65,13 +68,15 @@ class Refusals:
 
     async def flush(self) -> None:
         """Write the numbers to the database. What cannot be written is kept for the next time."""
-        unwritten, self._unwritten = self._unwritten, Counter()
+        unwritten, self._unwritten = self._unwritten, {}
         if not unwritten:
             return
         try:
-            await self._write(dict(unwritten))
+            await self._write(unwritten)
         except (psycopg.Error, TimeoutError):
-            self._unwritten.update(unwritten)
+            for key, (number, last_at) in unwritten.items():
+                more, later = self._unwritten.get(key, (0, last_at))
+                self._unwritten[key] = (number + more, later)
             for key in list(self._unwritten)[:-_MOST_KEPT]:
                 del self._unwritten[key]
 
@@ -85,7 +90,3 @@ class Refusals:
         fields = {"refused": self._unsaid.total(), "sources": by_source, "last_request_id": self._last_request}
         logger.warning("deliveries refused", extra={"fields": fields})
         self._unsaid.clear()
-
-
-def _this_hour() -> datetime:
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

@@ -17,7 +17,7 @@ from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
-from ingest.refusals import Reason, RefusalKey, Refusals
+from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
 from ingest.signature import is_missing, is_signed, signature_in
@@ -189,7 +189,7 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
     return Part([webhook_route(webhook)], running, {"log": commit.hindrance}, bounds=bounds)
 
 
-async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Mapping[RefusalKey, int]) -> None:
+async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:
     """On a connection of its own: nothing that happens to it may hinder an append."""
     with answered_within(_COUNTING_SECONDS):
         connection = await connect()

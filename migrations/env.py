@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import refused as _refused_table
 from ingest.log import table as _log_tables
-from ingest.migrate import role_statements
+from ingest.migrate import make_roles, role_statements
 from ingest.session import LONG
 from ingest.settings import read_settings
 from migrations import objects
@@ -75,6 +75,9 @@ def main() -> None:
         settings = read_settings(os.environ)
         with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
             engine = sync_engine(conninfo, deadlines=LONG)
+            if is_upgrade():
+                with engine.begin() as connection:
+                    make_roles(connection)
             with engine.connect() as connection:
                 migrate_online(connection, makes_objects=is_upgrade())
             engine.dispose()

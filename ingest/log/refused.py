@@ -24,7 +24,7 @@ refused_delivery = Table(
     PrimaryKeyConstraint("source", "reason", "hour", name="refused_delivery_pkey"),
 )
 
-_COUNT = "select count_refused(%s, %s, %s, %s)"
+_COUNT = "select count_refused(%s, %s, %s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,12 @@ order by r.source, r.run desc
 """)
 
 
-async def count_refused(connection: AppendConnection, numbers: Mapping[tuple[str, str, datetime], int]) -> None:
-    """Add numbers by source, reason and hour. The connection is in autocommit mode."""
-    for (source, reason, hour), number in numbers.items():
-        await connection.execute(_COUNT, (source, reason, hour, number))
+async def count_refused(
+    connection: AppendConnection, numbers: Mapping[tuple[str, str, datetime], tuple[int, datetime]]
+) -> None:
+    """Add numbers by source, reason and hour, each with the time of the last one, in autocommit mode."""
+    for (source, reason, hour), (number, last_at) in numbers.items():
+        await connection.execute(_COUNT, (source, reason, hour, number, last_at))
 
 
 def refused_lately(connection: Connection) -> dict[str, Refused]:

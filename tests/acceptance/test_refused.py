@@ -75,15 +75,16 @@ def test_a_rotated_secret_is_said_with_the_next_step_until_a_delivery_is_stored(
 def test_the_login_of_the_webhook_can_append_and_count_and_nothing_else(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("set role rosterlog_ingest")
-        connection.execute("select count_refused('movemint', 'too_large', now(), 2)")
+        connection.execute("select count_refused('movemint', 'too_large', now(), 2, now())")
         for statement in (
             "select * from refused_delivery", "delete from refused_delivery", "select * from event_log",
             "insert into refused_delivery values ('x', 'y', now(), 1, now(), 1, now())", "select * from worker_seen",
         ):  # fmt: skip
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
-        for values in ("'x', 'another', now(), 1", "null, 'too_large', now(), 1", "'x', 'too_large', now(), 0",
-                       f"'{'x' * 64}', 'too_large', now(), 1"):  # fmt: skip
+        for values in ("'x', 'another', now(), 1, now()", "null, 'too_large', now(), 1, now()",
+                       "'x', 'too_large', now(), 0, now()",
+                       f"'{'x' * 64}', 'too_large', now(), 1, now()"):  # fmt: skip
             with pytest.raises(errors.InvalidParameterValue):
                 connection.execute(f"select count_refused({values})".encode())
 

@@ -118,7 +118,7 @@ def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_bef
 ) -> None:
     """Revision 0005: refused deliveries and the workers that were seen."""
     with psycopg.connect(reported, autocommit=True) as connection:
-        connection.execute("drop function count_refused(text, text, timestamptz, bigint)")
+        connection.execute("drop function count_refused(text, text, timestamptz, bigint, timestamptz)")
         connection.execute("drop table refused_delivery, worker_seen")
         connection.execute("update alembic_version set version_num = '0004_reporting'")
     before = model.stored_roster(reported)
@@ -128,7 +128,7 @@ def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_bef
     assert model.stored_roster(reported) == before
     with psycopg.connect(reported, autocommit=True) as connection:
         connection.execute("set role rosterlog_ingest")
-        connection.execute("select count_refused('movemint', 'signature_wrong', now(), 2)")
+        connection.execute("select count_refused('movemint', 'signature_wrong', now(), 2, now())")
     Heartbeat().note(worker_engine, None)
     assert query(reported, "select count, run from refused_delivery") == [(2, 2)]
     assert len(query(reported, "select * from worker_seen")) == 1
