@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_full_disk_and_a_reader_that_leaves_end_an_export_without_a_traceback(
 ) -> None:
     model.append(database, [model.body(number, note="é" * 30_000) for number in range(10)])
     drain(worker_engine)
-    export = " ".join([*COMMAND, "export", "participants", "--format", name])
+    export = shlex.join([*COMMAND, "export", "participants", "--format", name])
     env = environ(DATABASE_URL=database)
     for shell, code, says in (
         (f"{export} > /dev/full", 1, "rosterlog: standard output cannot be written: No space left on device\n"),
