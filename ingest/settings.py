@@ -50,6 +50,8 @@ class Settings(BaseModel):
     data_dir: Path = Field(Path(".rosterlog"), alias="ROSTERLOG_DATA_DIR")
     host: str = Field("127.0.0.1", alias="ROSTERLOG_HOST", min_length=1)
     port: int = Field(8000, alias="ROSTERLOG_PORT", ge=0, le=65535)
+    metrics_host: str = Field("127.0.0.1", alias="ROSTERLOG_METRICS_HOST", min_length=1)
+    metrics_port: int | None = Field(None, alias="ROSTERLOG_METRICS_PORT", ge=0, le=65535)
     max_body_bytes: int = Field(1_048_576, alias="ROSTERLOG_MAX_BODY_BYTES", ge=1, le=268_435_456)
     max_pending: int = Field(2_000, alias="ROSTERLOG_MAX_PENDING", ge=1)
     max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)

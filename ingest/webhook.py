@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +19,7 @@ from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
+from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
 from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
@@ -25,6 +28,7 @@ from ingest.web.app import Part
 from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
+from ingest.web.readiness import WEBHOOK
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ _UNVERIFIED = {
     Reason.SIGNATURE_WRONG: "X-Signature is of another secret, or of other bytes than these: compare the secret, and "
     "let the body pass unchanged (rosterlog check-signature tells which).",
 }
+_STORED, _DUPLICATE = "stored", "duplicate"
+_OUTCOMES = (_STORED, _DUPLICATE, *(reason.value for reason in Reason if reason is not Reason.UNKNOWN_SOURCE))
 _COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
@@ -65,6 +71,16 @@ class Webhook:
         self._append = append
         self._refusals = refusals
         self._max_body_bytes = max_body_bytes
+        self._kept: Counter[tuple[str, str]] = Counter()  # by source and status
+        self._seconds = Histogram(DELIVERY_SECONDS.bounds)
+
+    def readings(self) -> list[Reading]:
+        """The metrics of the deliveries."""
+        refused = {(source, reason.value): number for (source, reason), number in self._refusals.total.items()}
+        # A counter that begins with its first event would hide that event from whoever looks at increases.
+        zeros = {(source, outcome): 0 for source in self._sources for outcome in _OUTCOMES}
+        outcomes = readings_of(DELIVERIES, {**zeros, **self._kept, **refused})
+        return [*outcomes, Reading(DELIVERY_SECONDS, (), self._seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         source = scope["path_params"]["source"]
@@ -99,6 +115,7 @@ class Webhook:
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
+        begun = time.monotonic()
         secrets = self._sources.get(source)
         if secrets is None:
             self._refusals.count(source, Reason.UNKNOWN_SOURCE)
@@ -112,8 +129,12 @@ class Webhook:
             return self._unverified(source, Reason.SIGNATURE_WRONG)
         envelope = read_envelope(body)
         delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
-        receipt = await self._append(delivery)
-        status = "stored" if receipt.stored else "duplicate"
+        try:
+            receipt = await self._append(delivery)
+        finally:
+            self._seconds.observe(time.monotonic() - begun)
+        status = _STORED if receipt.stored else _DUPLICATE
+        self._kept[source, status] += 1
         answer = f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
         headers = [*_HEADERS, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -186,7 +207,11 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
                 counting.cancel()
                 await refusals.flush()
 
-    return Part([webhook_route(webhook)], running, {"log": commit.hindrance}, bounds=bounds)
+    def readings() -> list[Reading]:
+        return [*webhook.readings(), *commit.readings()]
+
+    checks = {"log": commit.hindrance}
+    return Part([webhook_route(webhook)], running, checks, bounds=bounds, readings=readings, serves=WEBHOOK)
 
 
 async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:

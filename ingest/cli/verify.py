@@ -16,6 +16,7 @@ from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log.proof import Noted, Proof
 from ingest.log.read import heads
+from ingest.log.verification import note_verified
 from ingest.log.verify import verify as prove
 from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
@@ -58,6 +59,8 @@ def verify(
         need_sources(settings)
     with migrated_engine(settings, OPERATOR_ROLE, LONG) as engine:
         proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
+        if not note_verified(engine, proofs):
+            say("when this was verified could not be written down: metrics and status do not know of it")
     if as_json:
         click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())
     else:

@@ -21,12 +21,14 @@ from ingest.migrate import migrate
 from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS
-from ingest.web.app import CHECK_SECONDS, Part, build_app
-from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.web.app import Part, build_app
+from ingest.web.readiness import CHECK_SECONDS, Check
+from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
 from ingest.webhook import ingest_part
 from projections.folding.projection import Projection
 from projections.folding.status import longest_behind
 from projections.up import demo
+from projections.up.figures import figures_of
 from projections.up.worker_process import WorkerProcess
 from projections.web.api import api_part, api_settings
 
@@ -43,6 +45,7 @@ class _Machine:
     conninfo: str
     engine: Engine
     listener: socket.socket
+    observed: socket.socket | None
     demo_token: str | None
 
     @property
@@ -61,12 +64,13 @@ def run_machine(
     settings: Settings, projections: Sequence[Projection], environ: Mapping[str, str], *, with_demo: bool
 ) -> None:
     """Start everything, run until a signal, and stop everything that was started."""
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
         migrate(engine)
         say_if_root()
         token = _prepare_demo(engine, with_demo=with_demo)
-        machine = _Machine(settings, projections, environ, conninfo, engine, listener, token)
+        machine = _Machine(settings, projections, environ, conninfo, engine, listener, observed, token)
         run_server(_serve(machine))
         engine.dispose()
 
@@ -100,20 +104,23 @@ def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
 
 
 async def _serve(machine: _Machine) -> None:
-    worker = WorkerProcess(machine.environ, say)
     settings = machine.settings
+    # The worker has no port of its own: this process speaks for it.
+    environ = {name: value for name, value in machine.environ.items() if name != "ROSTERLOG_METRICS_PORT"}
+    worker = WorkerProcess(environ, say)
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     ingest = ingest_part(settings, machine.conninfo)
     api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)
-    folding = Part([], nullcontext, {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)})
-    app = build_app([ingest, api, folding])
+    checks: dict[str, Check] = {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)}
+    folding = Part([], nullcontext, checks, readings=worker.readings)
+    app = build_app([ingest, api, folding], figures_of(settings, machine.conninfo, machine.projections))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(worker.keep_running())]
 
         def announce() -> None:
             tasks.append(group.create_task(_announce(machine)))
 
-        await serve(app, machine.listener, announce)
+        await serve(app, machine.listener, announce, machine.observed)
         for task in tasks:
             task.cancel()
 

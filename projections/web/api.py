@@ -16,16 +16,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
 from ingest.session import EXPORTING, SERVING
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
-from ingest.web.app import CHECK_SECONDS, Check, ErrorHandler, Part
+from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
+from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
+from ingest.web.readiness import CHECK_SECONDS, Check
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
@@ -116,7 +118,14 @@ class Api:
             *(self._route(endpoint, self._exports.answer) for endpoint in self._exports.endpoints),
             *(self._route(endpoint, self._dispatch.answer) for endpoint in self._endpoints),
             *document_routes(self.document),
+            Route("/metrics", self._metrics),
         ]
+
+    async def _metrics(self, request: Request) -> Response:
+        """The metrics of the whole server, for an operator; without a token they have a port of their own."""
+        await self._dispatch.admit_operator(request)
+        metrics: Metrics = request.app.state.metrics
+        return await metrics.answer(request)
 
     def _route(
         self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]
