@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup run test test-faults check format lock docs wheel bench clean
+.PHONY: setup run test test-faults check format lock docs deploy-files wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -44,6 +44,10 @@ lock:
 # What is generated of docs/, for review; tests compare it with what the program and the database say.
 docs: setup
 	bash .ci/docs
+
+# The alert rules, the board and the page of metrics, from one list; a test compares them with it.
+deploy-files: setup
+	$(BIN)/python -m ingest.monitoring.files .
 
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
