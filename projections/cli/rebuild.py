@@ -8,6 +8,7 @@ import click
 from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
+from ingest.cli.invocation import runnable
 from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.terminal import ask, printable, say
@@ -124,7 +125,7 @@ def _way_back(engine: Engine, live: Build) -> str:
     if before is None:
         return ""
     then = "" if before.definition == live.definition else ", with ROSTERLOG_FIELDS or the release as they were then"
-    return f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}"
+    return runnable(f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}")
 
 
 def _roll_back(rebuilds: Sequence[Rebuild]) -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ingest import postgres
+from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.terminal import say, say_if_root
 from ingest.database import sync_engine
 from ingest.driver import answered_within
@@ -140,11 +141,17 @@ async def _announce(machine: _Machine) -> None:
     roster = f"{machine.url}/v1/participants"
     click.echo(f"roster    {roster}")
     if machine.demo_token is None:
-        click.echo("token     rosterlog token create NAME")
+        folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
+        click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")
     else:
         secret = machine.settings.sources[DEFAULT_SOURCE][0]
         await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
         click.echo(f"token     {machine.demo_token}")
-    token = machine.demo_token or "TOKEN"
-    click.echo(f"try       curl -H 'Authorization: Bearer {token}' '{roster}?limit=3'")
+    token = machine.demo_token or "$TOKEN"
+    click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{roster}?limit=3'")
     click.echo("Ctrl-C stops everything.")
+
+
+def _same(machine: _Machine) -> str:
+    """What a second terminal needs that cannot be printed: the database's address has its password."""
+    return "  # with the same DATABASE_URL" if machine.settings.database_url else ""
