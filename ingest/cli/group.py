@@ -15,8 +15,11 @@ from click.exceptions import NoSuchCommand
 from ingest.cli.invocation import Invocation, invocation_of
 from ingest.cli.summary import summary_of
 from ingest.cli.terminal import say
+from ingest.environment import set_by_kubernetes
 from ingest.failures import Failure, WrongUsage
 from ingest.logs import configure_logging
+
+logger = logging.getLogger(__name__)
 
 _STANDARD_OUTPUT = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -59,11 +62,13 @@ class Commands(click.Group):
 @click.pass_context
 def group(context: click.Context) -> None:
     """Every Movemint registration kept exactly as it arrived, answering questions as a roster."""
-    from ingest.settings import read_settings  # loads pydantic, which `--help` does not need
+    from ingest.settings import read_settings, setting_names  # load pydantic, which `--help` does not need
 
     invocation = context.ensure_object(Invocation)
     invocation.remember(context)
     context.obj = read_settings(invocation.environ)
+    if of_kubernetes := set_by_kubernetes(invocation.environ, setting_names()):
+        logger.info("variables of Kubernetes are no settings", extra={"fields": {"names": of_kubernetes}})
 
 
 def run_group(places: Mapping[str, str]) -> None:

@@ -57,4 +57,4 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     with migrated_database(settings, serves=True) as conninfo:
         say_if_root()
         app = build_app([ingest_part(settings, conninfo)])
-        run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))
+        run_server(serve(app, bound, lambda: say(f"webhooks at {settings.public_url or base_url(bound)}/webhooks/...")))

@@ -56,7 +56,9 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
         say_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
-        run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
+        run_server(
+            serve(app, bound, lambda: say(f"roster at {settings.public_url or base_url(bound)}/v1/participants"))
+        )
 
 
 @click.command("serve")
@@ -74,7 +76,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
         app = build_app(
             [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
         )
-        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {base_url(bound)}")))
+        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {settings.public_url or base_url(bound)}")))
 
 
 @click.command("worker")

@@ -48,7 +48,13 @@ class _Machine:
 
     @property
     def url(self) -> str:
+        """Where this machine is found from itself."""
         return base_url(self.listener)
+
+    @property
+    def public_url(self) -> str:
+        """Where others find it, if that was said."""
+        return self.settings.public_url or self.url
 
 
 def with_demo_secret(settings: Settings) -> Settings:
@@ -137,9 +143,8 @@ def _behind(machine: _Machine) -> str | None:
 async def _announce(machine: _Machine) -> None:
     """Print the addresses and the token; a demo delivers its registrations before its token is printed."""
     for source in machine.settings.sources:
-        click.echo(f"webhook   {machine.url}/webhooks/{source}")
-    roster = f"{machine.url}/v1/participants"
-    click.echo(f"roster    {roster}")
+        click.echo(f"webhook   {machine.public_url}/webhooks/{source}")
+    click.echo(f"roster    {machine.public_url}/v1/participants")
     if machine.demo_token is None:
         folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
         click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")
@@ -148,7 +153,7 @@ async def _announce(machine: _Machine) -> None:
         await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
         click.echo(f"token     {machine.demo_token}")
     token = machine.demo_token or "$TOKEN"
-    click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{roster}?limit=3'")
+    click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{machine.url}/v1/participants?limit=3'")
     click.echo("Ctrl-C stops everything.")
 
 

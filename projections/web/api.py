@@ -57,18 +57,19 @@ class ApiSettings:
     """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API.
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
-    sent.
+    sent. `public_url`: where clients find the API; None: at the addresses that they ask.
     """
 
     token_rate: float = 500.0
     origins: tuple[str, ...] = ()
     page_bytes: int = 8_000_000
     held_bytes: int = 64_000_000
+    public_url: str | None = None
 
 
 def api_settings(settings: Settings) -> ApiSettings:
     """The settings that the API needs."""
-    return ApiSettings(settings.token_rate, settings.cors_origins)
+    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url)
 
 
 class Api:
@@ -89,7 +90,7 @@ class Api:
         self._token_use = TokenUse(self._writing, _AWAY)
         bearers = Bearers(self._engine, self._token_use, settings.token_rate)
         held = HeldBytes(settings.held_bytes)
-        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held)
+        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held, settings.public_url)
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
@@ -102,7 +103,7 @@ class Api:
     @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of all endpoints."""
-        return document([*self._endpoints, *self._exports.endpoints])
+        return document([*self._endpoints, *self._exports.endpoints], self._settings.public_url)
 
     @property
     def _endpoints(self) -> tuple[Endpoint[Any], ...]:
