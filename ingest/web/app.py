@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ingest.web.bounds import Bounds
+from ingest.web.front_page import front_page
 from ingest.web.headers import AnswerHeaders
 from ingest.web.problems import on_fault, on_http_exception, problem
 
@@ -26,8 +27,8 @@ _LATEST_SECONDS = 1.8  # that a check may take
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, the
-    handlers of its exceptions, and the bounds of connections, if it needs others than usual. A check gives what hinders
-    the part; None if nothing does.
+    handlers of its exceptions, the bounds of connections, if it needs others than usual, and what the page at `/` says
+    of it, as HTML. A check gives what hinders the part; None if nothing does.
     """
 
     routes: Sequence[BaseRoute]
@@ -35,6 +36,7 @@ class Part:
     checks: Mapping[str, Check]
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
     bounds: Bounds | None = None
+    about: str = ""
 
 
 def build_app(parts: Sequence[Part]) -> Starlette:
@@ -56,7 +58,8 @@ def build_app(parts: Sequence[Part]) -> Starlette:
             return problem(503, f"Not ready: {'; '.join(hindrances)}.", {"Retry-After": "2"})
         return JSONResponse({"status": "ready"})
 
-    routes = [route for part in parts for route in part.routes]
+    page = front_page([part.about for part in parts if part.about])
+    routes: list[BaseRoute] = [page, *(route for part in parts for route in part.routes)]
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
     app = Starlette(
         routes=[*routes, Route("/healthz", healthz), Route("/readyz", readyz)],

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 from sqlalchemy import text
@@ -98,7 +99,7 @@ class Api:
         checks: dict[str, Check] = {"roster": self._hindrance, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
-        return Part(self._routes(), self._running, checks, handlers)
+        return Part(self._routes(), self._running, checks, handlers, about=_about(self._settings.public_url))
 
     @property
     def document(self) -> dict[str, Any]:
@@ -192,6 +193,15 @@ def api_part(
 ) -> Part:
     """The read API on a database or a replica. `primary`: conninfo of the database that records the use of tokens."""
     return Api(conninfo, projections, settings or ApiSettings(), primary).part()
+
+
+def _about(public_url: str | None) -> str:
+    return (
+        'It answers programs with the roster: <a href="docs">the API and how to try it</a>, '
+        '<a href="openapi.json">its description</a>. The first step is a token, which '
+        "<code>rosterlog token create my-program</code> makes on the server's machine; with it the roster is at "
+        f"<code>{escape(public_url or '')}/v1/participants</code>."
+    )
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:

@@ -46,7 +46,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
     participant = await page.participant(question.connection, question.roster, request.id)
     if participant is None:
-        raise question.refuse(404, "This token sees no participant of this id.")
+        raise question.not_there("participant")
     question.allowance.begin()(len(participant))
     return One(participant)
 
@@ -60,7 +60,7 @@ async def get_history(question: Question, request: EndpointRequest[HistoryParame
     async with aclosing(states):
         data, last, has_more = await _page_of_states(states, limit, question.allowance.begin(), is_first=is_first)
     if last is None:
-        raise question.refuse(404, "This token sees no participant of this id.")
+        raise question.not_there("participant")
     return Page(data, [last.position - 1] if has_more else None)
 
 
@@ -126,7 +126,7 @@ async def list_events(question: Question, request: EndpointRequest[EventsParamet
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
     event = await races.race(question.connection, question.roster, request.id)
     if event is None:
-        raise question.refuse(404, "This token sees no participant in an event of this id.")
+        raise question.not_there("participant in an event")
     written = to_json(event)
     question.allowance.begin()(len(written))
     return One(written)

@@ -89,7 +89,7 @@ OF_KUBERNETES = {
 
 def test_what_kubernetes_sets_for_its_services_is_no_setting_and_stops_nothing() -> None:
     settings = read_settings(OF_KUBERNETES)
-    assert settings == Settings()
+    assert settings == read_settings({})
     assert set_by_kubernetes({**OF_KUBERNETES, "ROSTERLOG_HOST": "::"}, setting_names()) == sorted(OF_KUBERNETES)
     assert set_by_kubernetes({"ROSTERLOG_PORT": "8001"}, setting_names()) == []
     with pytest.raises(SettingsError, match="ROSTERLOG_PROT is not a setting"):
