@@ -34,7 +34,7 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
     with running("serve", "--port", str(port), env=env), running("worker", env=env) as worker:
         until(lambda: status_of(port, "/readyz") == 200)
         said = run(
-            "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--secret", SECRET, "--count", "300",
+            "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--count", "300",
             "--participants", "120", "--duplicates", "0.2", "--reorder", "30", "--corrupt", "5", env=env,
         )  # fmt: skip
         assert "kept      300 stored, 60 duplicates" in said
@@ -116,6 +116,29 @@ def test_a_wrong_password_is_one_line_that_does_not_show_it(database: str) -> No
     printed = run("status", env=environ(DATABASE_URL=make_conninfo(database, password="hush")), code=1)
     assert len(printed.splitlines()) == 1
     assert "hush" not in printed
+
+
+def test_the_simulator_takes_its_secret_from_a_file_or_the_settings_and_warns_of_an_argument(
+    database: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    bare = environ(DATABASE_URL=database)
+    sources = {"ROSTERLOG_SOURCES": '{"spring": ["newest", "older"]}', "MOVEMINT_WEBHOOK_SECRET": SECRET}
+    (tmp_path / "secret").write_text("older\n")
+    (tmp_path / "empty").write_text("\n")
+    with running("ingest", "--port", str(port), env={**bare, **sources}):
+        until(lambda: status_of(port, "/healthz") == 200)
+        simulate = ("simulate", "--count", "2", "--url", f"http://127.0.0.1:{port}/webhooks/spring")
+        assert "2 stored" in run(*simulate, env={**bare, **sources})
+        by_file = run(*simulate, "--secret-file", str(tmp_path / "secret"), env=bare)
+        by_argument = run(*simulate, "--secret", "older", env=bare)
+    for said, is_warned in ((by_file, False), (by_argument, True)):
+        assert "2 duplicates" in said
+        assert ("list of processes" in said) is is_warned
+    assert "no secret of 'spring' is set: give --secret-file" in run(*simulate, env=bare, code=2)
+    for more in (["--secret-file", str(tmp_path / "empty")], ["--secret-file", "-", "--secret", "x"]):
+        assert "--secret-file" in run(*simulate, *more, env=bare, code=2)
+    assert "sees in the list of" in run("simulate", "--help", env=bare)
 
 
 @pytest.mark.slow
