@@ -110,6 +110,8 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
             os.open(os.devnull, os.O_WRONLY), _STANDARD_OUTPUT
         )  # what is buffered cannot be written at the end either
         return f"standard output cannot be written: {error.strerror}", 1
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{error.filename} cannot be written: {error.strerror}", 1
     from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads SQLAlchemy, which not every command needs
 
     if isinstance(error, DRIVER_ERRORS):

@@ -12,7 +12,7 @@ from ingest.cli.invocation import runnable
 from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.terminal import ask, printable, say
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE, advice_about, sync_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
@@ -52,7 +52,7 @@ def rebuild(
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(catalogue(settings.fields_file), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _database_errors(), ExitStack() as locks:
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _errors(settings), ExitStack() as locks:
         for each in chosen:
             for warning in locks.enter_context(steps.only_one(engine, each.name)):
                 say(warning)
@@ -70,11 +70,12 @@ def rebuild(
 
 
 @contextmanager
-def _database_errors() -> Iterator[None]:
+def _errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise Failure(f"{unusable(error)}; readers have a whole roster all the same: run the rebuild again") from None
+        why = unusable(error, advice_about(settings))
+        raise Failure(f"{why}; readers have a whole roster all the same: run the rebuild again") from None
 
 
 @contextmanager

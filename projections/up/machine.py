@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from ingest import postgres
 from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.terminal import say, say_if_root
-from ingest.database import sync_engine
+from ingest.database import advised, sync_engine
 from ingest.driver import answered_within
 from ingest.failures import WrongUsage
 from ingest.migrate import migrate
@@ -85,9 +85,14 @@ def _only_up(settings: Settings) -> AbstractContextManager[None]:
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        with advised(settings):
+            yield settings.database_url.get_secret_value()
         return
-    with postgres.server(settings.data_dir, say) as embedded, postgres.kept_running(settings.data_dir, say):
+    with (
+        postgres.server(settings.data_dir, say) as embedded,
+        postgres.kept_running(settings.data_dir, say),
+        advised(settings),
+    ):
         click.echo(f"database  {embedded.address}  (password in {embedded.password_file})")
         yield embedded.conninfo
 
