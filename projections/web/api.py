@@ -40,7 +40,7 @@ from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
 from projections.web.openapi import document
 from projections.web.parameters import Nothing
-from projections.web.question import FOLLOWED_BY, POSITION, Question
+from projections.web.question import FOLLOWED_BY, POSITION, WARNING, Question
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ _READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = (POSITION, FOLLOWED_BY, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
+_EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
 from projections.roster.history import HistoryState
 from projections.roster.reading import Fits
+from projections.roster.unmatched import empty_filters, unmatched
 from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
@@ -40,7 +41,10 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
         participants = await page.find(connection, roster, criteria, request.after, limit, question.allowance.begin)
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
-    return Page(participants.rows, participants.last, more)
+    warnings = list(empty_filters(criteria))
+    if not participants.rows and request.after is None:
+        warnings += [warning async for warning in unmatched(connection, roster, criteria)]
+    return Page(participants.rows, participants.last, more, warnings)
 
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:

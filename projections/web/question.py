@@ -15,6 +15,7 @@ from projections.web.access.tokens import Scope
 from projections.web.allowance import Allowance
 
 POSITION = "Rosterlog-Position"
+WARNING = "Rosterlog-Warning"  # what of a question can match nobody, and why
 FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower goes on
 
 
