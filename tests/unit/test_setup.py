@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT
+from tests import DEADLINE, ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="this machine has no make")
 
@@ -68,6 +68,11 @@ def test_another_lock_is_installed_at_the_next_command(checkout: Path) -> None:
     assert installs(checkout, "check") == [PRODUCT, DEVELOPING]
     changed(checkout, INSTALLED, DEVELOPED, "pyproject.toml")
     assert installs(checkout, "test") == [PRODUCT, DEVELOPING]
+
+
+def test_stacks_are_printed_only_of_a_test_that_hangs_and_it_ends(pytestconfig: pytest.Config) -> None:
+    assert float(pytestconfig.getini("faulthandler_timeout")) > 10 * DEADLINE
+    assert pytestconfig.getini("faulthandler_exit_on_timeout") is True
 
 
 def locked(name: str) -> dict[str, str]:
