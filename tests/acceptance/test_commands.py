@@ -84,6 +84,8 @@ def test_psql_passes_everything_on(database: str) -> None:
         (("ingest",), {}, 2, "MOVEMINT_WEBHOOK_SECRET is not set"),
         (("status",), {"ROSTERLOG_PROT": "1"}, 2, "did you mean ROSTERLOG_PORT"),
         (("status",), {"ROSTERLOG_PORT": "x"}, 2, "ROSTERLOG_PORT"),
+        (("status",), {"MOVEMINT_WEBHOOK_SECRETS": "hush"}, 2, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
+        (("api",), {"ROSTERLOG_PUBLIC_URL": "example.org"}, 2, "ROSTERLOG_PUBLIC_URL: is not an address such as"),
         (("status",), {"DATABASE_URL": "nonsense://u:hush@h/d"}, 2, "DATABASE_URL"),
         (
             ("status",),

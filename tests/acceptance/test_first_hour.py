@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,9 +13,11 @@ import pytest
 
 from ingest import postgres
 from ingest.database import sync_engine
+from ingest.settings import read_settings
 from tests import DEADLINE, ROOT, model
 from tests.api_client import make_token
 from tests.conftest import create
+from tests.doc_examples import programs
 from tests.fold_all import query
 from tests.program import Running, environ, free_port, get, running, status_of, until
 from tests.raw_client import Answer, connected, head
@@ -62,15 +63,33 @@ def posted(port: int, *lines: bytes) -> Answer:
     shutil.which("openssl") is None or shutil.which("curl") is None, reason="this machine has no openssl or no curl"
 )
 def test_the_readmes_delivery_by_hand_is_stored(both: tuple[int, str], tmp_path: Path) -> None:
+    """With the lines before and after it, as they are printed there but for the port."""
     port, database = both
-    [script] = re.findall(r"```sh\n(printf .*?)```", README, re.DOTALL)
+    [connect, by_hand] = re.findall(r"```sh\n((?:make setup|printf) .*?)```", README, re.DOTALL)
+    token, erase = re.search("^TOKEN=.*$", connect, re.M), re.search("`(rosterlog erase by-hand .*?)`", README)
+    read = re.search(r"`(curl -H .*?)`", README)
+    assert token and erase and read  # noqa: PT018 - found in the text
+    script = "\n".join((token[0], by_hand, read[1], f"echo y | {erase[1]}", "rosterlog log list"))
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script.replace("127.0.0.1:8000", f"127.0.0.1:{port}")],
-        env={"PATH": os.environ["PATH"], "MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}, cwd=tmp_path,
-        capture_output=True, text=True, check=True, timeout=DEADLINE,
+        env=environ(
+            PATH=programs(tmp_path), PYTHONPATH=str(ROOT), DATABASE_URL=database,
+            MOVEMINT_WEBHOOK_SECRET=f"{model.SECRET.decode()},an older one",
+        ),
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=DEADLINE,
     )  # fmt: skip
-    assert '"stored"' in done.stdout, done.stdout
-    assert (tmp_path / "body.json").read_bytes() in model.stored_bodies(database)
+    assert done.returncode == 0, done.stderr
+    assert '"stored"' in done.stdout
+    assert '"position":0' in done.stdout, "no worker runs here"
+    assert re.search("erased .*by-hand$", done.stdout, re.M), done.stdout
+
+
+def test_the_readmes_exports_are_settings_that_a_server_takes() -> None:
+    [connect] = re.findall(r"```sh\n(make setup .*?)```", README, re.DOTALL)
+    exported = dict(re.findall(r"^export ([A-Z_]+)=(\S+)", connect, re.M))
+    assert exported.pop("PATH") == '"$PWD/.venv/bin:$PATH"'
+    assert exported.keys() == {"ROSTERLOG_DATA_DIR", "MOVEMINT_WEBHOOK_SECRET"}
+    assert read_settings(exported).sources == {"movemint": (b"...",)}
 
 
 @pytest.mark.parametrize("blanks", [b"", b" ", b"\t", b"  \t "])

@@ -93,12 +93,20 @@ def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(da
 
 
 def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
-    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    env = environ(
+        ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(),
+        ROSTERLOG_PUBLIC_URL="https://example.org/rosterlog",
+    )  # fmt: skip
     port = free_port()
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
+        assert up.line("^webhook +(.*)").group(1) == "https://example.org/rosterlog/webhooks/movemint"
+        assert up.line("^roster +(.*)").group(1) == "https://example.org/rosterlog/v1/participants"
+        assert f"'http://127.0.0.1:{port}/v1/participants?limit=3'" in up.line("^try").string, "it works from here"
         assert deliver(port, model.body(1))[0] == 200
-    assert "registrations" in run("up", "--demo", "--port", str(port), env=env, code=2)
+    refused = run("up", "--demo", "--port", str(port), env=env, code=2)
+    assert "registrations" in refused
+    assert "such as ROSTERLOG_DATA_DIR=demo rosterlog up --demo" in refused
 
 
 def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(data: Path) -> None:
