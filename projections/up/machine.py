@@ -17,10 +17,11 @@ from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.terminal import say, say_if_root
 from ingest.database import advised, sync_engine
 from ingest.driver import answered_within
+from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
 from ingest.migrate import migrate
 from ingest.session import LONG
-from ingest.settings import DEFAULT_SOURCE, Settings
+from ingest.settings import DEFAULT_SOURCE, Settings, setting_names
 from ingest.sqlstate import DRIVER_ERRORS
 from ingest.web.app import CHECK_SECONDS, Part, build_app
 from ingest.web.serve import base_url, bind, run_server, serve
@@ -112,7 +113,9 @@ def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
 
 
 async def _serve(machine: _Machine) -> None:
-    worker = WorkerProcess(machine.environ, say)
+    of_kubernetes = set_by_kubernetes(machine.environ, setting_names())  # named by `up`, so not by its worker again
+    environ = {name: value for name, value in machine.environ.items() if name not in of_kubernetes}
+    worker = WorkerProcess(environ, say)
     settings = machine.settings
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     ingest = ingest_part(settings, machine.conninfo)

@@ -95,7 +95,7 @@ def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(da
 def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
     env = environ(
         ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(),
-        ROSTERLOG_PUBLIC_URL="https://example.org/rosterlog",
+        ROSTERLOG_PUBLIC_URL="https://example.org/rosterlog", ROSTERLOG_PORT="tcp://10.0.0.1:8000",
     )  # fmt: skip
     port = free_port()
     with running("up", "--port", str(port), env=env) as up:
@@ -103,7 +103,9 @@ def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
         assert up.line("^webhook +(.*)").group(1) == "https://example.org/rosterlog/webhooks/movemint"
         assert up.line("^roster +(.*)").group(1) == "https://example.org/rosterlog/v1/participants"
         assert f"'http://127.0.0.1:{port}/v1/participants?limit=3'" in up.line("^try").string, "it works from here"
+        until(lambda: status_of(port, "/readyz") == 200)
         assert deliver(port, model.body(1))[0] == 200
+        assert len([line for line in up.lines if "variables of Kubernetes" in line]) == 1, "not by the worker again"
     refused = run("up", "--demo", "--port", str(port), env=env, code=2)
     assert "registrations" in refused
     assert "such as ROSTERLOG_DATA_DIR=demo rosterlog up --demo" in refused
