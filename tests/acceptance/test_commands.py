@@ -1,5 +1,6 @@
 """The commands one by one: what they print, their exit codes, and one clear line for every error."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,17 @@ def test_a_database_that_is_not_migrated_says_what_to_run(empty_database: str) -
     env = environ(DATABASE_URL=empty_database, MOVEMINT_WEBHOOK_SECRET=SECRET)
     for command in (("status",), ("worker",), ("serve", "--port", "0"), ("token", "list")):
         assert "run rosterlog migrate" in run(*command, env=env, code=1)
+
+
+def test_the_command_in_an_error_runs_as_it_is_printed(empty_database: str) -> None:
+    env = environ(DATABASE_URL=empty_database, PATH=os.defpath)
+    told = run("status", env=env, code=1, cwd=ROOT)
+    hint = told.rpartition("run ")[2].strip()
+    assert hint.endswith("rosterlog migrate")
+    done = subprocess.run(
+        ["bash", "-c", hint], env=env, cwd="/", capture_output=True, text=True, check=True, timeout=DEADLINE
+    )
+    assert done.stdout == f"migrated from nothing to {HEAD}\n"
 
 
 def test_a_wrong_password_is_one_line_that_does_not_show_it(database: str) -> None:

@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from ingest.cli.invocation import Invocation, invocation_of, runnable, with_folder
 from ingest.cli.main import COMMANDS as RECEIVING
 from ingest.cli.summary import summary_of
+from ingest.cli.terminal import say
 from projections.cli.main import COMMANDS as ANSWERING
 from tests import ROOT
 
@@ -62,6 +64,13 @@ def test_the_name_of_the_program_in_a_sentence_stays() -> None:
     ):  # fmt: skip
         assert called("/opt/rosterlog").runnable(message) == message
     assert runnable("run rosterlog migrate") == "run rosterlog migrate", "no command runs here"
+
+
+def test_what_a_command_says_is_written_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with click.Context(click.Command("log")) as context:
+        called("/opt/bin/rosterlog", {"ROSTERLOG_DATA_DIR": "/data"}).remember(context)
+        say("rosterlog verify tells more")
+    assert capsys.readouterr().err == "rosterlog: ROSTERLOG_DATA_DIR=/data /opt/bin/rosterlog verify tells more\n"
 
 
 def test_the_help_imports_no_command() -> None:
