@@ -59,7 +59,7 @@ def build_app(parts: Sequence[Part]) -> Starlette:
         return JSONResponse({"status": "ready"})
 
     page = front_page([part.about for part in parts if part.about])
-    routes: list[BaseRoute] = [page, *(route for part in parts for route in part.routes)]
+    routes: list[BaseRoute] = [*(route for part in parts for route in part.routes), page]
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
     app = Starlette(
         routes=[*routes, Route("/healthz", healthz), Route("/readyz", readyz)],
