@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from html import escape
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,10 +21,11 @@ from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
 from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
+from ingest.misdirected import misdirected_routes
 from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
-from ingest.signature import is_missing, is_signed, signature_in
+from ingest.signature import is_missing, is_signed, signature_in, why_malformed
 from ingest.web.app import Part
 from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
@@ -35,8 +37,8 @@ logger = logging.getLogger(__name__)
 _SENT_AWAY = {"body_too_slow": Reason.BODY_TIMEOUT, "too_much_arriving": Reason.UNAVAILABLE}
 _UNVERIFIED = {
     Reason.SIGNATURE_MISSING: "X-Signature is missing: it is the hex HMAC-SHA256 of the body with the secret.",
-    Reason.SIGNATURE_MALFORMED: "X-Signature must be 64 hex digits, once and without a prefix: the HMAC-SHA256 of the "
-    "body with the secret.",
+    Reason.SIGNATURE_MALFORMED: "X-Signature {}: it must be 64 hex digits, once and without a prefix, the HMAC-SHA256 "
+    "of the body with the secret.",
     Reason.SIGNATURE_WRONG: "X-Signature is of another secret, or of other bytes than these: compare the secret, and "
     "let the body pass unchanged (rosterlog check-signature tells which).",
 }
@@ -109,9 +111,9 @@ class Webhook:
         detail = "The delivery could not be made durable now; deliver it again."
         return problem(503, detail, {"Retry-After": "2"})
 
-    def _unverified(self, source: str, reason: Reason) -> Response:
+    def _unverified(self, source: str, reason: Reason, why: str = "") -> Response:
         self._refusals.count(source, reason)
-        return problem(401, _UNVERIFIED[reason])
+        return problem(401, _UNVERIFIED[reason].format(why))
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
@@ -123,8 +125,9 @@ class Webhook:
         signature = signature_in(scope["headers"])
         body = await self._body(scope, receive)
         if signature is None:
-            is_none = is_missing(scope["headers"])
-            return self._unverified(source, Reason.SIGNATURE_MISSING if is_none else Reason.SIGNATURE_MALFORMED)
+            if is_missing(scope["headers"]):
+                return self._unverified(source, Reason.SIGNATURE_MISSING)
+            return self._unverified(source, Reason.SIGNATURE_MALFORMED, why_malformed(scope["headers"]))
         if not is_signed(body, signature, secrets):
             return self._unverified(source, Reason.SIGNATURE_WRONG)
         envelope = read_envelope(body)
@@ -210,8 +213,17 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
     def readings() -> list[Reading]:
         return [*webhook.readings(), *commit.readings()]
 
-    checks = {"log": commit.hindrance}
-    return Part([webhook_route(webhook)], running, checks, bounds=bounds, readings=readings, serves=WEBHOOK)
+    return Part(
+        [webhook_route(webhook), *misdirected_routes(refusals)], running, {"log": commit.hindrance}, bounds=bounds,
+        readings=readings, serves=WEBHOOK, about=_about(settings.public_url),
+    )  # fmt: skip
+
+
+def _about(public_url: str | None) -> str:
+    return (
+        "It receives the deliveries of Movemint's webhooks. The address of a webhook ends with the name of its source: "
+        f"<code>{escape(public_url or '')}/webhooks/movemint</code>, for one."
+    )
 
 
 async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:

@@ -74,4 +74,5 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     with migrated_database(settings, serves=True) as conninfo:
         say_if_root()
         app = build_app([ingest_part(settings, conninfo)], DatabaseFigures(conninfo, database_reads(settings)))
-        run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/..."), observed))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"webhooks at {place}/webhooks/..."), observed))

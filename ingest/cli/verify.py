@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
+from ingest.cli.invocation import runnable
 from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
 from ingest.cli.sources import need_sources, source_of
@@ -122,7 +123,7 @@ def _print(proof: Proof) -> None:
         f"head {proof.head}  chain {proof.chain.hex()}"
     )
     for problem in proof.problems:
-        click.echo(f"  position {problem.position}: {problem.problem}")
+        click.echo(f"  position {problem.position}: {runnable(problem.problem)}")
     unlisted = number - len(proof.problems)
     if unlisted:
         say(f"{unlisted} more problems of {proof.source} are not listed")

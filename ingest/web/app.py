@@ -16,6 +16,7 @@ from ingest.metrics import Reading
 from ingest.web.bounds import Bounds
 from ingest.web.clients import Clients
 from ingest.web.figures import DatabaseFigures
+from ingest.web.front_page import front_page
 from ingest.web.headers import AnswerHeaders
 from ingest.web.metrics import Metrics
 from ingest.web.problems import on_fault, on_http_exception
@@ -33,8 +34,9 @@ def _no_readings() -> Iterable[Reading]:
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
-    what they are of (`serves`); the handlers of its exceptions, the bounds of connections, if
-    it needs others than usual, and its metrics. A check gives what hinders the part; None if nothing does.
+    what they are of (`serves`); the handlers of its exceptions, the bounds of connections, if it needs others than
+    usual, its metrics, and what the page at `/` says of it, as HTML. A check gives what hinders the part; None if
+    nothing does.
     """
 
     routes: Sequence[BaseRoute]
@@ -44,6 +46,7 @@ class Part:
     bounds: Bounds | None = None
     readings: Callable[[], Iterable[Reading]] = _no_readings
     serves: Served = ROSTER
+    about: str = ""
 
 
 def build_app(parts: Sequence[Part], figures: DatabaseFigures | None = None) -> Starlette:
@@ -65,7 +68,8 @@ def build_app(parts: Sequence[Part], figures: DatabaseFigures | None = None) -> 
     checks: dict[Served, dict[str, Check]] = {}
     for part in parts:
         checks.setdefault(part.serves, {}).update(part.checks)
-    routes = [route for part in parts for route in part.routes]
+    page = front_page([part.about for part in parts if part.about])
+    routes: list[BaseRoute] = [*(route for part in parts for route in part.routes), page]
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
     app = _application([*routes, *readiness_routes(checks)], errors, clients, lifespan)
     app.state.metrics = metrics

@@ -63,7 +63,8 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         parts = [api_part(conninfo, projections, api_settings(settings), primary)]
         app = build_app(parts, figures_of(settings, primary, projections))
-        run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants"), observed))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"roster at {place}/v1/participants"), observed))
 
 
 @click.command("serve")
@@ -81,7 +82,8 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         parts = [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
         app = build_app(parts, figures_of(settings, conninfo, projections))
-        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {base_url(bound)}"), observed))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {place}"), observed))
 
 
 @click.command("worker")

@@ -41,12 +41,20 @@ class Attempt(Protocol):
 class Dispatch:
     """Takes every request of the API to its answer, over an engine with read-only sessions.
 
-    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent.
+    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent. `public_url`: where
+    clients find the API, if that was said.
     """
 
     def __init__(
-        self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting, page_bytes: int, held: HeldBytes
+        self,
+        engine: AsyncEngine,
+        bearers: Bearers,
+        waiting: Waiting,
+        page_bytes: int,
+        held: HeldBytes,
+        public_url: str | None,
     ) -> None:
+        self._public_url = public_url
         self._page_bytes = page_bytes
         self._held = held
         self._engine = engine
@@ -96,7 +104,8 @@ class Dispatch:
             if not waits and is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
             try:
-                return answer(endpoint, question, await endpoint.answer(question, validated))
+                result = await endpoint.answer(question, validated)
+                return answer(endpoint, question, result, self._public_url)
             except BaseException:  # otherwise it is released when the answer is sent
                 question.allowance.release()
                 raise
