@@ -14,11 +14,16 @@ from click.exceptions import NoSuchCommand
 
 from ingest.cli.terminal import say
 from ingest.failures import Failure, WrongUsage
-from ingest.logs import configure_logging
+from ingest.logs import configure_logging, log_everything
 from ingest.settings import Settings, read_settings
 
 _STANDARD_OUTPUT = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# Programs that run until they are stopped: what they write to standard error is their log. A person at a terminal is
+# told in plain words why one of them ends.
+SERVERS = ("api", "ingest", "serve", "up", "worker")
+
+logger = logging.getLogger(__name__)
 
 settings_of = click.make_pass_decorator(Settings)
 
@@ -53,6 +58,7 @@ class Commands(click.Group):
 def group(context: click.Context) -> None:
     """Every Movemint registration kept exactly as it arrived, answering questions as a roster."""
     context.obj = read_settings(context.obj)
+    configure_logging(context.obj.log_level)
 
 
 def run_group(places: Mapping[str, str]) -> None:
@@ -61,7 +67,11 @@ def run_group(places: Mapping[str, str]) -> None:
     An error of the database driver exits with 1; any other exception is a fault of ours and ends with its traceback.
     """
     group.places = places
-    configure_logging(logging.INFO)
+    configure_logging("info")
+    is_server = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None) in SERVERS
+    if is_server:
+        log_everything()
+    tell = logger.error if is_server and not sys.stderr.isatty() else say
     # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # As SystemExit, SIGTERM lets a command stop what it started.
@@ -71,14 +81,14 @@ def run_group(places: Mapping[str, str]) -> None:
         sys.stdout.flush()
         sys.exit(code)
     except click.ClickException as error:
-        error.show()
+        error.show() if tell is say else tell(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        say("interrupted")
+        tell("interrupted")
         sys.exit(130)
     except Exception as error:
         line, code = _line_and_code(error)
-        say(line)
+        tell(line)
         sys.exit(code)
 
 

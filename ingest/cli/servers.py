@@ -1,20 +1,24 @@
 """The commands that prepare the database and receive: `migrate` and `ingest`."""
 
+import logging
+import os
 from collections.abc import Callable
 
 import click
 
 from ingest import migrate as migrations
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_database
+from ingest.cli.opening import migrated_database, tell_database
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say, say_if_root
+from ingest.cli.terminal import say
 from ingest.database import ROLES, open_database, sync_engine
 from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.web.app import build_app
 from ingest.web.serve import base_url, bind, run_server, serve
 from ingest.webhook import ingest_part
+
+logger = logging.getLogger(__name__)
 
 
 def address_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,6 +39,8 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
     """Bring the database's schema up to date."""
     with open_database(settings, say, make=True) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
+        with engine.connect() as connection:
+            tell_database(settings, connection)
         if only_roles:
             with engine.begin() as connection:
                 migrations.make_roles(connection)
@@ -55,6 +61,17 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings, serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         app = build_app([ingest_part(settings, conninfo)])
-        run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))
+        run_server(serve(app, bound, lambda: log_addresses(webhooks=f"{base_url(bound)}/webhooks/SOURCE")))
+
+
+def warn_if_root() -> None:
+    """Log that nothing needs root, if a server runs as root."""
+    if os.geteuid() == 0:
+        logger.warning("running as root, which nothing needs: an account of its own keeps an error from doing harm")
+
+
+def log_addresses(**addresses: str) -> None:
+    """Log what is served from now on, and where."""
+    logger.info("serving", extra={"fields": addresses})

@@ -1,6 +1,5 @@
 """What commands say and ask at a terminal, and how they print text from deliveries, and times."""
 
-import os
 from datetime import UTC, datetime
 
 import click
@@ -11,12 +10,6 @@ from ingest.failures import WrongUsage
 def say(line: str) -> None:
     """Tell the person at the terminal something that is not the command's result."""
     click.echo(f"rosterlog: {line}", err=True)
-
-
-def say_if_root() -> None:
-    """Tell a person who starts a server as root that nothing here needs that."""
-    if os.geteuid() == 0:
-        say("running as root, which nothing here needs: an account of its own keeps an error from harming the machine")
 
 
 def ask(question: str, unanswered: str) -> bool:

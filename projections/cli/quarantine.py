@@ -77,7 +77,7 @@ def show_parked(settings: Settings, position: int, source: str | None) -> None:
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold parked events again: all of them, or the one at a position. The worker goes on meanwhile."""
     projections = catalogue(settings.fields_file)
-    with migrated_engine(settings, WORKER_ROLE, LONG) as engine:
+    with migrated_engine(settings, WORKER_ROLE, LONG, tells=True) as engine:
         with engine.connect() as connection:
             source = _checked(settings, connection, source)
             if position is not None and source is None:

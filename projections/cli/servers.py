@@ -13,9 +13,8 @@ from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database, migrated_engine
-from ingest.cli.servers import address_options, with_address
+from ingest.cli.servers import address_options, log_addresses, warn_if_root, with_address
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say, say_if_root
 from ingest.database import WORKER_ROLE
 from ingest.session import FOLDING
 from ingest.settings import Settings
@@ -53,10 +52,10 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     bound = bind(settings.host, settings.port)
     # The API starts and serves from a replica alone, even while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
-        run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
+        run_server(serve(app, bound, lambda: log_addresses(roster=f"{base_url(bound)}/v1/participants")))
 
 
 @click.command("serve")
@@ -69,12 +68,14 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     with migrated_database(settings, serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         app = build_app(
             [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
         )
-        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {base_url(bound)}")))
+        url = base_url(bound)
+        addresses = {"webhooks": f"{url}/webhooks/SOURCE", "roster": f"{url}/v1/participants"}
+        run_server(serve(app, bound, lambda: log_addresses(**addresses)))
 
 
 @click.command("worker")
@@ -90,7 +91,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
     with migrated_engine(settings, WORKER_ROLE, FOLDING, serves=True) as engine:
         if not stop_at_eof:  # otherwise `up` has said it
-            say_if_root()
+            warn_if_root()
         other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
         worker = Worker(engine, projections, settings.batch_size, other_work)
         worker.run(settings.poll_seconds, stop, beats(BEAT_SECONDS if stop_at_eof else math.inf))

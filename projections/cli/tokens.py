@@ -32,7 +32,7 @@ def create_token(
     ends = expires.replace(tzinfo=UTC) if expires else None
     if not name.strip() or "\x00" in name:
         raise WrongUsage("a token needs a name")
-    with migrated_engine(settings) as engine:
+    with migrated_engine(settings, tells=True) as engine:
         secret = _create(engine, name, source_of(settings, source), event_ids, ends)
     click.echo(secret)
 
@@ -53,7 +53,7 @@ def list_tokens(settings: Settings) -> None:
 @settings_of
 def revoke_token(settings: Settings, name: str) -> None:
     """End a token at once."""
-    with migrated_engine(settings) as engine, engine.begin() as connection:
+    with migrated_engine(settings, tells=True) as engine, engine.begin() as connection:
         revoked = tokens.revoke(connection, name)
     if not revoked:
         raise WrongUsage(f"there is no live token {name}; rosterlog token list shows them")
