@@ -30,11 +30,11 @@ def migrated_database(settings: Settings, *, serves: bool = False, tells: bool =
     with open_database(settings, logger.warning if serves else say, serves=serves) as conninfo:
         engine = sync_engine(conninfo)
         with engine.connect() as connection:
+            migrations.check_migrated(connection)
             if serves:
                 log_database(settings, connection)
             elif tells:
                 tell_database(settings, connection)
-            migrations.check_migrated(connection)
         engine.dispose()
         yield conninfo
 

@@ -3,17 +3,16 @@
 import asyncio
 import heapq
 import logging
-from collections import Counter
 from collections.abc import Iterable
 from enum import Enum
 from typing import Protocol
 
+from ingest.occurrences import Occurrences
 from ingest.web.bounds import Bounds
 from ingest.web.request_head import Fault
 
 logger = logging.getLogger(__name__)
 
-_LOG_SECONDS = 10.0  # between two lines about connections that were refused
 _FOUND_AT_ONCE = 64  # connections that may go, found with one look at all
 _SLOW_SECONDS = 1.0  # in which an honest client has begun to speak, and its request has come
 _TOO_MUCH = Fault(503, "Too many requests are arriving; send it again.", "too_much_arriving")
@@ -59,8 +58,7 @@ class Clients:
         self._held = 0
         # A largest body must be able to arrive when nothing else does.
         self._most_held = max(bounds.arriving_bytes, bounds.body_bytes + bounds.head_bytes)
-        self._refused: Counter[str] = Counter()
-        self._logged_at = -_LOG_SECONDS
+        self._refused: Occurrences[str] = Occurrences()
 
     def admit(self, client: Client) -> bool:
         """Take a new connection in. If there are too many, another goes; False if each of them is being answered."""
@@ -84,7 +82,7 @@ class Clients:
 
     def count(self, kind: str) -> None:
         """Count a refusal for the log."""
-        self._refused[kind] += 1
+        self._refused.count(kind)
 
     async def watch(self) -> None:
         """Look after the connections, until cancelled."""
@@ -99,11 +97,10 @@ class Clients:
         self.now += elapsed
         for client in tuple(self._open):
             client.check(self.now)
-        if self._refused and self.now - self._logged_at >= _LOG_SECONDS:
-            fields = {**self._refused, "open": len(self._open), "most": self.bounds.connections}
+        taken = self._refused.take(self.now)
+        if taken is not None:
+            fields = {**taken[0], "open": len(self._open), "most": self.bounds.connections}
             logger.warning("connections refused", extra={"fields": fields})
-            self._refused.clear()
-            self._logged_at = self.now
 
     def _make_room(self) -> bool:
         """Drop one connection. The order is looked up for many at once, or each newcomer would cost a look at all."""

@@ -62,7 +62,7 @@ def erase(
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = catalogue(settings.fields_file)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
-    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=True) as engine:
+    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not show and export_to is None) as engine:
         if request is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
