@@ -1,5 +1,6 @@
 """What commands say and ask at a terminal, and how they print text from deliveries, and times."""
 
+import getpass
 from datetime import UTC, datetime
 
 import click
@@ -36,6 +37,21 @@ def unicode(value: str, name: str) -> str:
     except UnicodeEncodeError:
         raise WrongUsage(f"{name} is not UTF-8") from None
     return value
+
+
+def one_line(value: str, option: str) -> str:
+    """A line of text that is kept, such as a name or a reason. Raises `WrongUsage` for anything else."""
+    if not value.strip() or not unicode(value, option).isprintable():
+        raise WrongUsage(f"give {option}, a line of text; nothing was changed")
+    return value.strip()
+
+
+def user_name() -> str:
+    """The name of the user of this machine; empty if there is none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def utc(moment: datetime) -> str:
