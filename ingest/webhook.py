@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
 from ingest.delivery import read_envelope
+from ingest.disk import disk_hindrance, free_bytes
 from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
@@ -21,7 +22,7 @@ from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
 from ingest.signature import is_missing, is_signed, signature_in
-from ingest.web.app import Part
+from ingest.web.app import Check, Part
 from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
@@ -186,7 +187,13 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
                 counting.cancel()
                 await refusals.flush()
 
-    return Part([webhook_route(webhook)], running, {"log": commit.hindrance}, bounds=bounds)
+    async def hindrance_of_disk() -> str | None:
+        return disk_hindrance(free_bytes(settings.data_dir))
+
+    checks: dict[str, Check] = {"log": commit.hindrance}
+    if settings.database_url is None:
+        checks["disk"] = hindrance_of_disk
+    return Part([webhook_route(webhook)], running, checks, bounds=bounds)
 
 
 async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:

@@ -26,6 +26,7 @@ from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
 from ingest.web.app import CHECK_SECONDS, Check, ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
 from ingest.web.problems import problem
+from projections.folding.health import unseen_worker
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
@@ -97,7 +98,7 @@ class Api:
 
     def part(self) -> Part:
         of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
-        checks: dict[str, Check] = {"roster": self._hindrance, **of_projections}
+        checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
         return Part(self._routes(), self._running, checks, handlers)
@@ -169,6 +170,15 @@ class Api:
         except _AWAY:
             return None
         return "a rebuild is needed" if status.needs_rebuild else None
+
+    async def _hindrance_of_workers(self) -> str | None:
+        """Why no worker seems to fold; None if one does, or if that cannot be read."""
+        try:
+            with answered_within(CHECK_SECONDS):
+                async with self._engine.connect() as connection:
+                    return await connection.run_sync(unseen_worker, self._projections)
+        except _AWAY:
+            return None
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
