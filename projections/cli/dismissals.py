@@ -26,7 +26,7 @@ def dismiss_parked(engine: Engine, source: str, position: int, operator: str, re
     with engine.begin() as connection:
         if not parked_count(connection, Wanted(source, position)):
             raise NotParked(position, source)
-        if not dismissal.dismiss(connection, source, position, operator, reason):
+        if not dismissal.record_dismissal(connection, source, position, operator, reason):
             raise WrongUsage(f"position {position} of {source} is dismissed already; --restore undoes it")
     click.echo(f"dismissed position {position} of {source}")
 
@@ -34,7 +34,7 @@ def dismiss_parked(engine: Engine, source: str, position: int, operator: str, re
 def restore_dismissed(engine: Engine, source: str, position: int) -> None:
     """Undo a dismissal. Raises `WrongUsage` if there is none."""
     with engine.begin() as connection:
-        if not dismissal.restore(connection, source, position):
+        if not dismissal.undo_dismissal(connection, source, position):
             raise WrongUsage(f"position {position} of {source} is not dismissed; quarantine list --dismissed shows all")
         is_parked = parked_count(connection, Wanted(source, position)) > 0
     then = "it counts as parked again" if is_parked else "it is not parked any more"

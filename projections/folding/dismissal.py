@@ -22,14 +22,14 @@ class DismissedEvent:
     is_parked: bool
 
 
-def dismiss(connection: Connection, source: str, position: int, operator: str, reason: str) -> bool:
+def record_dismissal(connection: Connection, source: str, position: int, operator: str, reason: str) -> bool:
     """Put an event away, as the operator's role, for every build there is or will be. False if it is put away."""
     row = {"source": source, "position": position, "operator": operator, "reason": reason}
-    put_away = insert(dismissed_table).values(row).on_conflict_do_nothing().returning(dismissed_table.c.position)
-    return connection.execute(put_away).first() is not None
+    statement = insert(dismissed_table).values(row).on_conflict_do_nothing().returning(dismissed_table.c.position)
+    return connection.execute(statement).first() is not None
 
 
-def restore(connection: Connection, source: str, position: int) -> bool:
+def undo_dismissal(connection: Connection, source: str, position: int) -> bool:
     """Undo a dismissal, as the operator's role; False if there is none."""
     of_event = (dismissed_table.c.source == source) & (dismissed_table.c.position == position)
     return connection.execute(delete(dismissed_table).where(of_event)).rowcount > 0

@@ -31,7 +31,7 @@ def parked(database: str, worker_engine: Engine) -> str:
 def dismiss(operator: Engine, *positions: int) -> None:
     for position in positions:
         with operator.begin() as connection:
-            assert dismissal.dismiss(connection, "movemint", position, "ops", "it is no JSON")
+            assert dismissal.record_dismissal(connection, "movemint", position, "ops", "it is no JSON")
 
 
 def counted(engine: Engine) -> dict[str, int]:
@@ -55,8 +55,8 @@ def test_a_dismissed_event_counts_nowhere_until_it_is_restored(parked: str, engi
     dismiss(operator, 3)
     assert told() == (0, 0, False)
     with operator.begin() as connection:
-        assert dismissal.restore(connection, "movemint", 2)
-        assert not dismissal.restore(connection, "movemint", 2)
+        assert dismissal.undo_dismissal(connection, "movemint", 2)
+        assert not dismissal.undo_dismissal(connection, "movemint", 2)
     assert told() == (1, 1, True)
     assert len(query(parked, "table quarantine")) == 2
 
