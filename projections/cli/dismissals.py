@@ -26,7 +26,7 @@ def dismiss_parked(engine: Engine, source: str, position: int, operator: str, re
     with engine.begin() as connection:
         if not parked_count(connection, Wanted(source, position)):
             raise NotParked(position, source)
-        if not dismissal.record_dismissal(connection, source, position, operator, reason):
+        if not dismissal.note_dismissal(connection, source, position, operator, reason):
             raise WrongUsage(f"position {position} of {source} is dismissed already; --restore undoes it")
     click.echo(f"dismissed position {position} of {source}")
 

@@ -22,7 +22,7 @@ class DismissedEvent:
     is_parked: bool
 
 
-def record_dismissal(connection: Connection, source: str, position: int, operator: str, reason: str) -> bool:
+def note_dismissal(connection: Connection, source: str, position: int, operator: str, reason: str) -> bool:
     """Put an event away, as the operator's role, for every build there is or will be. False if it is put away."""
     row = {"source": source, "position": position, "operator": operator, "reason": reason}
     statement = insert(dismissed_table).values(row).on_conflict_do_nothing().returning(dismissed_table.c.position)

@@ -31,7 +31,7 @@ def parked(database: str, worker_engine: Engine) -> str:
 def dismiss(operator: Engine, *positions: int) -> None:
     for position in positions:
         with operator.begin() as connection:
-            assert dismissal.record_dismissal(connection, "movemint", position, "ops", "it is no JSON")
+            assert dismissal.note_dismissal(connection, "movemint", position, "ops", "it is no JSON")
 
 
 def counted(engine: Engine) -> dict[str, int]:
