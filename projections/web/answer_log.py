@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from ingest.occurrences import Occurrences
 
 logger = logging.getLogger(__name__)
 
-_FAULT, _UNAUTHORISED = 500, 401
+_REFUSED, _UNAUTHORISED, _FAULT = 400, 401, 500
 _LOOK_SECONDS = 1.0  # between two looks whether a line is due
 _VALID = "rosterlog.valid_token"  # in the scope of a request: its token was found valid
 
@@ -46,7 +47,8 @@ class AnswerLog:
     def note(self, answered: SentAnswer) -> None:
         """Write the line of an answer; one of a request without a valid token is only counted."""
         if not answered.has_token:
-            self._without_token.count((answered.endpoint, answered.status))
+            if answered.status >= _REFUSED:  # what is not refused needs no token: a browser's question what it may ask
+                self._without_token.count((answered.endpoint, answered.status))
             return
         fields = {
             "endpoint": answered.endpoint,
@@ -65,8 +67,8 @@ class AnswerLog:
             await asyncio.sleep(_LOOK_SECONDS)
             self.flush(asyncio.get_running_loop().time())
 
-    def flush(self, now: float) -> None:
-        """One line per status, if any is due."""
+    def flush(self, now: float = math.inf) -> None:
+        """Write a line per status, if they are due; without a time they are."""
         taken = self._without_token.take(now)
         if taken is None:
             return

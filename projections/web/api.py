@@ -189,6 +189,7 @@ class Api:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self._answer_log.flush()
             await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):
                 if engine is not None:
