@@ -15,6 +15,7 @@
 --   begin_build() make_index() attach_build() analyze_build() drop_build() end_overdue() --> projection --> projection_build
 --   worker --> worker_seen: when it looked at the log last
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
+--   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build
 --
@@ -1253,6 +1254,16 @@ CREATE TABLE public.checkpoint (
     moved_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE public.dismissed_event (
+    source text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    operator text NOT NULL,
+    reason text NOT NULL,
+    dismissed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dismissed_event_operator CHECK ((operator <> ''::text)),
+    CONSTRAINT dismissed_event_reason CHECK ((reason <> ''::text))
+);
+
 CREATE TABLE public.erasures (
     source text NOT NULL COLLATE pg_catalog."C",
     erasure_id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -1625,7 +1636,9 @@ CREATE VIEW reporting.freshness AS
             c.moved_at AS checkpoint_moved_at,
             ( SELECT count(*) AS count
                    FROM public.quarantine q
-                  WHERE ((q.source = s.source) AND (q.projection = 'participants'::text) AND (q.build = l.build))) AS quarantined
+                  WHERE ((q.source = s.source) AND (q.projection = 'participants'::text) AND (q.build = l.build) AND (NOT (EXISTS ( SELECT
+                           FROM public.dismissed_event d
+                          WHERE ((d.source = q.source) AND (d."position" = q."position"))))))) AS quarantined
            FROM (((sources s
              CROSS JOIN LATERAL ( SELECT e."position",
                     e.received_at
@@ -1659,7 +1672,7 @@ COMMENT ON COLUMN reporting.freshness.checkpoint_moved_at IS 'When the roster go
 
 COMMENT ON COLUMN reporting.freshness.lag IS 'Number of deliveries that the roster does not reflect yet.';
 
-COMMENT ON COLUMN reporting.freshness.quarantined IS 'Number of deliveries that could not be folded and are parked; rosterlog quarantine list shows them.';
+COMMENT ON COLUMN reporting.freshness.quarantined IS 'Number of deliveries that could not be folded, are parked, and were not dismissed; rosterlog quarantine list.';
 
 CREATE VIEW reporting.participant_answers AS
  SELECT source,
@@ -1754,6 +1767,9 @@ ALTER TABLE ONLY public.api_token
 
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (source, projection, build);
+
+ALTER TABLE ONLY public.dismissed_event
+    ADD CONSTRAINT dismissed_event_pkey PRIMARY KEY (source, "position");
 
 ALTER TABLE ONLY public.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (source, erasure_id);
@@ -1942,6 +1958,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_history_build TO r
 
 GRANT SELECT ON TABLE public.projection TO rosterlog_worker;
 GRANT SELECT ON TABLE public.projection TO rosterlog_api;
+GRANT SELECT ON TABLE public.projection TO rosterlog_operator;
 
 GRANT UPDATE(live) ON TABLE public.projection TO rosterlog_worker;
 
@@ -1963,6 +1980,10 @@ GRANT SELECT ON TABLE public.api_token TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkpoint TO rosterlog_worker;
 GRANT SELECT ON TABLE public.checkpoint TO rosterlog_api;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.dismissed_event TO rosterlog_operator;
+GRANT SELECT ON TABLE public.dismissed_event TO rosterlog_api;
+GRANT SELECT ON TABLE public.dismissed_event TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.erasures TO rosterlog_worker;
 GRANT SELECT ON TABLE public.erasures TO rosterlog_operator;
@@ -2013,6 +2034,7 @@ GRANT SELECT ON TABLE public.published_source TO rosterlog_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.quarantine TO rosterlog_worker;
 GRANT SELECT ON TABLE public.quarantine TO rosterlog_api;
+GRANT SELECT ON TABLE public.quarantine TO rosterlog_operator;
 
 GRANT SELECT ON TABLE public.readable_log TO rosterlog_worker;
 

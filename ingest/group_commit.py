@@ -15,7 +15,7 @@ from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, PENDING_BYTES, PENDING_DELIVERIES, Histogram, Reading
-from ingest.sqlstate import blames_the_data, is_cancelled
+from ingest.sqlstate import blames_the_data, is_cancelled, why_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class GroupCommit:
         self._pending_bytes = 0
         self._away_until = 0.0
         self._failing_until = 0.0
+        self._failing_why = ""
         self._watcher: asyncio.Task[None] | None = None
         self._seconds = Histogram(COMMIT_SECONDS.bounds)
         self._sizes = Histogram(COMMIT_DELIVERIES.bounds)
@@ -111,7 +112,7 @@ class GroupCommit:
         if stalled:
             return f"no commit in time for {', '.join(stalled[:_MOST_NAMED])}"
         if asyncio.get_running_loop().time() < self._failing_until:
-            return "the last commit failed"
+            return self._failing_why
         return None if await self._connections.is_ready() else "the database takes no append"
 
     @asynccontextmanager
@@ -205,6 +206,7 @@ class GroupCommit:
             self._release(lane.waiting)
             lane.waiting.clear()
         cause = error.__cause__ or error
+        self._failing_why = why_unwritable(error) or "the last commit failed"
         fields = {"refused": refused, "error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
         logger.error("database cannot append", extra={"fields": fields})
 

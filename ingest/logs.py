@@ -2,36 +2,89 @@
 
 import logging
 import sys
+import threading
+import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 
 from pydantic_core import to_json
+
+from ingest.failures import Failure, WrongUsage
 
 # The id of the request that is being answered; None outside a request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
+_SAYS_NO_VALUE = (Failure, WrongUsage)  # exceptions whose message never has a value of a delivery
+
+logger = logging.getLogger(__name__)
+
 
 class JsonLines(logging.Formatter):
-    """Ids and counts come in `extra={"fields": {...}}`; bodies and people's names must never be in it."""
+    """Ids and counts come in `extra={"fields": {...}}`; bodies and people's names must never be in it.
+
+    Of a message only the first line is written: libraries put the representations of objects into the others. Of an
+    exception the traceback and the type are written, not its message: that of a driver or a parser quotes the value.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": record.getMessage().partition("\n")[0],
             "logger": record.name,
             **getattr(record, "fields", {}),
         }
         if (id_ := request_id.get()) is not None:
             line["request_id"] = id_
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return to_json(line, fallback=str).decode()
+        if record.exc_info and record.exc_info[1] is not None:
+            line["traceback"] = _traceback(record.exc_info[1])
+        return to_json(line, fallback=lambda value: type(value).__name__).decode()
 
 
-def configure_logging(level: int) -> None:
+def configure_logging(level: str) -> None:
+    """Log from now on what is at least of this level; of libraries warnings and errors alone.
+
+    At a lower level a library would write statements, parameters and bodies into the log.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    own = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(own, logging.WARNING), handlers=[handler], force=True)
     for package in ("ingest", "projections"):
-        logging.getLogger(package).setLevel(level)
+        logging.getLogger(package).setLevel(own)
+
+
+def log_everything() -> None:
+    """Let also Python's warnings, and exceptions that nobody handles, be lines of the log: for programs that stay."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_fault
+    threading.excepthook = lambda ended: _log_fault(ended.exc_type, ended.exc_value, ended.exc_traceback)
+    sys.unraisablehook = lambda failed: _log_fault(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def _log_fault(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    error = kind() if error is None else error
+    logger.critical("a fault in rosterlog", exc_info=(kind, error, where))
+
+
+def _traceback(error: BaseException) -> str:
+    """Where an exception was raised, with those that it came from, the oldest first."""
+    texts = []
+    for each in _causes(error):
+        said = f": {each}" if isinstance(each, _SAYS_NO_VALUE) else ""
+        state = getattr(each, "sqlstate", None)
+        what = type(each).__name__ + (f" {state}" if state else "") + said
+        texts.append("".join(traceback.format_tb(each.__traceback__)) + what)
+    return "\n".join(texts)
+
+
+def _causes(error: BaseException, seen: frozenset[int] = frozenset()) -> list[BaseException]:
+    """An exception after those that it came from; those of a group come after the group."""
+    if id(error) in seen:
+        return []
+    seen |= {id(error)}
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    within = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    parts = [part for inner in within for part in _causes(inner, seen)]
+    return [*(_causes(before, seen) if before is not None else []), error, *parts]

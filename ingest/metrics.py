@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 Labels = tuple[str, ...]
-K = TypeVar("K", bound=Labels)
+OfLabels = TypeVar("OfLabels", bound=Labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def timestamp_of(metric: Metric, moment: datetime, *labels: str) -> Reading:
     return Reading(metric, labels, moment.timestamp())
 
 
-def readings_of(metric: Metric, numbers: Mapping[K, float]) -> list[Reading]:
+def readings_of(metric: Metric, numbers: Mapping[OfLabels, float]) -> list[Reading]:
     """A reading for each set of labels."""
     return [Reading(metric, labels, number) for labels, number in numbers.items()]
 

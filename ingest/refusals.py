@@ -9,12 +9,11 @@ from enum import Enum
 
 import psycopg
 
-from ingest.logs import request_id
+from ingest.occurrences import Occurrences
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 3.0  # between two writes to the database, however many deliveries were refused
-LOG_SECONDS = 10.0  # between two lines of the log
 _MOST_KEPT = 5_000  # (source, reason, hour) whose numbers wait for the database; there are seven reasons
 
 
@@ -44,9 +43,7 @@ class Refusals:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._unwritten: Numbers = {}
-        self._unsaid: Counter[tuple[str, str]] = Counter()
-        self._last_request: str | None = None
-        self._logged_at = float("-inf")
+        self._unsaid: Occurrences[tuple[str, Reason]] = Occurrences()
         self.total: Counter[tuple[str, Reason]] = Counter()
 
     def count(self, source: str, reason: Reason) -> None:
@@ -56,8 +53,7 @@ class Refusals:
         now = datetime.now(UTC)
         key = (known, reason, now.replace(minute=0, second=0, microsecond=0))
         self._unwritten[key] = (self._unwritten.get(key, (0, now))[0] + 1, now)
-        self._unsaid[known, reason.value] += 1
-        self._last_request = request_id.get()
+        self._unsaid.count((known, reason))
 
     async def run(self) -> None:
         """Write and say the numbers every few seconds, for ever; to be run as a task of the server."""
@@ -81,12 +77,12 @@ class Refusals:
                 del self._unwritten[key]
 
     def _say(self, now: float) -> None:
-        if not self._unsaid or now - self._logged_at < LOG_SECONDS:
+        taken = self._unsaid.take(now)
+        if taken is None:
             return
-        self._logged_at = now
+        numbers, last_request = taken
         by_source: dict[str, dict[str, int]] = {}
-        for (source, reason), number in sorted(self._unsaid.items()):
-            by_source.setdefault(source or "(unknown)", {})[reason] = number
-        fields = {"refused": self._unsaid.total(), "sources": by_source, "last_request_id": self._last_request}
+        for (source, reason), number in sorted(numbers.items(), key=lambda item: (item[0][0], item[0][1].value)):
+            by_source.setdefault(source or "(unknown)", {})[reason.value] = number
+        fields = {"refused": numbers.total(), "sources": by_source, "last_request_id": last_request}
         logger.warning("deliveries refused", extra={"fields": fields})
-        self._unsaid.clear()

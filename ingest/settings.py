@@ -5,12 +5,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from ingest.environment import set_by_kubernetes, unknown_name
 from ingest.failures import WrongUsage
@@ -49,6 +49,7 @@ def _web_address(value: str) -> str:
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_libpq_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)]
 
 
 class Settings(BaseModel):
@@ -76,6 +77,7 @@ class Settings(BaseModel):
     token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)
     cors: str = Field("", alias="ROSTERLOG_CORS_ORIGINS")
     poll_seconds: float = Field(0.1, alias="ROSTERLOG_POLL_SECONDS", ge=0.01, le=60)
+    log_level: LogLevel = Field("info", alias="ROSTERLOG_LOG_LEVEL")
 
     @property
     def arriving_bytes(self) -> int:

@@ -48,6 +48,9 @@ _ENDED: dict[type[psycopg.Error], str] = {
 }
 
 
+_WRITES_NOTHING = {"53100": "the database's disk is full", "25006": "the database is read-only"}
+
+
 class DatabaseUnusable(Failure):
     """The database cannot be used as it is; the message is one line, holds no password and says what to do."""
 
@@ -78,6 +81,11 @@ def fails_with_any_data(error: Exception) -> bool:
     if state is None:
         return isinstance(_cause(error), psycopg.OperationalError)
     return state[:2] in _OF_THE_SERVER or state in _OF_THE_SESSION
+
+
+def why_unwritable(error: Exception) -> str | None:
+    """Why the server writes nothing at all: its disk is full, or it is read-only; None for any other error."""
+    return _WRITES_NOTHING.get(sqlstate(error) or "")
 
 
 def is_blocked(error: DriverError) -> bool:

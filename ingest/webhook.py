@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
 from ingest.delivery import read_envelope
+from ingest.disk import disk_hindrance, free_bytes
 from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
@@ -30,7 +31,7 @@ from ingest.web.app import Part
 from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
-from ingest.web.readiness import WEBHOOK
+from ingest.web.readiness import WEBHOOK, Check
 
 logger = logging.getLogger(__name__)
 
@@ -210,12 +211,18 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
                 counting.cancel()
                 await refusals.flush()
 
+    async def hindrance_of_disk() -> str | None:
+        return disk_hindrance(free_bytes(settings.data_dir))
+
     def readings() -> list[Reading]:
         return [*webhook.readings(), *commit.readings()]
 
+    checks: dict[str, Check] = {"log": commit.hindrance}
+    if settings.database_url is None:
+        checks["disk"] = hindrance_of_disk
     return Part(
-        [webhook_route(webhook), *misdirected_routes(refusals)], running, {"log": commit.hindrance}, bounds=bounds,
-        readings=readings, serves=WEBHOOK, about=_about(settings.public_url),
+        [webhook_route(webhook), *misdirected_routes(refusals)], running, checks, bounds=bounds, readings=readings,
+        serves=WEBHOOK, about=_about(settings.public_url),
     )  # fmt: skip
 
 

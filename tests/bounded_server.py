@@ -54,7 +54,7 @@ def main() -> None:
     database, port, bounds, descriptors = sys.argv[1:]
     if limit := int(descriptors):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit // 2, limit))  # the server raises the first itself
-    configure_logging(20)
+    configure_logging("info")
     settings = read_settings({"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()})
     webhook = replace(ingest_part(settings, database), bounds=Bounds(**json.loads(bounds)))
     app = build_app([webhook, Part([Route("/large", _large)], nullcontext, {})])

@@ -17,12 +17,17 @@ from ingest.cli.summary import summary_of
 from ingest.cli.terminal import say
 from ingest.environment import set_by_kubernetes
 from ingest.failures import Failure, WrongUsage
-from ingest.logs import configure_logging
+from ingest.logs import configure_logging, log_everything
 
 logger = logging.getLogger(__name__)
 
 _STANDARD_OUTPUT = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# Programs that run until they are stopped: what they write to standard error is their log. A person at a terminal is
+# told in plain words why one of them ends.
+SERVERS = ("api", "ingest", "serve", "up", "worker")
+
+logger = logging.getLogger(__name__)
 
 settings_of = click.pass_obj  # the settings, once the program has read them
 
@@ -67,6 +72,7 @@ def group(context: click.Context) -> None:
     invocation = context.ensure_object(Invocation)
     invocation.remember(context)
     context.obj = read_settings(invocation.environ)
+    configure_logging(context.obj.log_level)
     if of_kubernetes := set_by_kubernetes(invocation.environ, setting_names()):
         logger.info("variables of Kubernetes are no settings", extra={"fields": {"names": of_kubernetes}})
 
@@ -78,7 +84,11 @@ def run_group(places: Mapping[str, str]) -> None:
     """
     group.places = places
     invocation = invocation_of(sys.argv[0], sys.executable, os.environ, places)
-    configure_logging(logging.INFO)
+    configure_logging("info")
+    is_server = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None) in SERVERS
+    if is_server:
+        log_everything()
+    tell = logger.error if is_server and not sys.stderr.isatty() else say
     # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # As SystemExit, SIGTERM lets a command stop what it started.
@@ -88,14 +98,14 @@ def run_group(places: Mapping[str, str]) -> None:
         sys.stdout.flush()
         sys.exit(code)
     except click.ClickException as error:
-        error.show()
+        error.show() if tell is say else tell(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        say("interrupted")
+        tell("interrupted")
         sys.exit(130)
     except Exception as error:
         line, code = _line_and_code(error)
-        say(invocation.runnable(line))
+        tell(invocation.runnable(line) if tell is say else line)
         sys.exit(code)
 
 

@@ -14,7 +14,7 @@ from ingest.cli.terminal import printable, say, unicode, utc
 from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log import listing
-from ingest.log.listing import LoggedEvent
+from ingest.log.listing import Extent, LoggedEvent
 from ingest.log.read import heads
 from ingest.settings import Settings
 
@@ -34,6 +34,7 @@ def log() -> None:
 @click.option("--type", "event_type", help="Only events of this type.")
 @click.option("--subject", help="Only events about this participant's id.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+@click.option("--oldest", is_flag=True, help="Begin with the oldest. Default: with the newest.")
 @settings_of
 def list_log(
     settings: Settings,
@@ -43,8 +44,10 @@ def list_log(
     event_type: str | None,
     subject: str | None,
     limit: int,
+    *,
+    oldest: bool,
 ) -> None:
-    """List events: position, when received, size of the body, redeliveries, type, subject."""
+    """List events, the newest first: position, when received, size of the body, redeliveries, type, subject."""
     filters = {"event_type": event_type, "subject": subject}
     equal = {column: unicode(value, f"the {column}") for column, value in filters.items() if value is not None}
     if last is not None and last < first:
@@ -53,12 +56,12 @@ def list_log(
         source, head = _source_and_head(connection, settings, source)
         if first > 1 or last is not None:
             _check(source, first, head)
-        events = listing.events_between(connection, source, first, last or head, equal, limit + 1)
+        events = listing.events_between(connection, Extent(source, first, last or head, equal, oldest), limit + 1)
         for event in islice(events, limit):
             click.echo(_line(event))
         following = next(events, None)
     if following:
-        say(f"there are more: --from {following.position}")
+        say(f"there are more: {'--oldest --from' if oldest else '--to'} {following.position}")
 
 
 @log.command("show")

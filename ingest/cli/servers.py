@@ -1,6 +1,7 @@
 """The commands that prepare the database and receive: `migrate` and `ingest`."""
 
-import shutil
+import logging
+import os
 from collections.abc import Callable
 
 import click
@@ -8,10 +9,11 @@ from sqlalchemy import Connection
 
 from ingest import migrate as migrations
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_database
+from ingest.cli.opening import migrated_database, tell_database
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say, say_if_root
+from ingest.cli.terminal import say
 from ingest.database import ROLES, open_database, sync_engine
+from ingest.disk import free_bytes
 from ingest.log.figures import log_readings
 from ingest.metrics import DISK_FREE, Reading
 from ingest.session import LONG
@@ -20,6 +22,8 @@ from ingest.web.app import build_app
 from ingest.web.figures import DatabaseFigures, Read
 from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
 from ingest.webhook import ingest_part
+
+logger = logging.getLogger(__name__)
 
 
 def address_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,7 +43,8 @@ def database_reads(settings: Settings) -> list[Read]:
         return [log_readings]
 
     def disk_readings(_connection: Connection) -> list[Reading]:
-        return [Reading(DISK_FREE, (), shutil.disk_usage(settings.data_dir).free)]
+        free = free_bytes(settings.data_dir)
+        return [] if free is None else [Reading(DISK_FREE, (), free)]
 
     return [log_readings, disk_readings]
 
@@ -51,6 +56,8 @@ def migrate(settings: Settings, *, only_roles: bool) -> None:
     """Bring the database's schema up to date."""
     with open_database(settings, say, make=True) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
+        with engine.connect() as connection:
+            tell_database(settings, connection)
         if only_roles:
             with engine.begin() as connection:
                 migrations.make_roles(connection)
@@ -72,7 +79,18 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     bound = bind(settings.host, settings.port)
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with migrated_database(settings, serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         app = build_app([ingest_part(settings, conninfo)], DatabaseFigures(conninfo, database_reads(settings)))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: say(f"webhooks at {place}/webhooks/..."), observed))
+        run_server(serve(app, bound, lambda: log_addresses(webhooks=f"{place}/webhooks/SOURCE"), observed))
+
+
+def warn_if_root() -> None:
+    """Log that nothing needs root, if a server runs as root."""
+    if os.geteuid() == 0:
+        logger.warning("running as root, which nothing needs: an account of its own keeps an error from doing harm")
+
+
+def log_addresses(**addresses: str) -> None:
+    """Log what is served from now on, and where."""
+    logger.info("serving", extra={"fields": addresses})

@@ -1,6 +1,6 @@
 """What commands say and ask at a terminal, and how they print text from deliveries, and times."""
 
-import os
+import getpass
 from datetime import UTC, datetime
 
 import click
@@ -12,12 +12,6 @@ from ingest.failures import WrongUsage
 def say(line: str) -> None:
     """Tell the person at the terminal something that is not the command's result. Commands in it run as printed."""
     click.echo(f"rosterlog: {runnable(line)}", err=True)
-
-
-def say_if_root() -> None:
-    """Tell a person who starts a server as root that nothing here needs that."""
-    if os.geteuid() == 0:
-        say("running as root, which nothing here needs: an account of its own keeps an error from harming the machine")
 
 
 def ask(question: str, unanswered: str) -> bool:
@@ -44,6 +38,21 @@ def unicode(value: str, name: str) -> str:
     except UnicodeEncodeError:
         raise WrongUsage(f"{name} is not UTF-8") from None
     return value
+
+
+def one_line(value: str, option: str) -> str:
+    """A line of text that is kept, such as a name or a reason. Raises `WrongUsage` for anything else."""
+    if not value.strip() or not unicode(value, option).isprintable():
+        raise WrongUsage(f"give {option}, a line of text; nothing was changed")
+    return value.strip()
+
+
+def user_name() -> str:
+    """The name of the user of this machine; empty if there is none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def utc(moment: datetime) -> str:

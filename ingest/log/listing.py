@@ -1,7 +1,7 @@
 """Lists events for a person to look at: every column, but the body only of a single event."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,15 +30,28 @@ class LoggedEvent:
     chain: bytes | None
 
 
-def events_between(
-    connection: Connection, source: str, first: int, last: int, equal: Mapping[str, str], limit: int
-) -> Iterator[LoggedEvent]:
-    """Up to `limit` events from position `first` to `last`, in order. `equal`: their event_type or subject."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Which events of a source are listed: from position `first` to `last`, and in which order.
+
+    `equal`: their event_type or subject.
+    """
+
+    source: str
+    first: int
+    last: int
+    equal: Mapping[str, str] = field(default_factory=dict)
+    oldest_first: bool = False
+
+
+def events_between(connection: Connection, extent: Extent, limit: int) -> Iterator[LoggedEvent]:
+    """Up to `limit` events of an extent, in its order."""
     log = event_log.c
-    query = _events().where(log.source == source, log.position.between(first, last))
-    for column, value in equal.items():
+    query = _events().where(log.source == extent.source, log.position.between(extent.first, extent.last))
+    for column, value in extent.equal.items():
         query = query.where(log[column] == value)
-    with connection.execution_options(yield_per=500).execute(query.order_by(log.position).limit(limit)) as rows:
+    order = log.position if extent.oldest_first else log.position.desc()
+    with connection.execution_options(yield_per=500).execute(query.order_by(order).limit(limit)) as rows:
         yield from (LoggedEvent(*row) for row in rows)
 
 

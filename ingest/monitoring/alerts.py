@@ -77,18 +77,20 @@ ALERTS = (
     Alert(
         "RosterlogSlowCommits",
         f"histogram_quantile(0.99, sum by (le) (rate({COMMIT_SECONDS.name}_bucket[5m]))) > 1",
-        "5m", "warning", "One commit in a hundred takes {{ $value | humanizeDuration }}.", "commits are slow",
+        "5m", "warning", "One commit in a hundred takes {{ $value | humanizeDuration }}.",
+        "commits are slow, `status` says that the database answers slowly",
     ),
     Alert(
         "RosterlogNoWorker",
         f"time() - max({WORKER_SEEN.name}) > 30 or (max({DATABASE_UP.name}) == 1 and absent({WORKER_SEEN.name}) == 1)",
         "30s", "critical", "No worker looks at the log: the roster stands still.",
-        "`status` says that no worker was seen",
+        "`status` says that no worker was seen, `/readyz` of `api` or `serve` says "
+        "`workers (none was seen for ...)`",
     ),
     Alert(
         "RosterlogRosterBehind", f"{_oldest(OLDEST_UNFOLDED.name, 'source, projection')} > 60", "30s", "critical",
         "{{ $labels.projection }} of {{ $labels.source }} is {{ $value | humanizeDuration }} behind the log.",
-        "`status` shows a lag that grows",
+        "`status` says that an event waits to be folded, or shows a lag whose age grows",
     ),
     Alert(
         "RosterlogParkedEvents", f"max by (source) ({QUARANTINED.name}) > 0", "1h", "warning",
@@ -128,7 +130,8 @@ ALERTS = (
         "RosterlogDiskFills",
         f"min({DISK_FREE.name}) < 1024 ^ 3 or min({DISK_FREE.name}) / max(clamp_min({_GROWTH}, 1)) < 7 * 86400",
         "15m", "critical", "The disk of the database is full soon, at the rate of the last day.",
-        "the disk is full, or soon",
+        "`status` says that the disk is full or nearly full, `/readyz` says `disk (...)` or "
+        "`log (the database's disk is full)`",
     ),
     Alert(
         "RosterlogSourceSilent", f"time() - max by (source) ({LAST_RECEIVED.name}) > 86400", "0s", "warning",

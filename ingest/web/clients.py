@@ -10,12 +10,12 @@ from enum import Enum
 from typing import Protocol
 
 from ingest.metrics import ARRIVING_BYTES, CONNECTIONS, CONNECTIONS_REFUSED, Reading
+from ingest.occurrences import Occurrences
 from ingest.web.bounds import Bounds
 from ingest.web.request_head import Fault
 
 logger = logging.getLogger(__name__)
 
-_LOG_SECONDS = 10.0  # between two lines about connections that were refused
 _FOUND_AT_ONCE = 64  # connections that may go, found with one look at all
 _SLOW_SECONDS = 1.0  # in which an honest client has begun to speak, and its request has come
 _TOO_MUCH = Fault(503, "Too many requests are arriving; send it again.", "too_much_arriving")
@@ -61,8 +61,7 @@ class Clients:
         self._held = 0
         # A largest body must be able to arrive when nothing else does.
         self._most_held = max(bounds.arriving_bytes, bounds.body_bytes + bounds.head_bytes)
-        self._refused: Counter[str] = Counter()
-        self._logged_at = -_LOG_SECONDS
+        self._refused: Occurrences[str] = Occurrences()
         self._refused_in_all: Counter[str] = Counter()
 
     def limit(self, connections: int) -> None:
@@ -96,7 +95,7 @@ class Clients:
 
     def count(self, kind: str) -> None:
         """Count a refusal."""
-        self._refused[kind] += 1
+        self._refused.count(kind)
         self._refused_in_all[kind] += 1
 
     async def watch(self) -> None:
@@ -112,11 +111,10 @@ class Clients:
         self.now += elapsed
         for client in tuple(self._open):
             client.check(self.now)
-        if self._refused and self.now - self._logged_at >= _LOG_SECONDS:
-            fields = {**self._refused, "open": len(self._open), "most": self.bounds.connections}
+        taken = self._refused.take(self.now)
+        if taken is not None:
+            fields = {**taken[0], "open": len(self._open), "most": self.bounds.connections}
             logger.warning("connections refused", extra={"fields": fields})
-            self._refused.clear()
-            self._logged_at = self.now
 
     def _make_room(self) -> bool:
         """Drop one connection. The order is looked up for many at once, or each newcomer would cost a look at all."""

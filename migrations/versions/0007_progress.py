@@ -3,7 +3,7 @@
 from migrations.execute import execute_file
 
 revision = "0007_progress"
-down_revision = "0005_operations"
+down_revision = "0006_dismissed"
 
 
 def upgrade() -> None:

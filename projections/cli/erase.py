@@ -1,6 +1,5 @@
 """`rosterlog erase`: erases one participant, or lifts an erasure; `erasures` has the options about all erasures."""
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,7 +10,7 @@ from sqlalchemy import Engine
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_engine
 from ingest.cli.sources import source_of
-from ingest.cli.terminal import ask, say, unicode
+from ingest.cli.terminal import ask, one_line, say, unicode, user_name
 from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
@@ -62,7 +61,7 @@ def erase(
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = catalogue(settings.fields_file)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
-    with migrated_engine(settings, OPERATOR_ROLE, LONG) as engine:
+    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not show and export_to is None) as engine:
         if request is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
@@ -98,22 +97,9 @@ def _request(
         raise WrongUsage("--reason is for erasing; a lifted erasure keeps its own")
     return _Request(
         unicode(participant_id, "PARTICIPANT_ID"),
-        _line(operator or _user(), "--operator"),
-        "" if lift else _line(reason or "", "--reason"),
+        one_line(operator or user_name(), "--operator"),
+        "" if lift else one_line(reason or "", "--reason"),
     )
-
-
-def _line(value: str, option: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise WrongUsage(f"give {option}, a line of text; nothing was changed")
-    return value.strip()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container the user id may have no name
-        return ""
 
 
 def _erase(engine: Engine, source: str, request: _Request, *, yes: bool) -> None:

@@ -52,7 +52,12 @@ def rebuild(
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(catalogue(settings.fields_file), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _errors(settings), ExitStack() as locks:
+    with (
+        migrated_database(settings, tells=True) as conninfo,
+        _engine(conninfo) as engine,
+        _errors(settings),
+        ExitStack() as locks,
+    ):
         for each in chosen:
             for warning in locks.enter_context(steps.only_one(engine, each.name)):
                 say(warning)

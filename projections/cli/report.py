@@ -101,7 +101,7 @@ def _takes(chosen: Report) -> str:
 def _grant(settings: Settings, user: str, *, sees_personal_data: bool) -> None:
     try:
         logins.check_name(user)
-        with migrated_database(settings) as conninfo, connect(conninfo) as connection:
+        with migrated_database(settings, tells=True) as conninfo, connect(conninfo) as connection:
             granted = logins.grant(connection, user, sees_personal_data=sees_personal_data)
     except logins.LoginRefused as error:
         raise WrongUsage(printable(str(error))) from None

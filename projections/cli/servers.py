@@ -15,9 +15,8 @@ from starlette.applications import Starlette
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
-from ingest.cli.servers import address_options, with_address
+from ingest.cli.servers import address_options, log_addresses, warn_if_root, with_address
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say, say_if_root
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
@@ -59,12 +58,12 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     # The API starts and serves from a replica alone, even while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
         parts = [api_part(conninfo, projections, api_settings(settings), primary)]
         app = build_app(parts, figures_of(settings, primary, projections))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: say(f"roster at {place}/v1/participants"), observed))
+        run_server(serve(app, bound, lambda: log_addresses(roster=f"{place}/v1/participants"), observed))
 
 
 @click.command("serve")
@@ -78,12 +77,13 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     bound = bind(settings.host, settings.port)
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with migrated_database(settings, serves=True) as conninfo:
-        say_if_root()
+        warn_if_root()
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         parts = [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
         app = build_app(parts, figures_of(settings, conninfo, projections))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {place}"), observed))
+        addresses = {"webhooks": f"{place}/webhooks/SOURCE", "roster": f"{place}/v1/participants"}
+        run_server(serve(app, bound, lambda: log_addresses(**addresses), observed))
 
 
 @click.command("worker")
@@ -106,7 +106,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         if stop_at_eof:
             beat = beats(BEAT_SECONDS, worker.folded)
         else:
-            say_if_root()
+            warn_if_root()
             beat = beats(math.inf)
         if observed is not None:
             pulse = Pulse()

@@ -7,11 +7,13 @@ import click
 from pydantic_core import to_json
 
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_engine
+from ingest.cli.invocation import runnable
+from ingest.cli.opening import is_demo, migrated_engine, place_of
 from ingest.cli.terminal import utc
+from ingest.disk import free_bytes, megabytes
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
-from projections.folding.health import Health, needs, read_health
+from projections.folding.health import Health, SourceHealth, in_words, needs, read_health
 
 
 @click.command()
@@ -20,11 +22,13 @@ from projections.folding.health import Health, needs, read_health
 def status(settings: Settings, *, as_json: bool) -> None:
     """Show how far each source's log and roster have come, what was refused, and what needs a person (exit code 1)."""
     projections = catalogue(settings.fields_file)
-    with migrated_engine(settings) as engine, engine.connect() as connection:
-        health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE])
+    free = free_bytes(settings.data_dir) if settings.database_url is None else None
+    with migrated_engine(settings, tells=not as_json) as engine, engine.connect() as connection:
+        health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE], free)
+        database = {"database": place_of(settings, connection), "is_demo": is_demo(connection)}
     needed = needs(health)
     if as_json:
-        click.echo(to_json(_as_json(health, needed)).decode())
+        click.echo(to_json({**database, **_as_json(health, needed)}).decode())
     else:
         _print(health, needed)
     sys.exit(1 if needed else 0)
@@ -38,6 +42,9 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
         "worker": None if worker is None else {"host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at},
         "seconds_behind": round(health.behind[0], 1),
         "refused_of_unknown_sources_last_hour": health.unknown.last_hour,
+        "last_refused_of_unknown_sources_at": health.unknown.last_at,
+        "disk_free_bytes": health.free_bytes,
+        "is_read_only": health.is_read_only,
         "needs": needed,
     }
 
@@ -45,21 +52,34 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
 def _print(health: Health, needed: list[str]) -> None:
     names = [live.projection for live in health.projections]
     titles = "".join(f"{name + ' at':>20}" for name in names)
-    click.echo(f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'parked':>12}{'refused in 1 h':>16}  last delivery")
+    click.echo(
+        f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'its age':>12}{'parked':>12}{'refused in 1 h':>16}  "
+        f"{'last delivery':<28}last refused"
+    )
     for source in health.sources:
         of_source = source.status
         checkpoints = "".join(f"{of_source.checkpoints[name]:>20}" for name in names)
         click.echo(
-            f"{of_source.source:<24}{of_source.head:>12}{checkpoints}{of_source.lag:>12}{of_source.quarantined:>12}"
-            f"{source.refused.last_hour:>16}  {_time(source.last_received_at)}"
+            f"{of_source.source:<24}{of_source.head:>12}{checkpoints}{of_source.lag:>12}{_age(source):>12}"
+            f"{of_source.quarantined:>12}{source.refused.last_hour:>16}  {_time(source.last_received_at):<28}"
+            f"{_time(source.refused.last_at)}"
         )
+    if health.unknown.last_hour:
+        last = _time(health.unknown.last_at)
+        click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")
     for live in health.projections:
         if live.build is not None and not live.needs_rebuild:
             click.echo(f"{live.projection}: build {live.build} is live")
     if health.worker is not None:
         click.echo(f"worker: seen {utc(health.worker.seen_at)} on {health.worker.host}")
+    if health.free_bytes is not None:
+        click.echo(f"disk: {megabytes(health.free_bytes)} free")
     for sentence in needed:
-        click.echo(f"NEEDS YOU  {sentence}")
+        click.echo(f"NEEDS YOU  {runnable(sentence)}")
+
+
+def _age(source: SourceHealth) -> str:
+    return in_words(source.seconds_behind) if source.status.lag else "-"
 
 
 def _time(moment: datetime | None) -> str:

@@ -41,7 +41,7 @@ def create_token(
         raise WrongUsage("a token needs a name")
     if is_operator and (source or event_ids):
         raise WrongUsage("an operator's token is of no source and no event: leave out --source and --event")
-    with migrated_engine(settings) as engine:
+    with migrated_engine(settings, tells=True) as engine:
         secret = _create(
             engine, name, tokens.NO_SOURCE if is_operator else source_of(settings, source), event_ids, ends
         )
@@ -65,7 +65,7 @@ def list_tokens(settings: Settings) -> None:
 @settings_of
 def revoke_token(settings: Settings, name: str) -> None:
     """End a token at once."""
-    with migrated_engine(settings) as engine, engine.begin() as connection:
+    with migrated_engine(settings, tells=True) as engine, engine.begin() as connection:
         revoked = tokens.revoke(connection, name)
     if not revoked:
         raise WrongUsage(f"there is no live token {name}; rosterlog token list shows them")

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     any_,
     delete,
+    exists,
     func,
     literal,
     select,
@@ -20,7 +21,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from projections.folding.outcome import Parked
 from projections.folding.projection import Track
-from projections.folding.table import projection_table, quarantine_table
+from projections.folding.table import dismissed_table, projection_table, quarantine_table
 
 # What the reason of an event begins with that failed three times by itself; a worker tries it again by itself.
 TRIED_AGAIN = "it failed three times by itself and is tried again every minute: "
@@ -75,11 +76,14 @@ def release_participant(connection: Connection, track: Track, participant_id: st
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which parked events are meant: of one source, at one position, with a reason that begins so; None means any."""
+    """Which parked events are meant: of one source, at one position, with a reason that begins so, dismissed by an
+    operator or not; None means any.
+    """
 
     source: str | None = None
     position: int | None = None
     reason: str | None = None
+    is_dismissed: bool | None = None
 
 
 def parked_events(
@@ -105,10 +109,15 @@ def parked_count(connection: Connection, wanted: Wanted) -> int:
 
 
 def parked_by_source(connection: Connection) -> dict[str, int]:
-    """How many events the live builds have parked, by source."""
+    """How many events the live builds have parked that nobody has dismissed, by source."""
     columns = quarantine_table.c
-    query = select(columns.source, func.count()).where(_is_live()).group_by(columns.source)
+    query = select(columns.source, func.count()).where(_is_live(), ~_is_dismissed()).group_by(columns.source)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def sources_with_parked(connection: Connection) -> list[str]:
+    """The sources of which the live builds have parked an event, dismissed or not."""
+    return list(connection.execute(select(quarantine_table.c.source).where(_is_live()).distinct()).scalars())
 
 
 def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
@@ -119,7 +128,14 @@ def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
         query = query.where(quarantine_table.c.position == wanted.position)
     if wanted.reason is not None:
         query = query.where(quarantine_table.c.reason.startswith(wanted.reason, autoescape=True))
+    if wanted.is_dismissed is not None:
+        query = query.where(_is_dismissed() if wanted.is_dismissed else ~_is_dismissed())
     return query
+
+
+def _is_dismissed() -> ColumnElement[bool]:
+    dismissed, parked = dismissed_table.c, quarantine_table.c
+    return exists().where(dismissed.source == parked.source, dismissed.position == parked.position)
 
 
 def _is_live() -> ColumnElement[bool]:

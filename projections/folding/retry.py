@@ -14,7 +14,7 @@ from projections.folding.quarantine import ParkedEvent, Wanted
 from projections.folding.refold import OfAnotherDefinition, lock_track, note, refold_in
 
 _AT_A_TIME = 1_000  # parked events
-_TRIED_AGAIN = Wanted(reason=quarantine.TRIED_AGAIN)
+_TRIED_AGAIN = Wanted(reason=quarantine.TRIED_AGAIN, is_dismissed=False)
 
 
 def retry(

@@ -86,11 +86,19 @@ def read_projections(connection: Connection, projections: Sequence[Projection]) 
     return statuses
 
 
+def ages_of_lag(connection: Connection, projections: Sequence[Projection]) -> list[tuple[float, str, str]]:
+    """Of each projection and source with an event that is not folded: how many seconds the oldest has been in the log.
+
+    Gives the seconds, the projection and the source.
+    """
+    names = [projection.name for projection in projections]
+    rows = connection.execute(_BEHIND, {"names": names, "sources": sources(connection)})
+    return [(row.seconds, row.projection, row.source) for row in rows]
+
+
 def longest_behind(connection: Connection, projections: Sequence[Projection]) -> tuple[float, str, str]:
     """How many seconds the oldest event that a live build has not folded has been in the log, and whose it is.
 
     Gives the seconds, the projection and the source; zero seconds if everything is folded.
     """
-    names = [projection.name for projection in projections]
-    rows = connection.execute(_BEHIND, {"names": names, "sources": sources(connection)}).all()
-    return max(((row.seconds, row.projection, row.source) for row in rows), default=(0.0, "", ""))
+    return max(ages_of_lag(connection, projections), default=(0.0, "", ""))

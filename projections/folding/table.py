@@ -88,6 +88,17 @@ unknown_type_table = Table(
     _goes_with_build("unknown_event_type"),
 )
 
+dismissed_table = Table(
+    "dismissed_event",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("position", BigInteger, nullable=False, autoincrement=False),
+    Column("operator", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("dismissed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("source", "position", name="dismissed_event_pkey"),
+)
+
 worker_seen_table = Table(
     "worker_seen",
     metadata,

@@ -1,30 +1,24 @@
 """`up --demo`: a token, and a few hundred made-up registrations that the simulator delivers over HTTP."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.cli.invocation import runnable
-from ingest.log.read import heads, holds_any
+from ingest.cli.opening import is_demo
+from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE
 from ingest.simulator.deliver import Target, deliver
-from ingest.simulator.plan import Amount, Wishes, plan
+from ingest.simulator.demo import WISHES
+from ingest.simulator.plan import plan
 from projections.folding.projection import Projection
 from projections.folding.status import read_status
 from projections.web.access import tokens
 
 TOKEN_NAME = "demo"  # noqa: S105 - a name
 _FOLD_SECONDS = 60.0
-WISHES = Wishes(count=240, participants=200, duplicates=Amount(24), reorder=Amount(24), corrupt=Amount(1), seed=2026)
-
-
-def is_demo(connection: Connection) -> bool:
-    """Whether a demo was run on this database before: the log has one of its deliveries."""
-    digests = [hashlib.sha256(planned.body).digest() for planned in plan(WISHES)]
-    return holds_any(connection, DEFAULT_SOURCE, digests)
 
 
 def holds_registrations(connection: Connection) -> bool:

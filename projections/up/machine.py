@@ -1,6 +1,7 @@
 """Runs `rosterlog up`: database, migrations, web server and worker on one machine, and a demo if it is asked for."""
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,8 @@ from sqlalchemy import Engine
 
 from ingest import postgres
 from ingest.cli.invocation import runnable, with_folder
-from ingest.cli.terminal import say, say_if_root
+from ingest.cli.opening import log_database
+from ingest.cli.servers import warn_if_root
 from ingest.database import advised, sync_engine
 from ingest.driver import answered_within
 from ingest.environment import set_by_kubernetes
@@ -33,6 +35,8 @@ from projections.up import demo
 from projections.up.figures import figures_of
 from projections.up.worker_process import WorkerProcess
 from projections.web.api import api_part, api_settings
+
+logger = logging.getLogger(__name__)
 
 _BEHIND_SECONDS = 15.0  # that an event may wait to be folded before the machine is not ready
 
@@ -76,7 +80,9 @@ def run_machine(
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
         migrate(engine)
-        say_if_root()
+        with engine.connect() as connection:
+            log_database(settings, connection)
+        warn_if_root()
         token = _prepare_demo(engine, with_demo=with_demo)
         machine = _Machine(settings, projections, environ, conninfo, engine, listener, observed, token)
         run_server(_serve(machine))
@@ -93,9 +99,10 @@ def _database(settings: Settings) -> Iterator[str]:
         with advised(settings):
             yield settings.database_url.get_secret_value()
         return
+    warn = logger.warning
     with (
-        postgres.server(settings.data_dir, say) as embedded,
-        postgres.kept_running(settings.data_dir, say),
+        postgres.server(settings.data_dir, warn) as embedded,
+        postgres.kept_running(settings.data_dir, warn),
         advised(settings),
     ):
         click.echo(f"database  {embedded.address}  (password in {embedded.password_file})")
@@ -103,11 +110,9 @@ def _database(settings: Settings) -> Iterator[str]:
 
 
 def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
+    if not with_demo:
+        return None
     with engine.begin() as connection:
-        if not with_demo:
-            if demo.is_demo(connection):
-                say("the demo's made-up people are in this database: for real ones, use a new ROSTERLOG_DATA_DIR")
-            return None
         if demo.holds_registrations(connection):
             raise WrongUsage(
                 "this log holds registrations, and what is added to it stays: run the demo on a folder of its own, "
@@ -121,7 +126,7 @@ async def _serve(machine: _Machine) -> None:
     # The worker has no port of metrics, since this process speaks for it, and names no variables of Kubernetes again.
     left_out = {"ROSTERLOG_METRICS_PORT", *set_by_kubernetes(machine.environ, setting_names())}
     environ = {name: value for name, value in machine.environ.items() if name not in left_out}
-    worker = WorkerProcess(environ, say)
+    worker = WorkerProcess(environ, logger.warning)
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     ingest = ingest_part(settings, machine.conninfo)
     api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)

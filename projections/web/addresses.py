@@ -23,10 +23,10 @@ class AddressRoute(Route):
         self,
         path: str,
         respond: Callable[[Request], Awaitable[Response]],
-        methods: Sequence[str],
         middleware: Sequence[Middleware],
     ) -> None:
-        super().__init__(path, respond, methods=methods, middleware=middleware)
+        super().__init__(path, respond, middleware=middleware)
+        self.methods = None  # `respond` refuses the others, so that a refusal is an answer of the endpoint as well
         before, id_, after = path.partition("{")
         self._before = before.rstrip("/").split("/")
         self._after = after.split("/")[1:]
@@ -36,9 +36,7 @@ class AddressRoute(Route):
         parameters = self._parameters(_segments(scope)) if scope["type"] == "http" else None
         if parameters is None:
             return Match.NONE, {}
-        is_allowed = self.methods is None or scope["method"] in self.methods
-        child_scope = {"endpoint": self.endpoint, "path_params": parameters}
-        return (Match.FULL if is_allowed else Match.PARTIAL), child_scope
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": parameters}
 
     def _parameters(self, segments: Sequence[bytes]) -> Mapping[str, Any] | None:
         """The path parameters; None if this is not the endpoint's address."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -29,12 +29,14 @@ from ingest.web.headers import REQUEST_ID
 from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
 from ingest.web.readiness import CHECK_SECONDS, Check
+from projections.folding.health import unseen_worker
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
 from projections.web.access.token_use import TokenUse
 from projections.web.addresses import AddressRoute
 from projections.web.allowance import HeldBytes
+from projections.web.answer_log import AnswerLog, NotedAnswers
 from projections.web.dispatch import Dispatch
 from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
@@ -52,6 +54,7 @@ _READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
+_ALLOWED = {"Allow": ", ".join(_METHODS)}
 _EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
@@ -91,17 +94,22 @@ class Api:
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
         self._waiting = Waiting(self._engine, _AWAY)
         self._token_use = TokenUse(self._writing, _AWAY)
-        bearers = Bearers(self._engine, self._token_use, settings.token_rate)
+        self._bearers = Bearers(self._engine, self._token_use, settings.token_rate)
+        self._answer_log = AnswerLog()
         held = HeldBytes(settings.held_bytes)
-        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held, settings.public_url)
+        self._dispatch = Dispatch(
+            self._engine, self._bearers, self._waiting, settings.page_bytes, held, settings.public_url
+        )
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
         of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
-        checks: dict[str, Check] = {"roster": self._hindrance, **of_projections}
+        checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
-        return Part(self._routes(), self._running, checks, handlers, about=_about(self._settings.public_url))
+        about = _about(self._settings.public_url)
+        readings = self._answer_log.readings
+        return Part(self._routes(), self._running, checks, handlers, readings=readings, about=about)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -134,13 +142,11 @@ class Api:
     ) -> BaseRoute:
         async def respond(request: Request) -> Response:
             if request.method == "OPTIONS":
-                return Response(status_code=204, headers={"Allow": ", ".join(_METHODS)})
-            begun = time.monotonic()
-            response = await answer(endpoint, request)
-            took = round((time.monotonic() - begun) * 1000, 1)
-            fields = {"endpoint": endpoint.path, "status": response.status_code, "milliseconds": took}
-            logger.info("answered", extra={"fields": fields})
-            return response
+                return Response(status_code=204, headers=_ALLOWED)
+            if request.method not in _METHODS:
+                self._bearers.recognises(request)
+                raise HTTPException(405, headers=_ALLOWED)
+            return await answer(endpoint, request)
 
         middleware = [Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=_COMPRESSION)]
         if self._settings.origins:
@@ -152,7 +158,8 @@ class Api:
                 expose_headers=_EXPOSED,
             )
             middleware.insert(0, cors)
-        return AddressRoute(endpoint.path, respond, _METHODS, middleware)
+        middleware.insert(0, Middleware(NotedAnswers, endpoint=endpoint.path, note=self._answer_log.note))
+        return AddressRoute(endpoint.path, respond, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
         source = question.scope.source
@@ -179,15 +186,25 @@ class Api:
             return None
         return "a rebuild is needed" if status.needs_rebuild else None
 
+    async def _hindrance_of_workers(self) -> str | None:
+        """Why no worker seems to fold; None if one does, or if that cannot be read."""
+        try:
+            with answered_within(CHECK_SECONDS):
+                async with self._engine.connect() as connection:
+                    return await connection.run_sync(unseen_worker, self._projections)
+        except _AWAY:
+            return None
+
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run)]
+        tasks = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run, self._answer_log.run)]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            self._answer_log.flush()
             await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):
                 if engine is not None:
@@ -214,7 +231,6 @@ def _about(public_url: str | None) -> str:
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:
-    logger.info("reader gone")
     return Response(status_code=499)  # for the log only: the client is gone
 
 

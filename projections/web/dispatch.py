@@ -22,6 +22,7 @@ from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
 from projections.web.allowance import Allowance, HeldBytes
 from projections.web.answer import after, answer, is_kept, unchanged
+from projections.web.answer_log import mark_valid
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
@@ -121,6 +122,7 @@ class Dispatch:
             row = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
             if row is None:
                 raise self._bearers.turn_away(bearer)
+            mark_valid(request.scope)
             self._bearers.let_in(bearer)
             if row.source == tokens.NO_SOURCE:
                 raise HTTPException(403, "This is an operator's token, which sees no participant: send another.")

@@ -24,8 +24,8 @@ def test_a_mistyped_command_is_told_the_one_that_was_meant() -> None:
 
 def test_migrate_runs_once_and_a_second_time_does_nothing(empty_database: str) -> None:
     env = environ(DATABASE_URL=empty_database)
-    assert run("migrate", env=env) == f"migrated from nothing to {HEAD}\n"
-    assert run("migrate", env=env) == f"already at {HEAD}\n"
+    assert run("migrate", env=env).splitlines()[1:] == [f"migrated from nothing to {HEAD}"]
+    assert run("migrate", env=env).splitlines()[1:] == [f"already at {HEAD}"]
 
 
 def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) -> None:
@@ -69,7 +69,7 @@ def test_tokens_are_created_listed_and_revoked(database: str) -> None:
     assert "desk  movemint  events 501" in listed
     assert token not in listed
     assert "revoke it first" in run("token", "create", "desk", env=env, code=2)
-    assert run("token", "revoke", "desk", env=env) == "revoked desk\n"
+    assert run("token", "revoke", "desk", env=env).splitlines()[-1] == "revoked desk"
     assert "no live token" in run("token", "revoke", "desk", env=env, code=2)
 
 

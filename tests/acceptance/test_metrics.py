@@ -24,7 +24,7 @@ OF_A_REBUILD = ("rosterlog_rebuild_progress_ratio", "rosterlog_rebuild_progress_
 ABSENT = (  # while all is well, on a database of one's own
     *OF_A_REBUILD, "rosterlog_projection_oldest_unfolded_timestamp_seconds", "rosterlog_database_disk_free_bytes",
     "rosterlog_oldest_transaction_timestamp_seconds", "rosterlog_replication_slot_retained_bytes",
-    "rosterlog_connections_refused_total", "rosterlog_api_requests_total", "rosterlog_api_request_duration_seconds",
+    "rosterlog_connections_refused_total",
 )  # fmt: skip
 
 
@@ -69,6 +69,8 @@ def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(datab
         assert found["rosterlog_delivery_duration_seconds_count"] == 4
         assert found["rosterlog_commit_deliveries_sum"] == 4
         assert found["rosterlog_log_head_position movemint"] == 3
+        assert found["rosterlog_api_requests_total /v1/participants 200"] == 1
+        assert found["rosterlog_api_request_duration_seconds_count /v1/participants"] == 2
         assert found["rosterlog_projection_lag_events registrations movemint"] == 0
         assert found["rosterlog_verify_problems movemint"] == 0
         for name in (

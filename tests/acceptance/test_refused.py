@@ -65,6 +65,9 @@ def test_a_rotated_secret_is_said_with_the_next_step_until_a_delivery_is_stored(
     assert "was the secret rotated?" in said
     [source] = json.loads(run("status", "--json", env=env, code=1))["sources"]
     assert (source["refused_last_hour"], source["refused_by_reason"]) == (7, {"signature_wrong": 7})
+    times = source["last_received_at"], source["last_refused_at"]
+    assert [time[:19] for time in times] == [time[:19] for time in said.splitlines()[2].split()[-2:]]
+    assert times[0] < times[1]
     assert deliver(port, model.body(1))[0] == 200
     assert "secret" not in run("status", env=env, code=1)  # 1: no worker was seen
     content = model.body(2)

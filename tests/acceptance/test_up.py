@@ -83,8 +83,14 @@ def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(da
         assert up.line("refused").string.split()[1] == "1"
         assert up.stop() == 0
     assert processes_of(data) == []
-    [status] = json.loads(run("status", "--json", env=env))["sources"]
+    shown = json.loads(run("status", "--json", env=env))
+    assert (shown["database"], shown["is_demo"]) == (f"the embedded one in {data}", True)
+    [status] = shown["sources"]
     assert (status["head"], status["lag"], status["quarantined"]) == (240, 0, 0)
+    which, demo, *_, token = run("token", "create", "mistaken", env=env).splitlines()
+    assert which == f"rosterlog: database: the embedded one in {data}"
+    assert "the demo's made-up people are in this database" in demo
+    assert token.startswith("rosterlog_")
     with running("up", "--demo", "--port", str(port), env=env) as up:
         token = up.line(r"token +(rosterlog_\S+)").group(1)
         assert get(port, "/v1/participants?limit=1000", token)[2]["data"] == seen

@@ -101,13 +101,20 @@ def test_the_log_is_listed_and_shown_without_bodies_unless_asked_for(database: s
     assert "\x1b" not in listed
     assert "a\\u001b[2Jb" in listed
     assert [line.split()[0] for line in run("log", "list", "--from", "2", "--to", "4", env=env).splitlines()] == [
-        "2", "3", "4"
+        "4", "3", "2"
     ]  # fmt: skip
     assert run("log", "list", "--subject", "2", env=env).split()[0] == "2"
     assert "+1" in run("log", "list", "--subject", "2", env=env)
     assert run("log", "list", "--type", "nothing", env=env) == ""
     assert len(run("log", "list", "--type", "event.participant.created", env=env).splitlines()) == 5
-    assert "there are more: --from 3" in run("log", "list", "--limit", "2", env=env)
+    oldest = run("log", "list", "--limit", "2", "--oldest", env=env).splitlines()
+    assert [line.split()[0] for line in oldest[:-1]] == ["1", "2"]
+    assert "there are more: --oldest --from 3" in oldest[-1]
+    *newest, more = run("log", "list", "--limit", "2", env=env).splitlines()
+    assert [line.split()[0] for line in newest] == ["7", "6"]
+    [_, hint] = more.split("there are more: ")
+    older = run("log", "list", *hint.split(), "--limit", "5", env=env).splitlines()
+    assert [line.split()[0] for line in older] == ["5", "4", "3", "2", "1"], "the hint goes on where the list ended"
     shown = run("log", "show", "2", env=env)
     assert "Somebody" not in shown
     assert model.chains(database)[1].hex() in shown

@@ -17,6 +17,7 @@ reached as (
     (
       select count(*) from public.quarantine q
       where q.source = s.source and q.projection = 'participants' and q.build = l.build
+        and not exists (select from public.dismissed_event d where d.source = q.source and d.position = q.position)
     ) as quarantined
   from sources s
   cross join lateral (
@@ -39,4 +40,4 @@ comment on column reporting.freshness.checkpoint is 'Log position that the roste
 comment on column reporting.freshness.checkpoint_moved_at is 'When the roster got to that position.';
 comment on column reporting.freshness.lag is 'Number of deliveries that the roster does not reflect yet.';
 comment on column reporting.freshness.quarantined
-  is 'Number of deliveries that could not be folded and are parked; rosterlog quarantine list shows them.';
+  is 'Number of deliveries that could not be folded, are parked, and were not dismissed; rosterlog quarantine list.';

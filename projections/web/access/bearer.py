@@ -13,6 +13,7 @@ from starlette.requests import Request
 from projections.web.access import tokens
 from projections.web.access.limits import Buckets, Limit
 from projections.web.access.token_use import TokenUse
+from projections.web.answer_log import mark_valid
 
 WRONG_TOKENS = Limit(per_second=1, at_once=60)
 _BURST_SECONDS = 10  # a token that was idle may make the requests of so many seconds at once
@@ -43,18 +44,25 @@ class Bearers:
 
     async def bearer(self, request: Request) -> Bearer:
         """The token that a request presents. Raises 401 without a token, 429 beyond a limit."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        digest = _presented(request)
+        if digest is None:
             raise _unauthorised("Send a token: Authorization: Bearer ... (rosterlog token create makes one).")
-        bearer = Bearer(tokens.digest(token.strip()), request.client.host if request.client else "")
+        bearer = Bearer(digest, request.client.host if request.client else "")
         now = time.monotonic()
-        if bearer.digest in self._known:
+        if self.recognises(request):
             _limit(self._requests.take(bearer.digest, now))
         else:  # counted as wrong, until `let_in`
             seconds = self._wrong.take(bearer.address, now)
             if seconds > 0 and not await self._is_live(bearer.digest, now):
                 _limit(seconds, "Too many wrong tokens came from this address")
         return bearer
+
+    def recognises(self, request: Request) -> bool:
+        """Whether the request presents a token that was found valid lately; its answer then gets a line of the log."""
+        is_known = _presented(request) in self._known
+        if is_known:
+            mark_valid(request.scope)
+        return is_known
 
     def let_in(self, bearer: Bearer) -> None:
         """The token is valid: remember it, so that wrong tokens from its address do not shut it out. Raises 429."""
@@ -79,6 +87,12 @@ class Bearers:
                     self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
                 self._live_at = time.monotonic()
         return digest in self._live
+
+
+def _presented(request: Request) -> bytes | None:
+    """The digest of the token that a request presents; None if it presents none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return tokens.digest(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _limit(seconds: float, why: str = "This token asks too often") -> None:

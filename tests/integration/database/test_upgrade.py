@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -116,13 +117,11 @@ def test_after_an_upgrade_the_roster_is_folded_and_rebuilt_as_before(
 def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_before(
     reported: str, worker_engine: Engine
 ) -> None:
-    """Revision 0005: refused deliveries and the workers that were seen."""
+    """Revisions 0005 and 0006: refused deliveries, the workers that were seen, dismissed events."""
     with psycopg.connect(reported, autocommit=True) as connection:
+        before_0006(connection)
         connection.execute("drop function count_refused(text, text, timestamptz, bigint, timestamptz)")
-        connection.execute("drop table refused_delivery, worker_seen, verification")
-        connection.execute(
-            "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
-        )
+        connection.execute("drop table refused_delivery, worker_seen")
         connection.execute("update alembic_version set version_num = '0004_reporting'")
     before = model.stored_roster(reported)
     engine = sync_engine(reported, deadlines=LONG)
@@ -135,3 +134,35 @@ def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_bef
     Heartbeat().note(worker_engine, None)
     assert query(reported, "select count, run from refused_delivery") == [(2, 2)]
     assert len(query(reported, "select * from worker_seen")) == 1
+
+
+def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(reported: str, worker_engine: Engine) -> None:
+    """Revision 0006, over events that the release before has parked."""
+    model.append(reported, [b"no json either"])
+    drain(worker_engine)
+    parked = query(reported, "table quarantine")
+    with psycopg.connect(reported, autocommit=True) as connection:
+        before_0006(connection)
+        connection.execute("update alembic_version set version_num = '0005_operations'")
+    engine = sync_engine(reported, deadlines=LONG)
+    assert migrate(engine) == ("0005_operations", HEAD)
+    engine.dispose()
+    assert query(reported, "table quarantine") == parked
+    with psycopg.connect(reported, autocommit=True) as connection:
+        connection.execute("set role rosterlog_operator")
+        connection.execute(
+            "insert into dismissed_event (source, position, operator, reason) "
+            "select source, position, 'ops', 'no JSON' from quarantine"
+        )
+    assert query(reported, "select quarantined from reporting.freshness") == [(0,)]
+
+
+def before_0006(connection: psycopg.Connection[Any]) -> None:
+    """Take back what revisions 0006 and 0007 do."""
+    connection.execute("drop table verification")
+    connection.execute(
+        "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
+    )
+    connection.execute("drop view reporting.freshness")
+    connection.execute("drop table dismissed_event")
+    connection.execute("revoke select on projection, quarantine from rosterlog_operator")

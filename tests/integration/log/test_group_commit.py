@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from ingest.connections import Connections
@@ -193,3 +194,24 @@ def test_at_the_end_what_was_accepted_is_committed_and_answered(database: str) -
 
     assert all(receipt is not None for receipt in asyncio.run(run()))
     assert len(model.stored_bodies(database)) == 500
+
+
+@pytest.mark.parametrize(
+    ("state", "said"), [("53100", "the database's disk is full"), ("25006", "the database is read-only")]
+)
+def test_a_server_that_writes_nothing_is_said_until_it_writes_again(database: str, state: str, said: str) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            "create function refuse() returns trigger language plpgsql as "
+            f"$$ begin raise exception 'no' using errcode = '{state}'; end $$"
+        )
+        owner.execute("create trigger refuse before insert on event_log for each row execute function refuse()")
+
+        async def scenario(commit: GroupCommit) -> tuple[Receipt | None, str | None, str | None]:
+            refused, hindrance = await hand_in(commit, b"1"), await commit.hindrance()
+            owner.execute("drop trigger refuse on event_log")
+            while await hand_in(commit, b"2") is None:
+                await asyncio.sleep(0.02)
+            return refused, hindrance, await commit.hindrance()
+
+        assert with_commit(database, ROOMY, scenario) == (None, said, None)

@@ -138,10 +138,10 @@ def test_every_answer_has_an_id_and_says_what_a_browser_may_do(some: str, engine
 def test_the_id_is_in_the_logs_and_nothing_that_was_asked(
     some: str, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", logger="projections.web.api")
+    caplog.set_level("INFO", logger="projections.web.answer_log")
     with running(some) as api:
         api.ask("/v1/participants/7", make_token(engine))
-    [line] = [record for record in caplog.records if record.name == "projections.web.api"]
+    [line] = [record for record in caplog.records if record.name == "projections.web.answer_log"]
     fields = line.fields  # type: ignore[attr-defined] # our extra
     assert (line.getMessage(), fields["endpoint"], fields["status"]) == (
         "answered",
