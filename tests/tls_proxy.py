@@ -79,7 +79,7 @@ def caddy(folder: Path, changes: Mapping[str, str]) -> Iterator[int]:
     certificate(folder)
     here = {
         "{\n\tservers {": "{\n\tadmin off\n\tauto_https disable_redirects\n\tservers {",
-        f"{_PLACEHOLDER} {{": f"https://{NAME}:{port} {{\n\tbind 127.0.0.1\n"
+        f"{{$SITE_NAME:{_PLACEHOLDER}}} {{": f"https://{NAME}:{port} {{\n\tbind 127.0.0.1\n"
         f"\ttls {folder}/certificate.pem {folder}/key.pem",
     }
     text = (DEPLOY / "caddy" / "Caddyfile").read_text()
