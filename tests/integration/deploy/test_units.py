@@ -1,5 +1,6 @@
 """The units of systemd: it takes them as they are, finds little that they leave open, and they fit the program."""
 
+import os
 import re
 import shlex
 import shutil
@@ -123,3 +124,21 @@ def test_no_unit_says_again_what_all_share() -> None:
     shared = {*re.findall(r"^([A-Za-z]+)=", SHARED.read_text(), re.M)} - {"EnvironmentFile", "Environment"}
     for path in UNITS.values():
         assert not shared & {*re.findall(r"^([A-Za-z]+)=", path.read_text(), re.M)}, path
+
+
+def test_the_script_of_commands_uses_what_the_units_use() -> None:
+    script = (SYSTEMD / "rosterlog").read_text()
+    subprocess.run(["sh", "-n", str(SYSTEMD / "rosterlog")], check=True, timeout=DEADLINE)
+    up = directives("up")
+    assert {*re.findall(r"^\. (\S+)$", script, re.M)} == {*up["EnvironmentFile"]}
+    assert f"exec runuser --user {up['User'][0]} -- {up['ExecStart'][0].split()[0]} " in script
+    assert f"ROSTERLOG_DATA_DIR=/var/lib/{up['StateDirectory'][0]}\n" in script
+    assert os.access(SYSTEMD / "rosterlog", os.X_OK)
+
+
+def test_operations_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    named = {path.rstrip("/.,") for path in re.findall(r"deploy/[\w./*-]+", text)}
+    assert len(named) > 8
+    for path in named - {"deploy/systemd"}:
+        assert list(ROOT.glob(path)), path
