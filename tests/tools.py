@@ -13,5 +13,7 @@ def tool(name: str) -> str:
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if path is None:
         why = f"{name} is not installed (bash .ci/tools installs what the tests of deploy/ need)"
-        pytest.fail(why) if os.environ.get(NEED) == "all" else pytest.skip(why)
+        if os.environ.get(NEED) == "all":
+            pytest.fail(why)
+        pytest.skip(why)
     return path

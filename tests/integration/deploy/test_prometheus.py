@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests import DEADLINE, ROOT
+from tests.integration.deploy.deployed import SYSTEMD
 from tests.integration.deploy.test_containers import SERVICES, image_environment
-from tests.integration.deploy.test_units import SYSTEMD
 from tests.tools import tool
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from ingest import postgres
-from ingest.settings import Settings
+from ingest.settings import read_settings
 from ingest.web.bounds import Bounds
 from tests import model, tls_proxy
 from tests.bounded_server import bounded_server
@@ -20,7 +20,7 @@ from tests.program import environ, free_port, running, until
 from tests.raw_client import RawClient, bytes_of, delivery, head, signed
 from tests.silent_upstream import upstream_that_hangs_up
 
-LIMIT = Settings().max_body_bytes
+LIMIT = read_settings({}).max_body_bytes
 SIZES = (1, 2, 1_023, 65_536, 500_000, LIMIT - 1, LIMIT)
 CLOSED = b"Connection: close"
 BODY_SECONDS = 2.0
@@ -202,7 +202,7 @@ def test_what_the_server_gets_is_what_was_sent_and_a_post_is_sent_once(kind: str
 
 
 def test_what_the_proxies_are_told_fits_the_server() -> None:
-    bounds, answer_seconds = Bounds(), Settings().answer_seconds
+    bounds, answer_seconds = Bounds(), read_settings({}).answer_seconds
     nginx = (tls_proxy.DEPLOY / "nginx" / "rosterlog.conf").read_text()
     caddy = (tls_proxy.DEPLOY / "caddy" / "Caddyfile").read_text()
     assert number(r"client_max_body_size (\d+)m;", nginx) * 2**20 == 2 * LIMIT

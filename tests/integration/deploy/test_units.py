@@ -16,22 +16,10 @@ from ingest.web.serve import DRAIN_SECONDS
 from projections.cli import main as answering
 from projections.up import worker_process
 from tests import DEADLINE, ROOT
-from tests.integration.deploy.deployed import SETTINGS
+from tests.integration.deploy.deployed import SETTINGS, SHARED, SYSTEMD, UNITS, directives
 from tests.tools import tool
 
-SYSTEMD = ROOT / "deploy" / "systemd"
-UNITS = {path.stem.removeprefix("rosterlog-"): path for path in SYSTEMD.glob("rosterlog-*.service")}
-SHARED = SYSTEMD / "rosterlog-.service.d" / "service.conf"
 MOST_EXPOSURE = 15  # of 100, as systemd counts it; what is left is the network, which a server needs
-
-
-def directives(service: str) -> dict[str, list[str]]:
-    """The directives of a unit with what all units share, each with its values in the order in which systemd reads."""
-    lines = UNITS[service].read_text() + SHARED.read_text()
-    values: dict[str, list[str]] = {}
-    for name, value in re.findall(r"^([A-Za-z]+)=(.*)$", lines, re.M):
-        values.setdefault(name, []).append(value)
-    return values
 
 
 @pytest.fixture(scope="module")
