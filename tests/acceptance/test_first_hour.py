@@ -204,7 +204,7 @@ def test_a_server_that_only_receives_says_so_with_its_public_address(database: s
         assert f"{PUBLIC_URL}/webhooks/movemint" in page
         assert "nothing else" in page
         assert "docs" not in page
-        server.line(re.escape(f"webhooks at {PUBLIC_URL}/webhooks/"))
+        server.line(re.escape(f'"webhooks":"{PUBLIC_URL}/webhooks/'))
         lines = [json.loads(line) for line in server.lines if "variables of Kubernetes" in line]
         assert [line["names"] for line in lines] == [sorted(OF_KUBERNETES)]
         assert lines[0]["level"] == "info"

@@ -1,0 +1,1 @@
+"""What `deploy/` holds, with the programs that it is for."""
