@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +18,7 @@ from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
+from ingest.probe import PROBE_MEMBER, echo_of, is_probe
 from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
@@ -75,7 +77,8 @@ class Webhook:
                 self._refusals.count(source, reason)
             return
         except _TooLarge as error:
-            self._refusals.count(source, Reason.TOO_LARGE)
+            if not self._is_probe(source, scope):
+                self._refusals.count(source, Reason.TOO_LARGE)
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
             refusal = problem(413, detail, headers)
@@ -93,9 +96,14 @@ class Webhook:
         detail = "The delivery could not be made durable now; deliver it again."
         return problem(503, detail, {"Retry-After": "2"})
 
-    def _unverified(self, source: str, reason: Reason) -> Response:
+    def _unverified(self, source: str, reason: Reason, scope: Scope, body: bytes) -> Response:
+        if self._is_probe(source, scope):
+            return problem(401, _UNVERIFIED[reason], members={PROBE_MEMBER: echo_of(body, reason.value)})
         self._refusals.count(source, reason)
         return problem(401, _UNVERIFIED[reason])
+
+    def _is_probe(self, source: str, scope: Scope) -> bool:
+        return is_probe(scope["headers"], self._sources[source], time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
@@ -106,10 +114,10 @@ class Webhook:
         signature = signature_in(scope["headers"])
         body = await self._body(scope, receive)
         if signature is None:
-            is_none = is_missing(scope["headers"])
-            return self._unverified(source, Reason.SIGNATURE_MISSING if is_none else Reason.SIGNATURE_MALFORMED)
+            reason = Reason.SIGNATURE_MISSING if is_missing(scope["headers"]) else Reason.SIGNATURE_MALFORMED
+            return self._unverified(source, reason, scope, body)
         if not is_signed(body, signature, secrets):
-            return self._unverified(source, Reason.SIGNATURE_WRONG)
+            return self._unverified(source, Reason.SIGNATURE_WRONG, scope, body)
         envelope = read_envelope(body)
         delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
         receipt = await self._append(delivery)
