@@ -26,7 +26,7 @@ _LOST = "a failover loses deliveries that were answered 200 and had not reached 
 
 def check_files(connection: Connection) -> Iterator[Finding]:
     """Whether the server writes so that its files survive a crash of the machine, and would notice damage."""
-    settings: dict[str, str] = dict(connection.execute(_ON, {"names": [*_FILES, "data_checksums"]}).tuples().all())
+    settings = {row.name: row.setting for row in connection.execute(_ON, {"names": [*_FILES, "data_checksums"]})}
     for name, danger in _FILES.items():
         if settings[name] == "on":
             yield ok(name, "on")
@@ -68,7 +68,7 @@ def check_commit(conninfo: str, deadlines: Deadlines) -> Finding:
 def check_standbys(connection: Connection) -> Finding:
     """Whether a failover to a standby can lose deliveries."""
     names: str = connection.execute(text("select current_setting('synchronous_standby_names')")).scalar_one()
-    standbys = connection.execute(_STANDBYS).tuples().all()
+    standbys = connection.execute(_STANDBYS).all()
     states = {state for _, state in standbys}
     shown = listed([f"{name} ({state})" for name, state in standbys])
     if names and not states & {"sync", "quorum", "unknown"}:

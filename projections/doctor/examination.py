@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -45,21 +46,26 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield database.unreachable(settings, _line(error))
         if is_embedded:
             yield from machine.check_disk(settings.data_dir)
-        yield from log.check_secrets(settings.sources, {})
+        yield from log.check_secrets(settings.sources, None)
 
 
 def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[Finding]:
-    with open_database(settings, say) as conninfo:
-        named = make_conninfo(conninfo, application_name=_NAME)
-        engine = sync_engine(named, deadlines=DEADLINES)
-        try:
-            with engine.connect() as connection:
-                connection.execute(_READ_ONLY)
-                connection.commit()
-                yield ok("database", "it answers")
-                yield from examine_connection(connection, named, settings, projections)
-        finally:
-            engine.dispose()
+    with open_database(settings, say) as conninfo, reading(conninfo) as connection:
+        yield ok("database", "it answers")
+        yield from examine_connection(connection, conninfo, settings, projections)
+
+
+@contextmanager
+def reading(conninfo: str) -> Iterator[Connection]:
+    """A connection on which nothing can be changed."""
+    engine = sync_engine(make_conninfo(conninfo, application_name=_NAME), deadlines=DEADLINES)
+    try:
+        with engine.connect() as connection:
+            connection.execute(_READ_ONLY)
+            connection.commit()
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def examine_connection(
@@ -104,15 +110,28 @@ def _checks_of_schema(
 ) -> Iterator[tuple[str, Check]]:
     yield "roles", partial(rights.check_rights, connection)
     yield "owner", partial(rights.check_ownership, connection)
-    yield "synchronous_commit", partial(durability.check_commit, conninfo, DEADLINES)
-    logged = heads(connection)
-    connection.rollback()
-    yield "secrets", partial(log.check_secrets, settings.sources, logged)
-    yield "holes", partial(log.check_holes, connection, logged)
-    yield "demo", partial(log.check_demo, connection, logged)
+    named = make_conninfo(conninfo, application_name=_NAME)
+    yield "synchronous_commit", partial(durability.check_commit, named, DEADLINES)
+    yield "log", partial(log.check_log, connection)
     known = settings.sources or [DEFAULT_SOURCE]
     yield "status", lambda: check_watched(read_health(connection, projections, known))
-    yield "fields", partial(check_fields, connection, read_fields(settings.fields_file), logged)
+    if (logged := _logged(connection)) is not None:
+        yield "secrets", partial(log.check_secrets, settings.sources, logged)
+        yield "holes", partial(log.check_holes, connection, logged)
+        yield "demo", partial(log.check_demo, connection, logged)
+        yield "fields", partial(check_fields, connection, read_fields(settings.fields_file), logged)
+
+
+def _logged(connection: Connection) -> dict[str, int] | None:
+    """The head of every source; None if this login may not read the log, which `check_log` has found already."""
+    try:
+        return heads(connection)
+    except DRIVER_ERRORS:
+        if connection.invalidated:
+            raise
+        return None
+    finally:
+        connection.rollback()
 
 
 def _guarded(connection: Connection, name: str, check: Check) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, text
 
 from ingest.cli.terminal import printable
+from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE, Secrets
 from ingest.simulator.plan import plan
 from projections.doctor.finding import Finding, fail, listed, ok, warn
@@ -54,8 +55,14 @@ where not exists (select from event_log e where e.source = :source and e.positio
 _OF_DEMO = text("select count(*) from event_log e where e.source = :source and e.digest = any (:digests)")
 
 
-def check_secrets(configured: Mapping[str, Secrets], heads: Mapping[str, int]) -> Iterator[Finding]:
-    """Whether each source with events has a secret here, and each source with a secret has events."""
+def check_log(connection: Connection) -> Finding:
+    """How much is in the log."""
+    logged = heads(connection)
+    return ok("log", f"{sum(logged.values())} events of {len(logged)} sources")
+
+
+def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] | None) -> Iterator[Finding]:
+    """Whether each source with events has a secret here. `logged`: the events by source, None if that is not known."""
     if not configured:
         yield warn(
             "secrets",
@@ -63,9 +70,10 @@ def check_secrets(configured: Mapping[str, Secrets], heads: Mapping[str, int]) -
             "set MOVEMINT_WEBHOOK_SECRET as the server has it (and run doctor with the server's environment)",
         )
     for source, secrets in configured.items():
-        came = f"{heads[source]} events" if source in heads else "no delivery was ever stored"
-        yield ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}, {came}")
-    if configured and (without := sorted(set(heads) - set(configured))):
+        events = f"{logged[source]} events" if logged and source in logged else "no delivery was ever stored"
+        came = "" if logged is None else f", {events}"
+        yield ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
+    if configured and (without := sorted(set(logged or ()) - set(configured))):
         yield warn(
             "secrets",
             f"{listed([*map(printable, without)])}: events in the log and no secret here: further deliveries are "
@@ -74,9 +82,9 @@ def check_secrets(configured: Mapping[str, Secrets], heads: Mapping[str, int]) -
         )
 
 
-def check_holes(connection: Connection, heads: Mapping[str, int], size: int = WINDOW) -> Finding:
+def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> Finding:
     """Whether positions are missing at the beginning, at the end, or where a worker goes on; not in all of a log."""
-    sources = sorted(heads)[:_MOST_SOURCES]
+    sources = sorted(logged)[:_MOST_SOURCES]
     looked_at = f"the first and the last {size} positions of {len(sources)} sources, and those that are folded next"
     row = connection.execute(_WINDOWS, {"sources": sources, "size": size}).one_or_none()
     if row is None:
@@ -90,17 +98,17 @@ def check_holes(connection: Connection, heads: Mapping[str, int], size: int = WI
     )
 
 
-def check_demo(connection: Connection, heads: Mapping[str, int]) -> Finding:
+def check_demo(connection: Connection, logged: Mapping[str, int]) -> Finding:
     """Whether the made-up people of a demo are among real ones."""
     if not is_demo(connection):
         return ok("demo", "none of the demo's made-up people is in the log")
     digests = [*{hashlib.sha256(planned.body).digest() for planned in plan(WISHES)}]
     made_up = connection.execute(_OF_DEMO, {"source": DEFAULT_SOURCE, "digests": digests}).scalar_one()
-    if made_up == sum(heads.values()):
+    if made_up == sum(logged.values()):
         return ok("demo", "only made-up people of the demo are in the log: for real ones, use another database")
     return warn(
         "demo",
-        f"{made_up} made-up deliveries of the demo are in the log, among {sum(heads.values()) - made_up} others: they "
+        f"{made_up} made-up deliveries of the demo are in the log, among {sum(logged.values()) - made_up} others: they "
         "stay in it",
         "begin with a new database for real registrations, or take the made-up people off the roster (rosterlog erase)",
     )

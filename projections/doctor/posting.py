@@ -119,8 +119,8 @@ def _no_way(error: Exception) -> NoWay:
             return NoWay("its host is not known here", "correct the name, or look at the name server")
         if isinstance(cause, ConnectionRefusedError):
             return NoWay("nothing listens there", "start the proxy or the server, or correct host and port")
-    what = "the connection was closed without an answer" if isinstance(error, httpx.NetworkError) else "no HTTP answer"
-    return NoWay(f"{what} ({type(error).__name__})", "look at the log of the proxy: does it limit or filter requests?")
+    says = f"the connection was closed without an answer, or with one that is not HTTP ({type(error).__name__})"
+    return NoWay(says, "look at the log of the proxy: does it limit or filter requests?")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -16,12 +16,12 @@ _MOST_SOURCES = 20
 _DO = "rosterlog fields shows all of them; name the keys in a file of ROSTERLOG_FIELDS, then rosterlog rebuild"
 
 
-def check_fields(connection: Connection, fields: Fields, heads: Mapping[str, int]) -> Iterator[Finding]:
+def check_fields(connection: Connection, fields: Fields, logged: Mapping[str, int]) -> Iterator[Finding]:
     """Whether the columns fit what Movemint sends. No value is shown, only keys."""
     discovery = Discovery(fields)
-    for source in sorted(heads)[:_MOST_SOURCES]:
+    for source in sorted(logged)[:_MOST_SOURCES]:
         try:
-            events = read_after(connection, source, max(heads[source] - NEWEST, 0), NEWEST)
+            events = read_after(connection, source, max(logged[source] - NEWEST, 0), NEWEST)
         except Failure:  # a hole, which is a finding of its own
             continue
         for event in events:

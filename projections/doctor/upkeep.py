@@ -103,7 +103,7 @@ def check_slots(connection: Connection) -> Iterator[Finding]:
 
 def check_settings(connection: Connection) -> Iterator[Finding]:
     """Settings of the server that lose data, show personal data, or make everything slow."""
-    values: dict[str, str] = dict(connection.execute(_SETTINGS, {"names": [*_HARMLESS, *_LOGGING]}).tuples().all())
+    values = {row.name: row.setting for row in connection.execute(_SETTINGS, {"names": [*_HARMLESS, *_LOGGING]})}
     found = [
         fail("settings", f"{name} is {values[name]}: {harm}", f"set it to {right}, wherever it was set")
         for name, (right, harm) in _HARMLESS.items()

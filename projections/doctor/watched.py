@@ -21,7 +21,7 @@ def check_watched(health: Health) -> Iterator[Finding]:
     yield from _worker(health)
     built = [live for live in health.projections if live.build is not None]
     if not any(live.needs_rebuild for live in built):
-        yield ok("definitions", f"{len(built)} projections are folded, each as this program folds")
+        yield ok("definitions", f"{len(built)} live builds, each folded as this program folds")
     if health.behind[0] <= BEHIND_SECONDS:
         lag = sum(source.status.lag for source in health.sources)
         yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.behind[0]:.0f} s")

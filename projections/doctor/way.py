@@ -115,7 +115,7 @@ async def _bodies_arrive(
         try:
             answer = await post(client, address, secret, body, seconds)
         except NoWay as error:
-            refused.append(_refused(body, f"has {error.says}", error.do))
+            refused.append(_refused(body, f": {error.says}", error.do))
             continue
         echo = answer.echo
         if echo is None:
@@ -157,14 +157,14 @@ def _not_echoed(body: ProbeBody, answer: ProbeAnswer) -> Finding:
         return fail("limit", says, do)
     if answer.problem is not None:
         detail = printable(str(answer.problem.get("detail", "")))
-        return _refused(body, f"is answered {answer.status} by the server ({detail})", "look at the server's log")
+        return _refused(body, f" is answered {answer.status} by the server ({detail})", "look at the server's log")
     do = "let the proxy take every body up to ROSTERLOG_MAX_BODY_BYTES, of any bytes, with or without a length"
-    return _refused(body, f"is answered {answer.status} by a proxy", do)
+    return _refused(body, f" is answered {answer.status} by a proxy", do)
 
 
 def _refused(body: ProbeBody, says: str, do: str) -> Finding:
     """Movemint sends JSON alone: what is refused of other bodies matters less."""
-    return (fail if body.is_usual else warn)("bodies", f"a body of {body.name} {says}", do)
+    return (fail if body.is_usual else warn)("bodies", f"a body of {body.name}{says}", do)
 
 
 def _json_of(size: int) -> bytes:

@@ -1,0 +1,129 @@
+"""The examination as a whole: it changes nothing, and a database that is away or refuses does not end it."""
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from ingest.settings import Settings, read_settings
+from projections.doctor import database as checks
+from projections.doctor.examination import examine, reading
+from projections.doctor.finding import Finding
+from tests import model
+from tests.findings import of, only, worst
+from tests.fold_all import query
+from tests.proxy import Proxy
+
+
+def settings_of(conninfo: str) -> Settings:
+    return read_settings({"DATABASE_URL": conninfo, "MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()})
+
+
+@pytest.fixture
+def plain(shared: str) -> Iterator[str]:
+    """A login that may connect, and nothing else."""
+    user = f"stranger_{conninfo_to_dict(shared)['dbname']}"
+    with psycopg.connect(shared, autocommit=True) as owner:
+        owner.execute(f"create role {user} login password 'p'".encode())
+        try:
+            yield make_conninfo(shared, user=user, password="p")
+        finally:
+            owner.execute(f"drop role {user}".encode())
+
+
+def test_everything_is_looked_at_and_only_what_is_true_is_told(shared: str) -> None:
+    """The login is a superuser, the server of the tests does not sync, and their people have odd keys."""
+    found = [*examine(settings_of(shared))]
+    assert {check for check, _ in worst(found)} <= {"account", "login", "fsync", "secrets", "status", "fields"}
+    assert {finding.check for finding in found} >= {
+        "database", "version", "clock", "standbys", "autovacuum", "transactions", "slots", "settings", "migrated",
+        "roles", "grants", "owner", "triggers", "synchronous_commit", "secrets", "holes", "demo", "definitions",
+        "fields", "backups",
+    }  # fmt: skip
+    assert all(finding.do for finding in found if finding.level.value != "ok")
+
+
+def test_its_session_can_write_nothing(shared: str) -> None:
+    with reading(shared) as connection:
+        with pytest.raises(DBAPIError) as error:
+            connection.execute(text("delete from worker_seen"))
+        assert isinstance(error.value.orig, errors.ReadOnlySqlTransaction)
+
+
+def test_its_own_sessions_are_not_taken_for_a_server(shared: str) -> None:
+    """Nothing else is connected, so that no worker is missed."""
+    said = [said for _, said in of(examine(settings_of(shared)), "status") if "worker" in said]
+    assert said == []
+
+
+def test_a_login_with_few_rights_hears_what_could_not_be_looked_at(plain: str) -> None:
+    found = [*examine(settings_of(plain))]
+    assert only(found, "login")[0] == "fail"
+    refused = [finding for finding in found if "could not be looked at" in finding.says]
+    assert {finding.check for finding in refused} >= {"synchronous_commit"}
+    assert only(found, "version")[0] == "ok"
+    assert only(found, "backups")[0] == "ok"
+
+
+def test_a_database_that_goes_away_meanwhile_is_told_once(shared: str) -> None:
+    with Proxy(shared).running() as proxy:
+        found: list[Finding] = []
+        for finding in examine(settings_of(proxy.conninfo)):
+            found.append(finding)
+            if finding.check == "database":
+                proxy.refuses = True
+                proxy.cut()
+                _closed(shared, proxy)
+    assert [level for level, _ in of(found, "database")] == ["ok", "fail"]
+    assert only(found, "secrets")[0] == "ok"
+    assert of(found, "grants") == []
+
+
+def _closed(shared: str, _proxy: Proxy) -> None:
+    """Wait until the server has ended the session that was cut."""
+    mine = (
+        "select pid from pg_stat_activity where application_name = 'rosterlog doctor' and datname = current_database()"
+    )
+    give_up = time.monotonic() + 60
+    while query(shared, mine) and time.monotonic() < give_up:
+        pass
+
+
+AWAY = {
+    "nothing listens": ({"port": "1"}, "no server listens there"),
+    "another password": ({"password": "another"}, "the password or the login"),
+    "no such database": ({"dbname": "nothing"}, "make the database"),
+    "no such host": ({"host": "host.invalid"}, "the host of DATABASE_URL is not known here"),
+}
+
+
+@pytest.mark.parametrize(("place", "hint"), AWAY.values(), ids=AWAY.keys())
+def test_a_database_that_cannot_be_reached_is_told_with_a_hint(shared: str, place: dict[str, str], hint: str) -> None:
+    conninfo = make_conninfo(shared, **{"host": "127.0.0.1", "connect_timeout": "5", **place})
+    found = [*examine(settings_of(conninfo))]
+    level, said = only(found, "database")
+    assert (level, hint in said) == ("fail", True), said
+    assert str(conninfo_to_dict(shared)["password"]) not in said
+    assert "\n" not in said
+    assert [finding.check for finding in found] == ["account", "database", "secrets"]
+
+
+@pytest.mark.parametrize(
+    ("why", "hint"),
+    [
+        ("FATAL: the database system is starting up", "the server starts"),
+        ("FATAL: the database system is shutting down", "the server stops"),
+        ("FATAL: sorry, too many clients already", "takes no more connections"),
+        ('FATAL: could not write init file: No space left on device', "disk is full"),
+        ("connection timeout expired", "nothing answers there"),
+        ("certificate verify failed", "is not trusted"),
+        ("something else", "does it run"),
+    ],
+)  # fmt: skip
+def test_the_hint_fits_what_the_driver_says(why: str, hint: str) -> None:
+    assert hint in checks.unreachable(settings_of("postgresql://x@y/z"), why).do
