@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from ingest.cli.group import settings_of
 from ingest.settings import Settings
 from projections.doctor.examination import examine
-from projections.doctor.finding import Finding, Level
+from projections.doctor.finding import DoctorFinding, Level
 from projections.doctor.way import addresses, examine_way
 
 
@@ -40,7 +40,7 @@ def doctor(settings: Settings, *, as_json: bool, url: str | None) -> None:
     raise SystemExit(1 if fails else 0)
 
 
-def _examine(settings: Settings, url: str | None) -> Iterator[Finding]:
+def _examine(settings: Settings, url: str | None) -> Iterator[DoctorFinding]:
     if url is not None:
         addresses(url, settings.sources)  # a wrong one is told before anything else is done
     yield from examine(settings)
@@ -48,6 +48,6 @@ def _examine(settings: Settings, url: str | None) -> Iterator[Finding]:
         yield from asyncio.run(examine_way(url, settings.sources, settings.max_body_bytes))
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: DoctorFinding) -> str:
     do = f": {finding.do}" if finding.do else ""
     return f"{finding.level.value:<5} {finding.check:<20} {finding.says}{do}"

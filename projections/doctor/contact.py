@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 from ingest.cli.terminal import printable
 from ingest.probe import PROBE_HEADER, PROBE_SECONDS
-from projections.doctor.finding import Finding, fail, warn
+from projections.doctor.finding import DoctorFinding, fail, warn
 from projections.doctor.posting import ProbeAnswer
 
 _LONGEST_SHOWN = 200  # characters of what a stranger sent
@@ -22,7 +22,7 @@ _OF_PROXIES = {
 }
 
 
-def judge(answer: ProbeAnswer, address: str, source: str) -> Finding:
+def judge(answer: ProbeAnswer, address: str, source: str) -> DoctorFinding:
     """The finding about an answer without an echo."""
     status = answer.status
     if answer.problem is not None:
@@ -40,7 +40,7 @@ def judge(answer: ProbeAnswer, address: str, source: str) -> Finding:
     return fail("address", f"{address}: a proxy or another program {who} ({status})", do)
 
 
-def _of_rosterlog(answer: ProbeAnswer, address: str, source: str) -> Finding:
+def _of_rosterlog(answer: ProbeAnswer, address: str, source: str) -> DoctorFinding:
     detail = printable(str((answer.problem or {}).get("detail", "")))[:_LONGEST_SHOWN]
     if answer.status == 404:
         says = f"{address}: a rosterlog answers that it has no source {source}, or not at this path"

@@ -11,7 +11,7 @@ from ingest.database import OLDEST_SERVER
 from ingest.failures import Failure, WrongUsage
 from ingest.migrate import check_migrated
 from ingest.settings import Settings
-from projections.doctor.finding import Finding, fail, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 CLOCK_SECONDS = 2.0  # by which the clocks of this machine and of the database may differ
 _SERVER = text("""
@@ -39,7 +39,7 @@ _HINTS = (
 )
 
 
-def unreachable(settings: Settings, why: str) -> Finding:
+def unreachable(settings: Settings, why: str) -> DoctorFinding:
     """The finding that there is no session with the database. `why`: one line."""
     if settings.database_url is None:
         says, _, do = why.partition(": ")
@@ -53,7 +53,7 @@ def unreachable(settings: Settings, why: str) -> Finding:
     return fail("database", f"it cannot be reached ({place or 'by the defaults of libpq'}): {why}", hint)
 
 
-def check_server_kind(connection: Connection) -> Iterator[Finding]:
+def check_server_kind(connection: Connection) -> Iterator[DoctorFinding]:
     """The version, the encoding, and whether it is a replica."""
     number, version, encoding, is_replica = connection.execute(_SERVER).one()
     if number < OLDEST_SERVER:
@@ -68,7 +68,7 @@ def check_server_kind(connection: Connection) -> Iterator[Finding]:
         yield fail("primary", "this is a replica, where nothing can be appended", "set DATABASE_URL to the primary")
 
 
-def check_schema(connection: Connection) -> Finding:
+def check_schema(connection: Connection) -> DoctorFinding:
     """Whether the schema is that of this program."""
     try:
         check_migrated(connection)
@@ -78,7 +78,7 @@ def check_schema(connection: Connection) -> Finding:
     return ok("migrated", "the schema is that of this program")
 
 
-def check_clock(connection: Connection, now: Callable[[], datetime]) -> Finding:
+def check_clock(connection: Connection, now: Callable[[], datetime]) -> DoctorFinding:
     """How the clocks of this machine and of the database differ: both date what happens."""
     begun = time.monotonic()
     before = now()

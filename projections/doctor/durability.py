@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from ingest.database import INGEST_ROLE, connect
 from ingest.session import Deadlines
-from projections.doctor.finding import Finding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 
 _ON = text("select name, setting from pg_settings where name = any (:names)")
 _FILES = {
@@ -24,7 +24,7 @@ order by r.pid
 _LOST = "a failover loses deliveries that were answered 200 and had not reached it, and Movemint does not repeat them"
 
 
-def check_files(connection: Connection) -> Iterator[Finding]:
+def check_files(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether the server writes so that its files survive a crash of the machine, and would notice damage."""
     settings = {row.name: row.setting for row in connection.execute(_ON, {"names": [*_FILES, "data_checksums"]})}
     for name, danger in _FILES.items():
@@ -48,7 +48,7 @@ def check_files(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def check_commit(conninfo: str, deadlines: Deadlines) -> Finding:
+def check_commit(conninfo: str, deadlines: Deadlines) -> DoctorFinding:
     """`synchronous_commit` as a connection has it that appends: of the database and the login, in the role."""
     connection = connect(conninfo, INGEST_ROLE, deadlines)
     try:
@@ -65,7 +65,7 @@ def check_commit(conninfo: str, deadlines: Deadlines) -> Finding:
     return ok("synchronous_commit", f"{value}, as the connections that append have it")
 
 
-def check_standbys(connection: Connection) -> Finding:
+def check_standbys(connection: Connection) -> DoctorFinding:
     """Whether a failover to a standby can lose deliveries."""
     names: str = connection.execute(text("select current_setting('synchronous_standby_names')")).scalar_one()
     standbys = connection.execute(_STANDBYS).all()
@@ -86,6 +86,8 @@ def check_standbys(connection: Connection) -> Finding:
             f"{shown} follow without being waited for (synchronous_standby_names is empty): {_LOST}",
             "set synchronous_standby_names on this server, or accept the loss and fail over by hand only",
         )
+    if "unknown" in states:
+        return ok("standbys", f"{shown}: this login may not see how they follow (grant pg_monitor)")
     if "async" in states:
         return ok("standbys", f"{shown}: a failover to an asynchronous one loses deliveries, to the others none")
     return ok("standbys", f"{shown}: commits wait for them, so a failover loses no delivery")

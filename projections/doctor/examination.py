@@ -18,7 +18,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, unusable
 from projections.catalogue import catalogue
 from projections.doctor import database, durability, log, machine, rights, upkeep
-from projections.doctor.finding import Finding, Level, ok, warn
+from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
 from projections.folding.health import read_health
@@ -30,10 +30,10 @@ _NAME = "rosterlog doctor"  # so that its own sessions are not taken for those o
 _READ_ONLY = text("set default_transaction_read_only = on")
 _MAX_WAL = text("select setting::bigint * 1048576 from pg_settings where name = 'max_wal_size'")
 
-Check = Callable[[], Finding | Iterable[Finding]]
+_Check = Callable[[], DoctorFinding | Iterable[DoctorFinding]]
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[DoctorFinding]:
     """Every finding about the database and this machine, one after the other. Changes nothing in the database."""
     projections = catalogue(settings.fields_file)
     yield machine.check_account(os.geteuid())
@@ -49,7 +49,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from log.check_secrets(settings.sources, None)
 
 
-def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[Finding]:
+def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[DoctorFinding]:
     with open_database(settings, say) as conninfo, reading(conninfo) as connection:
         yield ok("database", "it answers")
         yield from examine_connection(connection, conninfo, settings, projections)
@@ -70,7 +70,7 @@ def reading(conninfo: str) -> Iterator[Connection]:
 
 def examine_connection(
     connection: Connection, conninfo: str, settings: Settings, projections: tuple[Projection, ...]
-) -> Iterator[Finding]:
+) -> Iterator[DoctorFinding]:
     """Every finding about the database of a connection. Raises an error of the driver if the connection is lost."""
     for name, check in _checks_of_server(connection, settings):
         yield from _guarded(connection, name, check)
@@ -82,7 +82,7 @@ def examine_connection(
     yield backups()
 
 
-def backups() -> Finding:
+def backups() -> DoctorFinding:
     """That an examination cannot see them."""
     return ok(
         "backups",
@@ -91,7 +91,7 @@ def backups() -> Finding:
     )
 
 
-def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tuple[str, Check]]:
+def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tuple[str, _Check]]:
     yield "version", partial(database.check_server_kind, connection)
     yield "clock", partial(database.check_clock, connection, lambda: datetime.now(UTC))
     yield "login", partial(rights.check_login, connection, is_embedded=settings.database_url is None)
@@ -107,7 +107,7 @@ def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tu
 
 def _checks_of_schema(
     connection: Connection, conninfo: str, settings: Settings, projections: tuple[Projection, ...]
-) -> Iterator[tuple[str, Check]]:
+) -> Iterator[tuple[str, _Check]]:
     yield "roles", partial(rights.check_rights, connection)
     yield "owner", partial(rights.check_ownership, connection)
     named = make_conninfo(conninfo, application_name=_NAME)
@@ -134,11 +134,11 @@ def _logged(connection: Connection) -> dict[str, int] | None:
         connection.rollback()
 
 
-def _guarded(connection: Connection, name: str, check: Check) -> Iterator[Finding]:
+def _guarded(connection: Connection, name: str, check: _Check) -> Iterator[DoctorFinding]:
     """What a check finds; if the database refuses it, that. Raises an error of the driver if the connection is lost."""
     try:
         found = check()
-        yield from [found] if isinstance(found, Finding) else [*found]
+        yield from [found] if isinstance(found, DoctorFinding) else [*found]
     except DRIVER_ERRORS as error:
         if connection.invalidated:
             raise

@@ -13,7 +13,7 @@ class Level(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One line of `rosterlog doctor`. `do`: the next step; empty if there is none."""
 
     check: str
@@ -25,16 +25,16 @@ class Finding:
         return {**asdict(self), "level": self.level.value}
 
 
-def ok(check: str, says: str) -> Finding:
-    return Finding(check, Level.OK, says)
+def ok(check: str, says: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.OK, says)
 
 
-def warn(check: str, says: str, do: str) -> Finding:
-    return Finding(check, Level.WARN, says, do)
+def warn(check: str, says: str, do: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.WARN, says, do)
 
 
-def fail(check: str, says: str, do: str) -> Finding:
-    return Finding(check, Level.FAIL, says, do)
+def fail(check: str, says: str, do: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.FAIL, says, do)
 
 
 def listed(names: list[str], most: int = 5) -> str:

@@ -9,7 +9,7 @@ from ingest.cli.terminal import printable
 from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE, Secrets
 from ingest.simulator.plan import plan
-from projections.doctor.finding import Finding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 from projections.up.demo import WISHES, is_demo
 
 WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
@@ -55,13 +55,13 @@ where not exists (select from event_log e where e.source = :source and e.positio
 _OF_DEMO = text("select count(*) from event_log e where e.source = :source and e.digest = any (:digests)")
 
 
-def check_log(connection: Connection) -> Finding:
+def check_log(connection: Connection) -> DoctorFinding:
     """How much is in the log."""
     logged = heads(connection)
     return ok("log", f"{sum(logged.values())} events of {len(logged)} sources")
 
 
-def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] | None) -> Iterator[Finding]:
+def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] | None) -> Iterator[DoctorFinding]:
     """Whether each source with events has a secret here. `logged`: the events by source, None if that is not known."""
     if not configured:
         yield warn(
@@ -82,7 +82,7 @@ def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] |
         )
 
 
-def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> Finding:
+def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> DoctorFinding:
     """Whether positions are missing at the beginning, at the end, or where a worker goes on; not in all of a log."""
     sources = sorted(logged)[:_MOST_SOURCES]
     looked_at = f"the first and the last {size} positions of {len(sources)} sources, and those that are folded next"
@@ -98,7 +98,7 @@ def check_holes(connection: Connection, logged: Mapping[str, int], size: int = W
     )
 
 
-def check_demo(connection: Connection, logged: Mapping[str, int]) -> Finding:
+def check_demo(connection: Connection, logged: Mapping[str, int]) -> DoctorFinding:
     """Whether the made-up people of a demo are among real ones."""
     if not is_demo(connection):
         return ok("demo", "none of the demo's made-up people is in the log")

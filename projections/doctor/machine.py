@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from projections.doctor.finding import Finding, amount, fail, ok, warn
+from projections.doctor.finding import DoctorFinding, amount, fail, ok, warn
 
 LEAST_FREE = 2**30  # bytes
 MOST_WAL = 8 * 2**30  # bytes that the write-ahead log takes under load, where the server does not say
 _OTHERS = 0o077
 
 
-def check_account(user: int) -> Finding:
+def check_account(user: int) -> DoctorFinding:
     """Whether this program runs as root, and so probably the others. `user`: the number of the account."""
     if user == 0:
         do = "run everything as an account of its own, such as one that useradd --system rosterlog makes"
@@ -21,7 +21,7 @@ def check_account(user: int) -> Finding:
     return ok("account", "this does not run as root")
 
 
-def check_files_of(data_dir: Path) -> Iterator[Finding]:
+def check_files_of(data_dir: Path) -> Iterator[DoctorFinding]:
     """Whether other accounts of the machine can read the embedded database's password or enter its folder."""
     home = (data_dir / "postgres").resolve()
     if not home.exists():
@@ -36,7 +36,7 @@ def check_files_of(data_dir: Path) -> Iterator[Finding]:
         yield ok("files", "other accounts cannot read the embedded database's files")
 
 
-def check_disk(data_dir: Path, most_wal: int = MOST_WAL) -> Iterator[Finding]:
+def check_disk(data_dir: Path, most_wal: int = MOST_WAL) -> Iterator[DoctorFinding]:
     """Whether the disk of the embedded database has room, also for the write-ahead log at its largest (in bytes)."""
     data = (data_dir / "postgres" / "data").resolve()
     if not data.exists():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest.database import INGEST_ROLE, OPERATOR_ROLE, ROLES
-from projections.doctor.finding import Finding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 from projections.doctor.grants import GRANTS, RESTRICTED, Grant
 
 _ROLES = text("""
@@ -91,7 +91,7 @@ _WRITES = ("insert", "update", "delete", "truncate", "trigger", "references", "m
 _MIGRATE = "run rosterlog migrate with the login that owns the tables"
 
 
-def check_rights(connection: Connection) -> Iterator[Finding]:
+def check_rights(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether the roles are there, may do what the migrations grant, and nothing else."""
     roles = {row.name: row for row in connection.execute(_ROLES, {"roles": list(ROLES)})}
     missing = [name for name in ROLES if name not in roles]
@@ -112,7 +112,7 @@ def check_rights(connection: Connection) -> Iterator[Finding]:
     yield from _check_grants(connection)
 
 
-def _check_grants(connection: Connection) -> Iterator[Finding]:
+def _check_grants(connection: Connection) -> Iterator[DoctorFinding]:
     given: set[Grant] = {(row[0], row[1], row[2]) for row in connection.execute(_GRANTS)}
     missing = sorted(GRANTS - given)
     more = sorted(grant for grant in given - GRANTS if _matters(grant))
@@ -137,7 +137,7 @@ def _check_grants(connection: Connection) -> Iterator[Finding]:
         )
 
 
-def check_ownership(connection: Connection) -> Iterator[Finding]:
+def check_ownership(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether the log's owner is no service, and whether the triggers that refuse changes are on."""
     log = connection.execute(_LOG).one()
     if log.owner in ROLES:
@@ -158,7 +158,7 @@ def check_ownership(connection: Connection) -> Iterator[Finding]:
         yield ok("triggers", "changes of the log and of erasures are refused, for the owner too")
 
 
-def check_login(connection: Connection, *, is_embedded: bool) -> Finding:
+def check_login(connection: Connection, *, is_embedded: bool) -> DoctorFinding:
     """Whether the login of `DATABASE_URL` is one that programs should use."""
     login = connection.execute(_LOGIN, {"roles": list(ROLES)}).one()
     if login.is_superuser and not is_embedded:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from ingest.cli.terminal import printable
 from ingest.failures import Failure
 from ingest.log.read import read_after
-from projections.doctor.finding import Finding, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, listed, ok, warn
 from projections.participants.discovery import Discovery
 from projections.participants.fields import Fields
 
@@ -16,7 +16,7 @@ _MOST_SOURCES = 20
 _DO = "rosterlog fields shows all of them; name the keys in a file of ROSTERLOG_FIELDS, then rosterlog rebuild"
 
 
-def check_fields(connection: Connection, fields: Fields, logged: Mapping[str, int]) -> Iterator[Finding]:
+def check_fields(connection: Connection, fields: Fields, logged: Mapping[str, int]) -> Iterator[DoctorFinding]:
     """Whether the columns fit what Movemint sends. No value is shown, only keys."""
     discovery = Discovery(fields)
     for source in sorted(logged)[:_MOST_SOURCES]:

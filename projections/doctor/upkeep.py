@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from projections.doctor.finding import Finding, amount, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
 
 LONG_SECONDS = 900.0  # that a transaction may be open
 MUCH_WAL = 2**30  # bytes that an active slot may hold back
@@ -54,7 +54,7 @@ _HARMLESS = {
 _LOGGING = ("log_statement", "log_min_duration_statement", "log_parameter_max_length")
 
 
-def check_autovacuum(connection: Connection) -> Finding:
+def check_autovacuum(connection: Connection) -> DoctorFinding:
     is_on, without = connection.execute(_AUTOVACUUM).one()
     if not is_on:
         return warn(
@@ -68,7 +68,7 @@ def check_autovacuum(connection: Connection) -> Finding:
     return ok("autovacuum", "on")
 
 
-def check_transactions(connection: Connection, longest: float = LONG_SECONDS) -> Finding:
+def check_transactions(connection: Connection, longest: float = LONG_SECONDS) -> DoctorFinding:
     """Whether a transaction has been open for more than so many seconds."""
     open_for = [(who, seconds) for who, seconds in connection.execute(_TRANSACTIONS) if seconds is not None]
     of = "" if connection.execute(_SEES_OTHERS).scalar_one() else ", as far as this login sees (grant pg_monitor)"
@@ -83,7 +83,7 @@ def check_transactions(connection: Connection, longest: float = LONG_SECONDS) ->
     return ok("transactions", f"none is open for more than {longest / 60:.0f} min{of}")
 
 
-def check_slots(connection: Connection) -> Iterator[Finding]:
+def check_slots(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether a replication slot keeps the write-ahead log from being removed."""
     slots = connection.execute(_SLOTS).all()
     bad = [slot for slot in slots if slot.is_lost or not slot.active or slot.held > MUCH_WAL]
@@ -101,7 +101,7 @@ def check_slots(connection: Connection) -> Iterator[Finding]:
         yield ok("slots", f"{len(slots)} replication slots, none of which holds much of the write-ahead log")
 
 
-def check_settings(connection: Connection) -> Iterator[Finding]:
+def check_settings(connection: Connection) -> Iterator[DoctorFinding]:
     """Settings of the server that lose data, show personal data, or make everything slow."""
     values = {row.name: row.setting for row in connection.execute(_SETTINGS, {"names": [*_HARMLESS, *_LOGGING]})}
     found = [

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from projections.doctor.finding import Finding, fail, ok
+from projections.doctor.finding import DoctorFinding, fail, ok
 from projections.folding.health import BEHIND_SECONDS, UNSEEN_SECONDS, Health, needs
 
 
-def check_watched(health: Health) -> Iterator[Finding]:
+def check_watched(health: Health) -> Iterator[DoctorFinding]:
     """Each sentence of `needs`, which ends with what to do, is a finding; what is well is said beside them."""
     for sentence in needs(health):
         says, _, do = sentence.rpartition(": ")
@@ -29,7 +29,7 @@ def check_watched(health: Health) -> Iterator[Finding]:
         yield ok("parked", "no event is parked")
 
 
-def _worker(health: Health) -> Iterator[Finding]:
+def _worker(health: Health) -> Iterator[DoctorFinding]:
     """How a worker was seen, unless `needs` has said that none was."""
     is_idle = not health.is_used and health.behind[0] <= BEHIND_SECONDS
     if health.worker is None:

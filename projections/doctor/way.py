@@ -12,7 +12,7 @@ from ingest.cli.terminal import printable
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets
 from projections.doctor.contact import judge
-from projections.doctor.finding import Finding, amount, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
 _PATH = "/webhooks/"
@@ -44,7 +44,7 @@ def addresses(url: str, sources: Mapping[str, Secrets]) -> dict[str, str]:
 
 async def examine_way(
     url: str, sources: Mapping[str, Secrets], limit: int, seconds: float = POST_SECONDS
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """Every finding about the way to an address, of one source or of all. `limit`: the largest body in bytes."""
     findings = [*_transport(url)]
     is_examined = False
@@ -75,7 +75,7 @@ def bodies(limit: int) -> list[ProbeBody]:
     ]
 
 
-def _transport(url: str) -> Iterator[Finding]:
+def _transport(url: str) -> Iterator[DoctorFinding]:
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         says = "the address is http: names of people, and tokens of the API, can be read on the way"
@@ -84,7 +84,7 @@ def _transport(url: str) -> Iterator[Finding]:
 
 async def _contact(
     client: httpx.AsyncClient, address: str, source: str, known: Sequence[bytes], seconds: float
-) -> tuple[bytes | None, list[Finding]]:
+) -> tuple[bytes | None, list[DoctorFinding]]:
     """The secret by which the server knows a probe, None if there is none; and what the first answers tell."""
     shown = printable(address)
     answer: ProbeAnswer | None = None
@@ -106,28 +106,35 @@ async def _contact(
 
 async def _bodies_arrive(
     client: httpx.AsyncClient, address: str, secret: bytes, sent: Sequence[ProbeBody], seconds: float
-) -> list[Finding]:
+) -> list[DoctorFinding]:
     """Whether each body arrives with its own bytes, and the header of the signature with it."""
     changed: list[str] = []
-    headers: set[str] = set()
-    refused: list[Finding] = []
+    headers: list[str] = []  # what was said of the signature, per body that arrived
+    refused: list[DoctorFinding] = []
     for body in sent:
         try:
             answer = await post(client, address, secret, body, seconds)
         except NoWay as error:
             refused.append(_refused(body, f": {error.says}", error.do))
+            if len(refused) > 1:
+                break  # each of them may have taken all of its time
             continue
-        echo = answer.echo
-        if echo is None:
+        if (echo := answer.echo) is None:
             refused.append(_not_echoed(body, answer))
             continue
-        headers.add(str(echo.get("refused_for")))
+        headers.append(str(echo.get("refused_for")))
         if echo.get("sha256") != hashlib.sha256(body.content).hexdigest():
             changed.append(f"{body.name} ({len(body.content)} bytes sent, {echo.get('bytes')} arrived)")
-    return [*_about_bytes(changed, len(sent) - len(refused)), *_about_signature(headers), *refused]
+    return [*_about_bytes(changed, len(headers)), *_about_signature(headers), *_once_limited(refused)]
 
 
-def _about_bytes(changed: list[str], arrived: int) -> Iterator[Finding]:
+def _once_limited(refused: Sequence[DoctorFinding]) -> Iterator[DoctorFinding]:
+    """Of bodies that were too large, the smallest alone."""
+    limited = [finding for finding in refused if finding.check == "limit"]
+    yield from (finding for finding in refused if finding not in limited[1:])
+
+
+def _about_bytes(changed: list[str], arrived: int) -> Iterator[DoctorFinding]:
     if changed:
         says = f"bodies are changed on the way, which makes their signatures wrong: {listed(changed)}"
         yield fail("bytes", says, "let the proxy pass bodies on as they are: no rewriting, no decoding, no filter")
@@ -135,7 +142,7 @@ def _about_bytes(changed: list[str], arrived: int) -> Iterator[Finding]:
         yield ok("bytes", f"{arrived} bodies of all kinds arrived exactly as they were sent")
 
 
-def _about_signature(headers: set[str]) -> Iterator[Finding]:
+def _about_signature(headers: Sequence[str]) -> Iterator[DoctorFinding]:
     if "signature_missing" in headers:
         yield fail("signature", "X-Signature does not arrive: every delivery is refused", "let the proxy pass it on")
     elif "signature_malformed" in headers:
@@ -145,7 +152,7 @@ def _about_signature(headers: set[str]) -> Iterator[Finding]:
         yield ok("signature", "X-Signature arrives as it was sent")
 
 
-def _not_echoed(body: ProbeBody, answer: ProbeAnswer) -> Finding:
+def _not_echoed(body: ProbeBody, answer: ProbeAnswer) -> DoctorFinding:
     if answer.status == 413 and answer.problem is not None:
         says = (
             f"the server takes no body of {amount(len(body.content))}: its ROSTERLOG_MAX_BODY_BYTES is lower than here"
@@ -162,7 +169,7 @@ def _not_echoed(body: ProbeBody, answer: ProbeAnswer) -> Finding:
     return _refused(body, f" is answered {answer.status} by a proxy", do)
 
 
-def _refused(body: ProbeBody, says: str, do: str) -> Finding:
+def _refused(body: ProbeBody, says: str, do: str) -> DoctorFinding:
     """Movemint sends JSON alone: what is refused of other bodies matters less."""
     return (fail if body.is_usual else warn)("bodies", f"a body of {body.name}{says}", do)
 

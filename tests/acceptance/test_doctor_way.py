@@ -18,7 +18,7 @@ from ingest import postgres
 from ingest.failures import WrongUsage
 from ingest.probe import PROBE_HEADER
 from ingest.settings import Secrets
-from projections.doctor.finding import Finding
+from projections.doctor.finding import DoctorFinding
 from projections.doctor.way import addresses, bodies, examine_way
 from tests import model
 from tests.conftest import create
@@ -49,11 +49,11 @@ def site(server: postgres.Server, template: str) -> Iterator[Site]:
         yield Site(port, database)
 
 
-def examined(port: int, secrets: Mapping[str, Secrets] = SECRETS, limit: int = LIMIT) -> list[Finding]:
+def examined(port: int, secrets: Mapping[str, Secrets] = SECRETS, limit: int = LIMIT) -> list[DoctorFinding]:
     return asyncio.run(examine_way(f"http://127.0.0.1:{port}/webhooks/movemint", secrets, limit))
 
 
-def through(site: Site, change: Change) -> list[Finding]:
+def through(site: Site, change: Change) -> list[DoctorFinding]:
     with http_proxy(site.port, change) as port:
         return examined(port)
 

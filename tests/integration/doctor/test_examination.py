@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.settings import Settings, read_settings
 from projections.doctor import database as checks
 from projections.doctor.examination import examine, reading
-from projections.doctor.finding import Finding
+from projections.doctor.finding import DoctorFinding
 from tests import model
 from tests.findings import of, only, worst
 from tests.fold_all import query
@@ -72,7 +72,7 @@ def test_a_login_with_few_rights_hears_what_could_not_be_looked_at(plain: str) -
 
 def test_a_database_that_goes_away_meanwhile_is_told_once(shared: str) -> None:
     with Proxy(shared).running() as proxy:
-        found: list[Finding] = []
+        found: list[DoctorFinding] = []
         for finding in examine(settings_of(proxy.conninfo)):
             found.append(finding)
             if finding.check == "database":

@@ -10,7 +10,7 @@ from ingest import postgres
 from ingest.database import sync_engine
 from ingest.log.read import heads
 from ingest.simulator.plan import plan
-from projections.doctor.finding import Finding
+from projections.doctor.finding import DoctorFinding
 from projections.doctor.log import check_demo, check_holes, check_secrets
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
@@ -101,7 +101,7 @@ def test_keys_that_no_column_reads_are_told_where_a_column_is_empty(database: st
     assert "Unmistakable" not in str(fields())
 
 
-def watched(connection: Connection, projections: tuple[Projection, ...] = PROJECTIONS) -> list[Finding]:
+def watched(connection: Connection, projections: tuple[Projection, ...] = PROJECTIONS) -> list[DoctorFinding]:
     health = read_health(connection, projections, ["movemint"])
     found = [*check_watched(health)]
     assert len(of(found, "status")) == len(needs(health))

@@ -8,7 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Connection, Engine, text
 
 from ingest.database import sync_engine
-from projections.doctor.finding import Finding
+from projections.doctor.finding import DoctorFinding
 from projections.doctor.rights import check_login, check_ownership, check_rights
 from tests.findings import only, worst
 
@@ -28,7 +28,7 @@ def undone(owner: Engine) -> Iterator[Connection]:
         connection.rollback()
 
 
-def rights(connection: Connection) -> list[Finding]:
+def rights(connection: Connection) -> list[DoctorFinding]:
     return [*check_rights(connection), *check_ownership(connection)]
 
 
@@ -56,6 +56,9 @@ DEPARTURES = {
     ),
     "everybody may append": (
         "grant execute on function append_events to public", "grants", "fail", "execute on append_events to public"
+    ),
+    "everybody may publish": (
+        "grant execute on function publish_these to public", "grants", "fail", "execute on publish_these to public"
     ),
     "everybody may read tokens": (
         "grant select on api_token to public", "grants", "fail", "select on api_token to public"

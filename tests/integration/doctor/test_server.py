@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from ingest import postgres
 from ingest.database import sync_engine
 from projections.doctor import database as checks
+from projections.doctor import upkeep
 from projections.doctor.durability import check_commit, check_files, check_standbys
 from projections.doctor.examination import DEADLINES
 from projections.doctor.upkeep import check_autovacuum, check_settings, check_slots, check_transactions
@@ -119,12 +120,22 @@ def test_what_a_power_cut_would_lose_is_told(connection: Connection, shared: str
         assert only(check_files(connection), "full_page_writes")[0] == "fail"
 
 
-def test_missing_checksums_are_told(connection: Connection) -> None:
-    """A view that stands before the server's own, since a server without checksums has to be made anew."""
-    connection.execute(text("create view public.pg_settings as select name, setting from pg_catalog.pg_settings "
-                            "where name <> 'data_checksums' union all select 'data_checksums', 'off'"))  # fmt: skip
+def instead(connection: Connection, *statements: str) -> None:
+    """What stands before the server's own views and functions, for what takes a server of another kind."""
+    for statement in statements:
+        connection.execute(text(statement))
     connection.execute(text("set local search_path = public, pg_catalog"))
+
+
+def test_missing_checksums_are_told(connection: Connection) -> None:
+    others = "select name, setting from pg_catalog.pg_settings where name <> 'data_checksums'"
+    instead(connection, f"create view public.pg_settings as {others} union all select 'data_checksums', 'off'")
     assert only(check_files(connection), "checksums")[0] == "warn"
+
+
+def test_a_replica_is_told(connection: Connection) -> None:
+    instead(connection, "create function public.pg_is_in_recovery() returns bool language sql return true")
+    assert only(checks.check_server_kind(connection), "primary")[0] == "fail"
 
 
 @pytest.mark.parametrize(("value", "level"), [("off", "warn"), ("local", "warn"), ("remote_apply", "ok")])
@@ -190,6 +201,31 @@ def test_a_slot_that_nobody_uses_is_told(connection: Connection) -> None:
     assert level == "warn"
     assert "the slot abandoned holds" in said
     assert "pg_drop_replication_slot('abandoned')" in said
+
+
+def test_a_slot_that_has_lost_its_log_is_told(connection: Connection) -> None:
+    columns = "'lost'::name as slot_name, false as active, 'lost' as wal_status, null::pg_lsn as restart_lsn"
+    instead(connection, f"create view public.pg_replication_slots as select {columns}")
+    assert "begin the subscriber anew" in only(check_slots(connection), "slots")[1]
+
+
+def test_a_subscriber_is_no_standby_and_is_told_when_it_is_behind(
+    server: postgres.Server, shared: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [str(server.programs / "pg_recvlogical"), f"--dbname={shared}", "--slot=warehouse"]
+    publication = ["--option=proto_version=1", "--option=publication_names=rosterlog_reporting"]
+    subprocess.run([*command, "--create-slot", "--plugin=pgoutput"], check=True)
+    try:
+        with subprocess.Popen([*command, "--start", "--file=/dev/null", *publication]) as subscriber:
+            until(lambda: query(shared, "select active from pg_replication_slots") == [(True,)])
+            assert only(check_slots(connection), "slots")[0] == "ok"
+            assert "none is connected" in only(check_standbys(connection), "standbys")[1]
+            monkeypatch.setattr(upkeep, "MUCH_WAL", -1)
+            assert "its subscriber is behind" in only(check_slots(connection), "slots")[1]
+            subscriber.kill()
+    finally:
+        until(lambda: query(shared, "select active from pg_replication_slots") == [(False,)])
+        query(shared, "select pg_drop_replication_slot('warehouse')")
 
 
 HURTING = {
