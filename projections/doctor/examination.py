@@ -50,15 +50,17 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
 
 
 def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[DoctorFinding]:
-    with open_database(settings, say) as conninfo, reading(conninfo) as connection:
-        yield ok("database", "it answers")
-        yield from examine_connection(connection, conninfo, settings, projections)
+    with open_database(settings, say) as conninfo:
+        named = make_conninfo(conninfo, application_name=_NAME)
+        with reading(named) as connection:
+            yield ok("database", "it answers")
+            yield from examine_connection(connection, named, settings, projections)
 
 
 @contextmanager
 def reading(conninfo: str) -> Iterator[Connection]:
     """A connection on which nothing can be changed."""
-    engine = sync_engine(make_conninfo(conninfo, application_name=_NAME), deadlines=DEADLINES)
+    engine = sync_engine(conninfo, deadlines=DEADLINES)
     try:
         with engine.connect() as connection:
             connection.execute(_READ_ONLY)
@@ -110,8 +112,7 @@ def _checks_of_schema(
 ) -> Iterator[tuple[str, _Check]]:
     yield "roles", partial(rights.check_rights, connection)
     yield "owner", partial(rights.check_ownership, connection)
-    named = make_conninfo(conninfo, application_name=_NAME)
-    yield "synchronous_commit", partial(durability.check_commit, named, DEADLINES)
+    yield "synchronous_commit", partial(durability.check_commit, conninfo, DEADLINES)
     yield "log", partial(log.check_log, connection)
     known = settings.sources or [DEFAULT_SOURCE]
     yield "status", lambda: check_watched(read_health(connection, projections, known))

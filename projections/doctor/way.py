@@ -130,8 +130,8 @@ async def _bodies_arrive(
 
 def _once_limited(refused: Sequence[DoctorFinding]) -> Iterator[DoctorFinding]:
     """Of bodies that were too large, the smallest alone."""
-    limited = [finding for finding in refused if finding.check == "limit"]
-    yield from (finding for finding in refused if finding not in limited[1:])
+    yield from [finding for finding in refused if finding.check == "limit"][:1]
+    yield from (finding for finding in refused if finding.check != "limit")
 
 
 def _about_bytes(changed: list[str], arrived: int) -> Iterator[DoctorFinding]:

@@ -8,7 +8,9 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,9 @@ from ingest import postgres
 from ingest.failures import WrongUsage
 from ingest.probe import PROBE_HEADER
 from ingest.settings import Secrets
+from projections.doctor.contact import judge
 from projections.doctor.finding import DoctorFinding
+from projections.doctor.posting import ProbeAnswer
 from projections.doctor.way import addresses, bodies, examine_way
 from tests import model
 from tests.conftest import create
@@ -119,10 +123,10 @@ def test_a_proxy_that_drops_or_changes_the_signature_is_told(site: Site) -> None
 
 
 def test_a_proxy_that_limits_bodies_is_told(site: Site) -> None:
-    found = through(site, lambda passing: Own(413) if len(passing.body) > 150_000 else None)
+    found = through(site, lambda passing: Own(413) if len(passing.body) > 50_000 else None)
     assert worst(found) == [("limit", "fail")]
-    assert "a proxy refuses bodies of 195.3 kB" in only(found, "limit")[1]
-    assert "5 bodies" not in only(found, "bytes")[1]
+    assert "a proxy refuses bodies of 97.7 kB" in only(found, "limit")[1]
+    assert only(found, "bytes")[1].startswith("4 bodies of all kinds")
 
 
 def test_a_proxy_that_refuses_some_bodies_is_told(site: Site) -> None:
@@ -133,6 +137,8 @@ def test_a_proxy_that_refuses_some_bodies_is_told(site: Site) -> None:
     assert [level for check, level in worst(found) if check == "bodies"] == ["warn"]
     found = through(site, lambda passing: Own(0) if passing.is_chunked else None)
     assert "the connection was closed without an answer" in only(found, "bodies")[1]
+    found = through(site, lambda passing: None if b"rosterlog.probe" in passing.body else Own(0))
+    assert [check for check, _ in worst(found)] == ["bodies", "bodies"], "given up after two of seven"
 
 
 OWN = {
@@ -171,8 +177,46 @@ def test_an_address_where_nobody_answers_is_told() -> None:
 
     assert "nothing listens there" in said(f"http://127.0.0.1:{free_port()}")
     assert "its host is not known here" in said("http://host.invalid")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert "no answer within 1 s" in said(f"http://127.0.0.1:{silent.getsockname()[1]}", 0.6)
+
+
+@contextmanager
+def saying(first: bytes, again: bytes) -> Iterator[int]:
+    """A server that says this to each client, and then the other for as long as the client is there."""
+
+    def serve(listener: socket.socket) -> None:
+        pause = threading.Event()
+        with suppress(OSError), closing(listener.accept()[0]) as client:
+            client.recv(65_536)
+            client.sendall(first)
+            while True:
+                client.sendall(again)
+                pause.wait(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=[listener])
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def test_promise_16_an_answer_that_never_ends_is_given_up() -> None:
+    with saying(b"HTTP/1.1 401 Unauthorized\r\nX-Slow: ", b"x") as port:
+        [finding] = asyncio.run(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT, seconds=0.6))
+        assert "no answer within 1 s" in finding.says
+    with saying(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 10_000) as port:
+        [finding] = asyncio.run(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT))
+        assert "answers 200 to a wrong signature" in finding.says
+
+
+def test_a_clock_that_is_off_is_told_from_the_answers_date() -> None:
+    """Then the server takes no probe, whatever its secret is."""
+    problem = {"status": 401, "detail": "X-Signature is of another secret", "request_id": "1"}
+    for date, says in (
+        (datetime.now(UTC) - timedelta(hours=1), "s off"),
+        (datetime.now(UTC), "does not know the probe"),
+    ):
+        answer = ProbeAnswer(401, {"date": format_datetime(date, usegmt=True)}, problem)
+        assert says in judge(answer, "https://example.org", "movemint").says
 
 
 def test_what_is_wrong_with_tls_is_told(site: Site, tmp_path: Path) -> None:

@@ -217,12 +217,14 @@ def test_a_subscriber_is_no_standby_and_is_told_when_it_is_behind(
     subprocess.run([*command, "--create-slot", "--plugin=pgoutput"], check=True)
     try:
         with subprocess.Popen([*command, "--start", "--file=/dev/null", *publication]) as subscriber:
-            until(lambda: query(shared, "select active from pg_replication_slots") == [(True,)])
-            assert only(check_slots(connection), "slots")[0] == "ok"
-            assert "none is connected" in only(check_standbys(connection), "standbys")[1]
-            monkeypatch.setattr(upkeep, "MUCH_WAL", -1)
-            assert "its subscriber is behind" in only(check_slots(connection), "slots")[1]
-            subscriber.kill()
+            try:
+                until(lambda: query(shared, "select active from pg_replication_slots") == [(True,)])
+                assert only(check_slots(connection), "slots")[0] == "ok"
+                assert "none is connected" in only(check_standbys(connection), "standbys")[1]
+                monkeypatch.setattr(upkeep, "MUCH_WAL", -1)
+                assert "its subscriber is behind" in only(check_slots(connection), "slots")[1]
+            finally:
+                subscriber.kill()
     finally:
         until(lambda: query(shared, "select active from pg_replication_slots") == [(False,)])
         query(shared, "select pg_drop_replication_slot('warehouse')")
