@@ -3,12 +3,11 @@
 import time
 from email.utils import parsedate_to_datetime
 
-from ingest.cli.terminal import printable
 from ingest.probe import PROBE_HEADER, PROBE_SECONDS
 from projections.doctor.finding import DoctorFinding, fail, warn
 from projections.doctor.posting import ProbeAnswer
 
-_LONGEST_SHOWN = 200  # characters of what a stranger sent
+LONGEST_SHOWN = 200  # characters of what a stranger sent
 _OF_PROXIES = {
     401: ("asks for a login before rosterlog does", "let /webhooks/ pass without one: its signature is its login"),
     403: ("forbids the request", "let POSTs to /webhooks/ pass, from every address that Movemint has"),
@@ -33,7 +32,7 @@ def judge(answer: ProbeAnswer, address: str, source: str) -> DoctorFinding:
         )
         return fail("address", f"{says} for a delivery that was kept", "lead the address to rosterlog")
     if 300 <= status < 400:
-        location = printable(answer.headers.get("location", "nowhere"))[:_LONGEST_SHOWN]
+        location = answer.headers.get("location", "nowhere")[:LONGEST_SHOWN]
         says = f"{address} redirects ({status}) to {location}, and a POST that is redirected can lose its body"
         return fail("address", says, "give Movemint the final address, with https and without a slash at its end")
     who, do = _OF_PROXIES.get(status, ("gives an answer that is not rosterlog's", "is the address right?"))
@@ -41,7 +40,7 @@ def judge(answer: ProbeAnswer, address: str, source: str) -> DoctorFinding:
 
 
 def _of_rosterlog(answer: ProbeAnswer, address: str, source: str) -> DoctorFinding:
-    detail = printable(str((answer.problem or {}).get("detail", "")))[:_LONGEST_SHOWN]
+    detail = str((answer.problem or {}).get("detail", ""))[:LONGEST_SHOWN]
     if answer.status == 404:
         says = f"{address}: a rosterlog answers that it has no source {source}, or not at this path"
         return fail("address", says, "give the server the secret of this source, and the proxy the path as it is")

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from enum import Enum
 
+from ingest.cli.terminal import printable
+
 
 class Level(Enum):
     """How bad a finding is. `fail`: deliveries, people or their privacy are at risk, or nothing works."""
@@ -14,7 +16,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One line of `rosterlog doctor`. `do`: the next step; empty if there is none."""
+    """One line of `rosterlog doctor`. `do`: the next step; empty if there is none. What is not printable is escaped."""
 
     check: str
     level: Level
@@ -26,15 +28,15 @@ class DoctorFinding:
 
 
 def ok(check: str, says: str) -> DoctorFinding:
-    return DoctorFinding(check, Level.OK, says)
+    return DoctorFinding(check, Level.OK, printable(says))
 
 
 def warn(check: str, says: str, do: str) -> DoctorFinding:
-    return DoctorFinding(check, Level.WARN, says, do)
+    return DoctorFinding(check, Level.WARN, printable(says), printable(do))
 
 
 def fail(check: str, says: str, do: str) -> DoctorFinding:
-    return DoctorFinding(check, Level.FAIL, says, do)
+    return DoctorFinding(check, Level.FAIL, printable(says), printable(do))
 
 
 def listed(names: list[str], most: int = 5) -> str:

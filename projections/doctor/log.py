@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection, text
 
-from ingest.cli.terminal import printable
 from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE, Secrets
 from ingest.simulator.plan import plan
@@ -76,8 +75,7 @@ def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] |
     if configured and (without := sorted(set(logged or ()) - set(configured))):
         yield warn(
             "secrets",
-            f"{listed([*map(printable, without)])}: events in the log and no secret here: further deliveries are "
-            "answered 404",
+            f"{listed(without)}: events in the log and no secret here: further deliveries are answered 404",
             "give it its secret in ROSTERLOG_SOURCES, or delete its subscription in Movemint",
         )
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from ingest.cli.terminal import printable
 from ingest.failures import Failure
 from ingest.log.read import read_after
 from projections.doctor.finding import DoctorFinding, listed, ok, warn
@@ -31,7 +30,7 @@ def check_fields(connection: Connection, fields: Fields, logged: Mapping[str, in
         return
     looked_at = f"the newest {discovery.events} deliveries about participants"
     odd = sorted({column for key in discovery.keys for column in key.unconverted})
-    unread = listed([*map(printable, discovery.unmapped)])
+    unread = listed(discovery.unmapped)
     if odd:
         says = f"values of {listed(odd)} in {looked_at} do not convert, so these columns are empty there"
         yield warn("fields", says, _DO)

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
-from ingest.cli.terminal import printable
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets
-from projections.doctor.contact import judge
+from projections.doctor.contact import LONGEST_SHOWN, judge
 from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
@@ -86,22 +85,21 @@ async def _contact(
     client: httpx.AsyncClient, address: str, source: str, known: Sequence[bytes], seconds: float
 ) -> tuple[bytes | None, list[DoctorFinding]]:
     """The secret by which the server knows a probe, None if there is none; and what the first answers tell."""
-    shown = printable(address)
     answer: ProbeAnswer | None = None
     for number, secret in enumerate(known, 1):
         try:
             answer = await post(client, address, secret, _FIRST, seconds)
         except NoWay as error:
-            return None, [fail("address", f"{shown}: {error.says}", error.do)]
+            return None, [fail("address", f"{address}: {error.says}", error.do)]
         if answer.echo is not None:
-            reached = [ok("address", f"{shown} leads to a server that has the secret of {source}, and answers 401")]
+            reached = [ok("address", f"{address} leads to a server that has the secret of {source}, and answers 401")]
             if number > 1:
-                says = f"the server at {shown} knows secret {number} of {source} and not the newest one"
+                says = f"the server at {address} knows secret {number} of {source} and not the newest one"
                 reached = [fail("address", says, "start it again with the newest secret in front")]
             return secret, reached
         if answer.status != 401:
             break
-    return None, [judge(answer, shown, source)] if answer is not None else []
+    return None, [judge(answer, address, source)] if answer is not None else []
 
 
 async def _bodies_arrive(
@@ -163,7 +161,7 @@ def _not_echoed(body: ProbeBody, answer: ProbeAnswer) -> DoctorFinding:
         do = "raise its limit to that of ROSTERLOG_MAX_BODY_BYTES (nginx: client_max_body_size, Caddy: max_size)"
         return fail("limit", says, do)
     if answer.problem is not None:
-        detail = printable(str(answer.problem.get("detail", "")))
+        detail = str(answer.problem.get("detail"))[:LONGEST_SHOWN]
         return _refused(body, f" is answered {answer.status} by the server ({detail})", "look at the server's log")
     do = "let the proxy take every body up to ROSTERLOG_MAX_BODY_BYTES, of any bytes, with or without a length"
     return _refused(body, f" is answered {answer.status} by a proxy", do)
