@@ -18,7 +18,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, unusable
 from projections.catalogue import catalogue
 from projections.doctor import database, durability, log, machine, rights, upkeep
-from projections.doctor.finding import DoctorFinding, Level, ok, warn
+from projections.doctor.finding import DoctorFinding, Level, fail, ok, warn
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
 from projections.folding.health import read_health
@@ -47,6 +47,17 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
         if is_embedded:
             yield from machine.check_disk(settings.data_dir)
         yield from log.check_secrets(settings.sources, None)
+    if settings.read_database_url is not None:
+        yield _examine_replica(settings.read_database_url.get_secret_value())
+
+
+def _examine_replica(conninfo: str) -> DoctorFinding:
+    try:
+        with reading(make_conninfo(conninfo, application_name=_NAME)) as connection:
+            return database.check_replica(connection)
+    except DRIVER_ERRORS as error:
+        do = "without it the read API answers 503: does it run, and is the URL right?"
+        return fail("replica", f"READ_DATABASE_URL cannot be reached: {_line(error)}", do)
 
 
 def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[DoctorFinding]:

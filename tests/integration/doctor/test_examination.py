@@ -93,6 +93,21 @@ def test_a_database_that_goes_away_meanwhile_is_told_once(shared: str) -> None:
     assert of(found, "grants") == []
 
 
+@pytest.mark.parametrize(
+    ("change", "level", "says"),
+    [
+        ({}, "ok", "answers; it is no replica"),
+        ({"port": "1"}, "fail", "cannot be reached"),
+        ({"dbname": "postgres"}, "fail", "is not migrated"),
+    ],
+)
+def test_the_database_of_the_read_api_is_looked_at(shared: str, change: dict[str, str], level: str, says: str) -> None:
+    read = make_conninfo(shared, **{"host": "127.0.0.1", **change})
+    settings = read_settings({"DATABASE_URL": shared, "READ_DATABASE_URL": read})
+    found_level, said = only(examine(settings), "replica")
+    assert (found_level, says in said) == (level, True)
+
+
 AWAY = {
     "nothing listens": ({"port": "1"}, "no server listens there"),
     "another password": ({"password": "another"}, "the password or the login"),
