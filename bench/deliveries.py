@@ -57,10 +57,12 @@ def show_memory(conninfo: str) -> None:
 
 
 @contextmanager
-def serving(kind: str, conninfo: str) -> Iterator[tuple[int, int]]:
-    """Run a server in its own process; give its port and its process id."""
-    command = [sys.executable, "-m", "bench.endpoints", kind, conninfo]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def serving(
+    kind: str, conninfo: str, python: str = sys.executable, folder: Path | None = None
+) -> Iterator[tuple[int, int]]:
+    """Run a server in its own process; give its port and its process id. `python`, `folder`: of another checkout."""
+    command = [python, "-m", "bench.endpoints", kind, conninfo]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline()), process.pid

@@ -7,6 +7,7 @@
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
+--   operator: verify --> verification                          when the log was last proved; oldest_transaction(): for metrics
 --   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
@@ -451,6 +452,15 @@ CREATE FUNCTION public.note_token_use(in_digest bytea) RETURNS void
     AS $$
   update api_token t set last_used_at = now()
   where t.digest = in_digest and (t.last_used_at is null or t.last_used_at < now() - interval '1 minute')
+$$;
+
+CREATE FUNCTION public.oldest_transaction() RETURNS timestamp with time zone
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  select min(a.xact_start)
+  from pg_stat_activity a
+  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
 $$;
 
 CREATE FUNCTION public.position_at(in_source text, in_moment timestamp with time zone) RETURNS bigint
@@ -1335,7 +1345,10 @@ CREATE TABLE public.projection_build (
     projection text NOT NULL COLLATE pg_catalog."C",
     build integer NOT NULL,
     definition text NOT NULL,
-    begun_at timestamp with time zone DEFAULT now() NOT NULL
+    begun_at timestamp with time zone DEFAULT now() NOT NULL,
+    loaded_events bigint,
+    events_to_load bigint,
+    moved_at timestamp with time zone
 );
 
 CREATE TABLE public.published_participants (
@@ -1474,6 +1487,13 @@ CREATE TABLE public.unknown_event_type (
     event_type text NOT NULL COLLATE pg_catalog."C",
     events bigint NOT NULL,
     last_position bigint NOT NULL
+);
+
+CREATE TABLE public.verification (
+    source text NOT NULL COLLATE pg_catalog."C",
+    finished_at timestamp with time zone DEFAULT now() NOT NULL,
+    head bigint NOT NULL,
+    problems bigint NOT NULL
 );
 
 CREATE TABLE public.worker_seen (
@@ -1786,6 +1806,9 @@ ALTER TABLE ONLY public.roster_change
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
 
+ALTER TABLE ONLY public.verification
+    ADD CONSTRAINT verification_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.worker_seen
     ADD CONSTRAINT worker_seen_pkey PRIMARY KEY (worker);
 
@@ -1887,6 +1910,11 @@ GRANT ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text)
 REVOKE ALL ON FUNCTION public.note_token_use(in_digest bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_token_use(in_digest bytea) TO rosterlog_api;
 
+REVOKE ALL ON FUNCTION public.oldest_transaction() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.oldest_transaction() TO rosterlog_api;
+GRANT ALL ON FUNCTION public.oldest_transaction() TO rosterlog_operator;
+GRANT ALL ON FUNCTION public.oldest_transaction() TO rosterlog_worker;
+
 REVOKE ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) TO rosterlog_worker;
 
@@ -1972,6 +2000,12 @@ GRANT SELECT ON TABLE public.participants_searched TO rosterlog_api;
 GRANT SELECT,DELETE ON TABLE public.projection_build TO rosterlog_worker;
 GRANT SELECT ON TABLE public.projection_build TO rosterlog_api;
 
+GRANT UPDATE(loaded_events) ON TABLE public.projection_build TO rosterlog_worker;
+
+GRANT UPDATE(events_to_load) ON TABLE public.projection_build TO rosterlog_worker;
+
+GRANT UPDATE(moved_at) ON TABLE public.projection_build TO rosterlog_worker;
+
 GRANT SELECT ON TABLE public.published_participants TO rosterlog_reporting;
 GRANT SELECT ON TABLE public.published_participants TO rosterlog_reporting_pii;
 
@@ -2001,6 +2035,10 @@ GRANT SELECT ON TABLE public.roster_change TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.unknown_event_type TO rosterlog_worker;
 GRANT SELECT ON TABLE public.unknown_event_type TO rosterlog_api;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.verification TO rosterlog_operator;
+GRANT SELECT ON TABLE public.verification TO rosterlog_api;
+GRANT SELECT ON TABLE public.verification TO rosterlog_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.worker_seen TO rosterlog_worker;
 GRANT SELECT ON TABLE public.worker_seen TO rosterlog_api;

@@ -15,7 +15,7 @@ from ingest import postgres
 from ingest.driver import AsyncConnection, SyncConnection, answered_within
 from ingest.session import COMMAND, SERVING, Deadlines, session_commands
 from ingest.settings import Settings
-from ingest.sqlstate import DatabaseUnusable
+from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, unusable
 
 metadata = MetaData()
 
@@ -51,14 +51,39 @@ def open_database(
     until it is stopped; the embedded server is started again if it dies meanwhile.
     """
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        with advised(settings):
+            yield settings.database_url.get_secret_value()
         return
-    with postgres.server(settings.data_dir, say, make=make) as server:
+    with postgres.server(settings.data_dir, say, make=make) as server, advised(settings):
         if serves:
             with postgres.kept_running(settings.data_dir, say):
                 yield server.conninfo
         else:
             yield server.conninfo
+
+
+@contextmanager
+def advised(settings: Settings) -> Iterator[None]:
+    """Raise an error of the driver as `DatabaseUnusable`, with what to do about the database in use."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise unusable(error, advice_about(settings)) from error
+
+
+def advice_about(settings: Settings) -> Advice:
+    """What to do when the database in use is away, stops or is full; it names the folder, or host and port."""
+    if settings.database_url is None:
+        folder = settings.data_dir.absolute()
+        again = f"it is the embedded one in {folder}: run the command again, which starts it"
+        log = folder / "postgres" / "postgres.log"
+        return Advice(f"{again}; its log is {log}", again, f"make room on the disk of {folder}, nothing else is needed")
+    name = "READ_DATABASE_URL" if settings.database_url == settings.read_database_url else "DATABASE_URL"
+    parameters = conninfo_to_dict(settings.database_url.get_secret_value())
+    host = parameters.get("host") or parameters.get("hostaddr") or "this machine"
+    where = f"host {host}, port {parameters.get('port') or 5432}"
+    room = f"make room on the disk of {host}, nothing else is needed"
+    return Advice(f"is {name} right ({where}) and does PostgreSQL run there?", full=room)
 
 
 def full_conninfo(conninfo: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from ingest.connections import Connections
 from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
+from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, PENDING_BYTES, PENDING_DELIVERIES, Histogram, Reading
 from ingest.sqlstate import blames_the_data, is_cancelled
 
 logger = logging.getLogger(__name__)
@@ -70,6 +72,17 @@ class GroupCommit:
         self._away_until = 0.0
         self._failing_until = 0.0
         self._watcher: asyncio.Task[None] | None = None
+        self._seconds = Histogram(COMMIT_SECONDS.bounds)
+        self._sizes = Histogram(COMMIT_DELIVERIES.bounds)
+
+    def readings(self) -> list[Reading]:
+        """The metrics of the commits, and of what waits for one."""
+        return [
+            Reading(COMMIT_SECONDS, (), self._seconds),
+            Reading(COMMIT_DELIVERIES, (), self._sizes),
+            Reading(PENDING_DELIVERIES, (), self._pending_count),
+            Reading(PENDING_BYTES, (), self._pending_bytes),
+        ]
 
     def append(self, delivery: Delivery) -> asyncio.Future[Receipt]:
         """Queue a delivery; the future gives its receipt once it is committed.
@@ -146,6 +159,7 @@ class GroupCommit:
     async def _commit(self, source: str, batch: Sequence[_Pending]) -> None:
         """Append a batch and set its receipts; a delivery without one is refused when the batch is released."""
         deliveries = [pending.delivery for pending in batch]
+        begun = time.monotonic()  # the loop's time is exact to a millisecond only
         try:
             receipts = await self._connections.use(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
@@ -160,6 +174,8 @@ class GroupCommit:
                 logger.error("delivery refused by the database", extra={"fields": fields})
             return
         self._failing_until = 0.0
+        self._seconds.observe(time.monotonic() - begun)
+        self._sizes.observe(len(batch))
         for pending, receipt in zip(batch, receipts, strict=True):
             if not pending.receipt.done():
                 pending.receipt.set_result(receipt)

@@ -1,23 +1,24 @@
 """The environment as settings, read once at the command line. A wrong value or an unknown name stops the program."""
 
-import difflib
 import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from ingest.environment import set_by_kubernetes, unknown_name
 from ingest.failures import WrongUsage
 
 DEFAULT_SOURCE = "movemint"
-SETTINGS_PREFIX = "ROSTERLOG_"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
+_ADDRESS = re.compile(r"https?://[!-~]+\Z")
 _ORIGIN = re.compile(r"https?://[^/\s]+\Z")
 
 Secrets = tuple[bytes, ...]
@@ -35,7 +36,19 @@ def _libpq_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or not _ADDRESS.match(value) or set("?#@<>") & set(value):
+        raise ValueError("is not an address such as https://example.org/rosterlog, without query and user")
+    return value.rstrip("/")
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_libpq_url)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Settings(BaseModel):
@@ -50,6 +63,9 @@ class Settings(BaseModel):
     data_dir: Path = Field(Path(".rosterlog"), alias="ROSTERLOG_DATA_DIR")
     host: str = Field("127.0.0.1", alias="ROSTERLOG_HOST", min_length=1)
     port: int = Field(8000, alias="ROSTERLOG_PORT", ge=0, le=65535)
+    metrics_host: str = Field("127.0.0.1", alias="ROSTERLOG_METRICS_HOST", min_length=1)
+    metrics_port: int | None = Field(None, alias="ROSTERLOG_METRICS_PORT", ge=0, le=65535)
+    public_url: WebAddress | None = Field(None, alias="ROSTERLOG_PUBLIC_URL")
     max_body_bytes: int = Field(1_048_576, alias="ROSTERLOG_MAX_BODY_BYTES", ge=1, le=268_435_456)
     max_pending: int = Field(2_000, alias="ROSTERLOG_MAX_PENDING", ge=1)
     max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)
@@ -87,10 +103,10 @@ class Settings(BaseModel):
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from the environment. An empty value counts as not set. Raises `SettingsError` for what is wrong."""
-    names = {str(field.alias) for field in Settings.model_fields.values()}
-    for name in sorted(environ):
-        if name.startswith(SETTINGS_PREFIX) and name not in names:
-            raise SettingsError(_unknown(name, names))
+    names = setting_names()
+    if (unknown := unknown_name(environ, names)) is not None:
+        raise SettingsError(unknown)
+    names -= set(set_by_kubernetes(environ, names))
     try:
         settings = Settings.model_validate({name: environ[name] for name in names if environ.get(name)})
     except ValidationError as error:
@@ -105,9 +121,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _unknown(name: str, names: set[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "; unset it")
+def setting_names() -> set[str]:
+    """The names of all settings in the environment."""
+    return {str(field.alias) for field in Settings.model_fields.values()}
 
 
 def _plain(message: str) -> str:

@@ -1,10 +1,16 @@
 """Tells whether Movemint signed these bytes. Pure and total: any bytes give yes or no."""
 
+import base64
+import binascii
 import hmac
 import re
 from collections.abc import Iterable, Sequence
 
 HEADER = b"x-signature"
+_HEX_DIGITS = 64  # of a SHA-256
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+_LENGTHS = {32: "MD5", 40: "SHA-1", 56: "SHA-224", 96: "SHA-384", 128: "SHA-512"}  # in hex digits
+PREFIX = b"sha256="
 _HEX_SHA256 = re.compile(rb"[0-9a-fA-F]{64}\Z")
 
 
@@ -23,6 +29,37 @@ def signature_in(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 def is_missing(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether there is no `X-Signature` at all."""
     return all(name != HEADER for name, _ in headers)
+
+
+def why_malformed(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """What is wrong with the form of `X-Signature` where `signature_in` gives None and it is not missing."""
+    values = [value for name, value in headers if name == HEADER]
+    return f"is there {len(values)} times" if len(values) > 1 else fault_of_form(values[0]) or "is malformed"
+
+
+def fault_of_form(value: bytes) -> str | None:
+    """What keeps a value from being 64 hex digits, as far as it is certain; None if it is 64 hex digits."""
+    if _HEX_SHA256.match(value):
+        return None
+    if not value:
+        return "is empty"
+    if value.lower().startswith(PREFIX):
+        return "begins with sha256=, which is no part of it"
+    if set(value) <= _HEX:
+        algorithm = f", as {_LENGTHS[len(value)]} makes them" if len(value) in _LENGTHS else ""
+        return f"has {len(value)} hex digits{algorithm}"
+    if _is_base64(value):
+        return "is base64"
+    return "has characters that are no hex digits"
+
+
+def _is_base64(value: bytes) -> bool:
+    """Whether the value is 32 bytes in base64, in either alphabet, padded or not."""
+    padded = value.rstrip(b"=") + b"="
+    try:
+        return len(base64.b64decode(padded.replace(b"-", b"+").replace(b"_", b"/"), validate=True)) == _HEX_DIGITS // 2
+    except binascii.Error:
+        return False
 
 
 def sign(body: bytes, secret: bytes) -> str:

@@ -1,5 +1,7 @@
 """What an error of the database driver means: the data was refused, or the database is away or cannot be used."""
 
+from dataclasses import dataclass
+
 import psycopg
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
@@ -19,13 +21,34 @@ _OF_THE_SESSION = ("57P01", "57P02", "57P03", "25006")
 _AWAY = ("08", "57", "3D", "28", "53")
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do about the database in use: if it is `away`, if it `stops`, if its disk is `full`. No password."""
+
+    away: str = "is DATABASE_URL right and does it run?"
+    stops: str = "try again"
+    full: str = "make room on it, nothing else is needed"
+
+
+# What the server says to a connection that it refuses comes without an SQLSTATE.
+_REFUSED = {
+    "starting up": "it starts: try again in a moment",
+    "shutting down": "it stops: try again when it runs again",
+    "authentication failed": "are the user and the password right?",
+    "does not exist": "make it, or name another",
+    "pg_hba.conf": "its pg_hba.conf allows no such connection from this machine",
+    "too many clients": "it takes no more connections: end other programs, or raise max_connections",
+    "remaining connection slots": "it takes no more connections: end other programs, or raise max_connections",
+    "resolve host": "its host is not known here: correct the name, or look at the name server",
+    "certificate": "its certificate is not trusted: see sslmode and sslrootcert",
+}
 _ENDED: dict[type[psycopg.Error], str] = {
     errors.QueryCanceled: "a statement was ended before it was done: try again when there is less going on",
     errors.IdleInTransactionSessionTimeout: "this program was held up in a transaction and its session was ended: try "
     "again when the machine is less busy",
     errors.TransactionTimeout: "a transaction took too long and was ended: try again when there is less going on",
-    errors.AdminShutdown: "an administrator ended the session, or the database stops: try again",
-    errors.DiskFull: "the database's disk is full: make room on it, nothing else is needed",
+    errors.AdminShutdown: "an administrator ended the session, or the database stops: {advice.stops}",
+    errors.DiskFull: "the database's disk is full: {advice.full}",
     errors.TooManyConnections: "the database takes no more connections: raise max_connections, or end other programs",
 }
 
@@ -84,8 +107,12 @@ def constraint(error: DriverError) -> str | None:
     return cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
 
 
-def unusable(error: DriverError) -> DatabaseUnusable:
-    """The exception that tells a person about an error of the driver. Its message holds no value of a statement."""
+def unusable(error: DriverError, advice: Advice | None = None) -> DatabaseUnusable:
+    """The exception that tells a person about an error of the driver. Its message holds no value of a statement.
+
+    `advice`: about the database in use, where that is known.
+    """
+    advice = advice or Advice()
     cause = _cause(error)
     if isinstance(cause, errors.UndefinedTable | errors.UndefinedFunction | errors.UndefinedColumn):
         return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
@@ -99,9 +126,11 @@ def unusable(error: DriverError) -> DatabaseUnusable:
         return DatabaseUnusable("another session holds what this needs: try again when there is less going on")
     for kind, meaning in _ENDED.items():
         if isinstance(cause, kind):
-            return DatabaseUnusable(f"{meaning} ({_first_line(cause)})")
+            return DatabaseUnusable(f"{meaning.format(advice=advice)} ({_first_line(cause)})")
     if is_away(error):
-        return DatabaseUnusable(f"the database is away: {_first_line(cause)}; is DATABASE_URL right and does it run?")
+        why = _first_line(cause)
+        what_to_do = next((meaning for said, meaning in _REFUSED.items() if said in why), advice.away)
+        return DatabaseUnusable(f"the database is away: {why}; {what_to_do}")
     what = f"{type(cause).__name__}, {sqlstate(error)}"
     return DatabaseUnusable(f"the database refused a statement ({what}): its log says more")
 

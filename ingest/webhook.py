@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from html import escape
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,26 +20,31 @@ from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
+from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
+from ingest.misdirected import misdirected_routes
 from ingest.probe import PROBE_MEMBER, echo_of, is_probe
 from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
-from ingest.signature import is_missing, is_signed, signature_in
+from ingest.signature import is_missing, is_signed, signature_in, why_malformed
 from ingest.web.app import Part
 from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
+from ingest.web.readiness import WEBHOOK
 
 logger = logging.getLogger(__name__)
 
 _SENT_AWAY = {"body_too_slow": Reason.BODY_TIMEOUT, "too_much_arriving": Reason.UNAVAILABLE}
 _UNVERIFIED = {
     Reason.SIGNATURE_MISSING: "X-Signature is missing: it is the hex HMAC-SHA256 of the body with the secret.",
-    Reason.SIGNATURE_MALFORMED: "X-Signature must be 64 hex digits, once and without a prefix: the HMAC-SHA256 of the "
-    "body with the secret.",
+    Reason.SIGNATURE_MALFORMED: "X-Signature {}: it must be 64 hex digits, once and without a prefix, the HMAC-SHA256 "
+    "of the body with the secret.",
     Reason.SIGNATURE_WRONG: "X-Signature is of another secret, or of other bytes than these: compare the secret, and "
     "let the body pass unchanged (rosterlog check-signature tells which).",
 }
+_STORED, _DUPLICATE = "stored", "duplicate"
+_OUTCOMES = (_STORED, _DUPLICATE, *(reason.value for reason in Reason if reason is not Reason.UNKNOWN_SOURCE))
 _COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
@@ -67,6 +74,16 @@ class Webhook:
         self._append = append
         self._refusals = refusals
         self._max_body_bytes = max_body_bytes
+        self._kept: Counter[tuple[str, str]] = Counter()  # by source and status
+        self._seconds = Histogram(DELIVERY_SECONDS.bounds)
+
+    def readings(self) -> list[Reading]:
+        """The metrics of the deliveries."""
+        refused = {(source, reason.value): number for (source, reason), number in self._refusals.total.items()}
+        # A counter that begins with its first event would hide that event from whoever looks at increases.
+        zeros = {(source, outcome): 0 for source in self._sources for outcome in _OUTCOMES}
+        outcomes = readings_of(DELIVERIES, {**zeros, **self._kept, **refused})
+        return [*outcomes, Reading(DELIVERY_SECONDS, (), self._seconds)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         source = scope["path_params"]["source"]
@@ -97,16 +114,19 @@ class Webhook:
         return problem(503, detail, {"Retry-After": "2"})
 
     def _unverified(self, source: str, reason: Reason, scope: Scope, body: bytes) -> Response:
+        why = why_malformed(scope["headers"]) if reason is Reason.SIGNATURE_MALFORMED else ""
+        detail = _UNVERIFIED[reason].format(why)
         if self._is_probe(source, scope):
-            return problem(401, _UNVERIFIED[reason], members={PROBE_MEMBER: echo_of(body, reason.value)})
+            return problem(401, detail, members={PROBE_MEMBER: echo_of(body, reason.value)})
         self._refusals.count(source, reason)
-        return problem(401, _UNVERIFIED[reason])
+        return problem(401, detail)
 
     def _is_probe(self, source: str, scope: Scope) -> bool:
         return is_probe(scope["headers"], self._sources[source], time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
+        begun = time.monotonic()
         secrets = self._sources.get(source)
         if secrets is None:
             self._refusals.count(source, Reason.UNKNOWN_SOURCE)
@@ -120,8 +140,12 @@ class Webhook:
             return self._unverified(source, Reason.SIGNATURE_WRONG, scope, body)
         envelope = read_envelope(body)
         delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
-        receipt = await self._append(delivery)
-        status = "stored" if receipt.stored else "duplicate"
+        try:
+            receipt = await self._append(delivery)
+        finally:
+            self._seconds.observe(time.monotonic() - begun)
+        status = _STORED if receipt.stored else _DUPLICATE
+        self._kept[source, status] += 1
         answer = f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
         headers = [*_HEADERS, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -194,7 +218,20 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
                 counting.cancel()
                 await refusals.flush()
 
-    return Part([webhook_route(webhook)], running, {"log": commit.hindrance}, bounds=bounds)
+    def readings() -> list[Reading]:
+        return [*webhook.readings(), *commit.readings()]
+
+    return Part(
+        [webhook_route(webhook), *misdirected_routes(refusals)], running, {"log": commit.hindrance}, bounds=bounds,
+        readings=readings, serves=WEBHOOK, about=_about(settings.public_url),
+    )  # fmt: skip
+
+
+def _about(public_url: str | None) -> str:
+    return (
+        "It receives the deliveries of Movemint's webhooks. The address of a webhook ends with the name of its source: "
+        f"<code>{escape(public_url or '')}/webhooks/movemint</code>, for one."
+    )
 
 
 async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:

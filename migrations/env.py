@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import refused as _refused_table
 from ingest.log import table as _log_tables
+from ingest.log import verification as _verification_table
 from ingest.migrate import make_roles, role_statements
 from ingest.session import LONG
 from ingest.settings import read_settings
@@ -24,7 +25,10 @@ from projections.registrations import table as _registration_tables
 from projections.web.access import tokens as _token_table
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
-_ = (_log_tables, _refused_table, _folding_tables, _participant_tables, _registration_tables, _token_table)
+_TABLES = (
+    _log_tables, _refused_table, _verification_table, _folding_tables, _participant_tables, _registration_tables,
+    _token_table,
+)  # fmt: skip
 
 # A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"

@@ -17,7 +17,7 @@ from migrations.execute import verbatim
 ROOMS = {
     "log": """
         refuse_change refuse_change_but_erasure append_events count_refused position_at readable_log
-        kept_by_participant apply_erasure
+        kept_by_participant apply_erasure oldest_transaction
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """

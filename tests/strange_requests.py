@@ -122,7 +122,7 @@ CASES: dict[str, tuple[bytes, list[int], bool]] = {
     "target of 16 kB": (head(first=get(b"/" + b"a" * 16_000)), [404], False),
     "target without an end": (b"GET /" + b"a" * 70_000, [431], True),
     "target absolute": (head(first=get(b"http://example.org/healthz")), [200], False),
-    "target absolute without a path": (head(first=get(b"http://example.org")), [404], False),
+    "target absolute without a path": (head(first=get(b"http://example.org")), [200], False),
     "target absolute with a wrong port": (head(first=get(b"http://example.org:99999/healthz")), [400], True),
     "target authority": (head(first=get(b"example.org:80")), [400], True),
     "target star": (head(first=b"OPTIONS * HTTP/1.1"), [404], False),

@@ -12,19 +12,23 @@ from importlib import import_module
 import click
 from click.exceptions import NoSuchCommand
 
+from ingest.cli.invocation import Invocation, invocation_of
+from ingest.cli.summary import summary_of
 from ingest.cli.terminal import say
+from ingest.environment import set_by_kubernetes
 from ingest.failures import Failure, WrongUsage
 from ingest.logs import configure_logging
-from ingest.settings import Settings, read_settings
+
+logger = logging.getLogger(__name__)
 
 _STANDARD_OUTPUT = 1
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
-settings_of = click.make_pass_decorator(Settings)
+settings_of = click.pass_obj  # the settings, once the program has read them
 
 
 class Commands(click.Group):
-    """Commands by name, each as `module:attribute`; a module is imported only when its command is needed."""
+    """Commands by name, each as `module:attribute`; a module is imported only when its command runs."""
 
     places: Mapping[str, str] = {}
 
@@ -37,6 +41,12 @@ class Commands(click.Group):
         module, _, attribute = self.places.get(cmd_name, "").partition(":")
         command: click.Command | None = getattr(import_module(module), attribute) if module else None
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary_of(self.places[name])) for name in sorted(self.places)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,7 +62,13 @@ class Commands(click.Group):
 @click.pass_context
 def group(context: click.Context) -> None:
     """Every Movemint registration kept exactly as it arrived, answering questions as a roster."""
-    context.obj = read_settings(context.obj)
+    from ingest.settings import read_settings, setting_names  # load pydantic, which `--help` does not need
+
+    invocation = context.ensure_object(Invocation)
+    invocation.remember(context)
+    context.obj = read_settings(invocation.environ)
+    if of_kubernetes := set_by_kubernetes(invocation.environ, setting_names()):
+        logger.info("variables of Kubernetes are no settings", extra={"fields": {"names": of_kubernetes}})
 
 
 def run_group(places: Mapping[str, str]) -> None:
@@ -61,13 +77,14 @@ def run_group(places: Mapping[str, str]) -> None:
     An error of the database driver exits with 1; any other exception is a fault of ours and ends with its traceback.
     """
     group.places = places
+    invocation = invocation_of(sys.argv[0], sys.executable, os.environ, places)
     configure_logging(logging.INFO)
     # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     # As SystemExit, SIGTERM lets a command stop what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        code = group.main(prog_name="rosterlog", standalone_mode=False, obj=os.environ) or 0
+        code = group.main(prog_name="rosterlog", standalone_mode=False, obj=invocation) or 0
         sys.stdout.flush()
         sys.exit(code)
     except click.ClickException as error:
@@ -78,7 +95,7 @@ def run_group(places: Mapping[str, str]) -> None:
         sys.exit(130)
     except Exception as error:
         line, code = _line_and_code(error)
-        say(line)
+        say(invocation.runnable(line))
         sys.exit(code)
 
 
@@ -93,6 +110,8 @@ def _line_and_code(error: Exception) -> tuple[str, int]:
             os.open(os.devnull, os.O_WRONLY), _STANDARD_OUTPUT
         )  # what is buffered cannot be written at the end either
         return f"standard output cannot be written: {error.strerror}", 1
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{error.filename} cannot be written: {error.strerror}", 1
     from ingest.sqlstate import DRIVER_ERRORS, unusable  # loads SQLAlchemy, which not every command needs
 
     if isinstance(error, DRIVER_ERRORS):

@@ -1,8 +1,10 @@
 """The commands that prepare the database and receive: `migrate` and `ingest`."""
 
+import shutil
 from collections.abc import Callable
 
 import click
+from sqlalchemy import Connection
 
 from ingest import migrate as migrations
 from ingest.cli.group import settings_of
@@ -10,10 +12,13 @@ from ingest.cli.opening import migrated_database
 from ingest.cli.sources import need_sources
 from ingest.cli.terminal import say, say_if_root
 from ingest.database import ROLES, open_database, sync_engine
+from ingest.log.figures import log_readings
+from ingest.metrics import DISK_FREE, Reading
 from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.web.app import build_app
-from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.web.figures import DatabaseFigures, Read
+from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
 from ingest.webhook import ingest_part
 
 
@@ -26,6 +31,17 @@ def address_options(command: Callable[..., None]) -> Callable[..., None]:
 def with_address(settings: Settings, host: str | None, port: int | None) -> Settings:
     options = {"host": host, "port": port}
     return settings.model_copy(update={name: value for name, value in options.items() if value is not None})
+
+
+def database_reads(settings: Settings) -> list[Read]:
+    """What metrics read of the log, and of the embedded database's disk."""
+    if settings.database_url is not None:
+        return [log_readings]
+
+    def disk_readings(_connection: Connection) -> list[Reading]:
+        return [Reading(DISK_FREE, (), shutil.disk_usage(settings.data_dir).free)]
+
+    return [log_readings, disk_readings]
 
 
 @click.command()
@@ -54,7 +70,9 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
     need_sources(settings)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with migrated_database(settings, serves=True) as conninfo:
         say_if_root()
-        app = build_app([ingest_part(settings, conninfo)])
-        run_server(serve(app, bound, lambda: say(f"webhooks at {base_url(bound)}/webhooks/...")))
+        app = build_app([ingest_part(settings, conninfo)], DatabaseFigures(conninfo, database_reads(settings)))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"webhooks at {place}/webhooks/..."), observed))

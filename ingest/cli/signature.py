@@ -12,11 +12,7 @@ from ingest.cli.group import settings_of
 from ingest.cli.sources import source_of
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets, Settings
-from ingest.signature import is_signed
-
-_LENGTHS = {32: "MD5", 40: "SHA-1", 56: "SHA-224", 96: "SHA-384", 128: "SHA-512"}  # in hex digits
-_HEX = frozenset("0123456789abcdefABCDEF")
-_HEX_SHA256 = 64
+from ingest.signature import PREFIX, fault_of_form, is_signed
 
 
 @click.command("check-signature")
@@ -46,7 +42,11 @@ def check_signature(settings: Settings, source: str | None, body: BinaryIO, sign
 
 
 def _fits(content: bytes, value: str, secret: bytes) -> bool:
-    return len(value) == _HEX_SHA256 and value.isascii() and is_signed(content, value.encode(), [secret])
+    return _fault(value) is None and is_signed(content, value.encode(), [secret])
+
+
+def _fault(value: str) -> str | None:
+    return fault_of_form(value.encode(errors="surrogateescape"))
 
 
 def _hints(content: bytes, value: str, secrets: Secrets) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _hints(content: bytes, value: str, secrets: Secrets) -> Iterator[str]:
     found = [*_other_forms(content, value, secrets), *_other_bytes(content, value, secrets)]
     found += _other_secrets(content, value, secrets)
     yield from found
-    if not found and len(value) == _HEX_SHA256 and set(value) <= _HEX:
+    if not found and _fault(value) is None:
         yield (
             "the secret is another one, or the body was changed on its way: compare the secret in Movemint, and save "
             "the bytes where they arrive, before any program reads them as JSON"
@@ -63,17 +63,10 @@ def _hints(content: bytes, value: str, secrets: Secrets) -> Iterator[str]:
 
 def _other_forms(content: bytes, value: str, secrets: Secrets) -> Iterator[str]:
     """Whether the value is written in another form than 64 hex digits."""
-    if value.lower().startswith("sha256="):
-        rest = value[len("sha256=") :]
+    if (fault := _fault(value)) is not None:
+        rest = value[len(PREFIX) :] if value.lower().startswith(PREFIX.decode()) else ""
         fits = any(_fits(content, rest, secret) for secret in secrets)
-        yield f"the value begins with sha256=, which X-Signature does not have{'; without it, it fits' if fits else ''}"
-    elif not set(value) <= _HEX:
-        yield "the value has characters that are no hex digits; base64, perhaps? X-Signature is hex"
-    elif len(value) in _LENGTHS:
-        algorithm = _LENGTHS[len(value)]
-        yield f"the value has {len(value)} digits, as {algorithm} makes them; X-Signature is SHA-256, with 64"
-    elif len(value) != _HEX_SHA256:
-        yield f"the value has {len(value)} digits; X-Signature has 64"
+        yield f"the value {fault}; X-Signature is 64 hex digits{'; without it, it fits' if fits else ''}"
     for number, secret in enumerate(secrets, 1):
         if value.lower() == hashlib.sha256(secret + content).hexdigest():
             yield f"it is the SHA-256 of secret {number} and the body, not their HMAC"

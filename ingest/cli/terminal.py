@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import click
 
+from ingest.cli.invocation import runnable
 from ingest.failures import WrongUsage
 
 
 def say(line: str) -> None:
-    """Tell the person at the terminal something that is not the command's result."""
-    click.echo(f"rosterlog: {line}", err=True)
+    """Tell the person at the terminal something that is not the command's result. Commands in it run as printed."""
+    click.echo(f"rosterlog: {runnable(line)}", err=True)
 
 
 def say_if_root() -> None:

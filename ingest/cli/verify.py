@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
+from ingest.cli.invocation import runnable
 from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
 from ingest.cli.sources import need_sources, source_of
@@ -16,6 +17,7 @@ from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log.proof import Noted, Proof
 from ingest.log.read import heads
+from ingest.log.verification import note_verified
 from ingest.log.verify import verify as prove
 from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
@@ -58,6 +60,8 @@ def verify(
         need_sources(settings)
     with migrated_engine(settings, OPERATOR_ROLE, LONG) as engine:
         proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
+        if not note_verified(engine, proofs):
+            say("when this was verified could not be written down: metrics and status do not know of it")
     if as_json:
         click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())
     else:
@@ -119,7 +123,7 @@ def _print(proof: Proof) -> None:
         f"head {proof.head}  chain {proof.chain.hex()}"
     )
     for problem in proof.problems:
-        click.echo(f"  position {problem.position}: {problem.problem}")
+        click.echo(f"  position {problem.position}: {runnable(problem.problem)}")
     unlisted = number - len(proof.problems)
     if unlisted:
         say(f"{unlisted} more problems of {proof.source} are not listed")

@@ -11,7 +11,7 @@ from ingest.log.table import event_log, readable_log
 MOST_BYTES = 4_194_304  # of bodies per batch, so that large ones neither fill the memory nor take long
 
 # One index probe per source, however many events there are.
-_EVERY_SOURCE = """
+EVERY_SOURCE = """
 with recursive sources as (
   (select source from event_log order by source limit 1)
   union all
@@ -20,8 +20,8 @@ with recursive sources as (
   where s.source is not null
 )
 """
-_SOURCES = text(f"{_EVERY_SOURCE} select source from sources where source is not null")  # noqa: S608 - the text above
-_HEADS = text(f"""{_EVERY_SOURCE}
+_SOURCES = text(f"{EVERY_SOURCE} select source from sources where source is not null")  # noqa: S608 - the text above
+_HEADS = text(f"""{EVERY_SOURCE}
 select s.source, h.position
 from sources s
 cross join lateral (

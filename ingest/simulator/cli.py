@@ -1,15 +1,24 @@
 """`rosterlog simulate`: its options, and the counts of what was answered."""
 
 import asyncio
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import click
 
 from ingest.simulator.deliver import Answered, Target, deliver
 from ingest.simulator.plan import Amount, Wishes, plan
+
+
+class WithSources(Protocol):
+    """What is needed of the settings, which know more than a fake Movemint may."""
+
+    @property
+    def sources(self) -> Mapping[str, Sequence[bytes]]: ...
 
 
 class AmountType(click.ParamType[Amount]):
@@ -39,7 +48,8 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 
 @click.command()
 @click.option("--url", required=True, help="The webhook, such as http://127.0.0.1:8000/webhooks/movemint.")
-@click.option("--secret", required=True, help="The subscription's secret, which signs the deliveries.")
+@click.option("--secret-file", type=click.File("rb"), help="A file with the subscription's secret; - reads.")
+@click.option("--secret", help="The secret itself, which every user of the machine sees in the list of processes.")
 @click.option("--count", default=200, show_default=True, type=click.IntRange(0), help="Different deliveries.")
 @click.option("--participants", type=click.IntRange(1), help="People they are about. Default: one for each delivery.")
 @click.option(
@@ -50,9 +60,12 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 @amount_option("--corrupt", "Damage so many copies after signing.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same people in the same order.")
 @click.option("--concurrency", default=16, show_default=True, type=click.IntRange(1, 256), help="Deliveries at a time.")
+@click.pass_obj
 def simulate(
+    settings: WithSources,
     url: str,
-    secret: str,
+    secret_file: BinaryIO | None,
+    secret: str | None,
     count: int,
     participants: int | None,
     rate: float,
@@ -64,11 +77,14 @@ def simulate(
 ) -> None:
     """Act as Movemint: sign registrations and deliver them over HTTP, again after every failure.
 
-    The people are made up, and so are the names of their fields: Movemint does not publish its participant.
+    The secret that signs them is the one of --secret-file; without it, the newest of the source in the URL, as
+    MOVEMINT_WEBHOOK_SECRET or ROSTERLOG_SOURCES have it. The people are made up, and so are the names of their fields:
+    Movemint does not publish its participant.
     """
     _check(url)
+    key = _key(settings, url, secret_file, secret)
     wishes = Wishes(count, participants, duplicates, reorder, corrupt, seed)
-    outcome = run_simulation(wishes, Target(url, secret.encode(), concurrency, rate))
+    outcome = run_simulation(wishes, Target(url, key, concurrency, rate))
     for line in outcome.lines():
         click.echo(line)
     if not outcome.is_good:
@@ -84,6 +100,27 @@ def _check(url: str) -> None:
         good = False
     if not good:
         raise click.BadParameter("must be an http or https address", param_hint="--url")
+
+
+def _key(settings: WithSources, url: str, file: BinaryIO | None, secret: str | None) -> bytes:
+    """The secret that signs. One on the command line is used, and said to be seen."""
+    if file is not None and secret is not None:
+        raise click.UsageError("give --secret-file or --secret, not both")
+    if secret is not None:
+        warning = "every user of this machine sees --secret in the list of processes: --secret-file FILE is not seen"
+        click.echo(f"rosterlog: {warning}", err=True)
+        return os.fsencode(secret)
+    if file is not None:
+        key = file.read().strip()
+        if not key:
+            raise click.BadParameter("is empty", param_hint="--secret-file")
+        return key
+    source = urlsplit(url).path.rpartition("/")[2]
+    secrets = settings.sources.get(source)
+    if not secrets:
+        hint = "give --secret-file FILE, or set MOVEMINT_WEBHOOK_SECRET as the server has it"
+        raise click.UsageError(f"no secret of {source!r} is set: {hint}")
+    return secrets[0]
 
 
 def run_simulation(wishes: Wishes, target: Target) -> Answered:

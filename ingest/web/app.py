@@ -1,7 +1,6 @@
-"""Puts a server's parts together: their routes, what runs while they are served, and whether they are ready."""
+"""Puts a server's parts together: their routes, what runs while they are served, readiness, metrics."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -9,25 +8,35 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
 
+from ingest.metrics import Reading
 from ingest.web.bounds import Bounds
+from ingest.web.clients import Clients
+from ingest.web.figures import DatabaseFigures
+from ingest.web.front_page import front_page
 from ingest.web.headers import AnswerHeaders
-from ingest.web.problems import on_fault, on_http_exception, problem
+from ingest.web.metrics import Metrics
+from ingest.web.problems import on_fault, on_http_exception
+from ingest.web.readiness import ROSTER, Check, Served, readiness_routes
+
+_SCRAPERS = 64  # connections to the port of metrics
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
-Check = Callable[[], Coroutine[object, object, str | None]]
 
-CHECK_SECONDS = 1.5  # that a check may wait for the database; readiness is answered within two seconds
-_LATEST_SECONDS = 1.8  # that a check may take
+
+def _no_readings() -> Iterable[Reading]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, the
-    handlers of its exceptions, and the bounds of connections, if it needs others than usual. A check gives what hinders
-    the part; None if nothing does.
+    """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
+    what they are of (`serves`); the handlers of its exceptions, the bounds of connections, if it needs others than
+    usual, its metrics, and what the page at `/` says of it, as HTML. A check gives what hinders the part; None if
+    nothing does.
     """
 
     routes: Sequence[BaseRoute]
@@ -35,51 +44,52 @@ class Part:
     checks: Mapping[str, Check]
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
     bounds: Bounds | None = None
+    readings: Callable[[], Iterable[Reading]] = _no_readings
+    serves: Served = ROSTER
+    about: str = ""
 
 
-def build_app(parts: Sequence[Part]) -> Starlette:
-    """One application of these parts, with `/healthz` and `/readyz`; every error is a problem document."""
+def build_app(parts: Sequence[Part], figures: DatabaseFigures | None = None) -> Starlette:
+    """One application of these parts, with `/healthz`, `/livez` and `/readyz`; every error is a problem document.
+
+    `figures`: what its metrics read from the database.
+    """
+    clients = Clients(next((part.bounds for part in parts if part.bounds), Bounds()))
+    metrics = Metrics([clients.readings, *(part.readings for part in parts)], figures)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(metrics.close)
             for part in parts:
                 await stack.enter_async_context(part.running())
             yield
 
-    async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def readyz(_request: Request) -> Response:
-        hindrances = await _hindrances({name: check for part in parts for name, check in part.checks.items()})
-        if hindrances:
-            return problem(503, f"Not ready: {'; '.join(hindrances)}.", {"Retry-After": "2"})
-        return JSONResponse({"status": "ready"})
-
-    routes = [route for part in parts for route in part.routes]
+    checks: dict[Served, dict[str, Check]] = {}
+    for part in parts:
+        checks.setdefault(part.serves, {}).update(part.checks)
+    page = front_page([part.about for part in parts if part.about])
+    routes: list[BaseRoute] = [*(route for part in parts for route in part.routes), page]
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
+    app = _application([*routes, *readiness_routes(checks)], errors, clients, lifespan)
+    app.state.metrics = metrics
+    observed = [*readiness_routes(checks), Route("/metrics", metrics.answer)]
+    app.state.observation = _application(observed, {}, Clients(Bounds(connections=_SCRAPERS)))
+    return app
+
+
+def _application(
+    routes: Sequence[BaseRoute],
+    errors: Mapping[type[Exception], ErrorHandler],
+    clients: Clients,
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
     app = Starlette(
-        routes=[*routes, Route("/healthz", healthz), Route("/readyz", readyz)],
+        routes=routes,
         lifespan=lifespan,
         middleware=[Middleware(AnswerHeaders)],
         exception_handlers={HTTPException: on_http_exception, Exception: on_fault, **errors},
     )
-    app.state.bounds = next((part.bounds for part in parts if part.bounds), Bounds())
+    app.state.clients = clients
     app.router.redirect_slashes = False  # a redirected POST would lose a delivery
     return app
-
-
-async def _hindrances(checks: Mapping[str, Check]) -> list[str]:
-    """What each check says, all at once, each with its name; a check that does not end in time hinders, too."""
-    tasks = {name: asyncio.create_task(_hindrance(check)) for name, check in checks.items()}
-    said = await asyncio.gather(*tasks.values())
-    return [f"{name} ({why})" for name, why in zip(tasks, said, strict=True) if why is not None]
-
-
-async def _hindrance(check: Check) -> str | None:
-    task = asyncio.ensure_future(check())
-    done, _ = await asyncio.wait([task], timeout=_LATEST_SECONDS)
-    if done:
-        return task.result()
-    task.cancel()  # not waited for: it may be held up by what it waits for
-    return "no answer"

@@ -5,9 +5,11 @@ import heapq
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from typing import Protocol
 
+from ingest.metrics import ARRIVING_BYTES, CONNECTIONS, CONNECTIONS_REFUSED, Reading
 from ingest.web.bounds import Bounds
 from ingest.web.request_head import Fault
 
@@ -61,6 +63,16 @@ class Clients:
         self._most_held = max(bounds.arriving_bytes, bounds.body_bytes + bounds.head_bytes)
         self._refused: Counter[str] = Counter()
         self._logged_at = -_LOG_SECONDS
+        self._refused_in_all: Counter[str] = Counter()
+
+    def limit(self, connections: int) -> None:
+        """Allow fewer connections, such as there are descriptors for."""
+        self.bounds = replace(self.bounds, connections=min(self.bounds.connections, connections))
+
+    def readings(self) -> list[Reading]:
+        """The metrics of the connections."""
+        refused = [Reading(CONNECTIONS_REFUSED, (kind,), number) for kind, number in self._refused_in_all.items()]
+        return [Reading(CONNECTIONS, (), len(self._open)), Reading(ARRIVING_BYTES, (), self._held), *refused]
 
     def admit(self, client: Client) -> bool:
         """Take a new connection in. If there are too many, another goes; False if each of them is being answered."""
@@ -83,8 +95,9 @@ class Clients:
             self._refuse_some()
 
     def count(self, kind: str) -> None:
-        """Count a refusal for the log."""
+        """Count a refusal."""
         self._refused[kind] += 1
+        self._refused_in_all[kind] += 1
 
     async def watch(self) -> None:
         """Look after the connections, until cancelled."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ingest.logs import request_id
 from ingest.web.headers import REQUEST_ID, SAFE
+from ingest.web.meant import meant_address
 
 # For Starlette's own refusals, whose detail is only the status phrase.
 _DETAILS = {
@@ -62,11 +63,13 @@ def problem_bytes(status: int, detail: str, headers: Iterable[tuple[bytes, bytes
     return b"\r\n".join((*lines, b"", bytes(response.body)))
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
-    """An `HTTPException` as a problem."""
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """An `HTTPException` as a problem. Where there is nothing at an address, it names the one that was meant."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
     is_phrase = error.detail == HTTPStatus(error.status_code).phrase
     detail = _DETAILS.get(error.status_code, error.detail) if is_phrase else error.detail
+    if is_phrase and error.status_code == HTTPStatus.NOT_FOUND and (address := meant_address(request)) is not None:
+        detail = f"There is nothing at this address, which has a slash more than {address}."
     return problem(error.status_code, detail, error.headers, error.members if isinstance(error, Refusal) else None)
 
 

@@ -5,16 +5,17 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
 
-from ingest.failures import Failure
-from ingest.web.bounds import Bounds, raise_descriptor_limit
+from ingest.failures import Failure, WrongUsage
+from ingest.web.bounds import raise_descriptor_limit
 from ingest.web.clients import Clients
 from ingest.web.protocol import BoundedProtocol
 
@@ -26,12 +27,19 @@ class PortTaken(Failure):
     """Another program listens at this address, or it is not this machine's; the message names it."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """The listening address, taken before anything else is started. Port 0 takes a free one. Raises `PortTaken`."""
+_NAMES = ("--host or ROSTERLOG_HOST", "--port or ROSTERLOG_PORT")
+_METRICS_NAMES = ("ROSTERLOG_METRICS_HOST", "ROSTERLOG_METRICS_PORT")
+
+
+def bind(host: str, port: int, names: tuple[str, str] = _NAMES) -> socket.socket:
+    """The listening address, taken before anything else is started. Port 0 takes a free one.
+
+    `names`: the settings by which a person chooses another one. Raises `PortTaken`.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (socket.gaierror, UnicodeError):
-        raise PortTaken(f"the host {host} is not known: choose another with --host or ROSTERLOG_HOST") from None
+        raise PortTaken(f"the host {host} is not known: choose another with {names[0]}") from None
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -40,8 +48,16 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise PortTaken(f"{host} port {port} {reason}: choose another with --port or ROSTERLOG_PORT") from None
+        raise PortTaken(f"{host} port {port} {reason}: choose another with {names[1]}") from None
     return bound
+
+
+def bind_metrics(host: str, port: int | None) -> socket.socket | None:
+    """The listening address of metrics; None without a port. Raises `WrongUsage` if it cannot be had."""
+    try:
+        return None if port is None else bind(host, port, _METRICS_NAMES)
+    except PortTaken as error:
+        raise WrongUsage(str(error)) from None
 
 
 def base_url(bound: socket.socket) -> str:
@@ -51,11 +67,65 @@ def base_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(app: Starlette, bound: socket.socket, started: Callable[[], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM. `started` is called once connections are accepted."""
-    bounds: Bounds = app.state.bounds
-    clients = Clients(replace(bounds, connections=min(bounds.connections, raise_descriptor_limit())))
-    config = uvicorn.Config(
+class _Beside(uvicorn.Server):
+    """A server that leaves the signals to another one, and stops with it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    app: Starlette,
+    bound: socket.socket,
+    started: Callable[[], None] | None = None,
+    observed: socket.socket | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `started` is called once connections are accepted.
+
+    `observed`: where metrics and readiness are served too, without a token.
+    """
+    server = uvicorn.Server(_config(app))
+    observing = _Beside(_config(app.state.observation))
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(_watched(server, app, bound))
+        if observed is not None:
+            tasks.create_task(_watched(observing, app.state.observation, observed))
+            serving.add_done_callback(lambda _: setattr(observing, "should_exit", True))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if started is not None and server.started:
+            started()
+
+
+@contextmanager
+def observed_beside(app: Starlette, bound: socket.socket) -> Iterator[None]:
+    """Serve metrics and readiness in a thread for the block, for a program that serves nothing else."""
+    observing = _Beside(_config(app.state.observation))
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_watched(observing, app.state.observation, bound)), daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        observing.should_exit = True
+        thread.join(DRAIN_SECONDS)
+
+
+async def _watched(server: uvicorn.Server, app: Starlette, bound: socket.socket) -> None:
+    """Serve, and look after the connections meanwhile."""
+    watching = asyncio.create_task(app.state.clients.watch())
+    try:
+        await server.serve(sockets=[bound])
+    finally:
+        watching.cancel()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    clients: Clients = app.state.clients
+    clients.limit(raise_descriptor_limit())
+    return uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, clients=clients)),
         ws="none",
@@ -66,15 +136,6 @@ async def serve(app: Starlette, bound: socket.socket, started: Callable[[], None
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = uvicorn.Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(clients.watch())
-        serving = tasks.create_task(server.serve(sockets=[bound]))
-        serving.add_done_callback(lambda _: watching.cancel())
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if started is not None and server.started:
-            started()
 
 
 def _spare_collections() -> None:

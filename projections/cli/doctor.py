@@ -1,13 +1,17 @@
 """`rosterlog doctor`: examines the deployment, and prints one finding a line."""
 
+import asyncio
 from collections.abc import Iterator
 
 import click
 from pydantic_core import to_json
 
 from ingest.cli.group import settings_of
+from ingest.cli.invocation import runnable
 from ingest.settings import Settings
+from projections.doctor.examination import examine
 from projections.doctor.finding import DoctorFinding, Level
+from projections.doctor.way import addresses, examine_way
 
 
 @click.command()
@@ -38,12 +42,6 @@ def doctor(settings: Settings, *, as_json: bool, url: str | None) -> None:
 
 
 def _examine(settings: Settings, url: str | None) -> Iterator[DoctorFinding]:
-    # Here, since this loads the database and an HTTP client, which the list of commands does not need.
-    import asyncio
-
-    from projections.doctor.examination import examine
-    from projections.doctor.way import addresses, examine_way
-
     if url is not None:
         addresses(url, settings.sources)  # a wrong one is told before anything else is done
     yield from examine(settings)
@@ -53,4 +51,4 @@ def _examine(settings: Settings, url: str | None) -> Iterator[DoctorFinding]:
 
 def _line(finding: DoctorFinding) -> str:
     do = f": {finding.do}" if finding.do else ""
-    return f"{finding.level.value:<5} {finding.check:<20} {finding.says}{do}"
+    return f"{finding.level.value:<5} {finding.check:<20} {runnable(finding.says + do)}"

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Engine
 
+from ingest.cli.invocation import runnable
 from ingest.cli.progress import progress
 from ingest.cli.terminal import printable, say, utc
 from ingest.failures import WrongUsage
@@ -32,7 +33,9 @@ def show_erasures(engine: Engine) -> None:
         why = f"by {printable(erasure.operator)}: {printable(erasure.reason)}"
         click.echo(f"{who}  erased {utc(erasure.erased_at)} {why}  (positions {_joined(erasure.positions)})")
         if listed.undone:
-            click.echo(f"  NOT CARRIED OUT at positions {_joined(listed.undone)}: run rosterlog erase --reapply")
+            click.echo(
+                runnable(f"  NOT CARRIED OUT at positions {_joined(listed.undone)}: run rosterlog erase --reapply")
+            )
         if erasure.lifted_at is not None:
             click.echo(f"  lifted {utc(erasure.lifted_at)} by {printable(erasure.lifted_by)}")
         elif listed.later:

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 from sqlalchemy import literal, select, text
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
 from ingest.cli.sources import source_of
-from ingest.cli.terminal import say
+from ingest.cli.terminal import printable, say
 from ingest.database import API_ROLE, async_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
@@ -28,6 +29,7 @@ from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
+from projections.roster.unmatched import empty_filters, unmatched
 from projections.roster.where import AnswersOfThePast
 from projections.web.parameters import ExportParameters, SheetParameters
 
@@ -91,6 +93,10 @@ def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
     async with _snapshot(conninfo) as connection:
         export = await _export_of(connection, request)
+        for warning in empty_filters(export.criteria):
+            say(warning)
+        async for warning in unmatched(connection, export.roster, export.criteria):
+            say(printable(unquote(warning)))
         try:
             await _write(connection, export, output)
         except AnswersOfThePast:

@@ -8,10 +8,11 @@ import click
 from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
+from ingest.cli.invocation import runnable
 from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.terminal import ask, printable, say
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE, advice_about, sync_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
@@ -51,7 +52,7 @@ def rebuild(
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(catalogue(settings.fields_file), projection)
-    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _database_errors(), ExitStack() as locks:
+    with migrated_database(settings) as conninfo, _engine(conninfo) as engine, _errors(settings), ExitStack() as locks:
         for each in chosen:
             for warning in locks.enter_context(steps.only_one(engine, each.name)):
                 say(warning)
@@ -69,11 +70,12 @@ def rebuild(
 
 
 @contextmanager
-def _database_errors() -> Iterator[None]:
+def _errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise Failure(f"{unusable(error)}; readers have a whole roster all the same: run the rebuild again") from None
+        why = unusable(error, advice_about(settings))
+        raise Failure(f"{why}; readers have a whole roster all the same: run the rebuild again") from None
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def _way_back(engine: Engine, live: Build) -> str:
     if before is None:
         return ""
     then = "" if before.definition == live.definition else ", with ROSTERLOG_FIELDS or the release as they were then"
-    return f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}"
+    return runnable(f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}")
 
 
 def _roll_back(rebuilds: Sequence[Rebuild]) -> None:

@@ -6,26 +6,31 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 
 import click
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from starlette.applications import Starlette
 
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_database, migrated_engine
+from ingest.cli.opening import migrated_database
 from ingest.cli.servers import address_options, with_address
 from ingest.cli.sources import need_sources
 from ingest.cli.terminal import say, say_if_root
-from ingest.database import WORKER_ROLE
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
-from ingest.web.app import build_app
-from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.web.app import Part, build_app
+from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve
 from ingest.webhook import ingest_part
 from projections.catalogue import catalogue
+from projections.folding.pulse import Pulse
 from projections.folding.retry import SlowRetries
-from projections.folding.worker import Worker
+from projections.folding.worker import Beat, Worker
 from projections.reports.publication import publish
+from projections.up.figures import figures_of
 from projections.up.machine import run_machine, with_demo_secret
 from projections.up.worker_process import BEAT_SECONDS, beats
 from projections.web.api import api_part, api_settings
@@ -51,12 +56,15 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     # The API starts and serves from a replica alone, even while the primary is away.
     with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
         say_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
-        app = build_app([api_part(conninfo, projections, api_settings(settings), primary)])
-        run_server(serve(app, bound, lambda: say(f"roster at {base_url(bound)}/v1/participants")))
+        parts = [api_part(conninfo, projections, api_settings(settings), primary)]
+        app = build_app(parts, figures_of(settings, primary, projections))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"roster at {place}/v1/participants"), observed))
 
 
 @click.command("serve")
@@ -68,13 +76,14 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     projections = catalogue(settings.fields_file)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with migrated_database(settings, serves=True) as conninfo:
         say_if_root()
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
-        app = build_app(
-            [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
-        )
-        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {base_url(bound)}")))
+        parts = [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
+        app = build_app(parts, figures_of(settings, conninfo, projections))
+        place = settings.public_url or base_url(bound)
+        run_server(serve(app, bound, lambda: say(f"webhooks and roster at {place}"), observed))
 
 
 @click.command("worker")
@@ -88,12 +97,40 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
-    with migrated_engine(settings, WORKER_ROLE, FOLDING, serves=True) as engine:
-        if not stop_at_eof:  # otherwise `up` has said it
-            say_if_root()
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
+    with migrated_database(settings, serves=True) as conninfo, ExitStack() as stack:
+        engine = sync_engine(conninfo, WORKER_ROLE, FOLDING)
+        stack.callback(engine.dispose)
         other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
         worker = Worker(engine, projections, settings.batch_size, other_work)
-        worker.run(settings.poll_seconds, stop, beats(BEAT_SECONDS if stop_at_eof else math.inf))
+        if stop_at_eof:
+            beat = beats(BEAT_SECONDS, worker.folded)
+        else:
+            say_if_root()
+            beat = beats(math.inf)
+        if observed is not None:
+            pulse = Pulse()
+            stack.enter_context(observed_beside(_worker_app(settings, conninfo, worker, pulse), observed))
+            beat = _each(pulse.beat, beat)
+        worker.run(settings.poll_seconds, stop, beat)
+
+
+def _worker_app(settings: Settings, conninfo: str, worker: Worker, pulse: Pulse) -> Starlette:
+    """What a worker shows of itself on the port of metrics."""
+
+    def readings() -> list[Reading]:
+        return readings_of(EVENTS_FOLDED, worker.folded)
+
+    part = Part([], nullcontext, {"worker": pulse.hindrance}, readings=readings)
+    return build_app([part], figures_of(settings, conninfo, catalogue(settings.fields_file)))
+
+
+def _each(*beats: Beat) -> Beat:
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        for each in beats:
+            each(is_read)
+
+    return beat
 
 
 def _stop_at_eof(stop: threading.Event) -> None:

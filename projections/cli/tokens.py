@@ -23,17 +23,28 @@ def token() -> None:
 @click.argument("name")
 @click.option("--source", help="Show the roster of this source. Default: movemint, or the only source there is.")
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Show only this event; may be repeated.")
+@click.option("--operator", "is_operator", is_flag=True, help="See the figures of all sources, and no participant.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]), help="When it ends, in UTC.")
 @settings_of
 def create_token(
-    settings: Settings, name: str, source: str | None, event_ids: tuple[str, ...], expires: datetime | None
+    settings: Settings,
+    name: str,
+    source: str | None,
+    event_ids: tuple[str, ...],
+    expires: datetime | None,
+    *,
+    is_operator: bool,
 ) -> None:
     """Make a token. It is printed once, alone on the last line, and stored only as a digest."""
     ends = expires.replace(tzinfo=UTC) if expires else None
     if not name.strip() or "\x00" in name:
         raise WrongUsage("a token needs a name")
+    if is_operator and (source or event_ids):
+        raise WrongUsage("an operator's token is of no source and no event: leave out --source and --event")
     with migrated_engine(settings) as engine:
-        secret = _create(engine, name, source_of(settings, source), event_ids, ends)
+        secret = _create(
+            engine, name, tokens.NO_SOURCE if is_operator else source_of(settings, source), event_ids, ends
+        )
     click.echo(secret)
 
 
@@ -45,7 +56,8 @@ def list_tokens(settings: Settings) -> None:
         for name, source, event_ids, made, ends, used in tokens.live_tokens(connection):
             scope = "all events" if event_ids is None else "events " + ", ".join(event_ids)
             times = f"made {made:%Y-%m-%d}" + (f"  ends {ends:%Y-%m-%d}" if ends else "")
-            click.echo(f"{name}  {source}  {scope}  {times}  " + (f"last used {utc(used)}" if used else "never used"))
+            of = f"{source}  {scope}" if source else "operator"
+            click.echo(f"{name}  {of}  {times}  " + (f"last used {utc(used)}" if used else "never used"))
 
 
 @token.command("revoke")

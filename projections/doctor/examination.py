@@ -15,10 +15,10 @@ from ingest.failures import Failure
 from ingest.log.read import heads
 from ingest.session import Deadlines
 from ingest.settings import DEFAULT_SOURCE, Settings
-from ingest.sqlstate import DRIVER_ERRORS, DriverError, unusable
+from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
 from projections.doctor import database, durability, log, machine, rights, upkeep
-from projections.doctor.finding import DoctorFinding, Level, fail, ok, warn
+from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
 from projections.folding.health import read_health
@@ -42,22 +42,25 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
         yield from machine.check_files_of(settings.data_dir)
     try:
         yield from _examine_database(settings, projections)
-    except (Failure, *DRIVER_ERRORS) as error:
-        yield database.unreachable(settings, _line(error))
+    except Failure as error:
+        yield database.unreachable("database", error)
         if is_embedded:
             yield from machine.check_disk(settings.data_dir)
         yield from log.check_secrets(settings.sources, None)
     if settings.read_database_url is not None:
-        yield _examine_replica(settings.read_database_url.get_secret_value())
+        yield _examine_replica(settings)
 
 
-def _examine_replica(conninfo: str) -> DoctorFinding:
+def _examine_replica(settings: Settings) -> DoctorFinding:
+    read = settings.model_copy(update={"database_url": settings.read_database_url})
     try:
-        with reading(make_conninfo(conninfo, application_name=_NAME)) as connection:
+        with (
+            open_database(read, say) as conninfo,
+            reading(make_conninfo(conninfo, application_name=_NAME)) as connection,
+        ):
             return database.check_replica(connection)
-    except DRIVER_ERRORS as error:
-        do = "without it the read API answers 503: does it run, and is the URL right?"
-        return fail("replica", f"READ_DATABASE_URL cannot be reached: {_line(error)}", do)
+    except Failure as error:
+        return database.unreachable("replica", error)
 
 
 def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[DoctorFinding]:
@@ -157,10 +160,3 @@ def _guarded(connection: Connection, name: str, check: _Check) -> Iterator[Docto
         yield warn(name, f"it could not be looked at: {unusable(error)}", "run doctor with the login that migrates")
     finally:
         connection.rollback()
-
-
-def _line(error: Failure | DriverError) -> str:
-    if isinstance(error, Failure):
-        return str(error)
-    cause = getattr(error, "orig", None) or error
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]

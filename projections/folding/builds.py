@@ -85,6 +85,12 @@ def make_index(connection: Connection, build: Build, table: str, index: str) -> 
     connection.execute(select(func.make_index(build.projection, build.number, table, index)))
 
 
+def note_loaded(connection: Connection, build: Build, loaded: int, to_load: int) -> None:
+    """Write down how many events of the log a build has, of how many."""
+    statement = update(build_table).where(_build.projection == build.projection, _build.build == build.number)
+    connection.execute(statement.values(loaded_events=loaded, events_to_load=to_load, moved_at=func.now()))
+
+
 def attach(connection: Connection, build: Build, table: str) -> None:
     """Attach a loaded table as a partition of the projection's table, and build the indexes that it still lacks.
 

@@ -42,6 +42,9 @@ build_table = Table(
     Column("build", Integer, nullable=False, autoincrement=False),
     Column("definition", Text, nullable=False),
     Column("begun_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("loaded_events", BigInteger),
+    Column("events_to_load", BigInteger),
+    Column("moved_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("projection", "build", name="projection_build_pkey"),
 )
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine, text
@@ -69,6 +70,7 @@ class Worker:
         self._heartbeat = Heartbeat()
         self._is_quick = True  # the database has answered the last look at the log without delay
         self._said: dict[str, float] = {}
+        self.folded: Counter[tuple[str, str]] = Counter()  # events, by source and projection
 
     def run(self, poll_seconds: float, stop: threading.Event, beat: Beat) -> None:
         """Fold what arrives until `stop` is set, and finish the batch then.
@@ -179,6 +181,7 @@ class Worker:
                 self._end_overdue()
             else:
                 self._pace.succeeded(lane)
+                self.folded[source, projection.name] += folded
         except HoleInLog as error:
             self._pace.failed(lane, time.monotonic(), is_to_blame=False)
             self._say(str(error), fields, None)

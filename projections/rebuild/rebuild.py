@@ -71,7 +71,7 @@ def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
             steps.whole_log(engine) as log,
             rebuild.progress(f"folding {projection.name}", sum(log.heads.values())) as advance,
         ):
-            load(rebuild, build, log, advance)
+            load(rebuild, build, log, steps.noted(engine, build, sum(log.heads.values()), advance))
         rebuild.say(f"making the indexes of {projection.name}")
         steps.make_indexes(engine, projection, build, rebuild.jobs)
         steps.attach_tables(engine, projection, build, log.heads, rebuild.limit)

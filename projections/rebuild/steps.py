@@ -1,7 +1,8 @@
 """The steps of a rebuild before its swap: lock, begin, snapshot of the log, indexes, attaching, vacuum."""
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _SETTINGS = "set local synchronous_commit = off"  # only the commit of the swap 
 # with the same source, so most comparisons have to read the row.
 _SORTING = "set local maintenance_work_mem = '8MB'"
 _MOST_SESSIONS = 4  # the database may have other work
+_NOTE_SECONDS = 1.0
 _LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
 _UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
 
@@ -72,6 +74,22 @@ def whole_log(engine: Engine) -> Iterator[Log]:
             for source, head in log.heads.items():
                 check_whole(connection, source, head)
             yield log
+
+
+def noted(engine: Engine, build: Build, to_load: int, advance: Callable[[int], None]) -> Callable[[int], None]:
+    """`advance`, which also writes down, about once a second, how much of the log the build has."""
+    loaded, noted_at = 0, float("-inf")
+
+    def advance_noted(number: int) -> None:
+        nonlocal loaded, noted_at
+        advance(number)
+        loaded += number
+        if time.monotonic() - noted_at >= _NOTE_SECONDS or loaded >= to_load:
+            noted_at = time.monotonic()
+            with engine.begin() as connection:
+                builds.note_loaded(connection, build, loaded, to_load)
+
+    return advance_noted
 
 
 def make_indexes(engine: Engine, projection: Projection, build: Build, sessions: int) -> None:

@@ -125,8 +125,18 @@ def _answered(roster: Roster, rows: FromClause, question: str, answer: str) -> C
     return exists().where(
         answers.source == roster.source,
         answers.participant_id == rows.c.participant_id,
-        answers.question == question,
-        answers.answer == answer,
-        func.left(answers.question, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS],
-        func.left(answers.answer, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS],
+        *is_question(question),
+        *is_answer(answer),
     )
+
+
+def is_question(question: str) -> list[ColumnElement[bool]]:
+    """The conditions that an answer is to this question."""
+    column = participant_answers.c.question
+    return [column == question, func.left(column, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS]]
+
+
+def is_answer(answer: str) -> list[ColumnElement[bool]]:
+    """The conditions that an answer is this text."""
+    column = participant_answers.c.answer
+    return [column == answer, func.left(column, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS]]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from ingest.cli.invocation import runnable
 from ingest.log.read import heads, holds_any
 from ingest.settings import DEFAULT_SOURCE
 from ingest.simulator.deliver import Target, deliver
@@ -50,7 +51,7 @@ async def run_demo(
             while await asyncio.to_thread(_lag, engine, projections):
                 await asyncio.sleep(0.05)
     except (TimeoutError, DBAPIError):
-        tell("the roster has not caught up; rosterlog status shows how far it is")
+        tell(runnable("the roster has not caught up; rosterlog status shows how far it is"))
 
 
 def _lag(engine: Engine, projections: Sequence[Projection]) -> int:

@@ -13,20 +13,24 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ingest import postgres
+from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.terminal import say, say_if_root
-from ingest.database import sync_engine
+from ingest.database import advised, sync_engine
 from ingest.driver import answered_within
+from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
 from ingest.migrate import migrate
 from ingest.session import LONG
-from ingest.settings import DEFAULT_SOURCE, Settings
+from ingest.settings import DEFAULT_SOURCE, Settings, setting_names
 from ingest.sqlstate import DRIVER_ERRORS
-from ingest.web.app import CHECK_SECONDS, Part, build_app
-from ingest.web.serve import base_url, bind, run_server, serve
+from ingest.web.app import Part, build_app
+from ingest.web.readiness import CHECK_SECONDS, Check
+from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
 from ingest.webhook import ingest_part
 from projections.folding.projection import Projection
 from projections.folding.status import longest_behind
 from projections.up import demo
+from projections.up.figures import figures_of
 from projections.up.worker_process import WorkerProcess
 from projections.web.api import api_part, api_settings
 
@@ -43,11 +47,18 @@ class _Machine:
     conninfo: str
     engine: Engine
     listener: socket.socket
+    observed: socket.socket | None
     demo_token: str | None
 
     @property
     def url(self) -> str:
+        """Where this machine is found from itself."""
         return base_url(self.listener)
+
+    @property
+    def public_url(self) -> str:
+        """Where others find it, if that was said."""
+        return self.settings.public_url or self.url
 
 
 def with_demo_secret(settings: Settings) -> Settings:
@@ -61,12 +72,13 @@ def run_machine(
     settings: Settings, projections: Sequence[Projection], environ: Mapping[str, str], *, with_demo: bool
 ) -> None:
     """Start everything, run until a signal, and stop everything that was started."""
+    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG)
         migrate(engine)
         say_if_root()
         token = _prepare_demo(engine, with_demo=with_demo)
-        machine = _Machine(settings, projections, environ, conninfo, engine, listener, token)
+        machine = _Machine(settings, projections, environ, conninfo, engine, listener, observed, token)
         run_server(_serve(machine))
         engine.dispose()
 
@@ -78,9 +90,14 @@ def _only_up(settings: Settings) -> AbstractContextManager[None]:
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
+        with advised(settings):
+            yield settings.database_url.get_secret_value()
         return
-    with postgres.server(settings.data_dir, say) as embedded, postgres.kept_running(settings.data_dir, say):
+    with (
+        postgres.server(settings.data_dir, say) as embedded,
+        postgres.kept_running(settings.data_dir, say),
+        advised(settings),
+    ):
         click.echo(f"database  {embedded.address}  (password in {embedded.password_file})")
         yield embedded.conninfo
 
@@ -100,20 +117,24 @@ def _prepare_demo(engine: Engine, *, with_demo: bool) -> str | None:
 
 
 async def _serve(machine: _Machine) -> None:
-    worker = WorkerProcess(machine.environ, say)
     settings = machine.settings
+    # The worker has no port of metrics, since this process speaks for it, and names no variables of Kubernetes again.
+    left_out = {"ROSTERLOG_METRICS_PORT", *set_by_kubernetes(machine.environ, setting_names())}
+    environ = {name: value for name, value in machine.environ.items() if name not in left_out}
+    worker = WorkerProcess(environ, say)
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
     ingest = ingest_part(settings, machine.conninfo)
     api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)
-    folding = Part([], nullcontext, {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)})
-    app = build_app([ingest, api, folding])
+    checks: dict[str, Check] = {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)}
+    folding = Part([], nullcontext, checks, readings=worker.readings)
+    app = build_app([ingest, api, folding], figures_of(settings, machine.conninfo, machine.projections))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(worker.keep_running())]
 
         def announce() -> None:
             tasks.append(group.create_task(_announce(machine)))
 
-        await serve(app, machine.listener, announce)
+        await serve(app, machine.listener, announce, machine.observed)
         for task in tasks:
             task.cancel()
 
@@ -136,15 +157,20 @@ def _behind(machine: _Machine) -> str | None:
 async def _announce(machine: _Machine) -> None:
     """Print the addresses and the token; a demo delivers its registrations before its token is printed."""
     for source in machine.settings.sources:
-        click.echo(f"webhook   {machine.url}/webhooks/{source}")
-    roster = f"{machine.url}/v1/participants"
-    click.echo(f"roster    {roster}")
+        click.echo(f"webhook   {machine.public_url}/webhooks/{source}")
+    click.echo(f"roster    {machine.public_url}/v1/participants")
     if machine.demo_token is None:
-        click.echo("token     rosterlog token create NAME")
+        folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
+        click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")
     else:
         secret = machine.settings.sources[DEFAULT_SOURCE][0]
         await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
         click.echo(f"token     {machine.demo_token}")
-    token = machine.demo_token or "TOKEN"
-    click.echo(f"try       curl -H 'Authorization: Bearer {token}' '{roster}?limit=3'")
+    token = machine.demo_token or "$TOKEN"
+    click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{machine.url}/v1/participants?limit=3'")
     click.echo("Ctrl-C stops everything.")
+
+
+def _same(machine: _Machine) -> str:
+    """What a second terminal needs that cannot be printed: the database's address has its password."""
+    return "  # with the same DATABASE_URL" if machine.settings.database_url else ""

@@ -4,9 +4,16 @@ import asyncio
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import click
+from pydantic_core import from_json, to_json
+
+from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
+from projections.folding.pulse import Pulse
+
+Folded = Mapping[tuple[str, str], int]  # events, by source and projection
 
 READY, AWAY = "ready", "away"  # what a worker prints after a look at the log: it has read it, or cannot
 BEAT_SECONDS = 1.0  # between two such lines of a worker that is a child of `up`
@@ -14,21 +21,24 @@ _COMMAND = (sys.executable, "-m", "projections", "worker", "--stop-at-eof")
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 5.0  # seconds between a failure and the next start
 _STEADY_SECONDS = 60.0  # a worker that ran for longer is started again after the first delay
 _STOP_SECONDS = 15.0  # to finish its batch, before it is killed
-_LATE_SECONDS = 5.0  # without a line, after which the worker is not ready
 _STUCK_SECONDS = 15.0  # without a line, after which it is replaced
 _START_SECONDS = 120.0  # until its first line, also on a busy machine
 
 
-def beats(every: float) -> Callable[[bool], None]:
-    """What prints `READY` or `AWAY` when it is called: each change, and otherwise every so many seconds at most."""
+def beats(every: float, folded: Folded | None = None) -> Callable[[bool], None]:
+    """What prints `READY` or `AWAY` when it is called: each change, and otherwise every so many seconds at most.
+
+    `folded`: what the worker has folded so far, printed behind it as JSON.
+    """
     printed, due = "", 0.0
 
     def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
         nonlocal printed, due
-        line = READY if is_read else AWAY
-        if line != printed or time.monotonic() >= due:
-            printed, due = line, time.monotonic() + every
-            click.echo(line)
+        state = READY if is_read else AWAY
+        if state != printed or time.monotonic() >= due:
+            printed, due = state, time.monotonic() + every
+            numbers = None if folded is None else [[*key, number] for key, number in folded.items()]
+            click.echo(state if numbers is None else f"{state} {to_json(numbers).decode()}")
 
     return beat
 
@@ -45,17 +55,16 @@ class WorkerProcess:
         self._environ = environ
         self._say = say
         self._command = command
-        self._moved_at: float | None = None  # None: the worker is starting
-        self._last_line = ""
+        self._pulse = Pulse()
+        self._folded: Counter[tuple[str, str]] = Counter()  # by this worker
+        self._folded_before: Counter[tuple[str, str]] = Counter()  # by the workers before it
+        self.hindrance = self._pulse.hindrance
 
-    async def hindrance(self) -> str | None:
-        """Why nothing is folded now; None if the worker looks at the log."""
-        if self._moved_at is None:
-            return "it is starting"
-        if self._last_line == AWAY:
-            return "it cannot read the log"
-        late = time.monotonic() - self._moved_at
-        return f"it has not looked at the log for {late:.0f} s" if late > _LATE_SECONDS else None
+    def readings(self) -> list[Reading]:
+        """The metrics of all workers that ran here."""
+        in_all = Counter(self._folded_before)
+        in_all.update(self._folded)
+        return readings_of(EVENTS_FOLDED, in_all)
 
     async def keep_running(self) -> None:
         """Run a worker until this task is cancelled; the worker then finishes its batch."""
@@ -78,21 +87,27 @@ class WorkerProcess:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         try:
             while await self._moves(process.stdout):
-                self._moved_at = time.monotonic()
+                pass
             return f"stopped with exit code {await process.wait()}"
         except TimeoutError:
             process.kill()
             await process.wait()
             return "did not move any more and was killed"
         finally:
-            self._moved_at = None
+            self._pulse.stop()
+            self._folded_before.update(self._folded)
+            self._folded.clear()
             await _end(process)
 
     async def _moves(self, lines: asyncio.StreamReader) -> bool:
         """Wait for the worker's next line; False at its end. Raises `TimeoutError` if none comes in time."""
-        async with asyncio.timeout(_START_SECONDS if self._moved_at is None else _STUCK_SECONDS):
-            self._last_line = (await lines.readline()).decode().strip()
-            return bool(self._last_line)
+        async with asyncio.timeout(_STUCK_SECONDS if self._pulse.has_begun else _START_SECONDS):
+            state, _, folded = (await lines.readline()).decode().strip().partition(" ")
+        if state:
+            self._pulse.beat(state == READY)
+            for source, name, number in from_json(folded or "[]"):
+                self._folded[source, name] = number
+        return bool(state)
 
 
 async def _end(process: Process) -> None:

@@ -14,7 +14,7 @@ from projections.roster.revision import Lineage
 from projections.web import cursor
 from projections.web.allowance import SMALL
 from projections.web.endpoint import Endpoint, One, Page
-from projections.web.question import POSITION, Question
+from projections.web.question import POSITION, WARNING, Question
 from projections.web.sending import Streamed, in_pieces
 
 _LONGEST_SECONDS = 120.0  # for a client to take one answer
@@ -22,17 +22,24 @@ _RELEASE = 2  # of the answers' form, in every ETag: a new number makes all cach
 _NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
 
-def answer(endpoint: Endpoint[Any], question: Question, result: One | Page) -> Response:
-    """The response of an endpoint to a question, from the data that the endpoint returned."""
+def answer(endpoint: Endpoint[Any], question: Question, result: One | Page, public_url: str | None) -> Response:
+    """The response of an endpoint to a question, from the data that the endpoint returned.
+
+    `public_url`: where clients find this API. Without it the link to the next page is relative to the address that the
+    client asked, so that it is right behind a proxy that serves the API below a path of its own.
+    """
     if isinstance(result, One):
         return _response(endpoint, question, _json(result.data))
     next_cursor = _cursor(question, result)
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
     response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
+    if result.warnings:
+        response.headers[WARNING] = "; ".join(result.warnings)
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})
-        response.headers["Link"] = f'<{question.path}?{query}>; rel="next"'
+        address = "" if public_url is None else public_url + question.path
+        response.headers["Link"] = f'<{address}?{query}>; rel="next"'
     return response
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 from sqlalchemy import text
@@ -16,16 +17,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
 from ingest.session import EXPORTING, SERVING
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
-from ingest.web.app import CHECK_SECONDS, Check, ErrorHandler, Part
+from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
+from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
+from ingest.web.readiness import CHECK_SECONDS, Check
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
@@ -39,7 +42,7 @@ from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
 from projections.web.openapi import document
 from projections.web.parameters import Nothing
-from projections.web.question import FOLLOWED_BY, POSITION, Question
+from projections.web.question import FOLLOWED_BY, POSITION, WARNING, Question
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -49,7 +52,7 @@ _READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = (POSITION, FOLLOWED_BY, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
+_EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +60,19 @@ class ApiSettings:
     """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API.
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
-    sent.
+    sent. `public_url`: where clients find the API; None: at the addresses that they ask.
     """
 
     token_rate: float = 500.0
     origins: tuple[str, ...] = ()
     page_bytes: int = 8_000_000
     held_bytes: int = 64_000_000
+    public_url: str | None = None
 
 
 def api_settings(settings: Settings) -> ApiSettings:
     """The settings that the API needs."""
-    return ApiSettings(settings.token_rate, settings.cors_origins)
+    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url)
 
 
 class Api:
@@ -89,7 +93,7 @@ class Api:
         self._token_use = TokenUse(self._writing, _AWAY)
         bearers = Bearers(self._engine, self._token_use, settings.token_rate)
         held = HeldBytes(settings.held_bytes)
-        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held)
+        self._dispatch = Dispatch(self._engine, bearers, self._waiting, settings.page_bytes, held, settings.public_url)
         self._exports = Exports(self._exporting, self._dispatch)
 
     def part(self) -> Part:
@@ -97,12 +101,12 @@ class Api:
         checks: dict[str, Check] = {"roster": self._hindrance, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
-        return Part(self._routes(), self._running, checks, handlers)
+        return Part(self._routes(), self._running, checks, handlers, about=_about(self._settings.public_url))
 
     @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of all endpoints."""
-        return document([*self._endpoints, *self._exports.endpoints])
+        return document([*self._endpoints, *self._exports.endpoints], self._settings.public_url)
 
     @property
     def _endpoints(self) -> tuple[Endpoint[Any], ...]:
@@ -116,7 +120,14 @@ class Api:
             *(self._route(endpoint, self._exports.answer) for endpoint in self._exports.endpoints),
             *(self._route(endpoint, self._dispatch.answer) for endpoint in self._endpoints),
             *document_routes(self.document),
+            Route("/metrics", self._metrics),
         ]
+
+    async def _metrics(self, request: Request) -> Response:
+        """The metrics of the whole server, for an operator; without a token they have a port of their own."""
+        await self._dispatch.admit_operator(request)
+        metrics: Metrics = request.app.state.metrics
+        return await metrics.answer(request)
 
     def _route(
         self, endpoint: Endpoint[Any], answer: Callable[[Endpoint[Any], Request], Awaitable[Response]]
@@ -191,6 +202,15 @@ def api_part(
 ) -> Part:
     """The read API on a database or a replica. `primary`: conninfo of the database that records the use of tokens."""
     return Api(conninfo, projections, settings or ApiSettings(), primary).part()
+
+
+def _about(public_url: str | None) -> str:
+    return (
+        'It answers programs with the roster: <a href="docs">the API and how to try it</a>, '
+        '<a href="openapi.json">its description</a>. The first step is a token, which '
+        "<code>rosterlog token create my-program</code> makes on the server's machine; with it the roster is at "
+        f"<code>{escape(public_url or '')}/v1/participants</code>."
+    )
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:

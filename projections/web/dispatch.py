@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -40,12 +41,20 @@ class Attempt(Protocol):
 class Dispatch:
     """Takes every request of the API to its answer, over an engine with read-only sessions.
 
-    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent.
+    `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent. `public_url`: where
+    clients find the API, if that was said.
     """
 
     def __init__(
-        self, engine: AsyncEngine, bearers: Bearers, waiting: Waiting, page_bytes: int, held: HeldBytes
+        self,
+        engine: AsyncEngine,
+        bearers: Bearers,
+        waiting: Waiting,
+        page_bytes: int,
+        held: HeldBytes,
+        public_url: str | None,
     ) -> None:
+        self._public_url = public_url
         self._page_bytes = page_bytes
         self._held = held
         self._engine = engine
@@ -61,6 +70,18 @@ class Dispatch:
     async def bearer(self, request: Request) -> Bearer:
         """The token that a request presents. Raises 401 without a token, 429 beyond a limit."""
         return await self._bearers.bearer(request)
+
+    async def admit_operator(self, request: Request) -> None:
+        """Let only an operator's token pass. Raises 401 without a valid token, 403 with another one, 429."""
+        with answered_within(BEARER_SECONDS):
+            bearer = await self._bearers.bearer(request)
+            async with self._engine.connect() as connection:
+                is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
+        if is_operator is None:
+            raise self._bearers.turn_away(bearer)
+        self._bearers.let_in(bearer)
+        if not is_operator:
+            raise HTTPException(403, "Only an operator's token may see this: rosterlog token create NAME --operator.")
 
     async def until_answered(self, attempt: Attempt) -> Response:
         """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over."""
@@ -83,7 +104,8 @@ class Dispatch:
             if not waits and is_kept(question, request.headers.get("if-none-match")):
                 return unchanged(question)
             try:
-                return answer(endpoint, question, await endpoint.answer(question, validated))
+                result = await endpoint.answer(question, validated)
+                return answer(endpoint, question, result, self._public_url)
             except BaseException:  # otherwise it is released when the answer is sent
                 question.allowance.release()
                 raise
@@ -100,6 +122,8 @@ class Dispatch:
             if row is None:
                 raise self._bearers.turn_away(bearer)
             self._bearers.let_in(bearer)
+            if row.source == tokens.NO_SOURCE:
+                raise HTTPException(403, "This is an operator's token, which sees no participant: send another.")
             event_ids = None if row.event_ids is None else tuple(row.event_ids)
             yield Question(
                 connection,

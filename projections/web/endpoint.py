@@ -43,12 +43,14 @@ class One:
 class Page:
     """A page of a list; rows in bytes are JSON already.
 
-    `following`: what the next page begins after, None if there is none. `more`: other members.
+    `following`: what the next page begins after, None if there is none. `more`: other members. `warnings`: what of the
+    question can match nobody, in ASCII.
     """
 
     data: Sequence[object]
     following: object | None
     more: Mapping[str, object] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from projections.roster import changes, history, page, races
 from projections.roster.changes import Change, Place
 from projections.roster.history import HistoryState
 from projections.roster.reading import Fits
+from projections.roster.unmatched import empty_filters, unmatched
 from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
@@ -40,13 +41,16 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
         participants = await page.find(connection, roster, criteria, request.after, limit, question.allowance.begin)
     except AnswersOfThePast:
         raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
-    return Page(participants.rows, participants.last, more)
+    warnings = list(empty_filters(criteria))
+    if not participants.rows and request.after is None:
+        warnings += [warning async for warning in unmatched(connection, roster, criteria)]
+    return Page(participants.rows, participants.last, more, warnings)
 
 
 async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
     participant = await page.participant(question.connection, question.roster, request.id)
     if participant is None:
-        raise question.refuse(404, "This token sees no participant of this id.")
+        raise question.not_there("participant")
     question.allowance.begin()(len(participant))
     return One(participant)
 
@@ -60,7 +64,7 @@ async def get_history(question: Question, request: EndpointRequest[HistoryParame
     async with aclosing(states):
         data, last, has_more = await _page_of_states(states, limit, question.allowance.begin(), is_first=is_first)
     if last is None:
-        raise question.refuse(404, "This token sees no participant of this id.")
+        raise question.not_there("participant")
     return Page(data, [last.position - 1] if has_more else None)
 
 
@@ -126,7 +130,7 @@ async def list_events(question: Question, request: EndpointRequest[EventsParamet
 async def get_event(question: Question, request: EndpointRequest[OfOne]) -> One:
     event = await races.race(question.connection, question.roster, request.id)
     if event is None:
-        raise question.refuse(404, "This token sees no participant in an event of this id.")
+        raise question.not_there("participant in an event")
     written = to_json(event)
     question.allowance.begin()(len(written))
     return One(written)

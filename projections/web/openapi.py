@@ -7,7 +7,7 @@ from typing import Any
 from projections.roster.criteria import ANSWER, Sorted, Strict
 from projections.web.endpoint import Endpoint
 from projections.web.examples import EXAMPLES
-from projections.web.question import FOLLOWED_BY, POSITION
+from projections.web.question import FOLLOWED_BY, POSITION, WARNING
 from projections.web.shapes import SHAPES
 
 _PROBLEMS = {
@@ -20,8 +20,9 @@ _PROBLEMS = {
 }
 _HEADERS = {
     "ETag": "Of this answer: with it in `If-None-Match` there is 304 while nothing has changed.",
-    "Link": 'The address of the next page, `rel="next"`; not there on the last one.',
+    "Link": 'The address of the next page, `rel="next"`, relative to the one asked; not there on the last one.',
     FOLLOWED_BY: "Of an export: the `after` with which a copy that begins with it follows `/v1/changes`.",
+    WARNING: "What of the question can match nobody, and why: a misspelt question or answer, an event without anybody.",
     "Retry-After": "In how many seconds to ask again.",
     "X-Request-Id": "The id of this request in the server's log.",
 }
@@ -37,8 +38,8 @@ log that it reflects. Lists are paged by `next`, which goes into `cursor`. Nothi
 """
 
 
-def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these endpoints."""
+def document(endpoints: Sequence[Endpoint[Any]], public_url: str | None) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these endpoints. `public_url`: where clients find them; None: on the same host."""
     _, shapes = next(iter(SHAPES.values())).json_schemas(
         [(name, "serialization", adapter) for name, adapter in SHAPES.items()],
         ref_template="#/components/schemas/{model}",
@@ -46,7 +47,7 @@ def document(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "rosterlog", "version": version("rosterlog"), "description": _INTRODUCTION.strip()},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": public_url or "/"}],
         "security": [{"token": []}],
         "paths": {endpoint.path: {"get": _operation(endpoint)} for endpoint in endpoints},
         "components": {
@@ -93,9 +94,10 @@ def _operation(endpoint: Endpoint[Any]) -> dict[str, Any]:
 
 def _of(endpoint: Endpoint[Any]) -> list[str]:
     """The headers that not every endpoint's answers have."""
+    warned = [WARNING] if endpoint.takes_answers else []
     if endpoint.media:
-        return ["ETag", FOLLOWED_BY]
-    return ["ETag", "Link"] if endpoint.is_of_revision else []
+        return ["ETag", FOLLOWED_BY, *warned]
+    return ["ETag", "Link", *warned] if endpoint.is_of_revision else []
 
 
 def _parameters(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from projections.web.access.tokens import Scope
 from projections.web.allowance import Allowance
 
 POSITION = "Rosterlog-Position"
+WARNING = "Rosterlog-Warning"  # what of a question can match nobody, and why
 FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower goes on
 
 
@@ -55,6 +56,12 @@ class Question:
     ) -> HTTPException:
         """A refusal that carries the position, as every answer does."""
         return Refusal(status, detail, {POSITION: str(self.position), **(headers or {})}, members)
+
+    def not_there(self, what: str) -> HTTPException:
+        """The refusal of an id that the token does not see. A slash at the end is a part of an id."""
+        address = self.path.rstrip("/")
+        more = "" if address == self.path else f" A slash at the end is a part of the id; without it: {address}."
+        return self.refuse(404, f"This token sees no {what} of this id.{more}")
 
     def refused(self, error: ParameterRefused) -> HTTPException:
         """The refusal of a parameter."""

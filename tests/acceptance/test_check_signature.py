@@ -44,7 +44,7 @@ WRONG = {
     "base64": (BODY, "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=", "base64"),
     "no secret at all": (BODY, hashlib.sha256(BODY).hexdigest(), "without any secret"),
     "no HMAC": (BODY, hashlib.sha256(OLD + BODY).hexdigest(), "not their HMAC"),
-    "cut off": (BODY, model.signature(BODY, NEW)[:-2], "62 digits"),
+    "cut off": (BODY, model.signature(BODY, NEW)[:-2], "62 hex digits"),
     "another secret": (BODY, model.signature(BODY, b"another"), "the secret is another one"),
 }  # fmt: skip
 

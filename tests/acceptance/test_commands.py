@@ -1,5 +1,6 @@
 """The commands one by one: what they print, their exit codes, and one clear line for every error."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
     with running("serve", "--port", str(port), env=env), running("worker", env=env) as worker:
         until(lambda: status_of(port, "/readyz") == 200)
         said = run(
-            "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--secret", SECRET, "--count", "300",
+            "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--count", "300",
             "--participants", "120", "--duplicates", "0.2", "--reorder", "30", "--corrupt", "5", env=env,
         )  # fmt: skip
         assert "kept      300 stored, 60 duplicates" in said
@@ -84,8 +85,27 @@ def test_psql_passes_everything_on(database: str) -> None:
         (("ingest",), {}, 2, "MOVEMINT_WEBHOOK_SECRET is not set"),
         (("status",), {"ROSTERLOG_PROT": "1"}, 2, "did you mean ROSTERLOG_PORT"),
         (("status",), {"ROSTERLOG_PORT": "x"}, 2, "ROSTERLOG_PORT"),
+        (("status",), {"MOVEMINT_WEBHOOK_SECRETS": "hush"}, 2, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
+        (("api",), {"ROSTERLOG_PUBLIC_URL": "example.org"}, 2, "ROSTERLOG_PUBLIC_URL: is not an address such as"),
         (("status",), {"DATABASE_URL": "nonsense://u:hush@h/d"}, 2, "DATABASE_URL"),
-        (("status",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}, 1, "the database is away"),
+        (
+            ("status",),
+            {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"},
+            1,
+            "is DATABASE_URL right (host 127.0.0.1, port 1)",
+        ),
+        (
+            ("up", "--port", "0"),
+            {"DATABASE_URL": "host=127.0.0.1 port=1 password=hush", "MOVEMINT_WEBHOOK_SECRET": "x"},
+            1,
+            "is DATABASE_URL right (host 127.0.0.1, port 1)",
+        ),
+        (
+            ("api", "--port", "0"),
+            {"READ_DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"},
+            1,
+            "is READ_DATABASE_URL right (host 127.0.0.1, port 1)",
+        ),
         (("worker",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d"}, 1, "the database is away"),
         (("serve",), {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/d", "MOVEMINT_WEBHOOK_SECRET": "x"}, 1, "away"),
         (("simulate", "--url", "nonsense", "--secret", "x"), {}, 2, "--url"),
@@ -112,10 +132,44 @@ def test_a_database_that_is_not_migrated_says_what_to_run(empty_database: str) -
         assert "run rosterlog migrate" in run(*command, env=env, code=1)
 
 
+def test_the_command_in_an_error_runs_as_it_is_printed(empty_database: str) -> None:
+    env = environ(DATABASE_URL=empty_database, PATH=os.defpath)
+    told = run("status", env=env, code=1, cwd=ROOT)
+    hint = told.rpartition("run ")[2].strip()
+    assert hint.endswith("rosterlog migrate")
+    done = subprocess.run(
+        ["bash", "-c", hint], env=env, cwd="/", capture_output=True, text=True, check=True, timeout=DEADLINE
+    )
+    assert done.stdout == f"migrated from nothing to {HEAD}\n"
+
+
 def test_a_wrong_password_is_one_line_that_does_not_show_it(database: str) -> None:
     printed = run("status", env=environ(DATABASE_URL=make_conninfo(database, password="hush")), code=1)
     assert len(printed.splitlines()) == 1
     assert "hush" not in printed
+
+
+def test_the_simulator_takes_its_secret_from_a_file_or_the_settings_and_warns_of_an_argument(
+    database: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    bare = environ(DATABASE_URL=database)
+    sources = {"ROSTERLOG_SOURCES": '{"spring": ["newest", "older"]}', "MOVEMINT_WEBHOOK_SECRET": SECRET}
+    (tmp_path / "secret").write_text("older\n")
+    (tmp_path / "empty").write_text("\n")
+    with running("ingest", "--port", str(port), env={**bare, **sources}):
+        until(lambda: status_of(port, "/healthz") == 200)
+        simulate = ("simulate", "--count", "2", "--url", f"http://127.0.0.1:{port}/webhooks/spring")
+        assert "2 stored" in run(*simulate, env={**bare, **sources})
+        by_file = run(*simulate, "--secret-file", str(tmp_path / "secret"), env=bare)
+        by_argument = run(*simulate, "--secret", "older", env=bare)
+    for said, is_warned in ((by_file, False), (by_argument, True)):
+        assert "2 duplicates" in said
+        assert ("list of processes" in said) is is_warned
+    assert "no secret of 'spring' is set: give --secret-file" in run(*simulate, env=bare, code=2)
+    for more in (["--secret-file", str(tmp_path / "empty")], ["--secret-file", "-", "--secret", "x"]):
+        assert "--secret-file" in run(*simulate, *more, env=bare, code=2)
+    assert "sees in the list of" in run("simulate", "--help", env=bare)
 
 
 @pytest.mark.slow

@@ -53,7 +53,9 @@ def test_one_machine_that_is_well_is_told_nothing_and_what_is_wrong_is(data: Pat
     password.chmod(0o644)
     assert told(doctor(env, code=1)) == [("files", "fail")]  # started for the examination, and stopped again
     password.chmod(0o600)
-    assert "ok    worker" in run("doctor", env=env)
+    said = run("doctor", env=env)
+    assert "ok    worker" in said
+    assert f"ROSTERLOG_DATA_DIR={data} rosterlog verify proves the whole log" in said
     for name in ("ROSTERLOG_DATA_DIR", "DATABASE_URL"):
         away = {**env, name: str(data / "nothing") if name.endswith("DIR") else f"postgresql://x@127.0.0.1:{port}/x"}
         assert told(doctor(away, code=1)) == [("database", "fail")]

@@ -46,6 +46,18 @@ def test_standard_output_has_the_rows_alone(env: dict[str, str]) -> None:
     assert "as of position 3" in done.stderr
 
 
+def test_filters_that_can_match_nobody_are_told_beside_the_rows(env: dict[str, str]) -> None:
+    filters = ["status=", "event_id=7", "answer.Shirt siez\x1b=M"]
+    command = [*COMMAND, "export", "participants", "--format", "ndjson", *filters]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=DEADLINE)
+    assert done.stdout == ""
+    assert [line for line in done.stderr.splitlines() if "nobody" in line] == [
+        "rosterlog: status= matches nobody: an empty text is null; see status__isnull=true",
+        "rosterlog: event_id=7: nobody on this roster is in such an event",
+        r"rosterlog: answer.Shirt siez\u001b: nobody on this roster has answered it; questions are compared exactly",
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [

@@ -53,6 +53,17 @@ def worker_of(up: int) -> psutil.Process:
     return worker
 
 
+def pasted(*lines: str) -> tuple[str, str]:
+    """What lines answer in a terminal of another folder, without any setting: the variable TOKEN, and their output."""
+    script = "\n".join((*lines, 'echo; echo "$TOKEN"'))
+    said = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd="/", env=environ(PATH=os.defpath), capture_output=True,
+        text=True, check=True, timeout=DEADLINE,
+    )  # fmt: skip
+    *answer, token = said.stdout.splitlines()
+    return token, "".join(answer)
+
+
 def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(data: Path) -> None:
     env = environ(ROSTERLOG_DATA_DIR=str(data))
     port = free_port()
@@ -82,21 +93,33 @@ def test_the_demo_shows_people_through_the_very_line_it_prints_and_keeps_them(da
 
 
 def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
-    env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    env = environ(
+        ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(),
+        ROSTERLOG_PUBLIC_URL="https://example.org/rosterlog", ROSTERLOG_PORT="tcp://10.0.0.1:8000",
+    )  # fmt: skip
     port = free_port()
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
+        assert up.line("^webhook +(.*)").group(1) == "https://example.org/rosterlog/webhooks/movemint"
+        assert up.line("^roster +(.*)").group(1) == "https://example.org/rosterlog/v1/participants"
+        assert f"'http://127.0.0.1:{port}/v1/participants?limit=3'" in up.line("^try").string, "it works from here"
+        until(lambda: status_of(port, "/readyz") == 200)
         assert deliver(port, model.body(1))[0] == 200
-    assert "registrations" in run("up", "--demo", "--port", str(port), env=env, code=2)
+        assert len([line for line in up.lines if "variables of Kubernetes" in line]) == 1, "not by the worker again"
+    refused = run("up", "--demo", "--port", str(port), env=env, code=2)
+    assert "registrations" in refused
+    assert "such as ROSTERLOG_DATA_DIR=demo rosterlog up --demo" in refused
 
 
 def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(data: Path) -> None:
+    data = data.with_name("the data")
     env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
     port = free_port()
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
-        token = run("token", "create", "test", env=env).splitlines()[-1]
         until(lambda: status_of(port, "/readyz") == 200)
+        token, answer = pasted(up.line("^token +(.*)").group(1), up.line("^try +(.*)").group(1))
+        assert json.loads(answer) == {"data": [], "next": None, "position": 0}
         assert deliver(port, model.body(1, first_name="Ada"))[0] == 200
         until(lambda: get(port, "/v1/participants/1", token)[0] == 200)
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ingest.settings import Settings, SettingsError, read_settings
+from ingest.environment import set_by_kubernetes
+from ingest.settings import Settings, SettingsError, read_settings, setting_names
 from tests import ROOT
 
 README = ROOT / "README.md"
@@ -39,6 +40,16 @@ def test_secrets_are_newest_first_and_sources_add_up() -> None:
     ("environ", "named"),
     [
         ({"ROSTERLOG_PROT": "1"}, "did you mean ROSTERLOG_PORT"),
+        ({"MOVEMINT_WEBHOOK_SECRETS": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
+        ({"MOVEMINT_SECRET": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
+        ({"MOVEMINT_": "hush"}, "MOVEMINT_ is not a setting"),
+        ({"ROSTERLOG_PUBLIC_URL": "example.org/hush"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_PUBLIC_URL": "https://me:hush@example.org"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_PUBLIC_URL": "https://example.org/?hush"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_PUBLIC_URL": "https://example.org/hush page"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_PUBLIC_URL": "https://example.org:hush"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_PUBLIC_URL": "tcp://10.0.0.1:8000"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_HOST_PORT": "hush"}, "ROSTERLOG_HOST_PORT is not a setting"),
         ({"ROSTERLOG_": "1"}, "ROSTERLOG_ is not a setting"),
         ({"ROSTERLOG_PORT": "many"}, "ROSTERLOG_PORT"),
         ({"ROSTERLOG_PORT": "70000"}, "ROSTERLOG_PORT"),
@@ -59,6 +70,36 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(environ: dict[str, 
     with pytest.raises(SettingsError, match=re.escape(named)) as caught:
         read_settings(environ)
     assert "hush" not in str(caught.value)
+
+
+OF_KUBERNETES = {
+    "ROSTERLOG_PORT": "tcp://10.0.0.1:8000",
+    "ROSTERLOG_SERVICE_HOST": "10.0.0.1",
+    "ROSTERLOG_SERVICE_PORT": "8000",
+    "ROSTERLOG_SERVICE_PORT_HTTP": "8000",
+    "ROSTERLOG_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "ROSTERLOG_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "ROSTERLOG_PORT_8000_TCP_PORT": "8000",
+    "ROSTERLOG_PORT_8000_TCP_PROTO": "tcp",
+    "ROSTERLOG_INGEST_PORT": "udp://10.0.0.2:9",
+    "MOVEMINT_RELAY_PORT": "tcp://10.0.0.3:80",
+    "MOVEMINT_RELAY_SERVICE_HOST": "10.0.0.3",
+}
+
+
+def test_what_kubernetes_sets_for_its_services_is_no_setting_and_stops_nothing() -> None:
+    settings = read_settings(OF_KUBERNETES)
+    assert settings == read_settings({})
+    assert set_by_kubernetes({**OF_KUBERNETES, "ROSTERLOG_HOST": "::"}, setting_names()) == sorted(OF_KUBERNETES)
+    assert set_by_kubernetes({"ROSTERLOG_PORT": "8001"}, setting_names()) == []
+    with pytest.raises(SettingsError, match="ROSTERLOG_PROT is not a setting"):
+        read_settings({**OF_KUBERNETES, "ROSTERLOG_PROT": "1"})
+
+
+@pytest.mark.parametrize("url", ["https://example.org", "http://127.0.0.1:8000", "https://example.org/roster/log"])
+def test_the_public_address_is_whole_and_ends_without_a_slash(url: str) -> None:
+    assert read_settings({"ROSTERLOG_PUBLIC_URL": url}).public_url == url
+    assert read_settings({"ROSTERLOG_PUBLIC_URL": f"{url}/"}).public_url == url
 
 
 @pytest.mark.parametrize(

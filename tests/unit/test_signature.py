@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.signature import is_signed, sign, signature_in
+from ingest.signature import fault_of_form, is_signed, sign, signature_in, why_malformed
 
 
 @given(body=st.binary(), secret=st.binary(min_size=1))
@@ -36,6 +36,14 @@ def test_any_headers_give_an_answer(headers: list[tuple[bytes, bytes]]) -> None:
     if signature is not None:
         assert [value for name, value in headers if name == b"x-signature"] == [signature]
         assert not is_signed(b"", signature, [b"secret"])
+
+
+@given(value=st.binary(max_size=140) | st.text("0aF=-_+/ ", max_size=140).map(str.encode))
+def test_any_value_is_well_formed_or_is_told_what_is_wrong(value: bytes) -> None:
+    headers = [(b"x-signature", value)]
+    assert (fault_of_form(value) is None) is (signature_in(headers) is not None)
+    assert why_malformed(headers).isascii()
+    assert why_malformed(headers * 2) == "is there 2 times"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from projections.roster.reading import for_psycopg
 from projections.roster.revision import revision_of
 
 TOKEN_PREFIX = "rosterlog_"  # noqa: S105 - what every token begins with
+NO_SOURCE = ""  # of an operator's token, which is of no roster
 
 api_token = Table(
     "api_token",
@@ -67,7 +68,10 @@ class Scope:
 def create(
     connection: Connection, name: str, source: str, event_ids: Sequence[str], expires_at: datetime | None
 ) -> str:
-    """Store a new token's digest and return the token, which is stored nowhere. Raises `NameTaken`."""
+    """Store a new token's digest and return the token, which is stored nowhere. Raises `NameTaken`.
+
+    With `NO_SOURCE` it is an operator's token, which sees the figures of all sources and no participant.
+    """
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     try:
         connection.execute(
@@ -114,8 +118,15 @@ def _looked_up() -> Select[Any]:
 
 
 # The scope of the token with this `digest` and the revision of its source's roster: source, event_ids, build, position,
-# change, mark. No row: the token is unknown, revoked or expired.
+# change, mark; the source of an operator's is empty. No row: the token is unknown, revoked or expired.
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
+
+
+def is_operator(digest: bytes) -> Select[Any]:
+    """The query whether a valid token is an operator's. No row: the token is unknown, revoked or expired."""
+    stored = api_token.c
+    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
+    return select(stored.source == NO_SOURCE).where(stored.digest == digest, stored.revoked_at.is_(None), valid)
 
 
 def live_digests() -> Select[Any]:

@@ -119,7 +119,10 @@ def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_bef
     """Revision 0005: refused deliveries and the workers that were seen."""
     with psycopg.connect(reported, autocommit=True) as connection:
         connection.execute("drop function count_refused(text, text, timestamptz, bigint, timestamptz)")
-        connection.execute("drop table refused_delivery, worker_seen")
+        connection.execute("drop table refused_delivery, worker_seen, verification")
+        connection.execute(
+            "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
+        )
         connection.execute("update alembic_version set version_num = '0004_reporting'")
     before = model.stored_roster(reported)
     engine = sync_engine(reported, deadlines=LONG)

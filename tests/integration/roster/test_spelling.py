@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
@@ -100,7 +101,7 @@ def pages(api: Api, token: str, asked: dict[str, str]) -> list[str]:
     path = "/v1/participants?" + "&".join(f"{name}={value}" for name, value in asked.items())
     found = [path]
     while link := re.search("<([^>]+)>", api.ask(found[-1], token).headers.get("link", "")):
-        found.append(link.group(1))
+        found.append(urljoin(path, link.group(1)))
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx2 as httpx
 import pytest
@@ -63,9 +64,23 @@ def test_the_link_to_the_next_page_leads_there(some: str, engine: Engine, worker
             first = api.ask(address, token, limit=1, **asked)
             assert first.status_code == 200, first.text
             [link] = re.findall(r'<([^>]+)>; rel="next"', first.headers["link"])
-            following = api.ask(link, token)
+            following = api.ask(urljoin(path, link), token)
             assert following.status_code == 200, following.text
             assert following.json()["data"] != first.json()["data"]
+
+
+def test_the_link_to_the_next_page_survives_a_proxy_that_adds_a_path(some: str, engine: Engine) -> None:
+    token = make_token(engine)
+    asked = "https://example.org/rosterlog/v1/participants?limit=1"
+    for public_url in (None, "https://example.org/rosterlog"):
+        with running(some, ApiSettings(public_url=public_url)) as api:
+            first = api.ask("/v1/participants", token, limit=1)
+            [reference] = re.findall(r'<([^>]+)>; rel="next"', first.headers["link"])
+            assert reference.startswith("?" if public_url is None else f"{public_url}/v1/participants?")
+            link = urljoin(asked, reference)
+            assert link.startswith("https://example.org/rosterlog/v1/participants?limit=1&cursor=")
+            assert api.ask(link.removeprefix("https://example.org/rosterlog"), token).status_code == 200
+            assert api.ask("/openapi.json").json()["servers"] == [{"url": public_url or "/"}]
 
 
 def test_a_fault_has_the_id_and_the_headers_too(some: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

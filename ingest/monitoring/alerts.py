@@ -1,0 +1,138 @@
+"""The alert rules: each an expression over the declared metrics, and the line of the docs that leads out."""
+
+from dataclasses import dataclass
+
+from ingest.metrics import (
+    COMMIT_SECONDS,
+    DATABASE_UP,
+    DELIVERIES,
+    DISK_FREE,
+    HEAD,
+    LAST_RECEIVED,
+    LOG_BYTES,
+    OLDEST_TRANSACTION,
+    OLDEST_UNFOLDED,
+    QUARANTINED,
+    REBUILD_NEEDED,
+    REFUSED_IN_A_ROW,
+    ROSTER_BYTES,
+    SLOT_BYTES,
+    VERIFIED,
+    VERIFY_PROBLEMS,
+    WORKER_SEEN,
+)
+
+_KEPT = 'outcome=~"stored|duplicate"'
+_REFUSED = 'outcome!~"stored|duplicate|unknown_source"'
+_GROWTH = f"deriv({LOG_BYTES.name}[1d]) + deriv({ROSTER_BYTES.name}[1d])"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """`lasting`: how long the expression must hold. `line`: what stands first in a line of the table "When something
+    is wrong" of docs/operations.md. `is_off`: in the file as a comment.
+    """
+
+    name: str
+    expression: str
+    lasting: str
+    severity: str
+    summary: str
+    line: str
+    is_off: bool = False
+
+
+def _oldest(name: str, by: str) -> str:
+    return f"time() - min by ({by}) ({name})"
+
+
+ALERTS = (
+    Alert(
+        "RosterlogDown", 'up{job="rosterlog"} == 0', "1m", "critical",
+        "{{ $labels.instance }} does not answer.", "nothing answers",
+    ),
+    Alert(
+        "RosterlogDatabaseAway", f"min by (instance) ({DATABASE_UP.name}) == 0", "30s", "critical",
+        "{{ $labels.instance }} gets no answer from its database.", "webhook answers 503",
+    ),
+    Alert(
+        "RosterlogEveryDeliveryRefused", f"max by (source) ({REFUSED_IN_A_ROW.name}) >= 5", "0s", "critical",
+        "{{ $labels.source }}: the last {{ $value }} deliveries were all refused. Was the secret rotated?",
+        "webhook answers 401, `status` says that deliveries were refused",
+    ),
+    Alert(
+        "RosterlogManyDeliveriesRefused",
+        f"sum by (source) (rate({DELIVERIES.name}{{{_REFUSED}}}[15m])) "
+        f"/ sum by (source) (rate({DELIVERIES.name}[15m])) > 0.1",
+        "10m", "warning", "{{ $labels.source }}: {{ $value | humanizePercentage }} of the deliveries are refused.",
+        "webhook answers 401, `status` says that deliveries were refused",
+    ),
+    Alert(
+        "RosterlogDeliveriesNotKept",
+        f'sum by (source) (increase({DELIVERIES.name}{{outcome="unavailable"}}[5m])) > 0',
+        "30s", "critical",
+        "{{ $labels.source }}: deliveries are answered 503. Movemint delivers them again, but not for ever.",
+        "webhook answers 503",
+    ),
+    Alert(
+        "RosterlogSlowCommits",
+        f"histogram_quantile(0.99, sum by (le) (rate({COMMIT_SECONDS.name}_bucket[5m]))) > 1",
+        "5m", "warning", "One commit in a hundred takes {{ $value | humanizeDuration }}.", "commits are slow",
+    ),
+    Alert(
+        "RosterlogNoWorker",
+        f"time() - max({WORKER_SEEN.name}) > 30 or (max({DATABASE_UP.name}) == 1 and absent({WORKER_SEEN.name}) == 1)",
+        "30s", "critical", "No worker looks at the log: the roster stands still.",
+        "`status` says that no worker was seen",
+    ),
+    Alert(
+        "RosterlogRosterBehind", f"{_oldest(OLDEST_UNFOLDED.name, 'source, projection')} > 60", "30s", "critical",
+        "{{ $labels.projection }} of {{ $labels.source }} is {{ $value | humanizeDuration }} behind the log.",
+        "`status` shows a lag that grows",
+    ),
+    Alert(
+        "RosterlogParkedEvents", f"max by (source) ({QUARANTINED.name}) > 0", "1h", "warning",
+        "{{ $labels.source }}: {{ $value }} events could not be folded.", "`status` shows parked events",
+    ),
+    Alert(
+        "RosterlogRebuildNeeded", f"max by (projection) ({REBUILD_NEEDED.name}) == 1", "1m", "critical",
+        "{{ $labels.projection }} is not folded any more, since its definition changed.",
+        "`/readyz` says that a rebuild is needed, `status` that a build is of another definition",
+    ),
+    Alert(
+        "RosterlogLogDamaged", f"max by (source) ({VERIFY_PROBLEMS.name}) > 0", "0s", "critical",
+        "{{ $labels.source }}: verify found {{ $value }} problems in the log.",
+        "`the log of ... has no position n`, or `verify` finds problems",
+    ),
+    Alert(
+        "RosterlogLogNotVerified",
+        f"time() - max by (source) ({VERIFIED.name}) > 8 * 86400", "1h", "warning",
+        "{{ $labels.source }}: verify last read the log {{ $value | humanizeDuration }} ago.",
+        "the log was not verified for long",
+    ),
+    Alert(
+        "RosterlogLogNeverVerified",
+        f"max by (source) ({HEAD.name}) > 0 unless max by (source) ({VERIFIED.name})", "8d", "warning",
+        "{{ $labels.source }}: verify has never read the log.", "the log was not verified for long",
+    ),
+    Alert(
+        "RosterlogLongTransaction", f"time() - min({OLDEST_TRANSACTION.name}) > 3600", "1m", "warning",
+        "A transaction has been open for {{ $value | humanizeDuration }}.", "a transaction is open for long",
+    ),
+    Alert(
+        "RosterlogSlotHoldsLog", f"max by (slot) ({SLOT_BYTES.name}) > 10 * 1024 ^ 3", "15m", "warning",
+        "Slot {{ $labels.slot }} holds back {{ $value | humanize1024 }}B of the write-ahead log.",
+        "a slot holds back the write-ahead log",
+    ),
+    Alert(
+        "RosterlogDiskFills",
+        f"min({DISK_FREE.name}) < 1024 ^ 3 or min({DISK_FREE.name}) / max(clamp_min({_GROWTH}, 1)) < 7 * 86400",
+        "15m", "critical", "The disk of the database is full soon, at the rate of the last day.",
+        "the disk is full, or soon",
+    ),
+    Alert(
+        "RosterlogSourceSilent", f"time() - max by (source) ({LAST_RECEIVED.name}) > 86400", "0s", "warning",
+        "{{ $labels.source }}: nothing was delivered for {{ $value | humanizeDuration }}.",
+        "nothing arrives from a source", is_off=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,153 @@
+"""`/metrics` of real processes: what it says, to whom, and while the database is away."""
+
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from ingest.metrics import METRICS
+from tests import DEADLINE, model
+from tests.fold_all import query
+from tests.program import deliver, environ, free_port, get, run, running, status_of, until
+from tests.proxy import Proxy
+from tests.raw_client import connected, head
+from tests.scrape import metrics_of, samples, scraped
+
+pytestmark = pytest.mark.acceptance
+
+SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
+OF_A_REBUILD = ("rosterlog_rebuild_progress_ratio", "rosterlog_rebuild_progress_timestamp_seconds")
+ABSENT = (  # while all is well, on a database of one's own
+    *OF_A_REBUILD, "rosterlog_projection_oldest_unfolded_timestamp_seconds", "rosterlog_database_disk_free_bytes",
+    "rosterlog_oldest_transaction_timestamp_seconds", "rosterlog_replication_slot_retained_bytes",
+    "rosterlog_connections_refused_total", "rosterlog_api_requests_total", "rosterlog_api_request_duration_seconds",
+)  # fmt: skip
+
+
+def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(database: str) -> None:
+    env = environ(DATABASE_URL=database, **SECRET)
+    port, serving, working = free_port(), free_port(), free_port()
+    begun = time.time()
+    with ExitStack() as stack:
+        stack.enter_context(running("serve", "--port", str(port), env={**env, "ROSTERLOG_METRICS_PORT": str(serving)}))
+        stack.enter_context(running("worker", env={**env, "ROSTERLOG_METRICS_PORT": str(working)}))
+        until(lambda: status_of(port, "/readyz/webhook") == 200)
+        assert metrics_of(serving)["rosterlog_deliveries_total stored movemint"] == 0
+        for number in range(3):
+            assert deliver(port, model.body(number))[0] == 200
+        assert deliver(port, model.body(0))[0] == 200
+        assert deliver(port, model.body(9), signature="0" * 64)[0] == 401
+        assert deliver(port, b"x", source="nobody")[0] == 404
+        until(lambda: metrics_of(working).get("rosterlog_events_folded_total participants movemint") == 3)
+        until(lambda: metrics_of(serving).get("rosterlog_projection_position participants movemint") == 3)
+        until(lambda: metrics_of(serving).get("rosterlog_deliveries_refused_in_a_row movemint") == 1)
+        run("verify", env=env)
+        roster = run("token", "create", "roster", env=env).splitlines()[-1]
+        operator = run("token", "create", "ops", "--operator", env=env).splitlines()[-1]
+        assert get(port, "/v1/participants", roster)[0] == 200
+        assert get(port, "/v1/participants", operator)[0] == 403
+        assert [scraped(port, token)[0] for token in (None, "rosterlog_wrong", roster, operator)] == [
+            401,
+            401,
+            403,
+            200,
+        ]
+        assert "ops  operator  made" in run("token", "list", env=env)
+        until(lambda: "rosterlog_verify_problems movemint" in metrics_of(serving))
+        text = scraped(serving)[1] + "\n".join(
+            line for line in scraped(working)[1].splitlines() if "events_folded" in line
+        ) + "\n"  # fmt: skip
+        found = samples(text)
+        assert found["rosterlog_deliveries_total stored movemint"] == 3
+        assert found["rosterlog_deliveries_total duplicate movemint"] == 1
+        assert found["rosterlog_deliveries_total signature_wrong movemint"] == 1
+        assert found["rosterlog_deliveries_total unknown_source "] == 1
+        assert found["rosterlog_delivery_duration_seconds_count"] == 4
+        assert found["rosterlog_commit_deliveries_sum"] == 4
+        assert found["rosterlog_log_head_position movemint"] == 3
+        assert found["rosterlog_projection_lag_events registrations movemint"] == 0
+        assert found["rosterlog_verify_problems movemint"] == 0
+        for name in (
+            "rosterlog_log_last_received_timestamp_seconds movemint", "rosterlog_worker_seen_timestamp_seconds",
+            "rosterlog_verify_timestamp_seconds movemint",
+            "rosterlog_deliveries_last_refused_timestamp_seconds movemint",
+        ):  # fmt: skip
+            assert begun - 60 < found[name] < time.time() + 60, name
+        shown = {metric.name for metric in METRICS if f"# TYPE {metric.name.removesuffix('_total')}" in text}
+        assert {metric.name for metric in METRICS} - shown == set(ABSENT)
+        if shutil.which("promtool"):
+            checked = subprocess.run(
+                ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False,
+                timeout=DEADLINE,
+            )  # fmt: skip
+            assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+        assert status_of(working, "/readyz/roster") == 200
+        assert status_of(working, "/readyz/webhook") == 404
+        assert [status_of(at, "/livez") for at in (port, serving, working)] == [200] * 3
+
+
+def test_what_waits_and_what_holds_back_is_seen(database: str) -> None:
+    model.append(database, [model.body(number) for number in range(5)])
+    env = environ(DATABASE_URL=database, ROSTERLOG_METRICS_PORT=str(port := free_port()), **SECRET)
+    with running("api", "--port", "0", env=env), psycopg.connect(database) as open_for_long:
+        open_for_long.execute("select 1")
+        until(lambda: status_of(port, "/livez") == 200)
+        until(lambda: metrics_of(port).get("rosterlog_projection_lag_events participants movemint") == 5)
+        found = metrics_of(port)
+        [(received,)] = query(database, "select extract(epoch from min(received_at)) from event_log")
+        oldest = found["rosterlog_projection_oldest_unfolded_timestamp_seconds participants movemint"]
+        assert oldest == pytest.approx(float(received), abs=0.001)
+        assert found["rosterlog_oldest_transaction_timestamp_seconds"] == pytest.approx(time.time(), abs=60)
+        assert "rosterlog_worker_seen_timestamp_seconds" not in found
+
+
+def test_a_scrape_does_not_wait_for_a_database_that_is_away(database: str) -> None:
+    with Proxy(database).running() as proxy:
+        env = environ(DATABASE_URL=proxy.conninfo, ROSTERLOG_METRICS_PORT=str(port := free_port()), **SECRET)
+        with running("ingest", "--port", "0", env=env):
+            until(lambda: status_of(port, "/readyz/webhook") == 200)
+            assert status_of(port, "/readyz/roster") == 404
+            assert metrics_of(port)["rosterlog_database_up"] == 1
+            for trouble in ("swallows", "refuses"):
+                setattr(proxy, trouble, True)
+                proxy.cut()
+                until(lambda: metrics_of(port)["rosterlog_database_up"] == 0)
+                found = metrics_of(port)
+                assert "rosterlog_deliveries_total stored movemint" in found
+                assert "rosterlog_log_head_position movemint" not in found
+                setattr(proxy, trouble, False)
+                until(lambda: metrics_of(port)["rosterlog_database_up"] == 1)
+
+
+def test_a_metrics_port_that_cannot_be_had_is_one_line_and_exit_code_2(database: str) -> None:
+    env = environ(DATABASE_URL=database, **SECRET)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for command in ("ingest", "api", "serve", "worker", "up"):
+            said = run(command, env={**env, "ROSTERLOG_METRICS_PORT": port, "ROSTERLOG_PORT": "0"}, code=2)
+            assert f"127.0.0.1 port {port} is taken: choose another with ROSTERLOG_METRICS_PORT" in said
+    wrong = {**env, "ROSTERLOG_METRICS_PORT": "0", "ROSTERLOG_METRICS_HOST": "no.such.host.invalid"}
+    assert "the host no.such.host.invalid is not known: choose another with ROSTERLOG_METRICS_HOST" in run(
+        "worker", env=wrong, code=2
+    )
+
+
+def test_a_storm_of_wrong_signatures_leaves_one_row_and_few_lines_and_honest_deliveries_go_on(database: str) -> None:
+    env = environ(DATABASE_URL=database, ROSTERLOG_METRICS_PORT=str(watched := free_port()), **SECRET)
+    port, wrong = free_port(), head(b"X-Signature: " + b"0" * 64, b"Content-Length: 2") + b"{}"
+    with running("ingest", "--port", str(port), env=env) as ingest:
+        until(lambda: status_of(port, "/readyz") == 200)
+        for round_ in range(5):
+            with connected(port) as client:
+                for _ in range(20):
+                    client.send(wrong * 50)
+                    assert client.statuses(50) == [401] * 50
+            assert deliver(port, model.body(round_))[0] == 200
+        assert metrics_of(watched)["rosterlog_deliveries_total signature_wrong movemint"] == 5_000
+        until(lambda: query(database, "select reason, count from refused_delivery") == [("signature_wrong", 5_000)])
+        assert sum("deliveries refused" in line for line in ingest.lines) <= 3
+        assert len(ingest.lines) < 20
