@@ -36,6 +36,11 @@ _REFUSED = {
     "shutting down": "it stops: try again when it runs again",
     "authentication failed": "are the user and the password right?",
     "does not exist": "make it, or name another",
+    "pg_hba.conf": "its pg_hba.conf allows no such connection from this machine",
+    "too many clients": "it takes no more connections: end other programs, or raise max_connections",
+    "remaining connection slots": "it takes no more connections: end other programs, or raise max_connections",
+    "resolve host": "its host is not known here: correct the name, or look at the name server",
+    "certificate": "its certificate is not trusted: see sslmode and sslrootcert",
 }
 _ENDED: dict[type[psycopg.Error], str] = {
     errors.QueryCanceled: "a statement was ended before it was done: try again when there is less going on",

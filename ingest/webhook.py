@@ -23,6 +23,7 @@ from ingest.log.event import Delivery, Receipt
 from ingest.log.refused import count_refused
 from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
 from ingest.misdirected import misdirected_routes
+from ingest.probe import PROBE_MEMBER, echo_of, is_probe
 from ingest.refusals import Numbers, Reason, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Secrets, Settings
@@ -94,7 +95,8 @@ class Webhook:
                 self._refusals.count(source, reason)
             return
         except _TooLarge as error:
-            self._refusals.count(source, Reason.TOO_LARGE)
+            if not self._is_probe(source, scope):
+                self._refusals.count(source, Reason.TOO_LARGE)
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
             refusal = problem(413, detail, headers)
@@ -112,9 +114,16 @@ class Webhook:
         detail = "The delivery could not be made durable now; deliver it again."
         return problem(503, detail, {"Retry-After": "2"})
 
-    def _unverified(self, source: str, reason: Reason, why: str = "") -> Response:
+    def _unverified(self, source: str, reason: Reason, scope: Scope, body: bytes) -> Response:
+        why = why_malformed(scope["headers"]) if reason is Reason.SIGNATURE_MALFORMED else ""
+        detail = _UNVERIFIED[reason].format(why)
+        if self._is_probe(source, scope):
+            return problem(401, detail, members={PROBE_MEMBER: echo_of(body, reason.value)})
         self._refusals.count(source, reason)
-        return problem(401, _UNVERIFIED[reason].format(why))
+        return problem(401, detail)
+
+    def _is_probe(self, source: str, scope: Scope) -> bool:
+        return is_probe(scope["headers"], self._sources[source], time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
@@ -126,11 +135,10 @@ class Webhook:
         signature = signature_in(scope["headers"])
         body = await self._body(scope, receive)
         if signature is None:
-            if is_missing(scope["headers"]):
-                return self._unverified(source, Reason.SIGNATURE_MISSING)
-            return self._unverified(source, Reason.SIGNATURE_MALFORMED, why_malformed(scope["headers"]))
+            reason = Reason.SIGNATURE_MISSING if is_missing(scope["headers"]) else Reason.SIGNATURE_MALFORMED
+            return self._unverified(source, reason, scope, body)
         if not is_signed(body, signature, secrets):
-            return self._unverified(source, Reason.SIGNATURE_WRONG)
+            return self._unverified(source, Reason.SIGNATURE_WRONG, scope, body)
         envelope = read_envelope(body)
         delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
         try:

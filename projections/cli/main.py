@@ -5,6 +5,7 @@ from ingest.cli.group import run_group
 
 COMMANDS = {
     "api": "projections.cli.servers:api",
+    "doctor": "projections.cli.doctor:doctor",
     "erase": "projections.cli.erase:erase",
     "export": "projections.cli.export:export",
     "fields": "projections.cli.fields:fields",

@@ -7,7 +7,16 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.database import sync_engine
-from ingest.sqlstate import DriverError, blames_the_data, constraint, dependents, is_away, is_blocked, is_cancelled
+from ingest.sqlstate import (
+    DriverError,
+    blames_the_data,
+    constraint,
+    dependents,
+    is_away,
+    is_blocked,
+    is_cancelled,
+    unusable,
+)
 
 TABLE = "create table kept (number integer constraint kept_key unique); create view seen as select * from kept"
 
@@ -67,3 +76,18 @@ def test_what_stands_in_the_way_is_named(engine: Engine) -> None:
     assert dependents(error_of(engine, "drop table nowhere")) is None
     assert constraint(error_of(engine, "insert into kept values (1), (1)")) == "kept_key"
     assert constraint(error_of(engine, "select 1 / 0")) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "what_to_do"),
+    [
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "u"', "allows no such connection"),
+        ("FATAL:  sorry, too many clients already", "takes no more connections"),
+        ("FATAL:  remaining connection slots are reserved", "takes no more connections"),
+        ("failed to resolve host 'nowhere': [Errno -2]", "is not known here"),
+        ("SSL error: certificate verify failed", "is not trusted"),
+    ],
+)
+def test_a_server_that_refuses_connections_is_told_with_what_to_do(said: str, what_to_do: str) -> None:
+    """There is no session, and so no SQLSTATE; a server cannot be brought to say each of them in a test."""
+    assert what_to_do in str(unusable(psycopg.OperationalError(f"connection failed: {said}")))

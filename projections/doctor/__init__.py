@@ -1,0 +1,1 @@
+"""Examines a deployment without changing it: `rosterlog doctor`."""

@@ -1,0 +1,80 @@
+"""Checks the database itself: its version and encoding, its schema, its clock, and why it cannot be reached."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from ingest.database import OLDEST_SERVER
+from ingest.failures import Failure, WrongUsage
+from ingest.migrate import check_migrated
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
+
+CLOCK_SECONDS = 2.0  # by which the clocks of this machine and of the database may differ
+_SERVER = text("""
+select current_setting('server_version_num')::int, current_setting('server_version'),
+  current_setting('server_encoding'), pg_is_in_recovery()
+""")
+
+
+def unreachable(check: str, error: Failure) -> DoctorFinding:
+    """The finding that there is no session with a database. The message of `error` ends with what to do."""
+    message = str(error)
+    says, _, do = message.rpartition("; ") if "; " in message else message.partition(": ")
+    return fail(check, says, do)
+
+
+def check_server_kind(connection: Connection) -> Iterator[DoctorFinding]:
+    """The version, the encoding, and whether it is a replica."""
+    number, version, encoding, is_replica = connection.execute(_SERVER).one()
+    if number < OLDEST_SERVER:
+        yield fail("version", f"PostgreSQL {version} is too old", "move the data to PostgreSQL 15 or newer")
+    else:
+        yield ok("version", f"PostgreSQL {version}")
+    if encoding != "UTF8":
+        yield fail("encoding", f"text is stored as {encoding}", "make a database with encoding 'UTF8'")
+    else:
+        yield ok("encoding", "UTF8")
+    if is_replica:
+        yield fail("primary", "this is a replica, where nothing can be appended", "set DATABASE_URL to the primary")
+
+
+def check_schema(connection: Connection) -> DoctorFinding:
+    """Whether the schema is that of this program."""
+    try:
+        check_migrated(connection)
+    except (Failure, WrongUsage) as error:
+        says, _, do = str(error).rpartition(": ")
+        return fail("migrated", f"{says}, so rights, log and roster were not looked at", do)
+    return ok("migrated", "the schema is that of this program")
+
+
+def check_replica(connection: Connection) -> DoctorFinding:
+    """Whether the read API can ask the database of `READ_DATABASE_URL`."""
+    try:
+        check_migrated(connection)
+    except (Failure, WrongUsage) as error:
+        says, _, do = str(error).rpartition(": ")
+        return fail("replica", f"READ_DATABASE_URL: {says}", f"{do}; or does this replica follow another database?")
+    is_replica = connection.execute(text("select pg_is_in_recovery()")).scalar_one()
+    kind = "a replica" if is_replica else "no replica, but a database that takes writes"
+    return ok("replica", f"READ_DATABASE_URL answers; it is {kind}")
+
+
+def check_clock(connection: Connection, now: Callable[[], datetime]) -> DoctorFinding:
+    """How the clocks of this machine and of the database differ: both date what happens."""
+    begun = time.monotonic()
+    before = now()
+    theirs: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    taken = time.monotonic() - begun
+    apart = (theirs - before).total_seconds() - taken / 2
+    if abs(apart) - taken / 2 <= CLOCK_SECONDS:
+        return ok("clock", f"this machine and the database differ by {abs(apart):.1f} s at most")
+    side = "ahead of" if apart > 0 else "behind"
+    return warn(
+        "clock",
+        f"the database's clock is {abs(apart):.0f} s {side} this machine's: times of deliveries, refusals and the end "
+        "of tokens do not agree",
+        "let both follow a time server (timedatectl)",
+    )

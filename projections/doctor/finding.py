@@ -1,0 +1,53 @@
+"""What an examination finds: what was looked at, how it is, what that means and what to do."""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from ingest.cli.terminal import printable
+
+
+class Level(Enum):
+    """How bad a finding is. `fail`: deliveries, people or their privacy are at risk, or nothing works."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorFinding:
+    """One line of `rosterlog doctor`. `do`: the next step; empty if there is none. What is not printable is escaped."""
+
+    check: str
+    level: Level
+    says: str
+    do: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {**asdict(self), "level": self.level.value}
+
+
+def ok(check: str, says: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.OK, printable(says))
+
+
+def warn(check: str, says: str, do: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.WARN, printable(says), printable(do))
+
+
+def fail(check: str, says: str, do: str) -> DoctorFinding:
+    return DoctorFinding(check, Level.FAIL, printable(says), printable(do))
+
+
+def listed(names: list[str], most: int = 5) -> str:
+    """The first few of some names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def amount(size: float) -> str:
+    """A number of bytes as a person reads it."""
+    for unit, bytes_of_unit in (("GB", 2**30), ("MB", 2**20), ("kB", 2**10)):
+        if size >= bytes_of_unit:
+            return f"{size / bytes_of_unit:.1f} {unit}"
+    return f"{size:.0f} bytes"

@@ -1,0 +1,69 @@
+"""What each role may do, in one list: everything that the migrations grant, and nothing else."""
+
+from ingest.database import (
+    API_ROLE,
+    INGEST_ROLE,
+    OPERATOR_ROLE,
+    REPORTING_PII_ROLE,
+    REPORTING_ROLE,
+    WORKER_ROLE,
+)
+
+Grant = tuple[str, str, str]  # a role, a privilege, and an object: a table, a column of it in brackets, a function
+
+# A role, its privileges, and the objects; a table with columns in brackets stands for these columns alone.
+_LIST = (
+    (INGEST_ROLE, "execute", "append_events count_refused"),
+    (WORKER_ROLE, "select", "event_log(source,position,received_at,event_type,subject,digest) readable_log"),
+    (WORKER_ROLE, "select", "event_redelivery erasures refused_delivery roster_change published_source projection"),
+    (WORKER_ROLE, "update", "projection(live,previous)"),
+    (WORKER_ROLE, "select delete", "projection_build"),
+    (WORKER_ROLE, "update", "projection_build(loaded_events,events_to_load,moved_at)"),
+    (WORKER_ROLE, "select insert update delete", "checkpoint quarantine unknown_event_type worker_seen"),
+    (WORKER_ROLE, "select insert update delete", "participants_build participant_history_build"),
+    (WORKER_ROLE, "select insert update delete", "participant_answers_build registrations_build"),
+    (WORKER_ROLE, "select insert update delete", "registrations_daily_build"),
+    (WORKER_ROLE, "select", "registrations registrations_daily participant_answers"),
+    (WORKER_ROLE, "execute", "begin_build make_index attach_build analyze_build drop_build end_overdue"),
+    (WORKER_ROLE, "execute", "note_roster_change publish_participants oldest_transaction"),
+    (WORKER_ROLE, "select", "verification dismissed_event"),
+    (API_ROLE, "select", "event_log(source,position,received_at,event_type) refused_delivery worker_seen"),
+    (API_ROLE, "select", "projection projection_build checkpoint quarantine unknown_event_type"),
+    (API_ROLE, "select", "participants participants_searched participant_answers participant_history"),
+    (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
+    (API_ROLE, "select", "verification dismissed_event"),
+    (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
+    (OPERATOR_ROLE, "select", "event_log event_redelivery erasures refused_delivery worker_seen"),
+    (OPERATOR_ROLE, "insert", "erasures(source,erasure_id,subject,operator,reason,erased_at,positions,digests)"),
+    (OPERATOR_ROLE, "insert update", "erasures(lifted_at,lifted_by)"),
+    (OPERATOR_ROLE, "select insert update", "verification"),
+    (OPERATOR_ROLE, "select insert delete", "dismissed_event"),
+    (OPERATOR_ROLE, "select", "projection quarantine"),
+    (OPERATOR_ROLE, "execute", "apply_erasure oldest_transaction"),
+    *(
+        (role, privilege, objects)
+        for role in (REPORTING_ROLE, REPORTING_PII_ROLE)
+        for privilege, objects in (
+            ("usage", "reporting"),
+            ("select", "published_participants reporting.participants reporting.participant_history"),
+            ("select", "reporting.participant_answers reporting.events reporting.sub_events"),
+            ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness"),
+        )
+    ),
+)
+# Functions that do more than their caller may, and the one that they call: for the roles above, not for everybody.
+_FOR_NOBODY_ELSE = ("publish_these",)
+
+
+def _each() -> set[Grant]:
+    grants = set()
+    for role, privileges, objects in _LIST:
+        for name in objects.split():
+            table, _, columns = name.rstrip(")").partition("(")
+            places = [f"{table}({column})" for column in columns.split(",")] if columns else [table]
+            grants |= {(role, privilege, place) for privilege in privileges.split() for place in places}
+    return grants
+
+
+GRANTS = frozenset(_each())
+RESTRICTED = frozenset({*(name for _, _, name in GRANTS if "(" not in name), *_FOR_NOBODY_ELSE})

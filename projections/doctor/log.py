@@ -1,0 +1,110 @@
+"""Checks the log's sources: their secrets, holes in their positions, and made-up people among real ones."""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, text
+
+from ingest.cli.opening import is_demo
+from ingest.log.read import heads
+from ingest.settings import DEFAULT_SOURCE, Secrets
+from ingest.simulator.demo import demo_digests
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+
+WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
+_MOST_SOURCES = 200  # whose positions are looked at
+# Per source the first positions, the last ones, and those that a worker folds next.
+_WINDOWS = text("""
+with head as (
+  select s.source, h.position
+  from unnest(cast(:sources as text[])) as s (source)
+  cross join lateral (
+    select e.position from event_log e where e.source = s.source order by e.position desc limit 1
+  ) h
+),
+place as (
+  select head.source, head.position as head, begins.at
+  from head
+  cross join lateral (
+    select 1 as at
+    union
+    select greatest(head.position - :size + 1, 1)
+    union
+    select c.position + 1
+    from checkpoint c
+    join projection p on p.projection = c.projection and p.live = c.build
+    where c.source = head.source and c.position < head.position
+  ) begins (at)
+),
+looked_at as (
+  select source, at, least(at + :size - 1, head) as until from place
+)
+select w.source, w.at, w.until
+from looked_at w
+where (select count(*) from event_log e where e.source = w.source and e.position between w.at and w.until)
+  <> w.until - w.at + 1
+order by w.source, w.at
+limit 1
+""")
+_FIRST_MISSING = text("""
+select min(p.position)
+from generate_series(cast(:at as bigint), cast(:until as bigint)) as p (position)
+where not exists (select from event_log e where e.source = :source and e.position = p.position)
+""")
+_OF_DEMO = text("select count(*) from event_log e where e.source = :source and e.digest = any (:digests)")
+
+
+def check_log(connection: Connection) -> DoctorFinding:
+    """How much is in the log."""
+    logged = heads(connection)
+    return ok("log", f"{sum(logged.values())} events of {len(logged)} sources")
+
+
+def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] | None) -> Iterator[DoctorFinding]:
+    """Whether each source with events has a secret here. `logged`: the events by source, None if that is not known."""
+    if not configured:
+        yield warn(
+            "secrets",
+            "no source has a secret in this environment, so a server that is started with it takes no delivery",
+            "set MOVEMINT_WEBHOOK_SECRET as the server has it (and run doctor with the server's environment)",
+        )
+    for source, secrets in configured.items():
+        events = f"{logged[source]} events" if logged and source in logged else "no delivery was ever stored"
+        came = "" if logged is None else f", {events}"
+        yield ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
+    if configured and (without := sorted(set(logged or ()) - set(configured))):
+        yield warn(
+            "secrets",
+            f"{listed(without)}: events in the log and no secret here: further deliveries are answered 404",
+            "give it its secret in ROSTERLOG_SOURCES, or delete its subscription in Movemint",
+        )
+
+
+def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> DoctorFinding:
+    """Whether positions are missing at the beginning, at the end, or where a worker goes on; not in all of a log."""
+    sources = sorted(logged)[:_MOST_SOURCES]
+    looked_at = f"the first and the last {size} positions of {len(sources)} sources, and those that are folded next"
+    row = connection.execute(_WINDOWS, {"sources": sources, "size": size}).one_or_none()
+    if row is None:
+        return ok("holes", f"no position is missing among {looked_at} (rosterlog verify proves the whole log)")
+    place = {"source": row.source, "at": row.at, "until": row.until}
+    missing = connection.execute(_FIRST_MISSING, place).scalar_one()
+    return fail(
+        "holes",
+        f"the log of {row.source} has no position {missing}: it was damaged",
+        "run rosterlog verify, which names every such place, keep a copy, and restore a backup beside it",
+    )
+
+
+def check_demo(connection: Connection, logged: Mapping[str, int]) -> DoctorFinding:
+    """Whether the made-up people of a demo are among real ones."""
+    if not is_demo(connection):
+        return ok("demo", "none of the demo's made-up people is in the log")
+    made_up = connection.execute(_OF_DEMO, {"source": DEFAULT_SOURCE, "digests": [*{*demo_digests()}]}).scalar_one()
+    if made_up == sum(logged.values()):
+        return ok("demo", "only made-up people of the demo are in the log: for real ones, use another database")
+    return warn(
+        "demo",
+        f"{made_up} made-up deliveries of the demo are in the log, among {sum(logged.values()) - made_up} others: they "
+        "stay in it",
+        "begin with a new database for real registrations, or take the made-up people off the roster (rosterlog erase)",
+    )

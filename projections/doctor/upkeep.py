@@ -1,0 +1,126 @@
+"""Checks what a server suffers from over time: no vacuum, old transactions, slots that hold WAL, settings that hurt."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, text
+
+from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
+
+LONG_SECONDS = 900.0  # that a transaction may be open
+MUCH_WAL = 2**30  # bytes that an active slot may hold back
+
+_AUTOVACUUM = text("""
+select current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on', array(
+  select c.relname::text
+  from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+    and 'autovacuum_enabled=false' = any (c.reloptions)
+  order by 1
+)
+""")
+_TRANSACTIONS = text("""
+select 'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ')' as who,
+  extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
+from pg_stat_activity a
+where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+union all
+select 'prepared ' || p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
+from pg_prepared_xacts p
+where p.database = current_database()
+order by seconds desc nulls last
+""")
+_SEES_OTHERS = text("select pg_has_role('pg_read_all_stats', 'usage')")
+_SLOTS = text("""
+select s.slot_name::text, s.active, s.wal_status = 'lost' as is_lost,
+  coalesce(pg_wal_lsn_diff(
+    case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
+  ), 0)::bigint as held,
+  current_setting('max_slot_wal_keep_size') = '-1' as is_unbounded
+from pg_replication_slots s
+order by held desc, s.slot_name
+""")
+_SETTINGS = text("select name, setting from pg_settings where name = any (:names)")
+_PLANNER = text("""
+select array(
+  select name::text from pg_settings where name like 'enable\\_%' and setting = 'off' and boot_val = 'on' order by 1
+)
+""")
+# Each with the only value that does no harm, and the harm of another one.
+_HARMLESS = {
+    "zero_damaged_pages": ("off", "damaged pages are emptied instead of reported: their events are gone"),
+    "ignore_checksum_failure": ("off", "damaged pages are read as if they were right"),
+    "session_replication_role": ("origin", "triggers and foreign keys do not work, on which the roster relies"),
+}
+_LOGGING = ("log_statement", "log_min_duration_statement", "log_parameter_max_length")
+
+
+def check_autovacuum(connection: Connection) -> DoctorFinding:
+    is_on, without = connection.execute(_AUTOVACUUM).one()
+    if not is_on:
+        return warn(
+            "autovacuum",
+            "off: tables grow without end, erased people stay in old row versions, and one day the server stops taking "
+            "writes",
+            "alter system set autovacuum = on (and track_counts); select pg_reload_conf()",
+        )
+    if without:
+        return warn("autovacuum", f"switched off for {listed(without)}", "alter table ... reset (autovacuum_enabled)")
+    return ok("autovacuum", "on")
+
+
+def check_transactions(connection: Connection, longest: float = LONG_SECONDS) -> DoctorFinding:
+    """Whether a transaction has been open for more than so many seconds."""
+    open_for = [(who, seconds) for who, seconds in connection.execute(_TRANSACTIONS) if seconds is not None]
+    of = "" if connection.execute(_SEES_OTHERS).scalar_one() else ", as far as this login sees (grant pg_monitor)"
+    old = [f"{who} for {seconds / 60:.0f} min" for who, seconds in open_for if seconds > longest]
+    if old:
+        return warn(
+            "transactions",
+            f"open for long: {listed(old)}: what was erased or replaced since stays on disk, and a rebuild cannot drop "
+            "its old tables",
+            "end the program, or select pg_terminate_backend(pid) (for a prepared one: rollback prepared)",
+        )
+    return ok("transactions", f"none is open for more than {longest / 60:.0f} min{of}")
+
+
+def check_slots(connection: Connection) -> Iterator[DoctorFinding]:
+    """Whether a replication slot keeps the write-ahead log from being removed."""
+    slots = connection.execute(_SLOTS).all()
+    bad = [slot for slot in slots if slot.is_lost or not slot.active or slot.held > MUCH_WAL]
+    for slot in bad:
+        drop = f"select pg_drop_replication_slot('{slot.slot_name}')"
+        bound = "without a bound (max_slot_wal_keep_size)" if slot.is_unbounded else "up to max_slot_wal_keep_size"
+        if slot.is_lost:
+            says = f"the slot {slot.slot_name} has lost the write-ahead log that its subscriber still needed"
+            yield warn("slots", says, f"{drop}, and begin the subscriber anew")
+        else:
+            user = "its subscriber is behind" if slot.active else "nobody uses it"
+            says = f"the slot {slot.slot_name} holds {amount(slot.held)} of the write-ahead log, {bound}: {user}"
+            yield warn("slots", says, f"look at its subscriber, or {drop}: the log that it holds can fill the disk")
+    if not bad:
+        yield ok("slots", f"{len(slots)} replication slots, none of which holds much of the write-ahead log")
+
+
+def check_settings(connection: Connection) -> Iterator[DoctorFinding]:
+    """Settings of the server that lose data, show personal data, or make everything slow."""
+    values = {row.name: row.setting for row in connection.execute(_SETTINGS, {"names": [*_HARMLESS, *_LOGGING]})}
+    found = [
+        fail("settings", f"{name} is {values[name]}: {harm}", f"set it to {right}, wherever it was set")
+        for name, (right, harm) in _HARMLESS.items()
+        if values.get(name, right) != right
+    ]
+    logs_statements = values["log_statement"] in ("mod", "all") or values["log_min_duration_statement"] != "-1"
+    if logs_statements and values["log_parameter_max_length"] != "0":
+        found.append(
+            warn(
+                "settings",
+                "the server logs statements with their values (log_statement, log_min_duration_statement): bodies of "
+                "deliveries and names of people get into its log",
+                "alter system set log_parameter_max_length = 0; select pg_reload_conf()",
+            )
+        )
+    switched_off: list[str] = connection.execute(_PLANNER).scalar_one()
+    if switched_off:
+        says = f"{listed(switched_off)}: switched off for the planner, which makes queries slow"
+        found.append(warn("settings", says, "reset them, wherever they were set"))
+    yield from found or [ok("settings", "none of those that are known to hurt")]

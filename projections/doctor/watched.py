@@ -1,0 +1,43 @@
+"""Checks what `rosterlog status` watches, in its words: refusals, worker, definitions, lag, parked events."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from projections.doctor.finding import DoctorFinding, fail, ok
+from projections.folding.health import BEHIND_SECONDS, UNSEEN_SECONDS, Health, needs
+
+
+def check_watched(health: Health) -> Iterator[DoctorFinding]:
+    """Each sentence of `needs`, which ends with what to do, is a finding; what is well is said beside them."""
+    for sentence in needs(health):
+        says, _, do = sentence.rpartition(": ")
+        yield fail("status", says or sentence, do)
+    for source in health.sources:
+        if source.last_received_at is not None and not source.refused.run:
+            says = (
+                f"{source.status.source}: the last delivery was stored, {source.refused.last_hour} were refused in the "
+            )
+            yield ok("refused", f"{says}last hour")
+    yield from _worker(health)
+    built = [live for live in health.projections if live.build is not None]
+    if not any(live.needs_rebuild for live in built):
+        yield ok("definitions", f"{len(built)} live builds, each folded as this program folds")
+    if health.behind[0] <= BEHIND_SECONDS:
+        lag = sum(source.status.lag for source in health.sources)
+        yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.behind[0]:.0f} s")
+    if not any(source.status.quarantined for source in health.sources):
+        yield ok("parked", "no event is parked")
+
+
+def _worker(health: Health) -> Iterator[DoctorFinding]:
+    """How a worker was seen, unless `needs` has said that none was."""
+    is_idle = not health.is_used and health.behind[0] <= BEHIND_SECONDS
+    if health.worker is None:
+        if is_idle:
+            yield ok("worker", "none was ever seen, and no program of rosterlog is connected that would need one")
+        return
+    seconds = (datetime.now(UTC) - health.worker.seen_at).total_seconds()
+    if seconds <= UNSEEN_SECONDS:
+        yield ok("worker", f"one was seen {max(seconds, 0):.0f} s ago, on {health.worker.host}")
+    elif is_idle:
+        yield ok("worker", f"the last one was seen {health.worker.seen_at:%Y-%m-%d %H:%M} UTC, and none is needed now")

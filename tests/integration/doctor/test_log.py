@@ -1,0 +1,148 @@
+"""The log and the roster: secrets, holes, made-up people, keys that no column reads, what status watches."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from ingest import postgres
+from ingest.database import sync_engine
+from ingest.log.read import heads
+from ingest.simulator.demo import WISHES
+from ingest.simulator.plan import plan
+from projections.doctor.finding import DoctorFinding
+from projections.doctor.log import check_demo, check_holes, check_secrets
+from projections.doctor.sample import check_fields
+from projections.doctor.watched import check_watched
+from projections.folding.health import needs, read_health
+from projections.folding.heartbeat import Heartbeat
+from projections.folding.projection import Projection
+from projections.participants.fields import DECLARED
+from tests import model
+from tests.conftest import create
+from tests.findings import of, only, worst
+from tests.fold_all import PROJECTIONS, REGISTRATIONS, drain
+from tests.other_definition import OTHER
+
+LENGTH = 20
+
+
+@pytest.fixture(scope="module")
+def long_log(server: postgres.Server, template: str) -> Iterator[Engine]:
+    """A log of twenty events, of which half are folded."""
+    conninfo = create(server, template)
+    model.append(conninfo, [model.body(number) for number in range(LENGTH // 2)])
+    engine = sync_engine(conninfo)
+    drain(engine)
+    model.append(conninfo, [model.body(number) for number in range(LENGTH // 2, LENGTH)])
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_seen"), [(1, True), (2, True), (5, False), (11, True), (12, True), (15, False), (19, True)]
+)
+def test_a_hole_is_found_where_it_is_looked_for(long_log: Engine, missing: int, *, is_seen: bool) -> None:
+    """At the beginning, at the end, and where the worker goes on: two positions at each of these places."""
+    with long_log.connect() as connection:
+        connection.execute(text("alter table event_log disable trigger all"))
+        connection.execute(text("delete from event_log where position = :missing"), {"missing": missing})
+        level, said = only(check_holes(connection, heads(connection), size=2), "holes")
+        all_level, all_said = only(check_holes(connection, heads(connection)), "holes")
+        connection.rollback()
+    assert level == ("fail" if is_seen else "ok")
+    assert (f"has no position {missing}:" in said) == is_seen
+    assert (all_level, f"has no position {missing}:" in all_said) == ("fail", True)
+
+
+def test_what_was_looked_at_is_said(long_log: Engine) -> None:
+    with long_log.connect() as connection:
+        level, said = only(check_holes(connection, heads(connection), size=2), "holes")
+    assert level == "ok"
+    assert "the first and the last 2 positions of 1 sources" in said
+
+
+def test_secrets_and_events_are_compared() -> None:
+    logged = {"movemint": 3, "spring": 2}
+    levels = [level for level, _ in of(check_secrets({"movemint": (b"x",), "summer": (b"y", b"z")}, logged), "secrets")]
+    assert levels == ["ok", "ok", "warn"]
+    [_, summer, spring] = of(check_secrets({"movemint": (b"x",), "summer": (b"y", b"z")}, logged), "secrets")
+    assert summer[1].startswith("summer has 2 secrets, no delivery was ever stored")
+    assert "spring: events in the log and no secret here" in spring[1]
+    assert only(check_secrets({}, logged), "secrets")[0] == "warn"
+    assert only(check_secrets({"movemint": (b"x",)}, None), "secrets") == ("ok", "movemint has 1 secret: ")
+
+
+def test_made_up_people_among_real_ones_are_told(database: str, engine: Engine) -> None:
+    def demo() -> tuple[str, str]:
+        with engine.connect() as connection:
+            return only(check_demo(connection, heads(connection)), "demo")
+
+    assert demo()[0] == "ok"
+    model.append(database, [planned.body for planned in plan(WISHES)[:5]])
+    assert (demo()[0], "only made-up people" in demo()[1]) == ("ok", True)
+    model.append(database, [model.body("real")])
+    assert (demo()[0], "among 1 others" in demo()[1]) == ("warn", True)
+
+
+def test_keys_that_no_column_reads_are_told_where_a_column_is_empty(database: str, engine: Engine) -> None:
+    def fields() -> list[tuple[str, str]]:
+        with engine.connect() as connection:
+            return of(check_fields(connection, DECLARED, heads(connection)), "fields")
+
+    assert fields()[0][0] == "ok"
+    model.append(database, [model.body(1, first_name="Ada")])
+    assert fields()[0][0] == "ok"
+    model.append(database, [model.body(2, **{"race\x1b[2J": "Unmistakable"}, dob="Unmistakable")])
+    [odd, unread] = fields()
+    assert (odd[0], "values of dob" in odd[1]) == ("warn", True)
+    assert (unread[0], "no column reads race\\u001b[2J in" in unread[1]) == ("warn", True)
+    assert "Unmistakable" not in str(fields())
+
+
+def watched(connection: Connection, projections: tuple[Projection, ...] = PROJECTIONS) -> list[DoctorFinding]:
+    health = read_health(connection, projections, ["movemint"])
+    found = [*check_watched(health)]
+    assert len(of(found, "status")) == len(needs(health))
+    return found
+
+
+def test_what_status_watches_is_told_in_its_words(folded: str, engine: Engine, worker_engine: Engine) -> None:
+    Heartbeat().note(worker_engine, None)
+    with engine.connect() as connection:
+        found = watched(connection)
+        assert worst(found) == []
+        assert [finding.check for finding in found] == ["refused", "worker", "definitions", "lag", "parked"]
+    with psycopg.connect(folded, autocommit=True) as admin:
+        admin.execute("select count_refused('movemint', 'signature_wrong', now(), 7, now())")
+    with engine.connect() as connection:
+        level, said = only(watched(connection), "status")
+        assert (level, "was the secret rotated?" in said) == ("fail", True)
+        assert of(watched(connection), "refused") == []
+
+
+def test_a_changed_definition_and_a_parked_event_are_told(folded: str, engine: Engine, worker_engine: Engine) -> None:
+    Heartbeat().note(worker_engine, None)
+    with engine.connect() as connection:
+        found = watched(connection, (OTHER, REGISTRATIONS))
+    assert (of(found, "definitions"), "nothing is folded" in only(found, "status")[1]) == ([], True)
+    model.append(folded, [b'{"type": "event.participant.created", "data": {"object": {"first_name": "No id"}}}'])
+    drain(worker_engine)
+    with engine.connect() as connection:
+        found = watched(connection)
+    assert of(found, "parked") == []
+    assert all("parked events: rosterlog quarantine list" in said for _, said in of(found, "status"))
+
+
+def test_events_that_wait_for_a_worker_are_told(database: str, engine: Engine) -> None:
+    model.append(database, [model.body(1)])
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("alter table event_log disable trigger all")
+        admin.execute("update event_log set received_at = now() - interval '10 minutes'")
+    with engine.connect() as connection:
+        found = watched(connection)
+    said = " ".join(line for _, line in of(found, "status"))
+    assert "no worker was seen ever" in said
+    assert "waits to be folded for 10 min" in said
+    assert {finding.check for finding in found} & {"worker", "lag"} == set()
