@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
+from types import FrameType
 from typing import cast
 
 import uvicorn
@@ -51,6 +52,14 @@ def base_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _PatientServer(uvicorn.Server):
+    """A server that every signal stops in the same way: a second SIGINT would leave uvicorn's own stop unfinished."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+
+
 async def serve(app: Starlette, bound: socket.socket, started: Callable[[], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM. `started` is called once connections are accepted."""
     bounds: Bounds = app.state.bounds
@@ -66,7 +75,7 @@ async def serve(app: Starlette, bound: socket.socket, started: Callable[[], None
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _PatientServer(config)
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(clients.watch())
         serving = tasks.create_task(server.serve(sockets=[bound]))
