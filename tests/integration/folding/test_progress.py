@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, connect, sync_engine
 from ingest.session import FOLDING, Deadlines
 from projections.folding import checkpoint
+from projections.folding.pace import Pace
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker, run_once
@@ -125,15 +127,28 @@ def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str,
     thread.join(timeout=DEADLINE)
 
 
-def test_promise_16_a_slow_database_parks_nobody(database: str, worker_engine: Engine) -> None:
+def test_promise_16_a_slow_database_parks_nobody(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every event fails with it; none is to blame."""
+    monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.2)
+    fails: list[bool] = []
+    failed = Pace.failed
+
+    def note(pace: Pace, *lane: Any, **why: bool) -> bool:  # noqa: ANN401
+        fails.append(True)
+        return failed(pace, *lane, **why)
+
+    monkeypatch.setattr(Pace, "failed", note)
     with Proxy(database).running() as proxy:
-        engine = sync_engine(proxy.conninfo, WORKER_ROLE, IMPATIENT)
+        # So slow that a look takes long and a batch takes too long, but that parking an event would succeed.
+        engine = sync_engine(proxy.conninfo, WORKER_ROLE, Deadlines(statement=0.5, idle=0.5, transaction=1.1))
         drain(worker_engine)
         model.append(database, [model.body(number) for number in range(3)])
-        with working(engine, 8):
-            proxy.delay = 0.6
-            threading.Event().wait(8)
+        engine.connect().close()  # the first connection asks for more than a slow database answers in time
+        proxy.delay = 0.1
+        with working(engine, 1):
+            until(lambda: len(fails) >= 4 or query(database, "select * from quarantine"))
             proxy.delay = 0
             until(lambda: len(model.stored_roster(database)) == 3)
         engine.dispose()
@@ -173,3 +188,22 @@ def test_promise_9_a_worker_that_is_stopped_in_the_middle_of_a_copy_is_replaced(
     with pytest.raises(psycopg.OperationalError):
         copying.__exit__(None, None, None)
     stopped.close()
+
+
+def test_a_session_that_cannot_be_ended_is_said_once(
+    database: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner of the function is no superuser, as on a managed server, and another login's session hangs."""
+    run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    model.append(database, [model.body(1)])
+    with psycopg.connect(database) as connection:
+        # Any role that may see neither will do; this one every server has.
+        connection.execute("grant create on schema public to rosterlog_api")
+        connection.execute("alter function end_overdue() owner to rosterlog_api")
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    with psycopg.connect(database) as hanging:
+        hanging.execute("lock table checkpoint in exclusive mode")
+        for _ in range(2):
+            worker._ended_overdue_at = 0.0
+            worker._end_overdue()
+    assert caplog.text.count("cannot be ended") == 1
