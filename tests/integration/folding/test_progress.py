@@ -24,12 +24,28 @@ from tests.proxy import Proxy
 
 IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.8)
 
+SLEEP = "create function sleep() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$"
+
 
 @pytest.fixture
 def impatient(database: str) -> Iterator[Engine]:
     engine = sync_engine(database, WORKER_ROLE, IMPATIENT)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def failures(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """An entry per batch that failed."""
+    noted: list[bool] = []
+    failed = Pace.failed
+
+    def note(pace: Pace, *lane: Any, **why: bool) -> bool:  # noqa: ANN401
+        noted.append(True)
+        return failed(pace, *lane, **why)
+
+    monkeypatch.setattr(Pace, "failed", note)
+    return noted
 
 
 @contextmanager
@@ -50,10 +66,7 @@ def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_a
 ) -> None:
     drain(worker_engine)
     with psycopg.connect(database) as connection:
-        connection.execute(
-            "create function sleep() returns trigger language plpgsql as $$ "
-            "begin perform pg_sleep(60); return new; end $$"
-        )
+        connection.execute(SLEEP)
         connection.execute(
             "create trigger sleep before insert on participants_build_1 for each row "
             "when (new.first_name = 'slow') execute function sleep()"
@@ -128,31 +141,62 @@ def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str,
 
 
 def test_promise_16_a_slow_database_parks_nobody(
-    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch, failures: list[bool]
 ) -> None:
     """Every event fails with it; none is to blame."""
     monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.2)
-    fails: list[bool] = []
-    failed = Pace.failed
-
-    def note(pace: Pace, *lane: Any, **why: bool) -> bool:  # noqa: ANN401
-        fails.append(True)
-        return failed(pace, *lane, **why)
-
-    monkeypatch.setattr(Pace, "failed", note)
-    with Proxy(database).running() as proxy:
-        # So slow that a look takes long and a batch takes too long, but that parking an event would succeed.
-        engine = sync_engine(proxy.conninfo, WORKER_ROLE, Deadlines(statement=0.5, idle=0.5, transaction=1.1))
-        drain(worker_engine)
-        model.append(database, [model.body(number) for number in range(3)])
+    with Proxy(database).running() as proxy, psycopg.connect(database, autocommit=True) as connection:
+        # A look takes long and a batch takes too long, but parking an event would succeed.
+        engine = sync_engine(proxy.conninfo, WORKER_ROLE, Deadlines(statement=0.5, idle=8, transaction=8))
         engine.connect().close()  # the first connection asks for more than a slow database answers in time
+        drain(worker_engine)
+        connection.execute(SLEEP)
+        connection.execute(
+            "create trigger sleep before insert on participants_build_1 for each row execute function sleep()"
+        )
+        model.append(database, [model.body(number) for number in range(3)])
         proxy.delay = 0.1
         with working(engine, 1):
-            until(lambda: len(fails) >= 4 or query(database, "select * from quarantine"))
+            until(lambda: len(failures) >= 4 or query(database, "select * from quarantine"))
+            connection.execute("drop trigger sleep on participants_build_1")
             proxy.delay = 0
             until(lambda: len(model.stored_roster(database)) == 3)
         engine.dispose()
     assert query(database, "select * from quarantine") == []
+
+
+def test_promise_16_a_right_that_is_missing_parks_nobody(
+    database: str, worker_engine: Engine, failures: list[bool]
+) -> None:
+    """It fails at once, with every event: none is to blame."""
+    drain(worker_engine)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"revoke insert on participants_build_1 from {WORKER_ROLE}")
+        model.append(database, [model.body(number) for number in range(3)])
+        with working(worker_engine, 1):
+            until(lambda: len(failures) >= 4 or query(database, "select * from quarantine"))
+            connection.execute(f"grant insert on participants_build_1 to {WORKER_ROLE}")
+            until(lambda: len(model.stored_roster(database)) == 3)
+    assert query(database, "select * from quarantine") == []
+
+
+def test_promise_16_an_event_that_costs_its_session_is_parked(database: str, worker_engine: Engine) -> None:
+    """It takes so long that the session is ended, which looks as if the database had gone away."""
+    drain(worker_engine)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function end_session() returns trigger language plpgsql security definer as $$ "
+            "begin perform pg_sleep(0.5), pg_terminate_backend(pg_backend_pid()); return new; end $$"
+        )
+        connection.execute(
+            "create trigger end_session before insert on participants_build_1 for each row "
+            "when (new.first_name = 'slow') execute function end_session()"
+        )
+    people = [model.body(number, first_name="slow" if number == 1 else "ok") for number in range(3)]
+    model.append(database, people)
+    with working(worker_engine, 8):
+        until(lambda: len(model.stored_roster(database)) == 2)
+    assert query(database, "select position from quarantine") == [(2,)]
 
 
 @pytest.mark.slow
