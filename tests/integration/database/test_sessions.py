@@ -56,7 +56,7 @@ def test_promise_16_a_session_has_every_setting_that_it_depends_on(hostile: str)
 
 def _known(connection: psycopg.Connection[Any]) -> set[str]:
     """The settings that this PostgreSQL has."""
-    known = connection.execute("select name from pg_settings where name = any(%s)", [[*SETTINGS]])
+    known = connection.execute("select lower(name) from pg_settings where lower(name) = any(%s)", [[*SETTINGS]])
     return {row[0] for row in known} | {"role"}
 
 
