@@ -5,7 +5,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
+
 from ingest import postgres
+from ingest.postgres.locks import is_held
 from ingest.postgres.processes import processes_in
 from tests import DEADLINE
 from tests.owned_folder import (
@@ -104,3 +107,17 @@ def test_the_last_user_in_another_container_leaves_the_server_running(data: Path
         write(conninfo, 1)
     with postgres.server(data, print) as server:
         assert kept(server.conninfo) == [1]
+
+
+@needs_namespaces
+def test_a_container_that_was_killed_leaves_its_folder_to_the_next_one(data: Path) -> None:
+    """Its pid file names a process that no other container can look for."""
+    with user(data, *NAMESPACES) as first:
+        write(address(first), 1)
+        for inside in psutil.Process(first.pid).children():
+            inside.kill()
+    until(lambda: not is_held(cluster(data).lock))
+    assert (cluster(data).data / "postmaster.pid").exists()
+    with user(data, *NAMESPACES) as second:
+        assert kept(address(second)) == [1]
+        second.communicate("\n", timeout=DEADLINE)

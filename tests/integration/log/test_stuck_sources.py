@@ -134,9 +134,8 @@ def test_promise_16_a_connection_without_an_answer_takes_the_idle_ones_with_it(d
 
         async def scenario(commit: GroupCommit) -> list[Receipt | None]:
             assert all(await asyncio.gather(*(hand_in(commit, b"before", source) for source in STUCK[:4])))
-            proxy.swallows = True
+            proxy.silence()
             assert await hand_in(commit, b"lost", "spring") is None
-            proxy.swallows = False
             async with asyncio.timeout(DEADLINE):
                 while await hand_in(commit, b"again", "spring") is None:
                     await asyncio.sleep(0.02)
@@ -190,3 +189,24 @@ def test_a_way_to_the_database_that_answers_nothing_is_tried_beside_another(data
 
     assert asyncio.run(run())
     assert len(tries) == 2
+
+
+def test_a_connection_that_is_left_in_a_transaction_is_not_used_again(database: str) -> None:
+    used: list[psycopg.AsyncConnection[Any]] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def begin(connection: psycopg.AsyncConnection[Any]) -> None:
+        used.append(connection)
+        await connection.execute("begin")
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        for _ in range(2):
+            await connections.use(begin)
+        await connections.close()
+
+    asyncio.run(run())
+    assert used[0] is not used[1]
+    assert used[0].closed
