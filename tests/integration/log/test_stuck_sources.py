@@ -8,9 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ingest.connections import Connections
 from ingest.group_commit import GroupCommit, Limits
-from ingest.log.append import can_append
 from ingest.log.event import Receipt
 from tests import DEADLINE
 from tests.integration.log.test_group_commit import ROOMY, answered, delivery, with_commit
@@ -143,70 +141,3 @@ def test_promise_16_a_connection_without_an_answer_takes_the_idle_ones_with_it(d
 
         receipts = with_commit(proxy.conninfo, Limits(pending=10_000, pending_bytes=10**8, answer_seconds=3), scenario)
     assert all(receipts)
-
-
-@pytest.mark.parametrize(
-    ("error", "times"),
-    [(psycopg.errors.LockNotAvailable, 1), (psycopg.errors.QueryCanceled, 1), (psycopg.errors.AdminShutdown, 2)],
-)
-def test_what_took_long_is_not_done_a_second_time(database: str, error: type[psycopg.Error], times: int) -> None:
-    """While what failed on a kept connection is, on a new one: a restart of the database costs no delivery."""
-    done: list[int] = []
-
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(database, autocommit=True)
-
-    async def work(_connection: psycopg.AsyncConnection[Any]) -> None:
-        done.append(1)
-        raise error
-
-    async def run() -> None:
-        connections = Connections(connect, 20)
-        await connections.use(can_append)
-        with pytest.raises(error):
-            await connections.use(work)
-        await connections.close()
-
-    asyncio.run(run())
-    assert len(done) == times
-
-
-def test_a_way_to_the_database_that_answers_nothing_is_tried_beside_another(database: str) -> None:
-    tries: list[int] = []
-
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        tries.append(1)
-        if len(tries) == 1:
-            await asyncio.Event().wait()
-        return await psycopg.AsyncConnection.connect(database, autocommit=True)
-
-    async def run() -> bool:
-        connections = Connections(connect, 30)
-        try:
-            return await connections.use(can_append)
-        finally:
-            await connections.close()
-
-    assert asyncio.run(run())
-    assert len(tries) == 2
-
-
-def test_a_connection_that_is_left_in_a_transaction_is_not_used_again(database: str) -> None:
-    used: list[psycopg.AsyncConnection[Any]] = []
-
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(database, autocommit=True)
-
-    async def begin(connection: psycopg.AsyncConnection[Any]) -> None:
-        used.append(connection)
-        await connection.execute("begin")
-
-    async def run() -> None:
-        connections = Connections(connect, 20)
-        for _ in range(2):
-            await connections.use(begin)
-        await connections.close()
-
-    asyncio.run(run())
-    assert used[0] is not used[1]
-    assert used[0].closed
