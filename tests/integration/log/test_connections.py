@@ -94,3 +94,39 @@ def test_promise_16_a_use_has_its_deadline_whatever_its_connection_says(database
             await (connections.use_patiently if is_patient else connections.use)(work)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "made"),
+    [
+        (psycopg.errors.LockNotAvailable, 2),
+        (psycopg.errors.QueryCanceled, 2),
+        (psycopg.errors.ReadOnlySqlTransaction, 3),
+    ],
+)
+def test_what_took_long_says_nothing_about_the_idle_ones(database: str, error: type[psycopg.Error], made: int) -> None:
+    """While what a server refuses to one connection it refuses to all that are open."""
+    connected: list[int] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        connected.append(1)
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        both = asyncio.Barrier(2)
+
+        async def meet(_connection: psycopg.AsyncConnection[Any]) -> None:
+            await both.wait()
+
+        async def fail(_connection: psycopg.AsyncConnection[Any]) -> None:
+            raise error
+
+        await asyncio.gather(connections.use(meet), connections.use(meet))
+        with pytest.raises(error):
+            await connections.use(fail)
+        await connections.use(can_append)
+        await connections.close()
+
+    asyncio.run(run())
+    assert len(connected) == made
