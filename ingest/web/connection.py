@@ -75,7 +75,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # the loop takes what uvicorn's method leaves out
         """The client sends nothing more. What it has sent whole is answered, and only then the connection is closed."""
-        self._is_half_closed = self.is_answered() or bool(self._rest)
+        self._is_half_closed = self.is_answered()
         return self._is_half_closed
 
     def connection_lost(self, exc: Exception | None) -> None:

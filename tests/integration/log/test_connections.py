@@ -101,7 +101,7 @@ def test_promise_16_a_use_has_its_deadline_whatever_its_connection_says(database
     [
         (psycopg.errors.LockNotAvailable, 2),
         (psycopg.errors.QueryCanceled, 2),
-        (psycopg.errors.ReadOnlySqlTransaction, 3),
+        (psycopg.errors.DiskFull, 4),
     ],
 )
 def test_what_took_long_says_nothing_about_the_idle_ones(database: str, error: type[psycopg.Error], made: int) -> None:
