@@ -318,8 +318,17 @@ CREATE FUNCTION public.end_overdue() RETURNS integer
     AS $$
 declare
   ended integer := 0;
+  out_of_reach integer := 0;
   overdue integer;
 begin
+  select count(distinct l.pid)
+  into out_of_reach
+  from pg_locks l
+  join pg_stat_activity a on a.pid = l.pid
+  where l.locktype = 'relation' and l.relation = 'checkpoint'::regclass and l.granted
+    and l.database = (select d.oid from pg_database d where d.datname = current_database())
+    and l.mode in ('RowExclusiveLock', 'ExclusiveLock')
+    and a.state is null and a.query = '<insufficient privilege>';
   for overdue in
     select distinct l.pid
     from pg_locks l
@@ -332,10 +341,11 @@ begin
   loop
     begin
       ended := ended + pg_terminate_backend(overdue)::integer;
-    exception when insufficient_privilege then null; -- of a login that is not the owner's
+    exception when insufficient_privilege then
+      out_of_reach := out_of_reach + 1; -- of a login that is not the owner's
     end;
   end loop;
-  return ended;
+  return case when ended > 0 then ended else -out_of_reach end;
 end
 $$;
 

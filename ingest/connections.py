@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from ingest.driver import NoAnswer, answered_within
 from ingest.log.append import Connection, can_append
-from ingest.sqlstate import blames_the_data, is_cancelled
+from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
@@ -17,11 +17,16 @@ Work = Callable[[Connection], Awaitable[T]]
 
 _PROBE_SECONDS = 1.0  # between two checks whether an append would succeed
 _PROBE_TIMEOUT = 1.5  # seconds
+_LOCK_SECONDS = 0.5  # to wait for another session's lock, on a connection that others want, too
+_LOCK_PART, _PATIENT_PART = 0.1, 0.5  # of a use's time: for such a lock at most; for one when nobody else is held up
 _NEXT_TRY_SECONDS = 1.0  # a try to connect that takes longer is joined by another one: its way may be cut off for ever
 
 
 class Connections:
     """A pool of at most `most` connections. Each serves one caller at a time and is kept open for the next.
+
+    Beside them there are as many for those that other sessions' locks hold up: however many these are, and however long
+    they wait, the others find a connection within half a second.
 
     `seconds`: how long one use may last. A connection that failed, for whatever reason but the data, is closed, and so
     are those that wait for their next use: what made it fail has probably happened to them as well. A statement that
@@ -31,7 +36,9 @@ class Connections:
     def __init__(self, connect: Connect, seconds: float, most: int = 4) -> None:
         self._connect = connect
         self._seconds = seconds
+        self._lock_seconds = min(_LOCK_SECONDS, _LOCK_PART * seconds)
         self._slots = asyncio.Semaphore(most)
+        self._patient_slots = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
         self._probing = asyncio.Lock()
         self._probed_at = -_PROBE_SECONDS
@@ -40,7 +47,8 @@ class Connections:
     async def use(self, work: Work[T]) -> T:
         """Run `work` on an idle connection; on a new one if there is none, or if that one could not be used any more.
 
-        Raises `psycopg.Error`; `psycopg.OperationalError` if no connection could be made.
+        Raises `psycopg.Error`: `LockNotAvailable` if another session holds a lock for longer than half a second,
+        `OperationalError` if no connection could be made.
         """
         async with self._slots:
             with answered_within(self._seconds):
@@ -48,9 +56,19 @@ class Connections:
                     try:
                         return await self._work(self._idle.pop(), work)
                     except psycopg.Error as error:
-                        if blames_the_data(error) or is_cancelled(error) or isinstance(error, NoAnswer):
+                        if blames_the_data(error) or _took_long(error):
                             raise
-                return await self._work(await self._open(), work)
+                return await self._work(await self._open(self._lock_seconds), work)
+
+    async def use_patiently(self, work: Work[T]) -> T:
+        """Run `work`, which other sessions' locks may hold up for long, on a connection of its own. Raises as `use`."""
+        async with self._patient_slots:
+            with answered_within(self._seconds):
+                connection = await self._open(self._seconds * _PATIENT_PART)
+                try:
+                    return await work(connection)
+                finally:
+                    await connection.close()
 
     async def is_ready(self) -> bool:
         """Whether an append would succeed now. Checked at most once a second, however often this is called."""
@@ -82,7 +100,7 @@ class Connections:
             return await work(connection)
         except psycopg.Error as error:
             is_sound = blames_the_data(error)
-            others_too = not is_sound and not is_cancelled(error)
+            others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
             raise
         finally:
             if is_sound and not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
@@ -92,7 +110,7 @@ class Connections:
             if others_too:
                 await self.close()
 
-    async def _open(self) -> Connection:
+    async def _open(self, lock_seconds: float) -> Connection:
         """A new connection: the first that is made of tries which begin a second after each other.
 
         Raises `psycopg.OperationalError`.
@@ -101,7 +119,7 @@ class Connections:
         give_up = asyncio.get_running_loop().time() + self._seconds
         try:
             while asyncio.get_running_loop().time() < give_up:
-                tries.add(asyncio.ensure_future(self._connect()))
+                tries.add(asyncio.ensure_future(self._try(lock_seconds)))
                 done, _ = await asyncio.wait(tries, timeout=_NEXT_TRY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     made = done.pop()
@@ -114,6 +132,19 @@ class Connections:
                 late.add_done_callback(_discard)
                 late.cancel()
         raise psycopg.OperationalError("no connection")
+
+    async def _try(self, lock_seconds: float) -> Connection:
+        connection = await self._connect()
+        try:
+            await connection.execute(b"set lock_timeout = %d" % round(lock_seconds * 1000))
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+
+def _took_long(error: psycopg.Error) -> bool:
+    return is_blocked(error) or is_cancelled(error) or isinstance(error, NoAnswer)
 
 
 def _discard(late: asyncio.Future[Connection]) -> None:

@@ -15,7 +15,7 @@ from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, PENDING_BYTES, PENDING_DELIVERIES, Histogram, Reading
-from ingest.sqlstate import blames_the_data, is_cancelled, why_unwritable
+from ingest.sqlstate import blames_the_data, fails_with_any_data, is_blocked, why_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +60,17 @@ class _Lane:
 
 
 class GroupCommit:
-    """Appends a server's deliveries. Each source has one commit under way; what arrives meanwhile is its next batch."""
+    """Appends a server's deliveries. Each source has one commit under way; what arrives meanwhile is its next batch.
+
+    A source whose last batch was held up uses connections beside those of the others, and has one delivery waiting.
+    """
 
     def __init__(self, connections: Connections, limits: Limits) -> None:
         self._connections = connections
         self._limits = limits
         self._lanes: dict[str, _Lane] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
+        self._held_up: set[str] = set()  # sources
         self._pending_count = 0
         self._pending_bytes = 0
         self._away_until = 0.0
@@ -96,7 +100,8 @@ class GroupCommit:
         lane = self._lanes.get(delivery.source)
         if lane is None:
             lane = self._lanes[delivery.source] = _Lane()
-        if now < self._away_until or lane.stalled or self._is_full(delivery):
+        is_busy = delivery.source in self._held_up and (lane.waiting or lane.in_flight)
+        if now < self._away_until or lane.stalled or is_busy or self._is_full(delivery):
             receipt.set_exception(NotKept())
             return receipt
         lane.waiting.append(_Pending(delivery, receipt, now))
@@ -161,35 +166,46 @@ class GroupCommit:
         """Append a batch and set its receipts; a delivery without one is refused when the batch is released."""
         deliveries = [pending.delivery for pending in batch]
         begun = time.monotonic()  # the loop's time is exact to a millisecond only
+        use = self._connections.use_patiently if source in self._held_up else self._connections.use
         try:
-            receipts = await self._connections.use(lambda connection: append(connection, source, deliveries))
+            receipts = await use(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
-            if is_cancelled(error) or isinstance(error, NoAnswer):
-                self._refuse_lane(source, error)  # another session may hold this source's lock, and no other's
-            elif not blames_the_data(error):
-                self._refuse_all(error)
-            elif len(batch) > 1:
-                await self._commit_one_by_one(source, batch)
-            else:
-                fields = {"source": source, "sqlstate": error.sqlstate}
-                logger.error("delivery refused by the database", extra={"fields": fields})
+            await self._on_failure(source, batch, error)
             return
         self._failing_until = 0.0
+        self._held_up.discard(source)
         self._seconds.observe(time.monotonic() - begun)
         self._sizes.observe(len(batch))
         for pending, receipt in zip(batch, receipts, strict=True):
             if not pending.receipt.done():
                 pending.receipt.set_result(receipt)
 
+    async def _on_failure(self, source: str, batch: Sequence[_Pending], error: psycopg.Error) -> None:
+        if blames_the_data(error):
+            self._held_up.discard(source)
+            if len(batch) > 1:
+                await self._commit_one_by_one(source, batch)
+            else:
+                fields = {"source": source, "sqlstate": error.sqlstate}
+                logger.error("delivery refused by the database", extra={"fields": fields})
+        elif is_blocked(error) and source not in self._held_up:
+            self._held_up.add(source)
+            await self._commit(source, batch)  # nothing was appended; now the lock is waited for
+        elif fails_with_any_data(error) and not isinstance(error, NoAnswer) and source not in self._held_up:
+            self._refuse_all(error)
+        else:
+            self._refuse_lane(source, error)
+
     async def _commit_one_by_one(self, source: str, batch: Sequence[_Pending]) -> None:
-        """Commit each delivery by itself, so that only one with refused data fails; stop if the database is away."""
+        """Commit each delivery by itself, so that only one with refused data fails; stop if none can be committed."""
         for pending in batch:
-            if asyncio.get_running_loop().time() < self._away_until:
-                return
             await self._commit(source, [pending])
+            if source in self._held_up or asyncio.get_running_loop().time() < self._away_until:
+                return
 
     def _refuse_lane(self, source: str, error: psycopg.Error) -> None:
-        """Refuse a source's waiting deliveries: its commit has taken too long."""
+        """Refuse a source's waiting deliveries: its commit has taken too long, or fails as no other source's does."""
+        self._held_up.add(source)
         lane = self._lanes[source]
         fields = {"source": source, "refused": len(lane.waiting) + len(lane.in_flight), "sqlstate": error.sqlstate}
         logger.error("no commit in time", extra={"fields": fields})

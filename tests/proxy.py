@@ -19,6 +19,7 @@ class Proxy:
         self._target = int(str(conninfo_to_dict(conninfo)["port"]))
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: list[_Connection] = []
         self.port = 0
         self.delay = 0.0
         self.refuses = False
@@ -40,6 +41,11 @@ class Proxy:
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join()
+
+    def silence(self) -> None:
+        """Let no connection that is open now ever answer again, idle ones as well; new ones do."""
+        for connection in self._connections:
+            connection.is_dead = True
 
     def cut(self) -> None:
         """End every connection."""
@@ -69,6 +75,7 @@ class Proxy:
             upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers |= {writer, upstream_writer}
             connection = _Connection(self)
+            self._connections.append(connection)
             await asyncio.gather(
                 connection.pump(reader, upstream_writer, 0), connection.pump(upstream_reader, writer, 1)
             )
@@ -80,14 +87,14 @@ class _Connection:
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
-        self._is_dead = proxy.swallows
+        self.is_dead = proxy.swallows
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delayed: int) -> None:
         while content := await reader.read(65_536):
             await asyncio.sleep(self._proxy.delay * delayed)
-            self._is_dead = self._is_dead or self._proxy.swallows
-            if not self._is_dead:
+            self.is_dead = self.is_dead or self._proxy.swallows
+            if not self.is_dead:
                 writer.write(content)
                 await writer.drain()
-        if not self._is_dead:
+        if not self.is_dead:
             writer.close()

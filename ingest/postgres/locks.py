@@ -14,13 +14,17 @@ _SAY_AFTER = 5.0  # seconds
 _GIVE_UP_AFTER = 900.0  # seconds; the longest that starting a server, with its crash recovery, may hold up the others
 
 
+class CannotOpen(EmbeddedPostgresError):
+    """The file of a lock cannot be opened."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
     """A descriptor of a lock's file, which is made if it is missing."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise EmbeddedPostgresError(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
+        raise CannotOpen(f"{path} cannot be opened: {error.strerror}; whose folder is it?") from None
     try:
         if os.geteuid() == 0:  # else the folder's owner could not open a file that root made
             owner = path.parent.stat()

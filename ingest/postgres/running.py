@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from ingest.driver import SyncConnection
 from ingest.postgres.account import EmbeddedPostgresError
@@ -63,9 +65,15 @@ def answers(cluster: Cluster, postmaster: Postmaster) -> bool:
         with _connected(cluster, postmaster) as connection:
             if connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone() is None:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
-    except psycopg.OperationalError as error:
-        return "FATAL" in str(error)  # it has answered, if only that it has too many connections
+    except psycopg.OperationalError:
+        return _ping(cluster, postmaster) == Ping.OK  # it refuses this connection alone, as when it has too many
     return True
+
+
+def _ping(cluster: Cluster, postmaster: Postmaster) -> Ping:
+    """What the server says before it knows who asks: REJECT while it takes nobody's connection, as when it recovers."""
+    conninfo = make_conninfo(cluster.conninfo(postmaster, "postgres"), connect_timeout=_CONNECT_SECONDS)
+    return Ping(PGconn.ping(conninfo.encode()))
 
 
 def _connected(cluster: Cluster, postmaster: Postmaster) -> SyncConnection:
@@ -141,8 +149,8 @@ def _sees(cluster: Cluster, postmaster: Postmaster, name: str) -> bool | None:
     try:
         with _connected(cluster, postmaster) as connection:
             return connection.execute("select (pg_stat_file(%s, true)).size", [name]).fetchone() == (0,)
-    except psycopg.Error as error:
-        return None if "starting up" in str(error) else False
+    except psycopg.Error:
+        return None if _ping(cluster, postmaster) == Ping.REJECT else False
 
 
 def _is_of_an_earlier_boot(pid_file: Path) -> bool:

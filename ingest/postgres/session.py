@@ -15,7 +15,7 @@ from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
 from ingest.postgres.cluster import start, stop
 from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
-from ingest.postgres.locks import is_held, locked, opened, take
+from ingest.postgres.locks import CannotOpen, is_held, locked, opened, take
 from ingest.postgres.processes import holders_of, is_at_work, processes_in
 from ingest.postgres.running import join
 
@@ -50,18 +50,39 @@ def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
             f"there is no database in {data_dir}: is ROSTERLOG_DATA_DIR right? rosterlog up or migrate makes a new one"
         )
     data_dir = _make_folder(data_dir)
-    with locked(data_dir / _START, say), opened(data_dir / _USERS) as users:
-        fcntl.flock(users, fcntl.LOCK_SH)
-        cluster = cluster_in(data_dir, say)
-        postmaster = join(cluster, say) or start(cluster, say)
-        users = os.dup(users)
+    cluster, postmaster, users = _enter(data_dir, say)
     try:
         yield _server(cluster, postmaster)
     finally:
+        try:
+            _leave(data_dir, cluster, users, say)
+        finally:
+            os.close(users)
+
+
+def _enter(data_dir: Path, say: Say) -> tuple[Cluster, Postmaster, int]:
+    """Join or start the server; gives the descriptor whose lock makes this process one of its users as well."""
+    try:
+        with locked(data_dir / _START, say), opened(data_dir / _USERS) as users:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            cluster = cluster_in(data_dir, say)
+            postmaster = join(cluster, say) or start(cluster, say)
+            return cluster, postmaster, os.dup(users)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise EmbeddedPostgresError(f"the embedded database cannot be started: {what}; mend that first") from None
+
+
+def _leave(data_dir: Path, cluster: Cluster, users: int, say: Say) -> None:
+    """Stop the server unless others use it."""
+    try:
         with locked(data_dir / _START, say):
             if take(users):  # nobody else uses it
                 stop(cluster, say)
-            os.close(users)
+    except CannotOpen as error:
+        say(f"{error} PostgreSQL is stopped all the same, unless others use it")
+        if take(users):  # who would begin to use it waits for this lock as well
+            stop(cluster, say)
 
 
 @contextmanager

@@ -60,6 +60,7 @@ class ClientConnection(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None  # the request that is being answered, or was the last
         self._rest = b""  # bytes of later requests, not parsed before the earlier ones are answered
         self._fault: Fault | None = None  # the refusal that ends the connection
+        self._is_half_closed = False  # the client sends nothing more
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = cast("asyncio.Transport", transport)
@@ -71,6 +72,11 @@ class ClientConnection(HttpToolsProtocol):
             self._socket.write(problem_bytes(_BUSY.status, _BUSY.detail))
             self.stage = _CLOSING
             self._socket.close()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # the loop takes what uvicorn's method leaves out
+        """The client sends nothing more. What it has sent whole is answered, and only then the connection is closed."""
+        self._is_half_closed = self.is_answered()
+        return self._is_half_closed
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.clients.forget(self)

@@ -253,6 +253,12 @@ class BoundedProtocol(ClientConnection):
         self.server_state.total_requests += 1
         if self.stage is _CLOSING:
             return
+        self._go_on()
+        if self._is_half_closed and not self.is_answered() and not self._socket.is_closing():
+            self._socket.close()
+
+    def _go_on(self) -> None:
+        """Begin with what has come after the request that is answered now."""
         self.since = self.clients.now
         if self.pipeline:
             self._running, app = self.pipeline.pop()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import cast
 
 import uvicorn
@@ -67,6 +68,14 @@ def base_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _PatientServer(uvicorn.Server):
+    """A server that every signal stops in the same way: a second SIGINT would leave uvicorn's own stop unfinished."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+
+
 class _Beside(uvicorn.Server):
     """A server that leaves the signals to another one, and stops with it."""
 
@@ -85,7 +94,7 @@ async def serve(
 
     `observed`: where metrics and readiness are served too, without a token.
     """
-    server = uvicorn.Server(_config(app))
+    server = _PatientServer(_config(app))
     observing = _Beside(_config(app.state.observation))
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(_watched(server, app, bound))

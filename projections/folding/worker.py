@@ -67,6 +67,7 @@ class Worker:
         self._other_work_at = 0.0
         self._ended_overdue_at = 0.0
         self._needs_rebuild: set[str] = set()
+        self._said_rights = False
         self._heartbeat = Heartbeat()
         self._is_quick = True  # the database has answered the last look at the log without delay
         self._said: dict[str, float] = {}
@@ -211,7 +212,13 @@ class Worker:
             self._ended_overdue_at = time.monotonic()
             with self._engine.begin() as connection:
                 ended = connection.execute(text("select end_overdue()")).scalar_one()
-            if ended:
+            if ended < 0 and not self._said_rights:
+                self._said_rights = True
+                logger.warning(
+                    "a checkpoint is locked by a session that cannot be ended if it hangs: grant pg_signal_backend and "
+                    "pg_read_all_stats to the login that migrates"
+                )
+            if ended > 0:
                 logger.error("ended sessions that kept a checkpoint locked", extra={"fields": {"sessions": ended}})
 
     def _say(self, what: str, fields: dict[str, object], error: Exception | None) -> None:

@@ -46,3 +46,15 @@ def test_after_each_failure_it_waits_longer_up_to_five_seconds_and_others_do_not
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.1, 5.0)
     assert pace.may_try("b", 0.0)
+
+
+def test_after_a_failure_that_cost_seconds_one_event_is_tried() -> None:
+    pace = Pace(500)
+    pace.failed("a", 0.0, is_to_blame=True, took_long=True)
+    assert pace.limit("a") == 1
+
+
+def test_a_failure_of_every_event_does_not_condemn_one_that_has_failed_by_itself() -> None:
+    pace = Pace(1)
+    assert [pace.failed("a", 0.0, is_to_blame=True) for _ in range(3)] == [False, False, True]
+    assert pace.failed("a", 0.0, is_to_blame=False) is False

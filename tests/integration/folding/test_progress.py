@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, connect, sync_engine
 from ingest.session import FOLDING, Deadlines
 from projections.folding import checkpoint
+from projections.folding.pace import Pace
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker, run_once
@@ -22,12 +24,28 @@ from tests.proxy import Proxy
 
 IMPATIENT = Deadlines(statement=0.5, idle=0.5, transaction=0.8)
 
+SLEEP = "create function sleep() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$"
+
 
 @pytest.fixture
 def impatient(database: str) -> Iterator[Engine]:
     engine = sync_engine(database, WORKER_ROLE, IMPATIENT)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def failures(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """An entry per batch that failed."""
+    noted: list[bool] = []
+    failed = Pace.failed
+
+    def note(pace: Pace, *lane: Any, **why: bool) -> bool:  # noqa: ANN401
+        noted.append(True)
+        return failed(pace, *lane, **why)
+
+    monkeypatch.setattr(Pace, "failed", note)
+    return noted
 
 
 @contextmanager
@@ -48,10 +66,7 @@ def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_a
 ) -> None:
     drain(worker_engine)
     with psycopg.connect(database) as connection:
-        connection.execute(
-            "create function sleep() returns trigger language plpgsql as $$ "
-            "begin perform pg_sleep(60); return new; end $$"
-        )
+        connection.execute(SLEEP)
         connection.execute(
             "create trigger sleep before insert on participants_build_1 for each row "
             "when (new.first_name = 'slow') execute function sleep()"
@@ -125,19 +140,63 @@ def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str,
     thread.join(timeout=DEADLINE)
 
 
-def test_promise_16_a_slow_database_parks_nobody(database: str, worker_engine: Engine) -> None:
+def test_promise_16_a_slow_database_parks_nobody(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch, failures: list[bool]
+) -> None:
     """Every event fails with it; none is to blame."""
-    with Proxy(database).running() as proxy:
-        engine = sync_engine(proxy.conninfo, WORKER_ROLE, IMPATIENT)
+    monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.2)
+    with Proxy(database).running() as proxy, psycopg.connect(database, autocommit=True) as connection:
+        # A look takes long and a batch takes too long, but parking an event would succeed.
+        engine = sync_engine(proxy.conninfo, WORKER_ROLE, Deadlines(statement=0.5, idle=8, transaction=8))
+        engine.connect().close()  # the first connection asks for more than a slow database answers in time
         drain(worker_engine)
+        connection.execute(SLEEP)
+        connection.execute(
+            "create trigger sleep before insert on participants_build_1 for each row execute function sleep()"
+        )
         model.append(database, [model.body(number) for number in range(3)])
-        with working(engine, 8):
-            proxy.delay = 0.6
-            threading.Event().wait(8)
+        proxy.delay = 0.1
+        with working(engine, 1):
+            until(lambda: len(failures) >= 4 or query(database, "select * from quarantine"))
+            connection.execute("drop trigger sleep on participants_build_1")
             proxy.delay = 0
-            until(lambda: len(model.stored_roster(database)) == 3)
+            until(lambda: len(model.stored_roster(database)) == 3 or query(database, "select * from quarantine"))
         engine.dispose()
     assert query(database, "select * from quarantine") == []
+
+
+def test_promise_16_a_right_that_is_missing_parks_nobody(
+    database: str, worker_engine: Engine, failures: list[bool]
+) -> None:
+    """It fails at once, with every event: none is to blame."""
+    drain(worker_engine)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"revoke insert on participants_build_1 from {WORKER_ROLE}")
+        model.append(database, [model.body(number) for number in range(3)])
+        with working(worker_engine, 1):
+            until(lambda: len(failures) >= 4 or query(database, "select * from quarantine"))
+            connection.execute(f"grant insert on participants_build_1 to {WORKER_ROLE}")
+            until(lambda: len(model.stored_roster(database)) == 3 or query(database, "select * from quarantine"))
+    assert query(database, "select * from quarantine") == []
+
+
+def test_promise_16_an_event_that_costs_its_session_is_parked(database: str, worker_engine: Engine) -> None:
+    """It takes so long that the session is ended, which looks as if the database had gone away."""
+    drain(worker_engine)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function end_session() returns trigger language plpgsql security definer as $$ "
+            "begin perform pg_sleep(0.5), pg_terminate_backend(pg_backend_pid()); return new; end $$"
+        )
+        connection.execute(
+            "create trigger end_session before insert on participants_build_1 for each row "
+            "when (new.first_name = 'slow') execute function end_session()"
+        )
+    people = [model.body(number, first_name="slow" if number == 1 else "ok") for number in range(3)]
+    model.append(database, people)
+    with working(worker_engine, 8):
+        until(lambda: len(model.stored_roster(database)) == 2)
+    assert query(database, "select position from quarantine") == [(2,)]
 
 
 @pytest.mark.slow
@@ -173,3 +232,22 @@ def test_promise_9_a_worker_that_is_stopped_in_the_middle_of_a_copy_is_replaced(
     with pytest.raises(psycopg.OperationalError):
         copying.__exit__(None, None, None)
     stopped.close()
+
+
+def test_a_session_that_cannot_be_ended_is_said_once(
+    database: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner of the function is no superuser, as on a managed server, and another login's session hangs."""
+    run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    model.append(database, [model.body(1)])
+    with psycopg.connect(database) as connection:
+        # Any role that may see neither will do; this one every server has.
+        connection.execute("grant create on schema public to rosterlog_api")
+        connection.execute("alter function end_overdue() owner to rosterlog_api")
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    with psycopg.connect(database) as hanging:
+        hanging.execute("lock table checkpoint in exclusive mode")
+        for _ in range(2):
+            worker._ended_overdue_at = 0.0
+            worker._end_overdue()
+    assert caplog.text.count("cannot be ended") == 1

@@ -14,6 +14,7 @@ from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE, model
+from tests.proxy import Proxy
 
 ROOMY = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=20)
 
@@ -215,3 +216,47 @@ def test_a_server_that_writes_nothing_is_said_until_it_writes_again(database: st
             return refused, hindrance, await commit.hindrance()
 
         assert with_commit(database, ROOMY, scenario) == (None, said, None)
+
+
+def test_a_disk_that_is_full_refuses_what_follows_at_once_and_is_not_ready(database: str) -> None:
+    async def scenario(commit: GroupCommit) -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "create function full_disk() returns trigger language plpgsql as $$ "
+                "begin raise exception 'full' using errcode = 'disk_full'; end $$"
+            )
+            connection.execute(
+                "create trigger full_disk before insert on event_log for each row execute function full_disk()"
+            )
+            assert await hand_in(commit, b"first") is None
+            second = commit.append(delivery(b"second"))
+            assert second.done()
+            assert isinstance(second.exception(), NotKept)
+            assert await commit.hindrance() == "the database's disk is full"
+            connection.execute("drop trigger full_disk on event_log")
+        async with asyncio.timeout(DEADLINE):
+            while await hand_in(commit, b"third") is None:
+                await asyncio.sleep(0.02)
+        assert await commit.hindrance() is None
+
+    with_commit(database, ROOMY, scenario)
+
+
+def test_a_source_whose_commit_has_no_answer_is_refused_at_once_and_named(database: str) -> None:
+    with Proxy(database).running() as proxy:
+
+        async def connect() -> psycopg.AsyncConnection[Any]:
+            return await connect_async(proxy.conninfo, INGEST_ROLE, Deadlines(20, 20), read_only=False, autocommit=True)
+
+        async def run() -> None:
+            limits = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=1)
+            async with GroupCommit(Connections(connect, 20), limits).running() as commit:
+                assert await hand_in(commit, b"before")
+                proxy.silence()
+                assert await hand_in(commit, b"first") is None
+                second = commit.append(delivery(b"second"))
+                assert second.done()
+                assert isinstance(second.exception(), NotKept)
+                assert await commit.hindrance() == "no commit in time for movemint"
+
+        asyncio.run(run())

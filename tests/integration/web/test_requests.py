@@ -164,3 +164,29 @@ def test_a_client_may_go_away_after_every_byte(served: Served) -> None:
         client.send(request)
         assert client.answer().status == 200
     served.stored.append(content)
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_client_that_ends_its_side_after_its_requests_gets_every_answer(served: Served, count: int) -> None:
+    """As `nc -N` does, and whoever takes the end of its requests for a part of HTTP."""
+    bodies = [model.body(f"{next(served.numbers)} half closed") for _ in range(count)]
+    with connected(served.port) as client:
+        client.send(b"".join(delivery(content) for content in bodies))
+        client.connection.shutdown(socket.SHUT_WR)
+        assert client.statuses(count) == [200] * count
+        assert client.is_closed()
+    served.stored.extend(bodies)
+
+
+def test_half_a_request_is_not_waited_for_when_its_client_has_ended_its_side(served: Served) -> None:
+    content = model.body(f"{next(served.numbers)} before half of another")
+    with connected(served.port) as client:
+        client.send(delivery(content) + delivery(model.body("half"))[:-1])
+        client.connection.shutdown(socket.SHUT_WR)
+        assert client.answer().status == 200
+        assert client.is_closed()
+    with connected(served.port) as client:
+        client.send(delivery(model.body("half"))[:-1])
+        client.connection.shutdown(socket.SHUT_WR)
+        assert client.is_closed()
+    served.stored.append(content)

@@ -1,0 +1,132 @@
+"""The connections for appending: which are kept, what is done again, and how long a use may last."""
+
+import asyncio
+from typing import Any
+
+import psycopg
+import pytest
+
+from ingest.connections import Connections
+from ingest.driver import AsyncConnection, NoAnswer
+from ingest.log.append import can_append
+
+
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [(psycopg.errors.LockNotAvailable, 1), (psycopg.errors.QueryCanceled, 1), (psycopg.errors.AdminShutdown, 2)],
+)
+def test_what_took_long_is_not_done_a_second_time(database: str, error: type[psycopg.Error], times: int) -> None:
+    """While what failed on a kept connection is, on a new one: a restart of the database costs no delivery."""
+    done: list[int] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def work(_connection: psycopg.AsyncConnection[Any]) -> None:
+        done.append(1)
+        raise error
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        await connections.use(can_append)
+        with pytest.raises(error):
+            await connections.use(work)
+        await connections.close()
+
+    asyncio.run(run())
+    assert len(done) == times
+
+
+def test_a_way_to_the_database_that_answers_nothing_is_tried_beside_another(database: str) -> None:
+    tries: list[int] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        tries.append(1)
+        if len(tries) == 1:
+            await asyncio.Event().wait()
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def run() -> bool:
+        connections = Connections(connect, 30)
+        try:
+            return await connections.use(can_append)
+        finally:
+            await connections.close()
+
+    assert asyncio.run(run())
+    assert len(tries) == 2
+
+
+def test_a_connection_that_is_left_in_a_transaction_is_not_used_again(database: str) -> None:
+    used: list[psycopg.AsyncConnection[Any]] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def begin(connection: psycopg.AsyncConnection[Any]) -> None:
+        used.append(connection)
+        await connection.execute("begin")
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        for _ in range(2):
+            await connections.use(begin)
+        await connections.close()
+
+    asyncio.run(run())
+    assert used[0] is not used[1]
+    assert used[0].closed
+
+
+@pytest.mark.parametrize("is_patient", [False, True])
+def test_promise_16_a_use_has_its_deadline_whatever_its_connection_says(database: str, *, is_patient: bool) -> None:
+    async def connect() -> AsyncConnection:
+        connection = await AsyncConnection.connect(database, autocommit=True)
+        connection.wait_seconds = 600
+        return connection
+
+    async def work(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute("select pg_sleep(20)")
+
+    async def run() -> None:
+        connections = Connections(connect, 1)
+        with pytest.raises(NoAnswer):
+            await (connections.use_patiently if is_patient else connections.use)(work)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "made"),
+    [
+        (psycopg.errors.LockNotAvailable, 2),
+        (psycopg.errors.QueryCanceled, 2),
+        (psycopg.errors.DiskFull, 4),
+    ],
+)
+def test_what_took_long_says_nothing_about_the_idle_ones(database: str, error: type[psycopg.Error], made: int) -> None:
+    """While what a server refuses to one connection it refuses to all that are open."""
+    connected: list[int] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        connected.append(1)
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        both = asyncio.Barrier(2)
+
+        async def meet(_connection: psycopg.AsyncConnection[Any]) -> None:
+            await both.wait()
+
+        async def fail(_connection: psycopg.AsyncConnection[Any]) -> None:
+            raise error
+
+        await asyncio.gather(connections.use(meet), connections.use(meet))
+        with pytest.raises(error):
+            await connections.use(fail)
+        await connections.use(can_append)
+        await connections.close()
+
+    asyncio.run(run())
+    assert len(connected) == made
