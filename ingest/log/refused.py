@@ -32,7 +32,7 @@ class Refused:
     """What was refused of a source lately. `by_reason`: in the last hour. `last_at`: when the last one was.
 
     `run`: how many were refused since the last stored delivery, `run_since`: since when, `run_reason`: mostly why; 0
-    and None if the last delivery was stored.
+    and None if the last delivery was stored. `unavailable_at`: when the last one was answered 503.
     """
 
     by_reason: Mapping[str, int]
@@ -40,6 +40,7 @@ class Refused:
     run: int = 0
     run_since: datetime | None = None
     run_reason: str | None = None
+    unavailable_at: datetime | None = None
 
     @property
     def last_hour(self) -> int:
@@ -92,4 +93,5 @@ def _refused(rows: Sequence[Any]) -> Refused:
         sum(row.run for row in running),
         min((row.run_since for row in running), default=None),
         running[0].reason if running else None,
+        max((row.last_at for row in rows if row.reason == "unavailable"), default=None),
     )

@@ -76,7 +76,7 @@ ALERTS = (
     ),
     Alert(
         "RosterlogSlowCommits",
-        f"histogram_quantile(0.99, sum by (le) (rate({COMMIT_SECONDS.name}_bucket[5m]))) > 1",
+        f"histogram_quantile(0.99, sum by (le) (rate({COMMIT_SECONDS.name}_bucket[5m]))) > 0.5",
         "5m", "warning", "One commit in a hundred takes {{ $value | humanizeDuration }}.",
         "commits are slow, `status` says that the database answers slowly",
     ),

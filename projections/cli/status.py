@@ -13,7 +13,8 @@ from ingest.cli.terminal import utc
 from ingest.disk import free_bytes, megabytes
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
-from projections.folding.health import Health, SourceHealth, in_words, needs, read_health
+from projections.folding.health import Health, SourceHealth, in_words, read_health
+from projections.folding.needs import needs
 
 
 @click.command()
@@ -45,6 +46,9 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
         "last_refused_of_unknown_sources_at": health.unknown.last_at,
         "disk_free_bytes": health.free_bytes,
         "is_read_only": health.is_read_only,
+        "database_answer_seconds": round(health.answer_seconds, 3),
+        "oldest_transaction_seconds": round(health.open_seconds, 1),
+        "verify_problems": dict(health.problems),
         "needs": needed,
     }
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from projections.doctor.finding import DoctorFinding, fail, ok
-from projections.folding.health import BEHIND_SECONDS, UNSEEN_SECONDS, Health, needs
+from projections.folding.health import UNSEEN_SECONDS, Health
+from projections.folding.needs import BEHIND_SECONDS, needs
 
 
 def check_watched(health: Health) -> Iterator[DoctorFinding]:

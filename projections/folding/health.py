@@ -1,13 +1,14 @@
-"""How a deployment is, and what needs a person: each in a sentence with the next step."""
+"""How a deployment is, by one look at its database."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, megabytes
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
+from ingest.log.verification import verification
 from projections.folding.heartbeat import SeenWorker, last_seen
 from projections.folding.projection import Projection
 from projections.folding.status import (
@@ -20,17 +21,6 @@ from projections.folding.status import (
 )
 
 UNSEEN_SECONDS = 30.0  # without a worker, after which somebody has to look
-BEHIND_SECONDS = 60.0  # that an event may wait to be folded
-_MANY = 5  # refused in a row, with none stored between
-_WHY = {
-    "signature_missing": ("without a signature", "does a proxy drop X-Signature?"),
-    "signature_malformed": ("signature malformed", "does a proxy or another sender write X-Signature in its own form?"),
-    "signature_wrong": ("signature wrong", "was the secret rotated?"),
-    "too_large": ("too large", "raise ROSTERLOG_MAX_BODY_BYTES?"),
-    "body_timeout": ("the body came too slowly", "is the way to this server slow?"),
-    "unavailable": ("no commit in time", "look at the database and at the server's log"),
-    "unknown_source": ("unknown source", "is the address of the webhook right?"),
-}
 _ARRIVALS = text("""
 select s.source, head.received_at, head.position - position_at(s.source, now() - interval '1 hour') as last_hour
 from unnest(cast(:sources as text[])) as s (source)
@@ -50,6 +40,8 @@ select pg_is_in_recovery() or exists (
   select from pg_settings s where s.name = 'default_transaction_read_only' and s.reset_val = 'on'
 )
 """)
+_NOTHING = text("select 1")
+_OPEN_FOR = text("select extract(epoch from clock_timestamp() - oldest_transaction())::float8")
 _UNSEEN = text("select extract(epoch from clock_timestamp() - max(w.seen_at))::float8 from worker_seen w")
 
 
@@ -84,7 +76,8 @@ class Health:
 
     `unknown`: what was refused of sources that nobody knows. `worker`: the one that was seen last. `is_used`: programs
     of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file system; None if it is
-    not known.
+    not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the oldest open transaction
+    began. `problems`: that the last `verify` found, by source.
     """
 
     sources: Sequence[SourceHealth]
@@ -95,6 +88,9 @@ class Health:
     is_used: bool
     is_read_only: bool
     free_bytes: int | None
+    answer_seconds: float
+    open_seconds: float
+    problems: Mapping[str, int]
 
 
 def read_health(
@@ -121,7 +117,16 @@ def read_health(
         connection.execute(_SERVES).scalar_one(),
         connection.execute(_IS_READ_ONLY).scalar_one(),
         free_bytes,
+        _answer_seconds(connection),
+        connection.execute(_OPEN_FOR).scalar() or 0.0,
+        {row.source: row.problems for row in connection.execute(verification.select())},
     )
+
+
+def _answer_seconds(connection: Connection) -> float:
+    begun = time.monotonic()
+    connection.execute(_NOTHING)
+    return time.monotonic() - begun
 
 
 def unseen_worker(connection: Connection, projections: Sequence[Projection]) -> str | None:
@@ -131,60 +136,6 @@ def unseen_worker(connection: Connection, projections: Sequence[Projection]) -> 
         return f"none was seen for {in_words(seconds)}" if seconds > UNSEEN_SECONDS else None
     waits, _, _ = longest_behind(connection, projections)
     return f"none was ever seen, and an event waits for {in_words(waits)}" if waits > UNSEEN_SECONDS else None
-
-
-def needs(health: Health) -> list[str]:
-    """What needs a person, the most urgent first: a sentence each, with the next step."""
-    found = _of_disk(health)
-    found += [sentence for source in health.sources if (sentence := _all_refused(source)) is not None]
-    seconds, _, _ = health.behind
-    unseen = None if health.worker is None else (datetime.now(UTC) - health.worker.seen_at).total_seconds()
-    if (health.is_used or seconds > BEHIND_SECONDS) and (unseen is None or unseen > UNSEEN_SECONDS):
-        since = "ever" if unseen is None else f"for {in_words(unseen)}"
-        found.append(f"no worker was seen {since}: start rosterlog worker, or look at its log")
-    found += [
-        f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
-        f"ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {each.projection} if this one is right"
-        for each in health.projections
-        if each.needs_rebuild
-    ]
-    found += [
-        f"{each.status.source}: an event waits to be folded for {in_words(each.seconds_behind)}: see the worker's log"
-        for each in health.sources
-        if each.seconds_behind > BEHIND_SECONDS
-    ]
-    found += [
-        f"{each.status.source}: {each.status.quarantined} parked events: rosterlog quarantine list shows what, and why"
-        for each in health.sources
-        if each.status.quarantined
-    ]
-    return found
-
-
-def _of_disk(health: Health) -> list[str]:
-    """The sentence about a database that writes nothing, or soon will not."""
-    free = health.free_bytes
-    if free is not None and free < NEARLY_FULL_BYTES:
-        how = "full" if free < FULL_BYTES else "nearly full"
-        return [
-            f"the disk of the database is {how}, {megabytes(free)} are left: make room on it, nothing else is needed"
-        ]
-    if health.is_read_only:
-        return ["the database is read-only: is it a replica, or was its disk full? look at the server's own status"]
-    return []
-
-
-def _all_refused(source: SourceHealth) -> str | None:
-    """The sentence about a source of which all deliveries since the last stored one were refused, if they are many."""
-    refused = source.refused
-    if refused.run < _MANY or refused.run_since is None or refused.run_reason is None:
-        return None
-    why, question = _WHY[refused.run_reason]
-    total = refused.last_hour + source.stored_last_hour
-    return (
-        f"{source.status.source}: {refused.last_hour} of {total} deliveries in the last hour were refused, {why} since "
-        f"{refused.run_since.astimezone(UTC):%H:%M}: {question}"
-    )
 
 
 def in_words(seconds: float) -> str:

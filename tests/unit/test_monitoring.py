@@ -61,7 +61,7 @@ HEALTHY = {
     'rosterlog_deliveries_total{source="m", outcome="signature_wrong"}': "0+1x120",
     'rosterlog_deliveries_total{source="m", outcome="unavailable"}': "0x120",
     'rosterlog_deliveries_total{source="", outcome="unknown_source"}': "0+1x120",
-    'rosterlog_commit_duration_seconds_bucket{le="1"}': "0+20x120",
+    'rosterlog_commit_duration_seconds_bucket{le="0.1"}': "0+20x120",
     'rosterlog_commit_duration_seconds_bucket{le="+Inf"}': "0+20x120",
     "rosterlog_worker_seen_timestamp_seconds": "0+60x120",
     'rosterlog_projection_oldest_unfolded_timestamp_seconds{source="m", projection="p"}': "0+60x120",

@@ -15,8 +15,9 @@ from projections.doctor.finding import DoctorFinding
 from projections.doctor.log import check_demo, check_holes, check_secrets
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
-from projections.folding.health import needs, read_health
+from projections.folding.health import read_health
 from projections.folding.heartbeat import Heartbeat
+from projections.folding.needs import needs
 from projections.folding.projection import Projection
 from projections.participants.fields import DECLARED
 from tests import model

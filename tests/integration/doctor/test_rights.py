@@ -111,7 +111,7 @@ def test_each_departure_is_found(undone: Connection, change: str, check: str, le
 
 def test_a_person_may_let_others_read(undone: Connection) -> None:
     """Grants to logins of one's own, and what other programs have in the database, are nobody's business."""
-    undone.execute(text("create role analyst; grant select on participants, event_log to analyst"))
+    undone.execute(text("create role visitor; grant select on participants, event_log to visitor"))
     undone.execute(text("create function theirs() returns int language sql return 1"))
     assert worst(rights(undone)) == []
 

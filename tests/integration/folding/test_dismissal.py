@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 
 from projections.folding import dismissal, quarantine
 from projections.folding.dismissal import dismissed_events
-from projections.folding.health import needs, read_health
+from projections.folding.health import read_health
+from projections.folding.needs import needs
 from projections.folding.quarantine import TRIED_AGAIN, Wanted, parked_events
 from projections.folding.retry import SlowRetries, retry
 from projections.rebuild.swap import swap

@@ -4,8 +4,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from projections.folding.health import Health, needs, read_health
+from projections.folding.health import Health, read_health
 from projections.folding.heartbeat import Heartbeat
+from projections.folding.needs import needs
 from tests import model
 from tests.api_client import get
 from tests.fold_all import PROJECTIONS, drain, query

@@ -1,0 +1,107 @@
+"""What needs a person: each in a sentence that ends with the next step."""
+
+from datetime import UTC, datetime
+
+from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, megabytes
+from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words
+
+BEHIND_SECONDS = 60.0  # that an event may wait to be folded
+SLOW_SECONDS = 0.5  # for the answer to a statement that does nothing
+LONG_TRANSACTION_SECONDS = 3_600.0
+_UNAVAILABLE_SECONDS = 300.0  # that a delivery which was answered 503 is news
+_MANY = 5  # refused in a row, with none stored between
+_WHY = {
+    "signature_missing": ("without a signature", "does a proxy drop X-Signature?"),
+    "signature_malformed": ("signature malformed", "does a proxy or another sender write X-Signature in its own form?"),
+    "signature_wrong": ("signature wrong", "was the secret rotated?"),
+    "too_large": ("too large", "raise ROSTERLOG_MAX_BODY_BYTES?"),
+    "body_timeout": ("the body came too slowly", "is the way to this server slow?"),
+    "unavailable": ("no commit in time", "look at the database and at the server's log"),
+    "unknown_source": ("unknown source", "is the address of the webhook right?"),
+}
+
+
+def needs(health: Health) -> list[str]:
+    """What needs a person, the most urgent first: a sentence each, with the next step."""
+    found = _of_disk(health) + _of_problems(health)
+    found += [sentence for source in health.sources if (sentence := _all_refused(source)) is not None]
+    seconds, _, _ = health.behind
+    unseen = None if health.worker is None else (datetime.now(UTC) - health.worker.seen_at).total_seconds()
+    if (health.is_used or seconds > BEHIND_SECONDS) and (unseen is None or unseen > UNSEEN_SECONDS):
+        since = "ever" if unseen is None else f"for {in_words(unseen)}"
+        found.append(f"no worker was seen {since}: start rosterlog worker, or look at its log")
+    found += [
+        f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
+        f"ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {each.projection} if this one is right"
+        for each in health.projections
+        if each.needs_rebuild
+    ]
+    found += [
+        f"{each.status.source}: an event waits to be folded for {in_words(each.seconds_behind)}: see the worker's log"
+        for each in health.sources
+        if each.seconds_behind > BEHIND_SECONDS
+    ]
+    found += _of_database(health)
+    found += [
+        f"{each.status.source}: {each.status.quarantined} parked events: rosterlog quarantine list shows what, and why"
+        for each in health.sources
+        if each.status.quarantined
+    ]
+    return found
+
+
+def _of_disk(health: Health) -> list[str]:
+    """The sentence about a database that writes nothing, or soon will not."""
+    free = health.free_bytes
+    if free is not None and free < NEARLY_FULL_BYTES:
+        how = "full" if free < FULL_BYTES else "nearly full"
+        return [
+            f"the disk of the database is {how}, {megabytes(free)} are left: make room on it, nothing else is needed"
+        ]
+    if health.is_read_only:
+        return ["the database is read-only: is it a replica, or was its disk full? look at the server's own status"]
+    return []
+
+
+def _of_problems(health: Health) -> list[str]:
+    return [
+        f"{source}: verify found {number} problems in the log: rosterlog verify names them; keep a copy as it is, and "
+        "restore a backup beside it"
+        for source, number in sorted(health.problems.items())
+        if number
+    ]
+
+
+def _of_database(health: Health) -> list[str]:
+    """The sentences about a database that keeps deliveries waiting, or lets nothing be tidied up."""
+    now = datetime.now(UTC)
+    found = [
+        f"{each.status.source}: {each.refused.by_reason.get('unavailable', 0)} deliveries were answered 503 in the "
+        f"last hour, the last at {at.astimezone(UTC):%H:%M}, and come again: look at the database and the server's log"
+        for each in health.sources
+        if (at := each.refused.unavailable_at) and (now - at).total_seconds() < _UNAVAILABLE_SECONDS
+    ]
+    if health.answer_seconds > SLOW_SECONDS:
+        found.append(
+            f"the database answers slowly, a statement that does nothing takes {health.answer_seconds:.1f} s: look at "
+            "its disk and its load, and at the way to it"
+        )
+    if health.open_seconds > LONG_TRANSACTION_SECONDS:
+        found.append(
+            f"a transaction has been open for {in_words(health.open_seconds)}, so that nothing is tidied up: rosterlog "
+            "doctor names it; end its program"
+        )
+    return found
+
+
+def _all_refused(source: SourceHealth) -> str | None:
+    """The sentence about a source of which all deliveries since the last stored one were refused, if they are many."""
+    refused = source.refused
+    if refused.run < _MANY or refused.run_since is None or refused.run_reason is None:
+        return None
+    why, question = _WHY[refused.run_reason]
+    total = refused.last_hour + source.stored_last_hour
+    return (
+        f"{source.status.source}: {refused.last_hour} of {total} deliveries in the last hour were refused, {why} since "
+        f"{refused.run_since.astimezone(UTC):%H:%M}: {question}"
+    )
