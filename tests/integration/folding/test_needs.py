@@ -25,7 +25,7 @@ def test_what_keeps_a_database_from_its_work_is_said_with_the_next_step(database
     assert said.startswith("movemint: verify found 2 problems in the log: rosterlog verify names them")
 
 
-def test_the_oldest_open_transaction_is_read(database: str, engine: Engine) -> None:
+def test_the_oldest_open_transaction_is_read(engine: Engine) -> None:
     with engine.connect() as opened, engine.connect() as connection:
         opened.exec_driver_sql("select 1")
         assert 0 < read_health(connection, PROJECTIONS, ()).open_seconds < 3_600
