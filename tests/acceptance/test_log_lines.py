@@ -71,7 +71,7 @@ def test_every_line_of_up_its_worker_and_what_it_starts_again_is_json(data: Path
         (("ingest",), {}, 2, "MOVEMINT_WEBHOOK_SECRET is not set"),
         (("worker",), {**AWAY, "ROSTERLOG_PORT": "x"}, 2, "ROSTERLOG_PORT"),
         (("serve", "--nonsense"), AWAY, 2, "No such option"),
-        (("api",), AWAY, 1, "the database is away"),
+        (("api", "--port", "0"), AWAY, 1, "the database is away"),
         (("worker",), AWAY, 1, "the database is away"),
     ],
 )
