@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests import DEADLINE, ROOT
+from tests.tools import tool
 
 _EVERY_SECONDS = 30
 
@@ -32,7 +33,7 @@ def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bo
     path.write_text(
         json.dumps({"rule_files": [rules], "evaluation_interval": every, "tests": [test]}), encoding="utf-8"
     )
-    command = ["promtool", "test", "rules", str(path)]
+    command = [tool("promtool"), "test", "rules", str(path)]
     return subprocess.run(command, capture_output=True, check=False, timeout=DEADLINE).returncode == 0
 
 

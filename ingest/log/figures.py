@@ -20,10 +20,10 @@ cross join lateral (
 _ALONE = text("select pg_total_relation_size('event_log')::float8 as bytes, oldest_transaction() as oldest")
 _SLOTS = text("""
 select s.slot_name, pg_wal_lsn_diff(
-  case when pg_is_in_recovery() then pg_last_wal_receive_lsn() else pg_current_wal_lsn() end, s.restart_lsn
+  case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
 )::float8 as bytes
 from pg_replication_slots s
-where s.restart_lsn is not null
+where s.restart_lsn is not null and not s.temporary and s.slot_name !~ '^pg_[0-9]+_sync_'
 """)
 
 
@@ -33,7 +33,8 @@ def log_readings(connection: Connection) -> Iterator[Reading]:
         yield Reading(metrics.HEAD, (row.source,), row.position)
         yield metrics.timestamp_of(metrics.LAST_RECEIVED, row.received_at, row.source)
     for source, refused in refused_lately(connection).items():
-        yield Reading(metrics.REFUSED_IN_A_ROW, (source,), refused.run)
+        if source:  # nothing is ever stored for those that nobody knows
+            yield Reading(metrics.REFUSED_IN_A_ROW, (source,), refused.run)
         if refused.last_at is not None:
             yield metrics.timestamp_of(metrics.LAST_REFUSED, refused.last_at, source)
     for row in connection.execute(verification.select()):

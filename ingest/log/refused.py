@@ -1,9 +1,9 @@
 """How many deliveries were refused, by source, reason and hour: written by `count_refused`, read by operators."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, DateTime, PrimaryKeyConstraint, Table, Text, text
@@ -48,17 +48,35 @@ class Refused:
 
 
 NOTHING_REFUSED = Refused({}, None)
+# A delivery that could not be made durable says nothing about its sender: it is in no run.
 _LATELY = text("""
-select r.source, r.reason, r.last_at, r.run, r.run_since,
-  case when r.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour' and r.last_at > now() - interval '1 hour'
-    then r.count else 0 end as count,
-  coalesce(r.last_at > stored.received_at, true) as is_running
-from refused_delivery r
+with counted as (
+  select r.source, r.reason,
+    (sum(r.count) filter (
+      where r.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour' and r.last_at > now() - interval '1 hour'
+    ))::bigint as last_hour,
+    max(r.last_at) as last_at
+  from refused_delivery r
+  where r.hour > now() - interval '8 days'
+  group by r.source, r.reason
+),
+stored as (
+  select s.source, newest.received_at
+  from (select distinct source from counted) s
+  left join lateral (
+    select e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
+  ) newest on true
+)
+select c.source, c.reason, coalesce(c.last_hour, 0) as count, c.last_at, running.run, running.run_since
+from counted c
+join stored s on s.source = c.source
 left join lateral (
-  select e.received_at from event_log e where e.source = r.source order by e.position desc limit 1
-) stored on true
-where r.hour > now() - interval '8 days'
-order by r.source, r.run desc
+  select sum(r.run)::bigint as run, min(r.run_since) as run_since
+  from refused_delivery r
+  where r.source = c.source and r.reason = c.reason and r.hour > now() - interval '8 days'
+    and r.reason <> 'unavailable' and r.last_at > coalesce(s.received_at, '-infinity')
+) running on true
+order by c.source, running.run desc nulls last
 """)
 
 
@@ -83,12 +101,9 @@ def refused_lately(connection: Connection) -> dict[str, Refused]:
 
 
 def _refused(rows: Sequence[Any]) -> Refused:
-    by_reason: Counter[str] = Counter()
-    for row in rows:
-        by_reason[row.reason] += row.count
-    running = [row for row in rows if row.is_running]
+    running = [row for row in rows if row.run]
     return Refused(
-        {reason: number for reason, number in sorted(by_reason.items()) if number},
+        {row.reason: row.count for row in sorted(rows, key=attrgetter("reason")) if row.count},
         max(row.last_at for row in rows),
         sum(row.run for row in running),
         min((row.run_since for row in running), default=None),

@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Column, DateTime, Engine, PrimaryKeyConstraint, Table, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Executable,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
@@ -23,13 +34,23 @@ verification = Table(
 def note_verified(engine: Engine, proofs: Sequence[Proof]) -> bool:
     """Write down when these sources were verified, and how many problems were found. False if it cannot be written,
     as on a replica; what was proved is proved all the same.
+
+    A proof of a part of the log does not take back what was found in the rest, and does not count as a verification.
     """
-    rows = [{"source": proof.source, "head": proof.head, "problems": proof.problems_found} for proof in proofs]
-    statement = insert(verification)
-    values = {"finished_at": func.now(), "head": statement.excluded.head, "problems": statement.excluded.problems}
     try:
         with engine.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(constraint="verification_pkey", set_=values), rows)
+            for proof in proofs:
+                connection.execute(_noted(proof))
     except DBAPIError:
         return False
     return True
+
+
+def _noted(proof: Proof) -> Executable:
+    found = verification.c
+    if proof.first > 1:
+        most = func.greatest(found.problems, proof.problems_found)
+        return update(verification).where(found.source == proof.source).values(problems=most)
+    values = {"finished_at": func.now(), "head": proof.head, "problems": proof.problems_found}
+    statement = insert(verification).values(source=proof.source, **values)
+    return statement.on_conflict_do_update(constraint="verification_pkey", set_=values)

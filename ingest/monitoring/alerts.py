@@ -24,6 +24,10 @@ from ingest.metrics import (
 
 _KEPT = 'outcome=~"stored|duplicate"'
 _REFUSED = 'outcome!~"stored|duplicate|unknown_source"'
+_DISK = (
+    "`status` says that the disk is full or nearly full, `/readyz` says `disk (...)` or "
+    "`log (the database's disk is full)`"
+)
 _GROWTH = f"deriv({LOG_BYTES.name}[1d]) + deriv({ROSTER_BYTES.name}[1d])"
 
 
@@ -128,10 +132,13 @@ ALERTS = (
     ),
     Alert(
         "RosterlogDiskFills",
-        f"min({DISK_FREE.name}) < 1024 ^ 3 or min({DISK_FREE.name}) / max(clamp_min({_GROWTH}, 1)) < 7 * 86400",
-        "15m", "critical", "The disk of the database is full soon, at the rate of the last day.",
-        "`status` says that the disk is full or nearly full, `/readyz` says `disk (...)` or "
-        "`log (the database's disk is full)`",
+        f"min({DISK_FREE.name}) < 2 * 1024 ^ 3 or min({DISK_FREE.name}) / max(clamp_min({_GROWTH}, 1)) < 7 * 86400",
+        "15m", "critical", "The disk of the embedded database is full, or within a week at the rate of the last day.",
+        _DISK,
+    ),
+    Alert(
+        "RosterlogLogGrowsFast", f"max({_GROWTH}) * 86400 > 5 * 1024 ^ 3", "1h", "warning",
+        "Log and roster grow by {{ $value | humanize1024 }}B a day: does the disk of the database have room?", _DISK,
     ),
     Alert(
         "RosterlogSourceSilent", f"time() - max by (source) ({LAST_RECEIVED.name}) > 86400", "0s", "warning",

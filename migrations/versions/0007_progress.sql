@@ -1,4 +1,4 @@
--- How far the loading of a build is, written by the rebuild about once a second; null once it is loaded.
+-- How far the loading of a build is, written by the rebuild about once a second; null for a build that was not loaded.
 alter table projection_build
   add column loaded_events bigint,
   add column events_to_load bigint,

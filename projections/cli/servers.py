@@ -119,10 +119,10 @@ def _worker_app(settings: Settings, conninfo: str, worker: Worker, pulse: Pulse)
     """What a worker shows of itself on the port of metrics."""
 
     def readings() -> list[Reading]:
-        return readings_of(EVENTS_FOLDED, worker.folded)
+        return readings_of(EVENTS_FOLDED, dict(worker.folded))  # the worker's thread goes on counting
 
     part = Part([], nullcontext, {"worker": pulse.hindrance}, readings=readings)
-    return build_app([part], figures_of(settings, conninfo, catalogue(settings.fields_file)))
+    return build_app([part], figures_of(settings, conninfo, catalogue(settings.fields_file), WORKER_ROLE))
 
 
 def _each(*beats: Beat) -> Beat:

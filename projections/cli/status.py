@@ -41,7 +41,7 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
         "sources": [source.as_json() for source in health.sources],
         "projections": [live.as_json() for live in health.projections],
         "worker": None if worker is None else {"host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at},
-        "seconds_behind": round(health.behind[0], 1),
+        "seconds_behind": round(health.seconds_behind, 1),
         "refused_of_unknown_sources_last_hour": health.unknown.last_hour,
         "last_refused_of_unknown_sources_at": health.unknown.last_at,
         "disk_free_bytes": health.free_bytes,

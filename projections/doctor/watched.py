@@ -23,16 +23,16 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
     built = [live for live in health.projections if live.build is not None]
     if not any(live.needs_rebuild for live in built):
         yield ok("definitions", f"{len(built)} live builds, each folded as this program folds")
-    if health.behind[0] <= BEHIND_SECONDS:
+    if health.seconds_behind <= BEHIND_SECONDS:
         lag = sum(source.status.lag for source in health.sources)
-        yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.behind[0]:.0f} s")
+        yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.seconds_behind:.0f} s")
     if not any(source.status.quarantined for source in health.sources):
         yield ok("parked", "no event is parked")
 
 
 def _worker(health: Health) -> Iterator[DoctorFinding]:
     """How a worker was seen, unless `needs` has said that none was."""
-    is_idle = not health.is_used and health.behind[0] <= BEHIND_SECONDS
+    is_idle = not health.is_used and health.seconds_behind <= BEHIND_SECONDS
     if health.worker is None:
         if is_idle:
             yield ok("worker", "none was ever seen, and no program of rosterlog is connected that would need one")

@@ -1,6 +1,7 @@
 """How a deployment is, by one look at its database."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,11 @@ from ingest.log.verification import verification
 from projections.folding.heartbeat import SeenWorker, last_seen
 from projections.folding.projection import Projection
 from projections.folding.status import (
+    Folded,
     ProjectionStatus,
     SourceStatus,
-    ages_of_lag,
     longest_behind,
+    read_folded,
     read_projections,
     read_status,
 )
@@ -50,6 +52,7 @@ class SourceHealth:
     """One source. `last_received_at`: None if it has no event. `stored_last_hour`: deliveries.
 
     `seconds_behind`: how long the oldest event that some projection has not folded has been in the log; 0 if none is.
+    `missing`: a position that the log lacks, at which its projections stand still.
     """
 
     status: SourceStatus
@@ -57,6 +60,7 @@ class SourceHealth:
     stored_last_hour: int
     refused: Refused
     seconds_behind: float
+    missing: int | None
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -72,17 +76,15 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A deployment. `behind`: seconds that the oldest event has waited to be folded, its projection and its source.
+    """A deployment. `unknown`: what was refused of sources that nobody knows. `worker`: the one that was seen last.
 
-    `unknown`: what was refused of sources that nobody knows. `worker`: the one that was seen last. `is_used`: programs
-    of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file system; None if it is
-    not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the oldest open transaction
-    began. `problems`: that the last `verify` found, by source.
+    `is_used`: programs of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file
+    system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
+    oldest open transaction began. `problems`: that the last `verify` found, by source.
     """
 
     sources: Sequence[SourceHealth]
     projections: Sequence[ProjectionStatus]
-    behind: tuple[float, str, str]
     unknown: Refused
     worker: SeenWorker | None
     is_used: bool
@@ -91,6 +93,11 @@ class Health:
     answer_seconds: float
     open_seconds: float
     problems: Mapping[str, int]
+
+    @property
+    def seconds_behind(self) -> float:
+        """How long the oldest event that is not folded has waited, of all sources."""
+        return max((source.seconds_behind for source in self.sources), default=0.0)
 
 
 def read_health(
@@ -101,17 +108,19 @@ def read_health(
     refused = refused_lately(connection)
     rows = connection.execute(_ARRIVALS, {"sources": [status.source for status in statuses]})
     arrivals: Mapping[str, tuple[datetime, int]] = {row[0]: (row[1], row[2]) for row in rows}
-    ages = ages_of_lag(connection, projections)
+    folded: defaultdict[str, list[Folded]] = defaultdict(list)
+    for each in read_folded(connection, projections):
+        folded[each.source].append(each)
     sources = []
     for status in statuses:
         last_received_at, last_hour = arrivals.get(status.source, (None, 0))
         of_source = refused.get(status.source, NOTHING_REFUSED)
-        seconds = max((age for age, _, source in ages if source == status.source), default=0.0)
-        sources.append(SourceHealth(status, last_received_at, last_hour, of_source, seconds))
+        seconds = max((each.seconds for each in folded[status.source]), default=0.0)
+        missing = next((each.missing for each in folded[status.source] if each.missing is not None), None)
+        sources.append(SourceHealth(status, last_received_at, last_hour, of_source, seconds, missing))
     return Health(
         sources,
         read_projections(connection, projections),
-        max(ages, default=(0.0, "", "")),
         refused.get("", NOTHING_REFUSED),
         last_seen(connection),
         connection.execute(_SERVES).scalar_one(),
@@ -134,7 +143,8 @@ def unseen_worker(connection: Connection, projections: Sequence[Projection]) -> 
     seconds: float | None = connection.execute(_UNSEEN).scalar()
     if seconds is not None:
         return f"none was seen for {in_words(seconds)}" if seconds > UNSEEN_SECONDS else None
-    waits, _, _ = longest_behind(connection, projections)
+    longest = longest_behind(connection, projections)
+    waits = 0.0 if longest is None else longest.seconds
     return f"none was ever seen, and an event waits for {in_words(waits)}" if waits > UNSEEN_SECONDS else None
 
 

@@ -25,7 +25,7 @@ def needs(health: Health) -> list[str]:
     """What needs a person, the most urgent first: a sentence each, with the next step."""
     found = _of_disk(health) + _of_problems(health)
     found += [sentence for source in health.sources if (sentence := _all_refused(source)) is not None]
-    seconds, _, _ = health.behind
+    seconds = health.seconds_behind
     unseen = None if health.worker is None else (datetime.now(UTC) - health.worker.seen_at).total_seconds()
     if (health.is_used or seconds > BEHIND_SECONDS) and (unseen is None or unseen > UNSEEN_SECONDS):
         since = "ever" if unseen is None else f"for {in_words(unseen)}"
@@ -64,7 +64,13 @@ def _of_disk(health: Health) -> list[str]:
 
 
 def _of_problems(health: Health) -> list[str]:
-    return [
+    holes = [
+        f"{each.status.source}: the log has no position {each.missing}, so nothing after it is folded: it was damaged; "
+        "keep a copy as it is, and restore a backup beside it"
+        for each in health.sources
+        if each.missing is not None
+    ]
+    return holes + [
         f"{source}: verify found {number} problems in the log: rosterlog verify names them; keep a copy as it is, and "
         "restore a backup beside it"
         for source, number in sorted(health.problems.items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -9,14 +10,45 @@ from ingest.log.read import heads, sources
 from projections.folding import builds, checkpoint, quarantine
 from projections.folding.projection import Projection
 
-_BEHIND = text("""
-select p.projection, s.source, extract(epoch from clock_timestamp() - e.received_at)::float8 as seconds
+# Position, head and the event after the checkpoint are of one statement, so they agree. That event is looked for behind
+# a hole as well: a log that was damaged must not look as if all of it were folded.
+_FOLDED = text("""
+select
+  p.projection, s.source, coalesce(c.position, 0) as position, head.position as head, following.position as following,
+  following.received_at as oldest_at,
+  coalesce(extract(epoch from clock_timestamp() - following.received_at), 0)::float8 as seconds
 from projection p
 cross join unnest(cast(:sources as text[])) as s (source)
 left join checkpoint c on c.projection = p.projection and c.source = s.source and c.build = p.live
-join event_log e on e.source = s.source and e.position = coalesce(c.position, 0) + 1
+cross join lateral (
+  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
+) head
+left join lateral (
+  select e.position, e.received_at
+  from event_log e
+  where e.source = s.source and e.position > coalesce(c.position, 0)
+  order by e.position
+  limit 1
+) following on true
 where p.projection = any (cast(:names as text[]))
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """How far the live build of a projection has folded a source.
+
+    `oldest_at`: when the oldest event that it has not folded was received, and the `seconds` since then; None and 0 if
+    it has folded all. `missing`: the position after the checkpoint, if the log goes on without it; it was damaged then.
+    """
+
+    projection: str
+    source: str
+    position: int
+    head: int
+    oldest_at: datetime | None
+    seconds: float
+    missing: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +118,19 @@ def read_projections(connection: Connection, projections: Sequence[Projection]) 
     return statuses
 
 
-def ages_of_lag(connection: Connection, projections: Sequence[Projection]) -> list[tuple[float, str, str]]:
-    """Of each projection and source with an event that is not folded: how many seconds the oldest has been in the log.
-
-    Gives the seconds, the projection and the source.
-    """
+def read_folded(connection: Connection, projections: Sequence[Projection]) -> list[Folded]:
+    """How far each live build has folded each source that has events."""
     names = [projection.name for projection in projections]
-    rows = connection.execute(_BEHIND, {"names": names, "sources": sources(connection)})
-    return [(row.seconds, row.projection, row.source) for row in rows]
+    return [
+        Folded(
+            row.projection, row.source, row.position, row.head, row.oldest_at, row.seconds,
+            row.position + 1 if row.following not in (None, row.position + 1) else None,
+        )
+        for row in connection.execute(_FOLDED, {"names": names, "sources": sources(connection)})
+    ]  # fmt: skip
 
 
-def longest_behind(connection: Connection, projections: Sequence[Projection]) -> tuple[float, str, str]:
-    """How many seconds the oldest event that a live build has not folded has been in the log, and whose it is.
-
-    Gives the seconds, the projection and the source; zero seconds if everything is folded.
-    """
-    return max(ages_of_lag(connection, projections), default=(0.0, "", ""))
+def longest_behind(connection: Connection, projections: Sequence[Projection]) -> Folded | None:
+    """The build and source whose oldest event that is not folded has been in the log for longest; None if all are."""
+    waiting = [folded for folded in read_folded(connection, projections) if folded.oldest_at is not None]
+    return max(waiting, key=lambda folded: folded.seconds, default=None)

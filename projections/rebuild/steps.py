@@ -86,7 +86,7 @@ def noted(engine: Engine, build: Build, to_load: int, advance: Callable[[int], N
         loaded += number
         if time.monotonic() - noted_at >= _NOTE_SECONDS or loaded >= to_load:
             noted_at = time.monotonic()
-            with engine.begin() as connection:
+            with suppress(DBAPIError), engine.begin() as connection:  # it is noted again soon
                 builds.note_loaded(connection, build, loaded, to_load)
 
     return advance_noted

@@ -153,10 +153,12 @@ async def _hindrance_of_fold(machine: _Machine) -> str | None:
 def _behind(machine: _Machine) -> str | None:
     try:
         with machine.engine.connect() as connection:
-            seconds, projection, source = longest_behind(connection, machine.projections)
+            longest = longest_behind(connection, machine.projections)
     except DRIVER_ERRORS:
         return None  # which the part that reads the roster reports
-    return f"{projection} of {source} is {seconds:.0f} s behind the log" if seconds > _BEHIND_SECONDS else None
+    if longest is None or longest.seconds <= _BEHIND_SECONDS:
+        return None
+    return f"{longest.projection} of {longest.source} is {longest.seconds:.0f} s behind the log"
 
 
 async def _announce(machine: _Machine) -> None:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 import click
-from pydantic_core import from_json, to_json
+import msgspec
+from pydantic_core import to_json
 
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from projections.folding.pulse import Pulse
 
-Folded = Mapping[tuple[str, str], int]  # events, by source and projection
+EventsByProjection = Mapping[tuple[str, str], int]  # events, by source and projection
 
 READY, AWAY = "ready", "away"  # what a worker prints after a look at the log: it has read it, or cannot
 BEAT_SECONDS = 1.0  # between two such lines of a worker that is a child of `up`
@@ -22,10 +23,11 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.5, 5.0  # seconds between a failure and the nex
 _STEADY_SECONDS = 60.0  # a worker that ran for longer is started again after the first delay
 _STOP_SECONDS = 15.0  # to finish its batch, before it is killed
 _STUCK_SECONDS = 15.0  # without a line, after which it is replaced
+_LONGEST_LINE = 16_777_216  # bytes: some hundred per source
 _START_SECONDS = 120.0  # until its first line, also on a busy machine
 
 
-def beats(every: float, folded: Folded | None = None) -> Callable[[bool], None]:
+def beats(every: float, folded: EventsByProjection | None = None) -> Callable[[bool], None]:
     """What prints `READY` or `AWAY` when it is called: each change, and otherwise every so many seconds at most.
 
     `folded`: what the worker has folded so far, printed behind it as JSON.
@@ -41,6 +43,9 @@ def beats(every: float, folded: Folded | None = None) -> Callable[[bool], None]:
             click.echo(state if numbers is None else f"{state} {to_json(numbers).decode()}")
 
     return beat
+
+
+_read_folded = msgspec.json.Decoder(list[tuple[str, str, int]]).decode
 
 
 class WorkerProcess:
@@ -82,17 +87,23 @@ class WorkerProcess:
         """Run a worker to its end; gives how it ended."""
         # A process session of its own: Ctrl-C in the terminal is for `up`, which stops the worker after the server.
         process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, env=dict(self._environ), start_new_session=True
+            *self._command,
+            stdin=PIPE,
+            stdout=PIPE,
+            env=dict(self._environ),
+            start_new_session=True,
+            limit=_LONGEST_LINE,
         )
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         try:
             while await self._moves(process.stdout):
                 pass
             return f"stopped with exit code {await process.wait()}"
-        except TimeoutError:
+        except (TimeoutError, ValueError) as error:  # ValueError: a line that was cut, or is none of a worker's
             process.kill()
             await process.wait()
-            return "did not move any more and was killed"
+            how = "did not move any more" if isinstance(error, TimeoutError) else "said what cannot be read"
+            return f"{how} and was killed"
         finally:
             self._pulse.stop()
             self._folded_before.update(self._folded)
@@ -105,7 +116,7 @@ class WorkerProcess:
             state, _, folded = (await lines.readline()).decode().strip().partition(" ")
         if state:
             self._pulse.beat(state == READY)
-            for source, name, number in from_json(folded or "[]"):
+            for source, name, number in _read_folded(folded or "[]"):
                 self._folded[source, name] = number
         return bool(state)
 

@@ -1,6 +1,5 @@
 """`/metrics` of real processes: what it says, to whom, and while the database is away."""
 
-import shutil
 import socket
 import subprocess
 import time
@@ -16,6 +15,7 @@ from tests.program import deliver, environ, free_port, get, run, running, status
 from tests.proxy import Proxy
 from tests.raw_client import connected, head
 from tests.scrape import metrics_of, samples, scraped
+from tests.tools import tool
 
 pytestmark = pytest.mark.acceptance
 
@@ -81,12 +81,11 @@ def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(datab
             assert begun - 60 < found[name] < time.time() + 60, name
         shown = {metric.name for metric in METRICS if f"# TYPE {metric.name.removesuffix('_total')}" in text}
         assert {metric.name for metric in METRICS} - shown == set(ABSENT)
-        if shutil.which("promtool"):
-            checked = subprocess.run(
-                ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False,
-                timeout=DEADLINE,
-            )  # fmt: skip
-            assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+        checked = subprocess.run(
+            [tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False,
+            timeout=DEADLINE,
+        )  # fmt: skip
+        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
         assert status_of(working, "/readyz/roster") == 200
         assert status_of(working, "/readyz/webhook") == 404
         assert [status_of(at, "/livez") for at in (port, serving, working)] == [200] * 3

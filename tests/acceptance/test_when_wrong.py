@@ -1,7 +1,6 @@
 """What the docs list under "When something is wrong", made to happen: seen in status, metrics, alerts and doctor."""
 
 import json
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -45,8 +44,7 @@ class Deployment:
     def is_seen(self, metric: str, holds: Callable[[float], bool], sentence: str, alert: str, minutes: int) -> None:
         """The trouble shows in metrics, as an alert, in `status` and in `doctor`, and the sentence leads out."""
         until(lambda: holds(samples(scraped(self.watched)[1]).get(metric, -1)))
-        if shutil.which("promtool"):
-            assert fires(self.folder, alert, self.before, scraped(self.watched)[1], minutes), alert
+        assert fires(self.folder, alert, self.before, scraped(self.watched)[1], minutes), alert
         if sentence:
             assert [said for said in status_json(self.env)["needs"] if sentence in said], status_json(self.env)["needs"]
             assert sentence in self.doctor()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from ingest.monitoring.alerts import ALERTS
 from ingest.monitoring.board import board
 from ingest.monitoring.files import files
 from tests import DEADLINE, ROOT
+from tests.tools import tool
 
 Series = dict[str, str]
 
@@ -47,6 +47,9 @@ FIRES: dict[str, tuple[Series, str, str]] = {
     "RosterlogDiskFills": (
         {"rosterlog_database_disk_free_bytes": "600000000000-100000000x1500",
          "rosterlog_log_size_bytes": "0+60000000x1500", "rosterlog_roster_size_bytes": "0+40000000x1500"}, "20m", "10m",
+    ),
+    "RosterlogLogGrowsFast": (
+        {"rosterlog_log_size_bytes": "0+5000000x120", "rosterlog_roster_size_bytes": "0+2000000x120"}, "65m", "30m",
     ),
 }  # fmt: skip
 FIRES_AFTER_HOURS: dict[str, tuple[Series, str, str]] = {
@@ -114,8 +117,8 @@ def test_the_board_shows_every_metric_and_only_those() -> None:
     assert len(places) == len(shown["panels"]) == len(METRICS)
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus")
 def test_the_rules_fire_on_made_up_series_in_time_and_not_on_a_healthy_hour(tmp_path: Path) -> None:
+    tool("promtool")
     rules = files()["deploy/prometheus/rules.yml"]
     switched_on = rules.replace("      # - ", "      - ").replace("      #   ", "        ")
     (tmp_path / "rules.yml").write_text(switched_on, encoding="utf-8")

@@ -2,12 +2,19 @@
 
 from dataclasses import replace
 
+import psycopg
+import pytest
 from sqlalchemy import Engine
 
+from ingest.log.figures import log_readings
+from ingest.log.read import HoleInLog
+from ingest.metrics import OLDEST_UNFOLDED, REFUSED_IN_A_ROW
+from projections.folding.figures import projection_readings
 from projections.folding.health import read_health
 from projections.folding.needs import needs
+from projections.folding.worker import run_once
 from tests import model
-from tests.fold_all import PROJECTIONS
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS
 
 
 def test_what_keeps_a_database_from_its_work_is_said_with_the_next_step(database: str, engine: Engine) -> None:
@@ -29,3 +36,34 @@ def test_the_oldest_open_transaction_is_read(engine: Engine) -> None:
     with engine.connect() as opened, engine.connect() as connection:
         opened.exec_driver_sql("select 1")
         assert 0 < read_health(connection, PROJECTIONS, ()).open_seconds < 3_600
+
+
+def test_a_hole_in_the_log_is_said_at_once_and_never_looks_as_if_all_were_folded(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(number) for number in range(5)])
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("alter table event_log disable trigger all")
+        admin.execute("delete from event_log where position = 3")
+    assert run_once(worker_engine, PARTICIPANTS, "movemint", 2) == 2
+    assert run_once(worker_engine, REGISTRATIONS, "movemint", 2) == 2
+    with pytest.raises(HoleInLog):
+        run_once(worker_engine, PARTICIPANTS, "movemint", 2)
+    with engine.connect() as connection:
+        said = needs(read_health(connection, PROJECTIONS, ["movemint"]))
+        found = {(reading.metric.name, reading.labels) for reading in projection_readings(connection, PROJECTIONS)}
+    assert said[0].startswith("movemint: the log has no position 3, so nothing after it is folded: it was damaged")
+    assert (OLDEST_UNFOLDED.name, ("movemint", "participants")) in found
+
+
+def test_refusals_that_say_nothing_of_a_sender_are_in_no_run(database: str, engine: Engine) -> None:
+    """Neither what came for a source that nobody knows, nor what the database could not take."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        for source, reason in (("", "unknown_source"), ("movemint", "unavailable"), ("other", "signature_wrong")):
+            connection.execute("select count_refused(%s, %s, now(), 7, now())", (source, reason))
+    with engine.connect() as reading:
+        runs = {each.labels[0]: each.value for each in log_readings(reading) if each.metric is REFUSED_IN_A_ROW}
+        said = needs(read_health(reading, PROJECTIONS, ["movemint", "other"]))
+    assert runs == {"movemint": 0, "other": 7}
+    assert sorted(sentence.split(" ")[0] for sentence in said) == ["movemint:", "other:"]
+    assert next(sentence for sentence in said if "answered 503" in sentence).startswith("movemint: 7 deliveries")
