@@ -76,6 +76,7 @@ class GroupCommit:
         self._away_until = 0.0
         self._failing_until = 0.0
         self._failing_why = ""
+        self._failing_lanes: dict[str, float] = {}  # by source, until when its last failure makes it not ready
         self._watcher: asyncio.Task[None] | None = None
         self._seconds = Histogram(COMMIT_SECONDS.bounds)
         self._sizes = Histogram(COMMIT_DELIVERIES.bounds)
@@ -113,10 +114,12 @@ class GroupCommit:
 
     async def hindrance(self) -> str | None:
         """Why an append would not succeed now; None if it would."""
-        stalled = sorted(source for source, lane in self._lanes.items() if lane.stalled)
+        now = asyncio.get_running_loop().time()
+        failing = {source for source, until in self._failing_lanes.items() if now < until}
+        stalled = sorted(failing | {source for source, lane in self._lanes.items() if lane.stalled})
         if stalled:
             return f"no commit in time for {', '.join(stalled[:_MOST_NAMED])}"
-        if asyncio.get_running_loop().time() < self._failing_until:
+        if now < self._failing_until:
             return self._failing_why
         return None if await self._connections.is_ready() else "the database takes no append"
 
@@ -173,7 +176,9 @@ class GroupCommit:
             await self._on_failure(source, batch, error)
             return
         self._failing_until = 0.0
-        self._held_up.discard(source)
+        if source in self._held_up:
+            self._held_up.discard(source)
+            self._failing_lanes.pop(source, None)
         self._seconds.observe(time.monotonic() - begun)
         self._sizes.observe(len(batch))
         for pending, receipt in zip(batch, receipts, strict=True):
@@ -206,6 +211,7 @@ class GroupCommit:
     def _refuse_lane(self, source: str, error: psycopg.Error) -> None:
         """Refuse a source's waiting deliveries: its commit has taken too long, or fails as no other source's does."""
         self._held_up.add(source)
+        self._failing_lanes[source] = asyncio.get_running_loop().time() + _FAILING_SECONDS
         lane = self._lanes[source]
         fields = {"source": source, "refused": len(lane.waiting) + len(lane.in_flight), "sqlstate": error.sqlstate}
         logger.error("no commit in time", extra={"fields": fields})

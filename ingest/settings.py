@@ -136,6 +136,8 @@ def _secrets(value: SecretStr) -> Secrets:
     secrets = tuple(os.fsencode(part.strip()) for part in value.get_secret_value().split(",") if part.strip())
     if not secrets:
         raise SettingsError("MOVEMINT_WEBHOOK_SECRET holds no secret")
+    if b"..." in secrets:  # as the documents write what is to be filled in
+        raise SettingsError("MOVEMINT_WEBHOOK_SECRET has the dots of the example: put the subscription's secret there")
     return secrets
 
 

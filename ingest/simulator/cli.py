@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from ingest.simulator.deliver import Answered, Target, deliver
-from ingest.simulator.plan import Amount, Wishes, plan
+from ingest.simulator.plan import Amount, Planned, Wishes, plan
 
 
 class WithSources(Protocol):
@@ -126,5 +126,15 @@ def _key(settings: WithSources, url: str, file: BinaryIO | None, secret: str | N
 def run_simulation(wishes: Wishes, target: Target) -> Answered:
     """Deliver the plan of these wishes, with a progress bar on standard error."""
     planned = plan(wishes)
+    said: set[int | None] = set()
+
+    def hear(one: Planned, status: int | None) -> None:
+        """Say each kind of failure once: retries take minutes, in which a bar that stands still says nothing."""
+        is_failure = status is None or not 200 <= status < 300
+        if is_failure and not one.damaged and status not in said:
+            said.add(status)
+            answer = "no answer" if status is None else f"answer {status}"
+            click.echo(f"\nrosterlog: {answer} from {target.url}; trying again, as Movemint would", err=True)
+
     with click.progressbar(length=len(planned), label="delivering", file=sys.stderr) as bar:
-        return asyncio.run(deliver(planned, target, lambda: bar.update(1)))
+        return asyncio.run(deliver(planned, target, lambda: bar.update(1), hear))

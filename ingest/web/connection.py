@@ -17,6 +17,7 @@ from ingest.web.request_head import Fault
 
 _IDLE, _HEAD, _BODY, _COMPLETE, _CLOSING = Stage
 REFUSED = "refused"  # in the state of a request: the kind of the fault for which its client was sent away
+_STOPPING_SECONDS = 2.0  # for a body to arrive whole while the server stops
 _RESET = struct.pack("ii", 1, 0)  # do not linger
 _HEAD_SLOW = Fault(408, "The headers did not arrive in time.", "head_too_slow")
 _BODY_SLOW = Fault(408, "The body did not arrive in time.", "body_too_slow")
@@ -90,6 +91,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server stops: an answer under way is finished; a request that has not arrived is not waited for."""
+        if self.stage is _BODY:  # it gets a moment, as an honest sender needs no more
+            self.since = min(self.since, self.clients.now - self.clients.bounds.body_seconds + _STOPPING_SECONDS)
         if self.is_answered() or self.stage is _BODY:
             super().shutdown()
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,7 +14,9 @@ from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
 from ingest.metrics import DATABASE_UP, Reading
 from ingest.session import Deadlines
-from ingest.sqlstate import DRIVER_ERRORS
+from ingest.sqlstate import DRIVER_ERRORS, sqlstate
+
+logger = logging.getLogger(__name__)
 
 Read = Callable[[Connection], Iterable[Reading]]
 
@@ -21,6 +24,7 @@ _KEPT_SECONDS = 3.0  # that what was read is given again before it is read anew
 _SCRAPE_SECONDS = 0.8  # that a scrape waits for the database
 _READ_SECONDS = 20.0  # that a reading may take
 _OLD_SECONDS = 60.0  # after which a reading is given no more
+_SAY_SECONDS = 60.0  # between two lines about readings that failed
 _MARGIN = 0.1  # that the program waits longer than its driver
 _NOTHING = "select 1"
 _DEADLINES = Deadlines(statement=_READ_SECONDS, idle=_READ_SECONDS)
@@ -39,7 +43,7 @@ class DatabaseFigures:
         self._asked: AsyncConnection | None = None  # on which one answer shows that the database is there
         self._asking = asyncio.Lock()
         self._readings: list[Reading] = []
-        self._read_at = float("-inf")
+        self._read_at = self._said_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     async def read(self) -> list[Reading]:
@@ -91,8 +95,11 @@ class DatabaseFigures:
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                     self._readings = await connection.run_sync(self._read_all)
             self._read_at = time.monotonic()
-        except (*DRIVER_ERRORS, PoolTimeout, TimeoutError):
-            pass  # what was read last is given as long as it is not old
+        except (*DRIVER_ERRORS, PoolTimeout, TimeoutError) as error:  # what was read last is given until it is old
+            if time.monotonic() - self._said_at > _SAY_SECONDS:
+                self._said_at = time.monotonic()
+                fields = {"error": type(error).__name__, "sqlstate": sqlstate(error)}
+                logger.warning("metrics could not be read from the database", extra={"fields": fields})
 
     def _read_all(self, connection: Connection) -> list[Reading]:
         return [reading for read in self._reads for reading in read(connection)]

@@ -1,6 +1,7 @@
 """`/metrics`: the readings of a server's parts and of its database, in the format that the scraper asks for."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import accumulate
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from ingest.metrics import BUILD_INFO, METRICS, Histogram, Metric, Reading
 from ingest.web.figures import DatabaseFigures
 
+_FORMATS = ("text/plain; version=0.0.4;", "text/plain; version=1.0.0;", "application/openmetrics-text; version=1.0.0;")
 OwnReadings = Callable[[], Iterable[Reading]]
 
 
@@ -25,23 +27,44 @@ class Metrics:
     def __init__(self, own: Sequence[OwnReadings], figures: DatabaseFigures | None) -> None:
         self._own = own
         self._figures = figures
+        self._writing = asyncio.Lock()
+        self._pages: dict[str, tuple[float, bytes]] = {}  # by content type, with the time until which each is kept
 
     async def answer(self, request: Request) -> Response:
-        """All readings; those of the database only while it answers within a second."""
+        """All readings; those of the database only while it answers."""
+        encode, content_type = _encoder(request.headers.get("accept", ""))
+        async with self._writing:  # one page at a time, however many scrape
+            kept_until, page = self._pages.get(content_type, (0.0, b""))
+            if time.monotonic() >= kept_until:
+                registry = await self._read()
+                begun = time.monotonic()
+                page = await asyncio.to_thread(encode, registry)
+                # As long as it took to write: scrapes of thousands of sources leave half of the time to deliveries.
+                self._pages[content_type] = 2 * time.monotonic() - begun, page
+        return Response(page, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+    async def _read(self) -> CollectorRegistry:
         readings = [Reading(BUILD_INFO, (version("rosterlog"),), 1.0)]
         readings += [reading for own in self._own for reading in own()]
         if self._figures is not None:
             readings += await self._figures.read()
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Readings(readings))
         ProcessCollector(registry=registry)
-        content = await asyncio.to_thread(encode, registry)  # much work if there are many sources
-        return Response(content, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+        return registry
 
     async def close(self) -> None:
         if self._figures is not None:
             await self._figures.close()
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """What writes the format that is asked for; the usual one if there is no such format."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        return choose_encoder("")
+    return (encode, content_type) if content_type.startswith(_FORMATS) else choose_encoder("")
 
 
 class _Readings(Collector):

@@ -48,8 +48,9 @@ def bind(host: str, port: int, names: tuple[str, str] = _NAMES) -> socket.socket
         bound.listen(BACKLOG)  # now, or another program could still take the port
     except OSError as error:
         bound.close()
-        reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-        raise PortTaken(f"{host} port {port} {reason}: choose another with {names[1]}") from None
+        is_taken = error.errno == errno.EADDRINUSE
+        reason = "is taken" if is_taken else f"cannot be used ({error.strerror})"
+        raise PortTaken(f"{host} port {port} {reason}: choose another with {names[is_taken]}") from None
     return bound
 
 

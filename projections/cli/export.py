@@ -146,6 +146,7 @@ async def _write(connection: AsyncConnection, export: Export, output: Path | Non
                     reported = size
                     say(f"{size // 1_000_000} MB written")
     if path is None or is_piped:
-        say(f"{export.file_name}: {size:,} bytes as of position {export.position}")
+        place = "standard output" if path is None else click.format_filename(path)
+        say(f"{place}: {size:,} bytes as of position {export.position}")
     else:
         click.echo(f"{click.format_filename(path)}: {size:,} bytes as of position {export.position}")

@@ -68,6 +68,10 @@ def _print(health: Health, needed: list[str]) -> None:
             f"{of_source.quarantined:>12}{source.refused.last_hour:>16}  {_time(source.last_received_at):<28}"
             f"{_time(source.refused.last_at)}"
         )
+    for source in health.sources:
+        if source.refused.last_hour:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items())
+            click.echo(f"{source.status.source}: refused in 1 h: {reasons}")
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
         click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")

@@ -103,7 +103,8 @@ def _of_database(health: Health) -> list[str]:
 def _all_refused(source: SourceHealth) -> str | None:
     """The sentence about a source of which all deliveries since the last stored one were refused, if they are many."""
     refused = source.refused
-    if refused.run < _MANY or refused.run_since is None or refused.run_reason is None:
+    many = 1 if source.last_received_at is None else _MANY  # the first delivery of all says whether it works
+    if refused.run < many or refused.run_since is None or refused.run_reason is None:
         return None
     why, question = _WHY[refused.run_reason]
     total = refused.last_hour + source.stored_last_hour

@@ -74,10 +74,11 @@ class Dispatch:
 
     async def admit_operator(self, request: Request) -> None:
         """Let only an operator's token pass. Raises 401 without a valid token, 403 with another one, 429."""
-        with answered_within(BEARER_SECONDS):
-            bearer = await self._bearers.bearer(request)
-            async with self._engine.connect() as connection:
-                is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
+        async with asyncio.timeout(BEARER_SECONDS):
+            with answered_within(BEARER_SECONDS):
+                bearer = await self._bearers.bearer(request)
+                async with self._engine.connect() as connection:
+                    is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
         if is_operator is None:
             raise self._bearers.turn_away(bearer)
         self._bearers.let_in(bearer)

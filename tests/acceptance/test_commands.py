@@ -179,7 +179,9 @@ def test_the_simulator_ends_with_1_when_something_is_lost(database: str) -> None
     with running("ingest", "--port", str(port), env=env):
         until(lambda: status_of(port, "/healthz") == 200)
         url = f"http://127.0.0.1:{port}/webhooks/movemint"
-        assert "LOST      2" in run("simulate", "--url", url, "--secret", "wrong", "--count", "2", env=env, code=1)
+        said = run("simulate", "--url", url, "--secret", "wrong", "--count", "2", env=env, code=1)
+        assert "LOST      2" in said
+        assert said.count(f"answer 401 from {url}; trying again") == 1
     assert model.stored_bodies(database) == []
 
 

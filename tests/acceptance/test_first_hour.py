@@ -13,7 +13,7 @@ import pytest
 
 from ingest import postgres
 from ingest.database import sync_engine
-from ingest.settings import read_settings
+from ingest.settings import SettingsError, read_settings
 from tests import DEADLINE, ROOT, model
 from tests.api_client import make_token
 from tests.conftest import create
@@ -89,7 +89,9 @@ def test_the_readmes_exports_are_settings_that_a_server_takes() -> None:
     exported = dict(re.findall(r"^export ([A-Z_]+)=(\S+)", connect, re.M))
     assert exported.pop("PATH") == '"$PWD/.venv/bin:$PATH"'
     assert exported.keys() == {"ROSTERLOG_DATA_DIR", "MOVEMINT_WEBHOOK_SECRET"}
-    assert read_settings(exported).sources == {"movemint": (b"...",)}
+    with pytest.raises(SettingsError, match="put the subscription's secret there"):
+        read_settings(exported)
+    assert read_settings({**exported, "MOVEMINT_WEBHOOK_SECRET": "a secret"}).sources == {"movemint": (b"a secret",)}
 
 
 @pytest.mark.parametrize("blanks", [b"", b" ", b"\t", b"  \t "])

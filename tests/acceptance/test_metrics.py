@@ -1,15 +1,20 @@
 """`/metrics` of real processes: what it says, to whom, and while the database is away."""
 
+import http.client
+import re
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
 
+from ingest import postgres
 from ingest.metrics import METRICS
 from tests import DEADLINE, model
+from tests.conftest import create
 from tests.fold_all import query
 from tests.program import deliver, environ, free_port, get, run, running, status_of, until
 from tests.proxy import Proxy
@@ -26,6 +31,15 @@ ABSENT = (  # while all is well, on a database of one's own
     "rosterlog_oldest_transaction_timestamp_seconds", "rosterlog_replication_slot_retained_bytes",
     "rosterlog_connections_refused_total",
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exposed(server: postgres.Server, template: str) -> Iterator[int]:
+    """The metrics' port of a server."""
+    env = environ(DATABASE_URL=create(server, template), ROSTERLOG_METRICS_PORT=str(port := free_port()), **SECRET)
+    with running("ingest", "--port", "0", env=env):
+        until(lambda: status_of(port, "/livez") == 200)
+        yield port
 
 
 def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(database: str) -> None:
@@ -89,6 +103,24 @@ def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(datab
         assert status_of(working, "/readyz/roster") == 200
         assert status_of(working, "/readyz/webhook") == 404
         assert [status_of(at, "/livez") for at in (port, serving, working)] == [200] * 3
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=abc",
+        "text/plain;version=1..0",
+        "x;version=99",
+        "application/openmetrics-text;version=99",
+        "application/openmetrics-text",
+    ],
+)
+def test_whatever_format_is_asked_for_there_is_one(exposed: int, accept: str) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", exposed, timeout=DEADLINE)) as connection:
+        connection.request("GET", "/metrics", headers={"Accept": accept})
+        answer = connection.getresponse()
+        assert (answer.status, b"rosterlog_build_info" in answer.read()) == (200, True)
+        assert re.search(r"version=(0\.0\.4|1\.0\.0);", answer.getheader("content-type") or "")
 
 
 def test_what_waits_and_what_holds_back_is_seen(database: str) -> None:

@@ -75,6 +75,15 @@ def test_a_rotated_secret_is_said_with_the_next_step_until_a_delivery_is_stored(
     until(lambda: query(database, "select run from refused_delivery") == [(1,)])
 
 
+def test_the_first_delivery_of_all_is_said_when_it_is_refused(database: str, receiving: tuple[int, Running]) -> None:
+    port, _ = receiving
+    assert deliver(port, model.body(0), signature="0" * 64)[0] == 401
+    until(lambda: query(database, "select * from refused_delivery"))
+    said = run("status", env=environ(DATABASE_URL=database, **ENV), code=1)
+    assert "movemint: 1 of 1 deliveries in the last hour were refused, signature wrong since" in said
+    assert "movemint: refused in 1 h: 1 signature_wrong" in said
+
+
 def test_the_login_of_the_webhook_can_append_and_count_and_nothing_else(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("set role rosterlog_ingest")

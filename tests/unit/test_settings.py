@@ -26,6 +26,11 @@ def test_bodies_may_arrive_as_far_as_they_may_wait_unless_said_otherwise() -> No
         read_settings({**large, "ROSTERLOG_MAX_ARRIVING_BYTES": "1000"})
 
 
+def test_the_dots_of_the_example_are_no_secret() -> None:
+    with pytest.raises(SettingsError, match="has the dots of the example: put the subscription's secret there"):
+        read_settings({"MOVEMINT_WEBHOOK_SECRET": "..."})
+
+
 def test_a_secret_may_be_any_bytes() -> None:
     assert read_settings({"MOVEMINT_WEBHOOK_SECRET": "abc\udcff"}).sources == {"movemint": (b"abc\xff",)}
 

@@ -77,6 +77,20 @@ def test_promise_16_a_source_that_is_freed_is_taken_again_by_itself(database: st
     assert all(with_commit(database, Limits(10_000, 10**8, 2), scenario))
 
 
+def test_promise_16_a_source_that_cannot_be_kept_now_makes_the_webhook_not_ready_and_is_named(database: str) -> None:
+    async def scenario(commit: GroupCommit) -> list[str | None]:
+        with locked(database, ["spring"]):
+            assert await hand_in(commit, b"first", "spring") is None
+            said = [await commit.hindrance()]
+        async with asyncio.timeout(DEADLINE):
+            while not await hand_in(commit, b"again", "spring"):
+                pass
+        return [*said, await commit.hindrance()]
+
+    limits = Limits(10_000, 10**8, 2)
+    assert with_commit(database, limits, scenario) == ["no commit in time for spring", None]
+
+
 def test_promise_16_a_lock_that_is_held_for_a_while_costs_no_delivery(database: str) -> None:
     async def scenario(commit: GroupCommit) -> Receipt | None:
         with locked(database, ["spring"]):

@@ -205,16 +205,19 @@ def test_a_server_that_stops_finishes_its_answers_and_waits_for_no_stranger(
         bounded_server(create(server, template), {}) as (process, port),
         connected(port) as silent,
         connected(port) as half_a_head,
+        connected(port) as half_a_body,
         connected(port) as refused,
         slow_reader(port) as reader,
     ):
         half_a_head.send(FIRST)
+        half_a_body.send(head(b"Content-Length: 10") + b"{}")
         refused.send(head(b"Content-Length: x"))
         assert refused.answer().status == 400
         assert deliver(port, model.body(1))[0] == 200
         process.process.send_signal(signal.SIGINT)
         assert silent.is_closed()
         assert half_a_head.is_closed()
+        assert half_a_body.answer().status == 408  # after a moment, in which an honest body comes
         process.process.send_signal(signal.SIGINT)  # from somebody who does not want to wait
         assert len(reader.answer().content) == LARGE
         assert process.process.wait(DEADLINE) == 0
