@@ -27,8 +27,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 # told in plain words why one of them ends.
 SERVERS = ("api", "ingest", "serve", "up", "worker")
 
-logger = logging.getLogger(__name__)
-
 settings_of = click.pass_obj  # the settings, once the program has read them
 
 
