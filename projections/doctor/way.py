@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
+from ingest.disk import amount
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets
 from projections.doctor.contact import LONGEST_SHOWN, judge
-from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
 _PATH = "/webhooks/"
