@@ -71,7 +71,8 @@ def group(context: click.Context) -> None:
     invocation.remember(context)
     context.obj = read_settings(invocation.environ)
     configure_logging(context.obj.log_level)
-    if of_kubernetes := set_by_kubernetes(invocation.environ, setting_names()):
+    of_kubernetes = set_by_kubernetes(invocation.environ, setting_names())
+    if of_kubernetes and context.invoked_subcommand in SERVERS:
         logger.info("variables of Kubernetes are no settings", extra={"fields": {"names": of_kubernetes}})
 
 
