@@ -18,9 +18,12 @@ def free_bytes(data_dir: Path) -> int | None:
 
 def disk_hindrance(free: int | None) -> str | None:
     """Why a database with so many free bytes keeps nothing more; None if it does, or if they are not known."""
-    return None if free is None or free >= FULL_BYTES else f"the disk is full, {megabytes(free)} are left"
+    return None if free is None or free >= FULL_BYTES else f"the disk is full, {amount(free)} are left"
 
 
-def megabytes(size: int) -> str:
-    """A number of bytes as a person reads it."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+def amount(size: float) -> str:
+    """A number of bytes as a person reads it: in units of 1024, as PostgreSQL's settings have them."""
+    for unit, bytes_of_unit in (("GB", 2**30), ("MB", 2**20), ("kB", 2**10)):
+        if size >= bytes_of_unit:
+            return f"{size / bytes_of_unit:.1f} {unit}"
+    return f"{size:.0f} bytes"

@@ -4,7 +4,11 @@ import difflib
 import re
 from collections.abc import Collection, Mapping
 
-SETTINGS_PREFIXES = ("ROSTERLOG_", "MOVEMINT_")
+_OURS = "ROSTERLOG_"
+# Other programs talk to Movemint as well, so a name with this beginning may be theirs, such as MOVEMINT_API_KEY.
+_SHARED = "MOVEMINT_"
+SETTINGS_PREFIXES = (_OURS, _SHARED)
+_MISSPELT = 0.75  # as alike as difflib finds a name and a setting; a common beginning alone gives up to 0.72
 # For each service of a namespace Kubernetes sets such variables in every container; a service may be called rosterlog.
 _OF_A_SERVICE = re.compile(r"_SERVICE_HOST\Z|_SERVICE_PORT(_\w+)?\Z|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?\Z")
 _ADDRESS = re.compile(r"(tcp|udp|sctp)://")
@@ -22,12 +26,17 @@ def set_by_kubernetes(environ: Mapping[str, str], known: Collection[str]) -> lis
 
 
 def unknown_name(environ: Mapping[str, str], known: Collection[str]) -> str | None:
-    """What to say of the first name that begins like a setting and is none; None if there is no such name."""
+    """What to say of the first name that should be a setting and is none; None if there is no such name.
+
+    A name of ours should be a setting always, a name that is not ours alone if it is nearly one.
+    """
     passed_over = {*known, *set_by_kubernetes(environ, known)}
     for name in sorted(environ):
         if name.startswith(SETTINGS_PREFIXES) and name not in passed_over:
-            close = difflib.get_close_matches(name, known, n=1)
-            return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "; unset it")
+            is_ours = name.startswith(_OURS)
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.6 if is_ours else _MISSPELT)
+            if is_ours or close:
+                return f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "; unset it")
     return None
 
 

@@ -30,17 +30,18 @@ class Advice:
     full: str = "make room on it, nothing else is needed"
 
 
-# What the server says to a connection that it refuses comes without an SQLSTATE.
+# What is said of a connection that was refused comes without an SQLSTATE: the first of these texts that it has decides,
+# since a certificate may "not exist" as well. Of a server with messages in another language `Advice.away` is said.
 _REFUSED = {
     "starting up": "it starts: try again in a moment",
     "shutting down": "it stops: try again when it runs again",
     "authentication failed": "are the user and the password right?",
+    "certificate": "its certificate is not trusted: see sslmode and sslrootcert",
     "does not exist": "make it, or name another",
     "pg_hba.conf": "its pg_hba.conf allows no such connection from this machine",
     "too many clients": "it takes no more connections: end other programs, or raise max_connections",
     "remaining connection slots": "it takes no more connections: end other programs, or raise max_connections",
     "resolve host": "its host is not known here: correct the name, or look at the name server",
-    "certificate": "its certificate is not trusted: see sslmode and sslrootcert",
 }
 _ENDED: dict[type[psycopg.Error], str] = {
     errors.QueryCanceled: "a statement was ended before it was done: try again when there is less going on",

@@ -27,8 +27,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 # told in plain words why one of them ends.
 SERVERS = ("api", "ingest", "serve", "up", "worker")
 
-logger = logging.getLogger(__name__)
-
 settings_of = click.pass_obj  # the settings, once the program has read them
 
 
@@ -73,7 +71,8 @@ def group(context: click.Context) -> None:
     invocation.remember(context)
     context.obj = read_settings(invocation.environ)
     configure_logging(context.obj.log_level)
-    if of_kubernetes := set_by_kubernetes(invocation.environ, setting_names()):
+    of_kubernetes = set_by_kubernetes(invocation.environ, setting_names())
+    if of_kubernetes and context.invoked_subcommand in SERVERS:
         logger.info("variables of Kubernetes are no settings", extra={"fields": {"names": of_kubernetes}})
 
 

@@ -41,11 +41,11 @@ def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: 
     """List the parked events: source, position, participant, projection, since when, and why."""
     with migrated_engine(settings) as engine, engine.connect() as connection:
         source = _checked(settings, connection, source)
-        away = dismissed_events(connection, source, limit + 1)
+        if dismissed:
+            show_dismissed(dismissed_events(connection, source, limit + 1), limit, as_json=as_json)
+            return
         parked = parked_events(connection, Wanted(source, is_dismissed=False), limit + 1)
-    if dismissed:
-        show_dismissed(away, limit, as_json=as_json)
-        return
+        any_dismissed = not parked and bool(dismissed_events(connection, source, 1))
     if as_json:
         click.echo(to_json({"parked": [_as_json(event) for event in parked[:limit]]}).decode())
         return
@@ -55,7 +55,7 @@ def list_parked(settings: Settings, source: str | None, limit: int, *, as_json: 
             f"{utc(event.parked_at)}  {printable(event.reason)}"
         )
     if not parked:
-        say("nothing is parked" + ("; quarantine list --dismissed shows what was dismissed" if away else ""))
+        say("nothing is parked" + ("; quarantine list --dismissed shows what was dismissed" if any_dismissed else ""))
     elif len(parked) > limit:
         say(f"there are more: --limit {limit * 10}")
 

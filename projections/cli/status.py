@@ -10,7 +10,7 @@ from ingest.cli.group import settings_of
 from ingest.cli.invocation import runnable
 from ingest.cli.opening import is_demo, migrated_engine, place_of
 from ingest.cli.terminal import utc
-from ingest.disk import free_bytes, megabytes
+from ingest.disk import amount, free_bytes
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
 from projections.folding.health import Health, SourceHealth, in_words, read_health
@@ -81,7 +81,7 @@ def _print(health: Health, needed: list[str]) -> None:
     if health.worker is not None:
         click.echo(f"worker: seen {utc(health.worker.seen_at)} on {health.worker.host}")
     if health.free_bytes is not None:
-        click.echo(f"disk: {megabytes(health.free_bytes)} free")
+        click.echo(f"disk: {amount(health.free_bytes)} free")
     for sentence in needed:
         click.echo(f"NEEDS YOU  {runnable(sentence)}")
 

@@ -43,11 +43,3 @@ def listed(names: list[str], most: int = 5) -> str:
     """The first few of some names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def amount(size: float) -> str:
-    """A number of bytes as a person reads it."""
-    for unit, bytes_of_unit in (("GB", 2**30), ("MB", 2**20), ("kB", 2**10)):
-        if size >= bytes_of_unit:
-            return f"{size / bytes_of_unit:.1f} {unit}"
-    return f"{size:.0f} bytes"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ingest.disk import NEARLY_FULL_BYTES
-from projections.doctor.finding import DoctorFinding, amount, fail, ok, warn
+from ingest.disk import NEARLY_FULL_BYTES, amount
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 MOST_WAL = 8 * 2**30  # bytes that the write-ahead log takes under load, where the server does not say
 _OTHERS = 0o077

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
+from ingest.disk import amount
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 
 LONG_SECONDS = 900.0  # that a transaction may be open
 MUCH_WAL = 2**30  # bytes that an active slot may hold back

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 
 import httpx2 as httpx
 
+from ingest.disk import amount
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets
 from projections.doctor.contact import LONGEST_SHOWN, judge
-from projections.doctor.finding import DoctorFinding, amount, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
 _PATH = "/webhooks/"
+_NO_ADDRESS = "--url is no http or https address without user and query, such as https://example.org/webhooks/movemint"
 _LARGEST = 2**24  # bytes that are sent at most, whatever the limit is
 _MEDIUM = 100_000
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -23,22 +25,25 @@ _ODD_JSON = b'\xef\xbb\xbf{ "b" :\t1.0 ,\r\n  "a": "\\u00e9\\/ \xc3\xa9",\n\n  "
 
 
 def addresses(url: str, sources: Mapping[str, Secrets]) -> dict[str, str]:
-    """The address of each source that is to be examined. Raises `WrongUsage`."""
+    """The address of each source that is to be examined. Raises `WrongUsage`, which shows no part of a wrong one."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
     except ValueError:
         good = False
-    if not good or parts.query or parts.fragment or not url.isprintable():
-        raise WrongUsage("--url is no http or https address, such as https://example.org/webhooks/movemint")
+    # A user's password would stand in every address that is printed.
+    if not good or parts.query or parts.fragment or "@" in url or not url.isprintable():
+        raise WrongUsage(_NO_ADDRESS)
     if not sources:
         raise WrongUsage("--url needs a secret, with which the server knows a probe: set MOVEMINT_WEBHOOK_SECRET")
-    base, webhooks, name = url.rstrip("/").rpartition(_PATH)
+    server, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    before, webhooks, name = path.rpartition(_PATH)
     if not webhooks:
-        return {source: f"{url.rstrip('/')}{_PATH}{source}" for source in sources}
+        before = path.removesuffix(_PATH.rstrip("/"))
+        return {source: f"{server}{before}{_PATH}{source}" for source in sources}
     if name not in sources:
         raise WrongUsage(f"--url is the address of {name}, which has no secret here; there is {', '.join(sources)}")
-    return {name: f"{base}{_PATH}{name}"}
+    return {name: f"{server}{before}{_PATH}{name}"}
 
 
 async def examine_way(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, megabytes
+from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
 from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words
 
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
@@ -55,9 +55,7 @@ def _of_disk(health: Health) -> list[str]:
     free = health.free_bytes
     if free is not None and free < NEARLY_FULL_BYTES:
         how = "full" if free < FULL_BYTES else "nearly full"
-        return [
-            f"the disk of the database is {how}, {megabytes(free)} are left: make room on it, nothing else is needed"
-        ]
+        return [f"the disk of the database is {how}, {amount(free)} are left: make room on it, nothing else is needed"]
     if health.is_read_only:
         return ["the database is read-only: is it a replica, or was its disk full? look at the server's own status"]
     return []

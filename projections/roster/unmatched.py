@@ -12,7 +12,7 @@ from projections.roster.roster import Roster
 from projections.roster.where import is_answer, is_question
 
 _LOOKED_AT = 2_000  # answers, to find one of somebody whom a token of some events sees
-_LONGEST = 100  # characters of a name or value that is shown
+_LONGEST = 40  # characters of a name or value that is shown; each is up to 12 bytes of a header
 
 
 def empty_filters(criteria: Criteria) -> Iterator[str]:
@@ -63,4 +63,4 @@ def _name(filter_: Filter) -> str:
 
 
 def _shown(text: str) -> str:
-    return quote(text[:_LONGEST], safe="")
+    return quote(text[:_LONGEST], safe="") + ("..." if len(text) > _LONGEST else "")

@@ -19,6 +19,7 @@ from projections.web.sending import Streamed, in_pieces
 
 _LONGEST_SECONDS = 120.0  # for a client to take one answer
 _RELEASE = 2  # of the answers' form, in every ETag: a new number makes all cached copies stale
+_MOST_WARNINGS = 3  # named in the header: all headers together must fit the 4 kB that a proxy may have for them
 _NOT_THE_QUESTION = frozenset({"cursor", "after", "limit", "min_position", "wait", "count"})
 
 
@@ -33,8 +34,7 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page, publ
     next_cursor = _cursor(question, result)
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
     response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
-    if result.warnings:
-        response.headers[WARNING] = "; ".join(result.warnings)
+    response.headers.update(warning_headers(result.warnings))
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})
@@ -51,6 +51,13 @@ def kept_headers(question: Question) -> dict[str, str]:
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization",
     }
+
+
+def warning_headers(warnings: Sequence[str]) -> dict[str, str]:
+    """The header that says what of a question can match nobody: the first few, and how many more there are."""
+    more = len(warnings) - _MOST_WARNINGS
+    named = "; ".join(warnings[:_MOST_WARNINGS])
+    return {WARNING: f"{named}; and {more} more" if more > 0 else named} if warnings else {}
 
 
 def etag(question: Question) -> str:

@@ -17,7 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
@@ -26,6 +26,7 @@ from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
 from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
+from ingest.web.meant import NothingRoute
 from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
 from ingest.web.readiness import CHECK_SECONDS, Check
@@ -55,6 +56,9 @@ _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _ALLOWED = {"Allow": ", ".join(_METHODS)}
+_SCRAPED = ("GET", "HEAD")
+_METRICS = "/metrics"
+_NOTHING = "/v1/..."  # the name of all addresses at which there is no endpoint
 _EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
@@ -128,11 +132,23 @@ class Api:
             *(self._route(endpoint, self._exports.answer) for endpoint in self._exports.endpoints),
             *(self._route(endpoint, self._dispatch.answer) for endpoint in self._endpoints),
             *document_routes(self.document),
-            Route("/metrics", self._metrics),
+            AddressRoute(_METRICS, self._metrics, [self._noted(_METRICS)]),
+            NothingRoute("/v1", self._nothing, [self._noted(_NOTHING)]),
         ]
+
+    def _noted(self, endpoint: str) -> Middleware:
+        return Middleware(NotedAnswers, endpoint=endpoint, note=self._answer_log.note)
+
+    async def _nothing(self, request: Request) -> Response:
+        """The refusal of an address below `/v1` without an endpoint. It costs a stranger's request no query."""
+        self._bearers.recognises(request)
+        raise HTTPException(404)
 
     async def _metrics(self, request: Request) -> Response:
         """The metrics of the whole server, for an operator; without a token they have a port of their own."""
+        if request.method not in _SCRAPED:
+            self._bearers.recognises(request)
+            raise HTTPException(405, headers={"Allow": ", ".join(_SCRAPED)})
         await self._dispatch.admit_operator(request)
         metrics: Metrics = request.app.state.metrics
         return await metrics.answer(request)
@@ -158,7 +174,7 @@ class Api:
                 expose_headers=_EXPOSED,
             )
             middleware.insert(0, cors)
-        middleware.insert(0, Middleware(NotedAnswers, endpoint=endpoint.path, note=self._answer_log.note))
+        middleware.insert(0, self._noted(endpoint.path))
         return AddressRoute(endpoint.path, respond, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:

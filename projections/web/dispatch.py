@@ -81,6 +81,7 @@ class Dispatch:
                     is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
         if is_operator is None:
             raise self._bearers.turn_away(bearer)
+        mark_valid(request.scope)
         self._bearers.let_in(bearer)
         if not is_operator:
             raise HTTPException(403, "Only an operator's token may see this: rosterlog token create NAME --operator.")

@@ -20,13 +20,13 @@ from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.unmatched import empty_filters, unmatched
 from projections.roster.where import AnswersOfThePast
 from projections.web.access.bearer import Bearer
-from projections.web.answer import is_kept, kept_headers, unchanged
+from projections.web.answer import is_kept, kept_headers, unchanged, warning_headers
 from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
 from projections.web.places import exported_place, place_text
-from projections.web.question import FOLLOWED_BY, WARNING, Question
+from projections.web.question import FOLLOWED_BY, Question
 from projections.web.sending import Streamed
 
 logger = logging.getLogger(__name__)
@@ -116,8 +116,8 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
     place = place_text(await exported_place(question))
     warnings = [*empty_filters(export.criteria)]
     warnings += [warning async for warning in unmatched(question.connection, question.roster, export.criteria)]
-    warned = {WARNING: "; ".join(warnings)} if warnings else {}
-    return {**kept_headers(question), "Content-Disposition": disposition, FOLLOWED_BY: place, **warned}
+    headers = {**kept_headers(question), **warning_headers(warnings)}
+    return {**headers, "Content-Disposition": disposition, FOLLOWED_BY: place}
 
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:

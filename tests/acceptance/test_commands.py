@@ -126,6 +126,12 @@ def test_every_error_is_one_clear_line_without_a_traceback(
     assert "hush" not in printed
 
 
+def test_names_of_kubernetes_are_said_in_the_log_of_a_server_and_to_no_person() -> None:
+    away = environ(DATABASE_URL="postgresql://u:hush@127.0.0.1:1/d", ROSTERLOG_SERVICE_HOST="10.0.0.1")
+    assert '"names":["ROSTERLOG_SERVICE_HOST"]' in run("worker", env=away, code=1)
+    assert "ROSTERLOG_SERVICE_HOST" not in run("token", "list", env=away, code=1)
+
+
 def test_a_database_that_is_not_migrated_says_what_to_run(empty_database: str) -> None:
     env = environ(DATABASE_URL=empty_database, MOVEMINT_WEBHOOK_SECRET=SECRET)
     for command in (("status",), ("worker",), ("serve", "--port", "0"), ("token", "list")):

@@ -20,6 +20,7 @@ WRITING: tuple[tuple[tuple[str, ...], int], ...] = (
     (("erase", "--reapply"), 0),
     (("rebuild", "--yes"), 0),
     (("quarantine", "retry"), 0),
+    (("verify",), 0),
     (("quarantine", "dismiss", "2", "--reason", "x"), 2),
     (("migrate",), 0),
     (("migrate", "--roles"), 0),
@@ -44,8 +45,8 @@ def test_every_command_that_writes_says_where_and_those_that_read_do_not(databas
         assert "demo" not in printed
     login = f"analyst_{conninfo_to_dict(database)['dbname']}"
     assert run("report", "--grant", login, env=env).splitlines()[0] == f"rosterlog: database: {place}"
-    for args in (("token", "list"), ("log", "list"), ("erase", "--list"), ("quarantine", "list"), ("fields",)):
-        assert "database: " not in run(*args, env=env), args
+    for reading in ("token list", "log list", "erase --list", "quarantine list", "fields", "verify --json"):
+        assert "database: " not in run(*reading.split(), env=env), reading
     shown = json.loads(run("status", "--json", env=env))
     assert (shown["database"], shown["is_demo"]) == (place, False)
 

@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
+from ingest.settings import read_settings
+from projections.cli.quarantine import quarantine
 from tests import model
 from tests.fold_all import drain, query
 from tests.program import environ, run, status_json
@@ -40,6 +42,24 @@ def test_an_event_is_dismissed_listed_shown_retried_and_restored(database: str, 
     assert "counts as parked again" in run("quarantine", "dismiss", "2", "--restore", env=env)
     run("status", env=env, code=1)
     assert query(database, "table dismissed_event") == []
+
+
+@pytest.mark.usefixtures("env")
+def test_a_list_asks_only_for_what_it_shows(database: str) -> None:
+    statements: list[str] = []
+
+    def listener(*args: object) -> None:
+        statements.append(str(args[2]))
+
+    event.listen(Engine, "before_cursor_execute", listener)
+    try:
+        for args, shown in ((["list"], "parked_at"), (["list", "--dismissed"], "dismissed_at")):
+            statements.clear()
+            quarantine.main(args, standalone_mode=False, obj=read_settings({"DATABASE_URL": database}))
+            named = {name for name in ("parked_at", "dismissed_at") if any(name in said for said in statements)}
+            assert named == {shown}
+    finally:
+        event.remove(Engine, "before_cursor_execute", listener)
 
 
 @pytest.mark.parametrize(

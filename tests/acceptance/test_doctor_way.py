@@ -257,9 +257,14 @@ def test_http_on_the_way_is_told() -> None:
 
 def test_the_address_is_the_webhooks_or_the_servers() -> None:
     two = {**SECRETS, "spring": (b"x",)}
-    assert addresses("https://example.org/", two) == {
-        "movemint": "https://example.org/webhooks/movemint", "spring": "https://example.org/webhooks/spring",
-    }  # fmt: skip
+    for url in ("https://example.org/", "https://example.org/webhooks", "https://example.org/webhooks/"):
+        assert addresses(url, two) == {
+            "movemint": "https://example.org/webhooks/movemint", "spring": "https://example.org/webhooks/spring",
+        }  # fmt: skip
+    assert addresses("https://webhooks", SECRETS) == {"movemint": "https://webhooks/webhooks/movemint"}
+    assert addresses("https://example.org/a/webhooks/", SECRETS) == {
+        "movemint": "https://example.org/a/webhooks/movemint"
+    }
     assert addresses("https://example.org/a/webhooks/spring/", two) == {
         "spring": "https://example.org/a/webhooks/spring"
     }
@@ -271,9 +276,12 @@ def test_the_address_is_the_webhooks_or_the_servers() -> None:
         "http://h:x",
         "https://h/?a=1",
         "https://h/\n",
+        "https://me:hush@example.org",
+        "https://me:hush@example.org/webhooks/movemint",
     ):
-        with pytest.raises(WrongUsage, match="no http or https address"):
+        with pytest.raises(WrongUsage, match="no http or https address") as caught:
             addresses(url, two)
+        assert "hush" not in str(caught.value)
     with pytest.raises(WrongUsage, match="which has no secret here"):
         addresses("https://example.org/webhooks/other", two)
     with pytest.raises(WrongUsage, match="needs a secret"):

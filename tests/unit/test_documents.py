@@ -53,6 +53,13 @@ def names_of_tests() -> Iterator[str]:
                 yield node.name
 
 
+def test_a_delivery_signed_by_hand_is_signed_with_the_newest_secret_alone() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    keys = [key for text in texts for key in re.findall(r" -hmac (\S+)", text)]
+    assert len(keys) > 1
+    assert set(keys) == {'"${MOVEMINT_WEBHOOK_SECRET%%,*}"'}
+
+
 @pytest.mark.parametrize("name", ["contributing", "architecture"])
 def test_the_files_that_a_document_names_are_there(name: str) -> None:
     text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")

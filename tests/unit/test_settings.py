@@ -47,7 +47,8 @@ def test_secrets_are_newest_first_and_sources_add_up() -> None:
         ({"ROSTERLOG_PROT": "1"}, "did you mean ROSTERLOG_PORT"),
         ({"MOVEMINT_WEBHOOK_SECRETS": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
         ({"MOVEMINT_SECRET": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
-        ({"MOVEMINT_": "hush"}, "MOVEMINT_ is not a setting"),
+        ({"MOVEMINT_WEBHOOK": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
+        ({"MOVEMINT_WEBHOK_SECRET": "hush"}, "did you mean MOVEMINT_WEBHOOK_SECRET?"),
         ({"ROSTERLOG_PUBLIC_URL": "example.org/hush"}, "ROSTERLOG_PUBLIC_URL"),
         ({"ROSTERLOG_PUBLIC_URL": "https://me:hush@example.org"}, "ROSTERLOG_PUBLIC_URL"),
         ({"ROSTERLOG_PUBLIC_URL": "https://example.org/?hush"}, "ROSTERLOG_PUBLIC_URL"),
@@ -75,6 +76,11 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(environ: dict[str, 
     with pytest.raises(SettingsError, match=re.escape(named)) as caught:
         read_settings(environ)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "TOKEN", "URL", "BASE_URL", "HOST", "EVENT_ID", ""])
+def test_a_name_of_other_programs_that_talk_to_movemint_stops_nothing(name: str) -> None:
+    assert read_settings({f"MOVEMINT_{name}": "hush"}) == read_settings({})
 
 
 OF_KUBERNETES = {

@@ -86,6 +86,8 @@ def test_what_stands_in_the_way_is_named(engine: Engine) -> None:
         ("FATAL:  remaining connection slots are reserved", "takes no more connections"),
         ("failed to resolve host 'nowhere': [Errno -2]", "is not known here"),
         ("SSL error: certificate verify failed", "is not trusted"),
+        ('root certificate file "/nowhere/root.crt" does not exist', "see sslmode and sslrootcert"),
+        ('FATAL:  certificate authentication failed for user "u"', "are the user and the password right?"),
     ],
 )
 def test_a_server_that_refuses_connections_is_told_with_what_to_do(said: str, what_to_do: str) -> None:

@@ -34,7 +34,7 @@ def readiness(database: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("free_bytes", "said"),
-    [(None, None), (10**10, None), (10**9, "nearly full, 1.0 GB are left"), (10**7, "is full, 10 MB are left")],
+    [(None, None), (2**33, None), (2**30, "nearly full, 1.0 GB are left"), (10 * 2**20, "is full, 10.0 MB are left")],
 )
 def test_a_disk_without_room_needs_a_person(engine: Engine, free_bytes: int | None, said: str | None) -> None:
     sentences = [sentence for sentence in needs(health(engine, free_bytes)) if "disk" in sentence]

@@ -20,6 +20,7 @@ PEOPLE = [
     model.body(2, event_id=2, answers=[{"question": "Meal", "answer": "vegan"}]),
     model.body(3, event_id=2, answers=[{"question": SIZE, "answer": ""}]),
 ]
+RUNNER = "\N{RUNNER}"  # four bytes, twelve of a header
 ORIGIN = "https://club.example"
 
 
@@ -75,7 +76,16 @@ def test_a_misspelt_question_or_answer_is_told_and_a_right_one_is_not(told: tupl
     assert both.split("; answers")[0].startswith("answer.Mael: nobody")
     for asked in ({f"answer.{SIZE}": "M"}, {f"answer.{SIZE}": "M", "answer.Meal": "vegan"}):
         assert warned(api, token, **asked) == ""
-    assert len(warned(api, token, **{f"answer.{'ß' * 1_000}": "M"})) < 1_000
+
+
+def test_the_warning_of_the_longest_question_fits_the_buffer_of_a_proxy(told: tuple[Api, str, str]) -> None:
+    api, token, _ = told
+    misspelt = {f"answer.{number}{RUNNER * 50}": "M" for number in range(6)}
+    warning = warned(api, token, **misspelt)
+    assert warning.count("nobody") == 3
+    assert warning.endswith("; and 3 more")
+    assert len(warning) < 2_000
+    assert f"{'%F0%9F%8F%83' * 39}...: nobody" in warning
 
 
 def test_an_event_without_anybody_is_told(told: tuple[Api, str, str]) -> None:

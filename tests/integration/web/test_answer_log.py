@@ -9,6 +9,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, text
 
 from ingest.logs import JsonLines
+from projections.web.access.tokens import NO_SOURCE
 from projections.web.api import ApiSettings
 from tests.api_client import Api, make_token, running, scope_of
 
@@ -70,6 +71,40 @@ def test_every_answer_to_a_valid_token_has_its_line_with_the_id_of_the_request(
     assert "canary" not in logged.text
 
 
+def test_every_other_address_has_its_lines_as_well(some: str, engine: Engine, logged: pytest.LogCaptureFixture) -> None:
+    token, operator = make_token(engine), make_token(engine, "ops", NO_SOURCE)
+    with running(some) as api:
+        assert api.ask("/v1/status", token).status_code == 200
+        answers = [
+            api.ask("/v1/canary", token),
+            api.ask("/v1/canary%0Abird", token, method="DELETE"),
+            api.ask("/v1/canary/", token),
+            api.ask("/v1/status/", token),
+            api.ask("/v1", token),
+            api.ask("/metrics", token),
+            api.ask("/metrics", token, method="POST"),
+            api.ask("/metrics", operator),
+        ]
+        asked = [api.ask("/v1/canary", None), api.ask("/v1/canary", "canary"), api.ask("/metrics", "canary")]
+        lines = without_token(api, logged, len(asked))
+        counted = api.ask("/metrics", operator).text
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 404, 404, 403, 405, 200]
+    details = [answer.json()["detail"] for answer in answers[:4]]
+    assert details == ["There is nothing at this address."] * 3 + [
+        "There is nothing at this address, which has a slash more than /v1/status."
+    ]
+    assert answers[6].headers["allow"] == "GET, HEAD"
+    told = [line for line in lines_of(logged) if "count" not in line]
+    assert [(line["endpoint"], line["status"], line["request_id"]) for line in told[1:9]] == [
+        ("/metrics" if number >= 5 else "/v1/...", answer.status_code, answer.headers["x-request-id"])
+        for number, answer in enumerate(answers)
+    ]
+    assert sum(line["endpoints"].get("/v1/...", 0) for line in lines if line["status"] == 404) == 2
+    assert sum(line["endpoints"].get("/metrics", 0) for line in lines if line["status"] == 401) == 1
+    assert 'rosterlog_api_requests_total{endpoint="/metrics",status="401"} 1.0' in counted
+    assert "canary" not in logged.text
+
+
 def test_a_fault_of_ours_has_its_line(
     some: str, engine: Engine, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,9 +150,10 @@ def test_a_database_that_is_away_is_no_flood_of_lines(
     with running(make_conninfo(database, port="1", host="127.0.0.1")) as api:
         for _ in range(5):
             assert api.ask("/v1/participants", token).status_code == 503
+        assert api.ask("/v1/nothing", token).status_code == 404, "without the database"
     lines = lines_of(logged)  # what was not due yet is written when the server ends
-    assert {line["status"] for line in lines} == {503}
-    assert sum(line["count"] for line in lines) == 5
+    assert {line["status"] for line in lines} == {404, 503}
+    assert sum(line["count"] for line in lines) == 6
     assert len(lines) < 5
 
 
