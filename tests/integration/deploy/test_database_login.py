@@ -20,7 +20,7 @@ from ingest.postgres import home
 from projections.doctor.rights import check_login, check_ownership, check_rights
 from projections.doctor.upkeep import check_transactions
 from tests import DEADLINE, ROOT
-from tests.findings import worst
+from tests.findings import only, worst
 from tests.integration.deploy.test_containers import DEPLOY, SERVICES
 
 Administrator = psycopg.Connection[tuple[Any, ...]]
@@ -112,3 +112,26 @@ def test_a_transaction_of_another_login_is_seen(owner: Engine, administrator: Ad
     with administrator.transaction(), owner.connect() as connection:
         [(began,)] = administrator.execute("select now()")
         assert oldest_transaction(connection) == began
+
+
+def test_doctor_tells_when_it_would_not_be_seen(owner: Engine, administrator: Administrator) -> None:
+    administrator.execute("revoke pg_read_all_stats from rosterlog")
+    try:
+        with administrator.transaction(), owner.connect() as connection:
+            administrator.execute("select 1")
+            assert oldest_transaction(connection) is None
+            level, said = only(check_transactions(connection), "transactions")
+    finally:
+        administrator.execute("grant pg_read_all_stats to rosterlog")
+    assert level == "warn"
+    assert said.endswith("grant pg_read_all_stats to rosterlog")
+
+
+def test_a_prepared_transaction_is_seen(owner: Engine, administrator: Administrator) -> None:
+    administrator.execute("begin; create table forgotten (); prepare transaction 'forgotten'")
+    try:
+        [(prepared,)] = administrator.execute("select prepared from pg_prepared_xacts")
+        with owner.connect() as connection:
+            assert oldest_transaction(connection) == prepared
+    finally:
+        administrator.execute("rollback prepared 'forgotten'")
