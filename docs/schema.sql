@@ -469,9 +469,16 @@ CREATE FUNCTION public.oldest_transaction() RETURNS timestamp with time zone
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  select min(a.xact_start)
-  from pg_stat_activity a
-  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+  select min(began)
+  from (
+    select a.xact_start
+    from pg_stat_activity a
+    where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+    union all
+    select p.prepared
+    from pg_prepared_xacts p
+    where p.database = current_database()
+  ) as transactions (began)
 $$;
 
 CREATE FUNCTION public.position_at(in_source text, in_moment timestamp with time zone) RETURNS bigint

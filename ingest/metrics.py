@@ -122,7 +122,8 @@ DISK_FREE = Metric(
 )
 OLDEST_TRANSACTION = Metric(
     "rosterlog_oldest_transaction_timestamp_seconds", "gauge", (),
-    "When the oldest open transaction of this database began; absent if there is none.", _WRONG,
+    "When the oldest transaction of this database that is open or prepared began; absent if there is none. Sessions of "
+    "other logins are seen only if the database's owner has pg_read_all_stats.", _WRONG,
 )  # fmt: skip
 SLOT_BYTES = Metric(
     "rosterlog_replication_slot_retained_bytes", "gauge", ("slot",), "Write-ahead log that a slot holds back.", _WRONG

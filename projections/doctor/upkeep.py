@@ -30,7 +30,15 @@ from pg_prepared_xacts p
 where p.database = current_database()
 order by seconds desc nulls last
 """)
-_SEES_OTHERS = text("select pg_has_role('pg_read_all_stats', 'usage')")
+# Of the owner, since metrics and status ask by its rights, whatever their login is.
+_SEES_OTHERS = text("""
+select pg_has_role('pg_read_all_stats', 'usage') as this_login_does, (
+  select p.proowner::regrole::text
+  from pg_proc p
+  where p.oid = to_regprocedure('public.oldest_transaction()')
+    and not pg_has_role(p.proowner, 'pg_read_all_stats', 'usage')
+) as owner_who_does_not
+""")
 _SLOTS = text("""
 select s.slot_name::text, s.active, s.wal_status = 'lost' as is_lost,
   coalesce(pg_wal_lsn_diff(
@@ -70,9 +78,8 @@ def check_autovacuum(connection: Connection) -> DoctorFinding:
 
 
 def check_transactions(connection: Connection, longest: float = LONG_SECONDS) -> DoctorFinding:
-    """Whether a transaction has been open for more than so many seconds."""
+    """Whether a transaction has been open for more than so many seconds, and would be seen by metrics and status."""
     open_for = [(who, seconds) for who, seconds in connection.execute(_TRANSACTIONS) if seconds is not None]
-    of = "" if connection.execute(_SEES_OTHERS).scalar_one() else ", as far as this login sees (grant pg_monitor)"
     old = [f"{who} for {seconds / 60:.0f} min" for who, seconds in open_for if seconds > longest]
     if old:
         return warn(
@@ -81,7 +88,15 @@ def check_transactions(connection: Connection, longest: float = LONG_SECONDS) ->
             "its old tables",
             "end the program, or select pg_terminate_backend(pid) (for a prepared one: rollback prepared)",
         )
-    return ok("transactions", f"none is open for more than {longest / 60:.0f} min{of}")
+    none = f"none is open for more than {longest / 60:.0f} min"
+    sees = connection.execute(_SEES_OTHERS).one()
+    if sees.owner_who_does_not is not None:
+        return warn(
+            "transactions",
+            f"{none} of those that this login sees; metrics and status do not see those of other programs",
+            f"as a superuser: grant pg_read_all_stats to {sees.owner_who_does_not}",
+        )
+    return ok("transactions", none + ("" if sees.this_login_does else ", as far as this login sees (grant pg_monitor)"))
 
 
 def check_slots(connection: Connection) -> Iterator[DoctorFinding]:

@@ -1,14 +1,22 @@
--- When the oldest open transaction of this database began; null if there is none. A service's role may not see it: the
--- sessions that are looked at are those that the owner of this function may look at, which are those of its login.
+-- When the oldest transaction of this database that is open or prepared began; null if there is none. A service's role
+-- may not see that. The owner of this function sees the sessions of its own login, and those of every login if it is a
+-- superuser or has the role pg_read_all_stats.
 create or replace function oldest_transaction()
 returns timestamptz
 language sql
 security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
-  select min(a.xact_start)
-  from pg_stat_activity a
-  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+  select min(began)
+  from (
+    select a.xact_start
+    from pg_stat_activity a
+    where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+    union all
+    select p.prepared
+    from pg_prepared_xacts p
+    where p.database = current_database()
+  ) as transactions (began)
 $$;
 
 revoke all on function oldest_transaction() from public;

@@ -16,11 +16,16 @@ from tests.tools import tool
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 
 
-@pytest.mark.parametrize("targets", ["targets.yml", "targets-compose.yml"])
+ONE_PROCESS = (PROMETHEUS / "targets.yml").read_text()
+SEPARATE_PROCESSES = re.sub(r"^#(?=-|  )", "", ONE_PROCESS, flags=re.M)
+COMPOSE = (PROMETHEUS / "targets-compose.yml").read_text()
+
+
+@pytest.mark.parametrize("targets", [ONE_PROCESS, SEPARATE_PROCESSES, COMPOSE])
 def test_promtool_takes_the_configuration(targets: str, tmp_path: Path) -> None:
     folder = tmp_path / "prometheus"
     shutil.copytree(PROMETHEUS, folder)
-    shutil.copy(PROMETHEUS / targets, folder / "targets.yml")
+    (folder / "targets.yml").write_text(targets)
     checked = subprocess.run(
         [tool("promtool"), "check", "config", str(folder / "prometheus.yml")],
         capture_output=True, text=True, check=False, timeout=DEADLINE,
@@ -29,21 +34,32 @@ def test_promtool_takes_the_configuration(targets: str, tmp_path: Path) -> None:
     assert "WARNING" not in checked.stdout + checked.stderr, checked.stderr
 
 
+def test_it_asks_those_alone_that_run_when_operations_is_followed() -> None:
+    """What is asked and does not run is down for ever, and an alert never ends."""
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    started = [
+        re.findall(r"rosterlog-(\w+)\.service", line) for line in re.findall(r"enable --now (.+)$", operations, re.M)
+    ]
+    assert started == [["up"], ["ingest", "api", "worker"]]
+    for services, targets in zip(started, (ONE_PROCESS, SEPARATE_PROCESSES), strict=True):
+        assert [*_targets(targets).values()] == [f"127.0.0.1:{_metrics_port(service)}" for service in services]
+
+
 def test_it_asks_each_unit_at_its_own_port() -> None:
     units = {service: f"127.0.0.1:{_metrics_port(service)}" for service in ("ingest", "api", "worker")}
-    assert _targets("targets.yml") == units
+    assert _targets(SEPARATE_PROCESSES) == units
     assert len({*units.values()}) == 3, "on one machine each needs a port of its own"
     assert _metrics_port("up") == _metrics_port("ingest"), "of which only one runs"
 
 
 def test_it_asks_each_service_of_compose_at_the_port_of_the_image() -> None:
-    asked = _targets("targets-compose.yml")
+    asked = _targets(COMPOSE)
     assert asked == {name: f"{name}:{image_environment()['ROSTERLOG_METRICS_PORT']}" for name in asked}
     assert asked.keys() == {"ingest", "api", "worker"} <= SERVICES.keys()
 
 
-def _targets(name: str) -> dict[str, str]:
-    groups = yaml.safe_load((PROMETHEUS / name).read_text())
+def _targets(text: str) -> dict[str, str]:
+    groups = yaml.safe_load(text)
     return {group["labels"]["service"]: target for group in groups for target in group["targets"]}
 
 

@@ -209,6 +209,19 @@ def test_a_slot_that_has_lost_its_log_is_told(connection: Connection) -> None:
     assert "begin the subscriber anew" in only(check_slots(connection), "slots")[1]
 
 
+def test_on_a_replica_a_slot_holds_what_was_replayed_since(connection: Connection) -> None:
+    """What was received and not replayed yet is not held back by the slot."""
+    instead(
+        connection,
+        "create function public.pg_is_in_recovery() returns bool language sql return true",
+        "create function public.pg_last_wal_replay_lsn() returns pg_lsn language sql return '3/0'::pg_lsn",
+        "create function public.pg_last_wal_receive_lsn() returns pg_lsn language sql return '5/0'::pg_lsn",
+        "create view public.pg_replication_slots as select 'cascade'::name as slot_name, true as active, "
+        "'reserved' as wal_status, '1/0'::pg_lsn as restart_lsn",
+    )
+    assert "the slot cascade holds 8.0 GB" in only(check_slots(connection), "slots")[1]
+
+
 def test_a_subscriber_is_no_standby_and_is_told_when_it_is_behind(
     server: postgres.Server, shared: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
