@@ -41,6 +41,8 @@ def addresses(url: str, sources: Mapping[str, Secrets]) -> dict[str, str]:
     if not webhooks:
         before = path.removesuffix(_PATH.rstrip("/"))
         return {source: f"{server}{before}{_PATH}{source}" for source in sources}
+    if parts.path.endswith("/"):
+        raise WrongUsage("--url ends with a slash, with which a webhook is answered 404: is that how Movemint has it?")
     if name not in sources:
         raise WrongUsage(f"--url is the address of {name}, which has no secret here; there is {', '.join(sources)}")
     return {name: f"{server}{before}{_PATH}{name}"}

@@ -265,9 +265,8 @@ def test_the_address_is_the_webhooks_or_the_servers() -> None:
     assert addresses("https://example.org/a/webhooks/", SECRETS) == {
         "movemint": "https://example.org/a/webhooks/movemint"
     }
-    assert addresses("https://example.org/a/webhooks/spring/", two) == {
-        "spring": "https://example.org/a/webhooks/spring"
-    }
+    with pytest.raises(WrongUsage, match="ends with a slash, with which a webhook is answered 404"):
+        addresses("https://example.org/a/webhooks/spring/", two)
     for url in (
         "example.org",
         "ftp://example.org",
