@@ -69,11 +69,12 @@ def deployed(server: postgres.Server, template: str, tmp_path_factory: pytest.Te
         )  # fmt: skip
         port, watched = free_port(), free_port()
         stack.enter_context(running("serve", "--port", str(port), env={**env, "ROSTERLOG_METRICS_PORT": str(watched)}))
-        worker = stack.enter_context(running("worker", env=env))
+        worker = Running(("worker",), env)
         until(lambda: status_of(port, "/readyz/webhook") == 200)
         assert deliver(port, model.body(0))[0] == 200
         folder = tmp_path_factory.mktemp("alerts")
         deployed = Deployment(database, proxy, port, watched, env, folder, worker)
+        stack.callback(lambda: deployed.worker.stop())  # the last one: a test has another one started
         deployed.is_well()
         yield deployed
 
