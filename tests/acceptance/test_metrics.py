@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
+import psutil
 import psycopg
 import pytest
 
@@ -174,12 +175,15 @@ def test_a_storm_of_wrong_signatures_leaves_one_row_and_few_lines_and_honest_del
     port, wrong = free_port(), head(b"X-Signature: " + b"0" * 64, b"Content-Length: 2") + b"{}"
     with running("ingest", "--port", str(port), env=env) as ingest:
         until(lambda: status_of(port, "/readyz") == 200)
+        sizes = []
         for round_ in range(5):
             with connected(port) as client:
                 for _ in range(20):
                     client.send(wrong * 50)
                     assert client.statuses(50) == [401] * 50
             assert deliver(port, model.body(round_))[0] == 200
+            sizes.append(psutil.Process(ingest.process.pid).memory_info().rss)
+        assert sizes[-1] - sizes[0] < 20_000_000
         assert metrics_of(watched)["rosterlog_deliveries_total signature_wrong movemint"] == 5_000
         until(lambda: query(database, "select reason, count from refused_delivery") == [("signature_wrong", 5_000)])
         assert sum("deliveries refused" in line for line in ingest.lines) <= 3
