@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests import model
 from tests.faults.load import Load
 from tests.faults.site import Site
-from tests.program import run
+from tests.program import run, status_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,13 @@ def judge(site: Site, load: Load) -> Verdict:
         damaged_accepted=load.damaged_accepted,
         wrong_on_roster=len(roster.items() ^ expected.items()),
         proof=_printed(site, "verify"),
-        status=_printed(site, "status"),
+        status="; ".join(said for said in status_json(site.environ)["needs"] if not _is_of_the_run(said)),
     )
+
+
+def _is_of_the_run(said: str) -> bool:
+    """Whether this needs a person only because of what the run did: a small disk, and 503s a moment ago."""
+    return said.startswith("the disk of the database is nearly full") or "were answered 503 in the last hour" in said
 
 
 def _printed(site: Site, command: str) -> str:
