@@ -20,7 +20,7 @@ from tests.fold_all import query
 from tests.program import deliver, environ, free_port, get, run, running, status_of, until
 from tests.proxy import Proxy
 from tests.raw_client import connected, head
-from tests.scrape import metrics_of, samples, scraped
+from tests.scrape import Samples, metrics_of, samples, scraped
 from tests.tools import tool
 
 pytestmark = pytest.mark.acceptance
@@ -41,6 +41,36 @@ def exposed(server: postgres.Server, template: str) -> Iterator[int]:
     with running("ingest", "--port", "0", env=env):
         until(lambda: status_of(port, "/livez") == 200)
         yield port
+
+
+def check_numbers(found: Samples, begun: float) -> None:
+    """What the deliveries and the verification above come to."""
+    assert found["rosterlog_deliveries_total stored movemint"] == 3
+    assert found["rosterlog_deliveries_total duplicate movemint"] == 1
+    assert found["rosterlog_deliveries_total signature_wrong movemint"] == 1
+    assert found["rosterlog_deliveries_total unknown_source "] == 1
+    assert found["rosterlog_delivery_duration_seconds_count"] == 4
+    assert found["rosterlog_commit_deliveries_sum"] == 4
+    assert found["rosterlog_log_head_position movemint"] == 3
+    assert found["rosterlog_api_requests_total /v1/participants 200"] == 1
+    assert found["rosterlog_api_request_duration_seconds_count /v1/participants"] == 2
+    assert found["rosterlog_projection_lag_events registrations movemint"] == 0
+    assert found["rosterlog_verify_problems movemint"] == 0
+    for name in (
+        "rosterlog_log_last_received_timestamp_seconds movemint", "rosterlog_worker_seen_timestamp_seconds",
+        "rosterlog_verify_timestamp_seconds movemint",
+        "rosterlog_deliveries_last_refused_timestamp_seconds movemint",
+    ):  # fmt: skip
+        assert begun - 60 < found[name] < time.time() + 60, name
+
+
+def check_format(text: str) -> None:
+    """As promtool sees it."""
+    checked = subprocess.run(
+        [tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False,
+        timeout=DEADLINE,
+    )  # fmt: skip
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
 
 
 def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(database: str) -> None:
@@ -65,42 +95,18 @@ def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(datab
         operator = run("token", "create", "ops", "--operator", env=env).splitlines()[-1]
         assert get(port, "/v1/participants", roster)[0] == 200
         assert get(port, "/v1/participants", operator)[0] == 403
-        assert [scraped(port, token)[0] for token in (None, "rosterlog_wrong", roster, operator)] == [
-            401,
-            401,
-            403,
-            200,
-        ]
+        statuses = [scraped(port, token)[0] for token in (None, "rosterlog_wrong", roster, operator)]
+        assert statuses == [401, 401, 403, 200]
         assert "ops  operator  made" in run("token", "list", env=env)
         until(lambda: "rosterlog_verify_problems movemint" in metrics_of(serving))
         text = scraped(serving)[1] + "\n".join(
             line for line in scraped(working)[1].splitlines() if "events_folded" in line
         ) + "\n"  # fmt: skip
         found = samples(text)
-        assert found["rosterlog_deliveries_total stored movemint"] == 3
-        assert found["rosterlog_deliveries_total duplicate movemint"] == 1
-        assert found["rosterlog_deliveries_total signature_wrong movemint"] == 1
-        assert found["rosterlog_deliveries_total unknown_source "] == 1
-        assert found["rosterlog_delivery_duration_seconds_count"] == 4
-        assert found["rosterlog_commit_deliveries_sum"] == 4
-        assert found["rosterlog_log_head_position movemint"] == 3
-        assert found["rosterlog_api_requests_total /v1/participants 200"] == 1
-        assert found["rosterlog_api_request_duration_seconds_count /v1/participants"] == 2
-        assert found["rosterlog_projection_lag_events registrations movemint"] == 0
-        assert found["rosterlog_verify_problems movemint"] == 0
-        for name in (
-            "rosterlog_log_last_received_timestamp_seconds movemint", "rosterlog_worker_seen_timestamp_seconds",
-            "rosterlog_verify_timestamp_seconds movemint",
-            "rosterlog_deliveries_last_refused_timestamp_seconds movemint",
-        ):  # fmt: skip
-            assert begun - 60 < found[name] < time.time() + 60, name
+        check_numbers(found, begun)
         shown = {metric.name for metric in METRICS if f"# TYPE {metric.name.removesuffix('_total')}" in text}
         assert {metric.name for metric in METRICS} - shown == set(ABSENT)
-        checked = subprocess.run(
-            [tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False,
-            timeout=DEADLINE,
-        )  # fmt: skip
-        assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+        check_format(text)
         assert status_of(working, "/readyz/roster") == 200
         assert status_of(working, "/readyz/webhook") == 404
         assert [status_of(at, "/livez") for at in (port, serving, working)] == [200] * 3
