@@ -1708,19 +1708,19 @@ CREATE VIEW reporting.participant_answers AS
     "position"
    FROM public.participant_answers a;
 
-COMMENT ON VIEW reporting.participant_answers IS 'Answers to questions in the newest state of each participant, one row per participant and question.';
+COMMENT ON VIEW reporting.participant_answers IS 'Answers to questions in the newest state of each participant, one row per participant, question and value.';
 
 COMMENT ON COLUMN reporting.participant_answers.source IS 'The source of the deliveries; movemint unless you have several.';
 
 COMMENT ON COLUMN reporting.participant_answers.participant_id IS 'The participant who answered.';
 
-COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the question among the participant''s answers, from 1.';
+COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the row among the participant''s answers, from 1.';
 
 COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it.';
 
 COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question; its key or its id if there is no wording.';
 
-COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
+COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer, or one of several that were chosen; null if the question was not answered. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
 
 COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that the answer comes from.';
 

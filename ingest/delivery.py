@@ -62,10 +62,10 @@ def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
         return _read_in_part(body, brackets, wanted)
     is_plain = not (b"\\" in body and b"\\u0000" in body)  # one byte is found faster than six
     try:
-        document = _read_plain(body) if is_plain else from_json(body, allow_inf_nan=False)
+        document = _read_plain(body) if is_plain else _read(body)
     except ValueError:
         try:
-            is_plain, document = False, from_json(body, allow_inf_nan=False)
+            is_plain, document = False, _read(body)
         except ValueError:
             return _salvaged(body)
     return _envelope(document, is_plain)
@@ -87,14 +87,55 @@ def _envelope(document: object, is_plain: bool) -> Envelope:  # noqa: FBT001
     return Envelope(event_type, subject, participant, None, is_plain)
 
 
+class WrittenNumber(float):
+    """A number that Python would write in another way, such as 15.10; `digits`: as it came."""
+
+    digits: str
+
+    def __new__(cls, digits: str) -> "WrittenNumber":
+        number = super().__new__(cls, digits)
+        number.digits = digits
+        return number
+
+
+def number_as_text(value: float) -> str:
+    """A number as its sender wrote it, and a whole one without its fraction: 12.0 is 12."""
+    digits = value.digits if isinstance(value, WrittenNumber) else repr(value)
+    whole, _, fraction = digits.partition(".")
+    return digits if fraction.strip("0") else whole
+
+
 def _float(digits: str) -> float:
     """A number with a fraction. Raises `ValueError` for a long one or an exponent, which `jsonb` may not hold."""
     if len(digits) > _LONGEST_NUMBER or "e" in digits or "E" in digits:
         raise ValueError
-    return float(digits)
+    return _any_float(digits)
+
+
+def _any_float(digits: str) -> float:
+    value = float(digits)
+    return value if repr(value) == digits or len(digits) > _LONGEST_NUMBER else WrittenNumber(digits)
 
 
 _read_plain = msgspec.json.Decoder(float_hook=_float).decode
+_read_exact = msgspec.json.Decoder(float_hook=_any_float).decode
+
+
+def _read(body: bytes) -> object:
+    """A JSON document, its numbers with their digits. Raises `ValueError`."""
+    try:
+        return _read_exact(body)
+    except ValueError:
+        return from_json(body, allow_inf_nan=False)
+
+
+def write_json(value: object) -> bytes:
+    """A document that was read here as JSON, its numbers as they came."""
+    return msgspec.json.encode(value, enc_hook=_digits)
+
+
+def _digits(value: WrittenNumber) -> msgspec.Raw:
+    return msgspec.Raw(value.digits.encode())
 
 
 def _salvaged(body: bytes) -> Envelope:
@@ -231,7 +272,7 @@ def _within_bounds(values: Mapping[str, msgspec.Raw], wanted: Collection[str]) -
         if number > _DEEPEST_VALUE and _is_deeper(value, _DEEPEST_VALUE):
             continue
         with suppress(ValueError):
-            kept[key] = from_json(value, allow_inf_nan=False)
+            kept[key] = _read(value)
     return kept
 
 

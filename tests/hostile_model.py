@@ -60,11 +60,22 @@ def read(body: bytes) -> tuple[str, dict[str, Any]]:
     return type_, seen
 
 
+class Fraction(float):
+    """A number as it was written: with a point, an exponent or both."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __str__(self) -> str:
+        whole, _, rest = self.written.partition(".")
+        return whole if set(rest) <= {"0"} else self.written
+
+
 def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
     # What is left out of a large body is not looked at, so that its bytes need not be UTF-8.
     text = body.decode("utf-8", "replace" if len(body) > 262_144 else "strict") if is_text(body) else ""
     try:
-        document = json.loads(text, parse_constant=refuse)
+        document = json.loads(text, parse_constant=refuse, parse_float=Fraction)
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise Unreadable from None
@@ -109,9 +120,10 @@ def moment(seen: dict[str, Any]) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return None if time.year in (1, 9999) else time  # which stand for no time
 
 
 def is_newer(new: datetime | None, old: datetime | None) -> bool:

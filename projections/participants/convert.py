@@ -5,15 +5,18 @@ The result is a text that PostgreSQL reads as the column's type, such as `12`, `
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
-from ingest.delivery import LONGEST_NAME, identifier
+from ingest.delivery import LONGEST_NAME, identifier, number_as_text
 from projections.participants.fields import Kind
 
 _LARGEST_INTEGER = 2_147_483_647
 _USUAL_ID = 2**63  # non-negative integers below it skip `identifier`, which is slower
 _NO_DATE = "not an ISO date such as 1990-12-31"
 _DATE_LENGTH = len("1990-12-31")
+_MIDNIGHT = time(0)
+_FIRST_SECOND = "1970-01-01T00:00:00"
+_NO_YEARS = ("0001", "9999")
 _TIME_LENGTH = len("2026-05-01T09:30:00Z")
 
 
@@ -25,6 +28,8 @@ Reader = Callable[[object], str]
 
 
 def _id(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = number_as_text(value)
     id_ = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
     if id_ is None:
         raise WillNotConvert(f"not an id: neither an integer nor a text of 1 to {LONGEST_NAME} characters")
@@ -38,7 +43,7 @@ def _text(value: object) -> str:
         raise WillNotConvert("not a text")
     if isinstance(value, float) and not math.isfinite(value):
         raise WillNotConvert("not a finite number")
-    return str(value)
+    return number_as_text(value)
 
 
 def _integer(value: object) -> str:
@@ -58,20 +63,31 @@ def _date(value: object) -> str:
             date.fromisoformat(value)
         except ValueError:
             raise WillNotConvert(_NO_DATE) from None
-        return value
-    # Of a time the date part is taken as it is written, in whatever zone.
-    return _iso(value, _NO_DATE).date().isoformat()
+        return _in_years(value, value[:4])
+    moment = _iso(value, _NO_DATE)
+    if moment.time() != _MIDNIGHT or moment.utcoffset():
+        raise WillNotConvert("a time, which is another day in another zone; a date such as 1990-12-31 is none")
+    if isinstance(value, str) and value.startswith(_FIRST_SECOND):
+        raise WillNotConvert("the beginning of 1970 as a time, which stands for no date")
+    return _in_years(moment.date().isoformat(), str(value)[:4])
+
+
+def _in_years(text: str, year: str) -> str:
+    """The text of a date or a time, unless it is one that programs write for none, such as 0001-01-01."""
+    if year in _NO_YEARS:
+        raise WillNotConvert("a date that stands for none")
+    return text
 
 
 def _time(value: object) -> str:
-    time = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
-    if time.tzinfo is UTC and _is_canonical(text := str(value)):
-        return text
+    moment = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
+    if moment.tzinfo is UTC and _is_canonical(text := str(value)):
+        return _in_years(text, text[:4])
     try:
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
-    return time.isoformat()
+    return _in_years(moment.isoformat(), f"{moment.year:04}")
 
 
 def _is_canonical(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import cast
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
-from projections.participants.answers import Answer, NoAnswers, read_answers
+from projections.participants.answers import Answer, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, Fields, Kind
@@ -124,8 +124,7 @@ def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:
 def _answers(value: object, errors: dict[str, str]) -> list[Answer]:
     if not value:
         return []
-    try:
-        return read_answers(value)
-    except NoAnswers as error:
-        errors[ANSWERS] = str(error)
-        return []
+    answers, unread = read_answers(value)
+    if unread is not None:
+        errors[ANSWERS] = unread
+    return answers

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
+from ingest.delivery import write_json
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
 from projections.participants.newest import Accepted, Advanced, Known, advance
@@ -71,7 +72,7 @@ def _row(source: str, state: State, first_position: int, *until: int) -> Row:
         str(state.position),
         state.received_at,
         to_json(state.errors).decode() if state.errors else _NO_ERRORS,
-        "" if state.attributes is None else to_json(state.attributes).decode(),
+        "" if state.attributes is None else write_json(state.attributes).decode(),
         *map(str, until),
     )
 

@@ -1,4 +1,4 @@
--- Answers to questions, one row per participant and question. Answers that people wrote are null without the right to
+-- Answers to questions, one row per participant, question and value: check boxes give several. Answers that people wrote are null without the right to
 -- see personal data; answers that many people chose are shown to every reader.
 create or replace view reporting.participant_answers as
 select
@@ -14,15 +14,15 @@ from public.participant_answers a;
 
 grant select on reporting.participant_answers to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participant_answers
-  is 'Answers to questions in the newest state of each participant, one row per participant and question.';
+  is 'Answers to questions in the newest state of each participant, one row per participant, question and value.';
 comment on column reporting.participant_answers.source
   is 'The source of the deliveries; movemint unless you have several.';
 comment on column reporting.participant_answers.participant_id is 'The participant who answered.';
 comment on column reporting.participant_answers.place
-  is 'Place of the question among the participant''s answers, from 1.';
+  is 'Place of the row among the participant''s answers, from 1.';
 comment on column reporting.participant_answers.question_id is 'The question in Movemint, where the answer names it.';
 comment on column reporting.participant_answers.question
   is 'The wording of the question; its key or its id if there is no wording.';
 comment on column reporting.participant_answers.answer
-  is 'The answer. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
+  is 'The answer, or one of several that were chosen; null if the question was not answered. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
 comment on column reporting.participant_answers.position is 'Log position of the delivery that the answer comes from.';

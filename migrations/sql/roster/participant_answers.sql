@@ -1,4 +1,4 @@
--- Answers to questions in each participant's newest state, one row per participant and question.
+-- Answers to questions in each participant's newest state, one row per participant, question and value.
 create or replace view participant_answers as
 select
   p.source, p.participant_id, p.place, p.question_id, p.question, p.answer, p.position

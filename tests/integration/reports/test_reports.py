@@ -88,9 +88,11 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
     ("gender_and_age", {"event": "2", "status": "deferred"}, [
         ("2", "City Run 2026", "male", "under 18", "1", "100.0"),
     ]),
-    ("answers", {}, [("Shirt size", "M", "1", "50.0"), ("Shirt size", "S", "1", "50.0")]),
+    ("answers", {}, [("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0")]),
     ("answers", {"most": "1"}, []),
-    ("answers", {"question": "41", "event": "3"}, [("Shirt size", "M", "1", "50.0"), ("Shirt size", "S", "1", "50.0")]),
+    ("answers", {"question": "41", "event": "3"}, [
+        ("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0"),
+    ]),
     ("answers", {"event": "2"}, []),
     ("answers", {"question": "Age"}, []),
     ("teams", {}, [("2", "City Run 2026", " owls", "3")]),
@@ -187,4 +189,32 @@ def test_what_was_unreadable_nameless_or_in_no_event_misleads_no_report(database
     assert rows(engine, "late_arrivals") == []
     assert rows(engine, "editions") == []
     assert (None, None, "8", "10 km", None, "1", "100.0") in rows(engine, "sub_events_by_status")
+    engine.dispose()
+
+
+def test_answers_count_people_once_and_a_question_by_its_id_under_its_newest_words(
+    database: str, worker_engine: Engine
+) -> None:
+    def answered(id_: int, *rows_: tuple[int | None, str, object]) -> bytes:
+        return somebody(
+            id_, "2026-03-02",
+            answers=[{"question_id": id_of, "question": words, "answer": answer} for id_of, words, answer in rows_],
+        )  # fmt: skip
+
+    model.append(database, [
+        answered(1, (1, "Shirt size", "M"), (2, "Shirt size", "M"), (5, "Meals", [])),
+        answered(2, (1, "Shirt size", "L"), (5, "Meals", ["Pasta", "Pizza, thin"])),
+        answered(3, (1, "T-shirt size", "M"), (5, "Meals", ["Pasta", "Pasta"]), (None, "Shirt size", "S")),
+    ])  # fmt: skip
+    drain(worker_engine)
+    engine = sync_engine(database, REPORTING_PII_ROLE)
+    assert rows(engine, "answers") == [
+        ("Meals", "5", "Pasta", "2", "100.0"), ("Meals", "5", "Pizza, thin", "1", "50.0"),
+        ("Shirt size", "2", "M", "1", "100.0"), ("Shirt size", None, "S", "1", "100.0"),
+        ("T-shirt size", "1", "M", "2", "66.7"), ("T-shirt size", "1", "L", "1", "33.3"),
+    ]  # fmt: skip
+    assert rows(engine, "answers", question="Shirt size") == [
+        ("Shirt size", "2", "M", "1", "100.0"), ("Shirt size", None, "S", "1", "100.0"),
+        ("T-shirt size", "1", "M", "2", "66.7"), ("T-shirt size", "1", "L", "1", "33.3"),
+    ]  # fmt: skip
     engine.dispose()

