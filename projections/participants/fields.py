@@ -115,6 +115,12 @@ def _keys(column: str, value: object) -> tuple[str, ...]:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys:
         keys = [None]
+    through_list = next((key for key in keys if isinstance(key, str) and "[]" in key), None)
+    if through_list is not None:
+        raise FieldsError(
+            f"ROSTERLOG_FIELDS: {column} = {through_list!r} goes through a list, which may have many values: name "
+            "a key of an object"
+        )
     usable = tuple(key for key in keys if isinstance(key, str) and all(key.split(".")))
     if len(usable) != len(keys):
         raise FieldsError(

@@ -65,6 +65,7 @@ def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path
         ("bib = ''", "bib takes a key"),
         ("bib = 'a..b'", "bib takes a key"),
         ("[bib]\nkey = 'x'", "bib takes a key"),
+        ("sub_event_id = 'sub_events[].id'", "sub_event_id = 'sub_events[].id' goes through a list"),
         ("bib", "is not TOML"),
     ],
 )
