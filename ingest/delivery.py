@@ -155,9 +155,11 @@ def _integer(digits: str) -> int | None:
 
 
 def identifier(value: object) -> str | None:
-    """An id as text: 12 and "12" are the same. None for what cannot be an id: true, 1.5, "", [], a megabyte."""
+    """An id as text: 12, 12.0 and "12" are the same. None for what cannot be an id: true, 1.5, "", [], a megabyte."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _LARGEST_ID else None
+    if isinstance(value, float):
+        value = number_as_text(value) if value.is_integer() else None
     return _name(value)
 
 

