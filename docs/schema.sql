@@ -159,7 +159,9 @@ begin
     array_agg(e.position order by e.position) filter (where e.body is not null)
   into found_at, emptied
   from event_log e
-  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+  where e.source = in_source and e.digest = any (erasure.digests) and (
+    e.subject = erasure.subject or (e.subject is null and starts_with(e.event_type, 'event.participant.'))
+  );
 
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);
@@ -623,7 +625,9 @@ CREATE FUNCTION public.refuse_change_but_erasure() RETURNS trigger
 begin
   if new.body is null and exists (
     select from erasures r
-    where r.source = old.source and r.subject = old.subject and old.digest = any (r.digests)
+    where r.source = old.source and old.digest = any (r.digests) and (
+      r.subject = old.subject or (old.subject is null and starts_with(old.event_type, 'event.participant.'))
+    )
   ) then
     return new;
   end if;
@@ -1850,6 +1854,8 @@ CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) W
 CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
 
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
+
+CREATE INDEX event_log_without_subject ON public.event_log USING btree (source, "position") WHERE (subject IS NULL);
 
 CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, "left"(question, 100), "left"(answer, 100), participant_id);
 

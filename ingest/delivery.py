@@ -24,7 +24,7 @@ _DEEPEST_BODY = 500  # levels; parsers recurse, and Python's limit is 1000 calls
 _LARGEST_DENSE = 1_048_576  # bytes of a body that may have any number of values
 _MOST_IN_LARGER = 131_072  # commas and opening brackets of a larger body
 LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limits an index row to 2704 bytes.
-_PARTICIPANT_TYPES = "event.participant."
+PARTICIPANT_TYPES = "event.participant."
 _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
 _LARGEST_ID = 10**LONGEST_NAME
 _LONGEST_TYPE = 2_000  # bytes
@@ -82,7 +82,7 @@ def _envelope(document: object, is_plain: bool) -> Envelope:  # noqa: FBT001
     if not isinstance(participant, dict):
         return Envelope(event_type, problem="the body has no data.object")
     # The object of any other event type is not a participant: its id would be taken for a participant's.
-    about_participant = event_type == _USUAL_TYPE or event_type.startswith(_PARTICIPANT_TYPES)
+    about_participant = event_type == _USUAL_TYPE or event_type.startswith(PARTICIPANT_TYPES)
     subject = identifier(participant.get("id")) if about_participant else None
     return Envelope(event_type, subject, participant, None, is_plain)
 
@@ -143,7 +143,7 @@ def _salvaged(body: bytes) -> Envelope:
     try:
         document = json.loads(body.decode(), parse_int=_integer)
         event_type, participant = _name(document["type"]), document["data"]["object"]
-        subject = identifier(participant["id"]) if str(event_type).startswith(_PARTICIPANT_TYPES) else None
+        subject = identifier(participant["id"]) if str(event_type).startswith(PARTICIPANT_TYPES) else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return Envelope(problem=_NOT_JSON)
     return Envelope(event_type, subject, problem=_NOT_STORABLE)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,9 +34,20 @@ def append_on(
 ) -> list[tuple[int, bool]]:
     envelopes = [read_envelope(content) for content in bodies]
     types, subjects = [envelope.event_type for envelope in envelopes], [envelope.subject for envelope in envelopes]
+    return append_as(connection, bodies, types, subjects, source)
+
+
+def append_as(
+    connection: psycopg.Connection[Any],
+    bodies: list[bytes],
+    types: Sequence[str | None],
+    subjects: Sequence[str | None],
+    source: str = "movemint",
+) -> list[tuple[int, bool]]:
+    """Append under these types and subjects, whatever is in the bodies."""
     rows = connection.execute(
         "select event_position, is_stored from append_events(%s, %s::bytea[], %s::text[], %s::text[], %s::text[])",
-        (source, bodies, [signature(content) for content in bodies], types, subjects),
+        (source, bodies, [signature(content) for content in bodies], list(types), list(subjects)),
     )
     return [(position, stored) for position, stored in rows.fetchall()]
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, fun
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
+from ingest.delivery import PARTICIPANT_TYPES, read_envelope
 from ingest.failures import WrongUsage
 from ingest.log.event import Erasure
 from ingest.log.table import erasures, event_log
@@ -20,17 +21,20 @@ from ingest.sqlstate import DatabaseUnusable, unusable
 _WRITE_DOWN = text("""
 insert into erasures (source, subject, operator, reason, positions, digests)
 select
-  e.source, e.subject, :operator, :reason,
+  e.source, :subject, :operator, :reason,
   coalesce(array_agg(e.position order by e.position) filter (where e.body is not null), '{}'),
   coalesce(array_agg(e.digest order by e.position) filter (where e.body is not null), '{}')
 from event_log e
-where e.source = :source and e.subject = :subject
-group by e.source, e.subject
+where e.source = :source
+  and (e.subject = :subject or (e.subject is null and e.position = any (cast(:without_subject as bigint[]))))
+group by e.source
 having bool_or(e.body is not null) or not exists (
   select from erasures r where r.source = :source and r.subject = :subject and r.lifted_at is null
 )
 returning erasure_id
 """)
+
+_AT_ONCE = 100  # events in memory; a body may have a megabyte
 
 _CARRY_OUT = text("select apply_erasure(:source, :erasure_id)")
 
@@ -46,7 +50,8 @@ cross join lateral (
       select from erasures o where o.source = r.source and o.subject = r.subject and e.digest = any (o.digests)
     )), '{}') as later
   from event_log e
-  where e.source = r.source and e.subject = r.subject and e.body is not null
+  where e.source = r.source and e.body is not null
+    and (e.subject = r.subject or (e.subject is null and e.digest = any (r.digests)))
 ) b
 order by r.source, r.erased_at, r.erasure_id
 """)
@@ -96,8 +101,24 @@ def bodies_of(connection: Connection, source: str, subject: str) -> list[int] | 
     """The positions of a participant's events that have a body; None if the log has no event of the participant."""
     log = event_log.c
     events = select(log.position, log.body.is_not(None)).where(log.source == source, log.subject == subject)
-    rows = connection.execute(events.order_by(log.position)).all()
-    return [position for position, has_body in rows if has_body] if rows else None
+    rows = connection.execute(events).all()
+    without_subject = _without_subject(connection, source, subject)
+    if not rows and not without_subject:
+        return None
+    return sorted([position for position, has_body in rows if has_body] + without_subject)
+
+
+def _without_subject(connection: Connection, source: str, subject: str) -> list[int]:
+    """The positions of a participant's events that the log has under no subject: the id was not read when they came."""
+    log = event_log.c
+    events = select(log.position, log.body).where(
+        log.source == source,
+        log.subject.is_(None),
+        log.body.is_not(None),
+        func.starts_with(log.event_type, PARTICIPANT_TYPES),
+    )
+    rows = connection.execute(events.order_by(log.position), execution_options={"yield_per": _AT_ONCE})
+    return [position for position, body in rows if read_envelope(body).subject == subject]
 
 
 def is_in_force(connection: Connection, source: str, subject: str) -> bool:
@@ -110,8 +131,9 @@ def erase(connection: Connection, source: str, subject: str, operator: str, reas
 
     Events that arrive afterwards are kept, but no projection sees their bodies until the erasure is lifted.
     """
-    values = {"source": source, "subject": subject, "operator": operator, "reason": reason}
-    erasure_id = connection.execute(_WRITE_DOWN, values).scalar()
+    without_subject = _without_subject(connection, source, subject)
+    asked = {"subject": subject, "operator": operator, "reason": reason, "without_subject": without_subject}
+    erasure_id = connection.execute(_WRITE_DOWN, {"source": source, **asked}).scalar()
     return [] if erasure_id is None else carry_out(connection, source, erasure_id)
 
 

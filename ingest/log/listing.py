@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from ingest.log.table import erasures, event_log, event_redelivery
 
@@ -64,7 +64,9 @@ def at(connection: Connection, source: str, position: int) -> list[tuple[LoggedE
 
 def erased_at(connection: Connection, event: LoggedEvent) -> datetime | None:
     """The time of the first erasure that names this event; None if none does."""
-    named = (erasures.c.subject == event.subject) & erasures.c.digests.any(event.digest)
+    named = literal(event.digest) == func.any(erasures.c.digests)
+    if event.subject is not None:
+        named &= erasures.c.subject == event.subject
     return connection.execute(
         select(func.min(erasures.c.erased_at)).where(erasures.c.source == event.source, named)
     ).scalar()

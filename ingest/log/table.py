@@ -36,6 +36,7 @@ event_log = Table(
     PrimaryKeyConstraint("source", "position", name="event_log_pkey"),
     UniqueConstraint("source", "digest", name="event_log_dedup"),
     Index("event_log_subject", "source", "subject", postgresql_where=text("subject is not null")),
+    Index("event_log_without_subject", "source", "position", postgresql_where=text("subject is null")),
 )
 
 event_redelivery = Table(

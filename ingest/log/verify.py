@@ -28,7 +28,8 @@ _NAMED = text("""
 select e.position
 from erasures r
 cross join unnest(r.digests) as named (digest)
-join event_log e on e.source = r.source and e.digest = named.digest and e.subject = r.subject
+join event_log e on e.source = r.source and e.digest = named.digest
+  and (e.subject = r.subject or e.subject is null)
 where r.source = :source
 """)
 

@@ -26,7 +26,9 @@ begin
     array_agg(e.position order by e.position) filter (where e.body is not null)
   into found_at, emptied
   from event_log e
-  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+  where e.source = in_source and e.digest = any (erasure.digests) and (
+    e.subject = erasure.subject or (e.subject is null and starts_with(e.event_type, 'event.participant.'))
+  );
 
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);

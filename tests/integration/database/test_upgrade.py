@@ -158,7 +158,8 @@ def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(report
 
 
 def before_0006(connection: psycopg.Connection[Any]) -> None:
-    """Take back what revisions 0006 and 0007 do."""
+    """Take back what revision 0006 and those after it do."""
+    connection.execute("drop index event_log_without_subject")
     connection.execute("drop table verification")
     connection.execute(
         "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"

@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
+from ingest.log import listing
 from projections.folding import worker
+from projections.participants.fold import REGISTERED
 from tests import DEADLINE, model
 from tests.erased_person import BODIES, THEIRS, erase, gate, traces, waits
 from tests.fold_all import PARTICIPANTS, drain, query
@@ -184,3 +186,24 @@ def test_the_log_is_vacuumed_for_every_dead_row_and_every_hundred_thousand_new_o
             "autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=0", "autovacuum_freeze_min_age=0",
             "autovacuum_vacuum_insert_scale_factor=0", "autovacuum_vacuum_insert_threshold=100000",
         }  # fmt: skip
+
+
+def test_promise_7_an_event_from_before_its_id_was_read_is_erased_with_its_participant(
+    database: str, operator: Engine
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        bodies = [model.body(7.0, first_name="Unmistakable"), model.body(8.0), b"{}"]
+        model.append_as(connection, bodies, [REGISTERED, REGISTERED, None], [None] * 3)
+        model.append_on(connection, [model.body(7.0, first_name="Unmistakable", bib="1")])
+    with operator.connect() as connection:
+        assert erasing.bodies_of(connection, "movemint", "7") == [1, 4]
+    assert erase(operator) == [1, 4]
+    assert traces(database, "Unmistakable") == set()
+    assert query(database, "select position from event_log where body is not null order by 1") == [(2,), (3,)]
+    assert (prove(operator).problems, prove(operator).erased) == ([], 2)
+    with operator.connect() as connection:
+        [listed] = erasing.all_erasures(connection)
+        assert (list(listed.erasure.positions), list(listed.undone)) == ([1, 4], [])
+        [(event, body)] = listing.at(connection, "movemint", 1)
+        assert (body, listing.erased_at(connection, event)) == (None, listed.erasure.erased_at)
+    assert erase(operator, "8") == [2], "nothing else of this participant is in the log"

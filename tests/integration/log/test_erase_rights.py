@@ -67,7 +67,12 @@ def test_promise_5_a_body_goes_only_where_an_erasure_names_it(database: str, ope
             connection.execute("reset session_replication_role")
         model.append(database, [LATE])
         model.append(database, BODIES, "other")
-        for event in ("position = 8", "position = 2 and source = 'other'"):
+        model.append(database, [b"no JSON"])  # under no subject, and about nobody
+        connection.execute(
+            "insert into erasures (source, subject, operator, reason, positions, digests) "
+            "select source, 'nobody', 'x', 'y', array[position], array[digest] from event_log where position = 9"
+        )
+        for event in ("position = 8", "position = 9", "position = 2 and source = 'other'"):
             with pytest.raises(errors.RestrictViolation, match="append-only"):
                 connection.execute(f"update event_log set body = null where {event}".encode())
 
