@@ -32,7 +32,7 @@
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
 --
---   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many())
+--   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many(), questions_of_many())
 --   events, sub_events, registrations_daily                        deliveries, freshness
 --   age_band() iso_date(): computed from a participant's columns
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
@@ -692,8 +692,11 @@ CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question 
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
   with given as (
-    select distinct a.source, a.question, a.answer, a.participant_id
+    select distinct
+      a.source, coalesce(a.question_id, a.question) as question, a.answer,
+      coalesce(p.athlete_id, p.participant_id) as person
     from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
     where a.answer is not null
   ),
   counted as (
@@ -1256,6 +1259,23 @@ END;
 
 COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';
 
+CREATE FUNCTION reporting.questions_of_many() RETURNS TABLE(source text, question_id text, question text)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  with asked as (
+    select distinct a.source, a.question_id, a.question, coalesce(p.athlete_id, p.participant_id) as person
+    from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
+  )
+  select q.source, q.question_id, q.question
+  from asked q
+  group by grouping sets ((q.source, q.question_id), (q.source, q.question))
+  having count(distinct q.person) >= 10
+$$;
+
+COMMENT ON FUNCTION reporting.questions_of_many() IS 'Ids and words of questions that ten people or more have, a row each; every reader may see them.';
+
 CREATE TABLE public.api_token (
     source text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1610,7 +1630,13 @@ CREATE VIEW reporting.events AS
            FROM ((unnest(c.positions[1:20]) WITH ORDINALITY newest("position", place)
              JOIN public.participants p ON (((p.source = c.source) AND (p."position" = newest."position"))))
              CROSS JOIN LATERAL ( SELECT reporting.iso_date(COALESCE((p.attributes #>> '{event,start_date}'::text[]), (p.attributes ->> 'event_start_date'::text))) AS iso_date) d(starts_on))
-          WHERE (d.starts_on IS NOT NULL)
+          WHERE ((d.starts_on IS NOT NULL) AND (( SELECT reporting.sees_personal_data() AS sees_personal_data) OR (10 <= ( SELECT count(DISTINCT o.person) AS count
+                   FROM ( SELECT COALESCE(s.athlete_id, s.participant_id) AS person,
+                            COALESCE((s.attributes #>> '{event,start_date}'::text[]), (s.attributes ->> 'event_start_date'::text)) AS said
+                           FROM public.participants s
+                          WHERE ((s.source = c.source) AND (s.event_id = c.event_id))
+                         LIMIT 1000) o
+                  WHERE (reporting.iso_date(o.said) = d.starts_on)))))
           ORDER BY newest.place
          LIMIT 1) AS starts_on
    FROM counted c;
@@ -1696,14 +1722,32 @@ COMMENT ON COLUMN reporting.freshness.lag IS 'Number of deliveries that the rost
 COMMENT ON COLUMN reporting.freshness.quarantined IS 'Number of deliveries that could not be folded, are parked, and were not dismissed; rosterlog quarantine list.';
 
 CREATE VIEW reporting.participant_answers AS
+ WITH many AS MATERIALIZED (
+         SELECT q.source,
+            q.question_id,
+            q.question
+           FROM reporting.questions_of_many() q(source, question_id, question)
+        )
  SELECT source,
     participant_id,
     place,
-    question_id,
-    question,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN question_id
+            WHEN ((source, question_id) IN ( SELECT m.source,
+                m.question_id
+               FROM many m)) THEN question_id
+            ELSE NULL::text
+        END AS question_id,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN question
+            WHEN ((source, question) IN ( SELECT m.source,
+                m.question
+               FROM many m)) THEN question
+            ELSE NULL::text
+        END AS question,
         CASE
             WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN answer
-            WHEN ((source, question, answer) IN ( SELECT m.source,
+            WHEN ((source, COALESCE(question_id, question), answer) IN ( SELECT m.source,
                 m.question,
                 m.answer
                FROM reporting.answers_of_many() m(source, question, answer))) THEN answer
@@ -1720,9 +1764,9 @@ COMMENT ON COLUMN reporting.participant_answers.participant_id IS 'The participa
 
 COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the row among the participant''s answers, from 1.';
 
-COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it.';
+COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it. Without rosterlog_reporting_pii null unless ten people have it.';
 
-COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question; its key or its id if there is no wording.';
+COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question, else its id. Without rosterlog_reporting_pii null unless ten people have it.';
 
 COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer, or one of several that were chosen; null if the question was not answered. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
 

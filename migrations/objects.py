@@ -27,7 +27,7 @@ ROOMS = {
         note_roster_change note_new_roster note_token_use lineage_at iso_time
     """,
     "reporting": """
-        sees_personal_data age_band age_band_at iso_date answers_of_many
+        sees_personal_data age_band age_band_at iso_date answers_of_many questions_of_many
         participants participant_history participants_as_of participant_answers
         events sub_events registrations_daily deliveries freshness
         publish_these publish_participants

@@ -1,6 +1,6 @@
 -- The answers that every reader may see: those to questions that people answer by choosing, not by writing, which means
--- that nine of ten answers to the question were each given by ten participants or more. Answers of fewer participants
--- are left out, long answers too, and any that could be an e-mail address or a phone number.
+-- that nine of ten answers to the question were each given by ten people or more. Answers of fewer people are left out,
+-- long answers too, and any that could be an e-mail address or a phone number. `question`: its id, else its words.
 create or replace function reporting.answers_of_many()
 returns table (source text, question text, answer text)
 language sql
@@ -10,8 +10,11 @@ security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
   with given as (
-    select distinct a.source, a.question, a.answer, a.participant_id
+    select distinct
+      a.source, coalesce(a.question_id, a.question) as question, a.answer,
+      coalesce(p.athlete_id, p.participant_id) as person
     from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
     where a.answer is not null
   ),
   counted as (
