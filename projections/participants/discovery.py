@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ingest.delivery import read_envelope
+from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
-from projections.participants.fields import ANSWERS, Fields
-from projections.participants.fold import REGISTERED, folding
-from projections.participants.state import State
+from projections.participants.fields import Fields
+from projections.participants.fold import REGISTERED
+from projections.participants.taken import ID_COLUMN, ID_KEY, Asking
 
 MOST_PATHS = 2_000  # an object whose keys are ids could bring as many keys as there are events
 LONGEST_PATH = 200  # characters; each key of nested objects repeats those above it
@@ -35,15 +35,27 @@ _TYPES = {
 class FoundKey:
     """One key, `a.b` if it is nested, `a[]` for the items of a list: in how many events, with which types and shapes.
 
-    `columns`: the columns that read the key. `unconverted`: by column, in how many events the value did not convert.
+    `taken`: by column, in how many events the fold took the column's value from here. `unconverted`: by column, in how
+    many the value did not convert. `declared`: the columns that would read the key. `inside`: the answers it is in.
     """
 
     path: str
     events: int = 0
     types: Counter[str] = field(default_factory=Counter)
     shapes: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
+    declared: list[str] = field(default_factory=list)
+    taken: Counter[str] = field(default_factory=Counter)
     unconverted: Counter[str] = field(default_factory=Counter)
+    inside: "FoundKey | None" = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the fold reads from this key; of a key that never had a value, those that would."""
+        if self.inside is not None:
+            return self.inside.columns
+        if set(self.types) == {"null"}:
+            return self.declared
+        return list(self.taken | self.unconverted)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -69,7 +81,7 @@ class Discovery:
         self.erased = 0
         self.left_out = 0
         self.other_types: Counter[str] = Counter()
-        self._fold = folding(fields)
+        self._asking = Asking(fields)
         self._fields = fields
         self._keys: dict[str, FoundKey] = {}
         self._columns = _columns_by_path(fields)
@@ -106,7 +118,7 @@ class Discovery:
             self.events += 1
             self.left_out += envelope.left_out is not None
             self._add_values(envelope.participant)
-            self._add_errors(envelope.participant, self._fold(event))
+            self._ask(envelope.participant)
 
     def _add_values(self, participant: Mapping[str, object]) -> None:
         paths = set()
@@ -122,27 +134,25 @@ class Discovery:
             if len(key.shapes) < _MOST_SHAPES and (shape := _shape(value)) and shape not in key.shapes:
                 key.shapes.append(shape)
 
-    def _add_errors(self, participant: Mapping[str, object], folded: object) -> None:
-        if not isinstance(folded, State):
+    def _ask(self, participant: JsonObject) -> None:
+        state = self._asking.fold(participant)
+        if state is None:
             return
-        for column in folded.errors:
-            for path in self._fields.keys.get(column, ()):
-                if _at(participant, path) not in (None, ""):
-                    if path in self._keys:
-                        self._keys[path].unconverted[column] += 1
-                    break
+        for column, path in self._asking.taken(participant, state):
+            if path in self._keys:
+                self._keys[path].taken[column] += 1
+        for column, path in self._asking.unread(participant, state):
+            if path in self._keys:
+                self._keys[path].unconverted[column] += 1
 
     def _key(self, path: str) -> FoundKey | None:
         key = self._keys.get(path)
         if key is None and len(self._keys) < MOST_PATHS:
-            key = self._keys[path] = FoundKey(path, columns=self._columns_of(path))
+            key = self._keys[path] = FoundKey(path, declared=self._columns.get(path, []))
+            for answers in self._fields.answers:
+                if path.startswith((f"{answers}[", f"{answers}.")):
+                    key.inside = self._keys.get(answers)
         return key
-
-    def _columns_of(self, path: str) -> list[str]:
-        """The columns that read a key. Every key inside of the answers is read by `answers`."""
-        if any(path.startswith((f"{key}[", f"{key}.")) for key in self._fields.answers):
-            return [ANSWERS]
-        return self._columns.get(path, [])
 
 
 def _walk(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -158,13 +168,6 @@ def _walk(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, objec
                 yield f"{path}[]", element
                 if isinstance(element, dict):
                     yield from _walk(f"{path}[].", element)
-
-
-def _at(participant: Mapping[str, object], path: str) -> object:
-    value: object = participant
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _shape(value: object) -> str:
@@ -190,7 +193,7 @@ def _sign(character: str) -> str:
 
 
 def _columns_by_path(fields: Fields) -> dict[str, list[str]]:
-    columns: dict[str, list[str]] = {"id": ["participant_id"]}
+    columns: dict[str, list[str]] = {ID_KEY: [ID_COLUMN]}
     for column, keys in fields.keys.items():
         for key in keys:
             columns.setdefault(key, []).append(column)

@@ -10,7 +10,7 @@ from projections import catalogue
 from projections.folding import definition, outcome
 from projections.participants import convert
 from projections.participants.discovery import Discovery
-from projections.participants.fields import COLUMN_NAMES, DECLARED, FieldsError, read_fields
+from projections.participants.fields import COLUMN_NAMES, DECLARED, Fields, FieldsError, read_fields
 from projections.participants.fold import folding
 from projections.participants.state import State
 from tests import model
@@ -120,6 +120,34 @@ def test_what_was_seen_tells_keys_types_shapes_and_columns_and_keeps_no_value() 
     assert dict(keys["tags[]"].types) == {"string": 1, "object": 1}
     assert seen.unmapped == ["new_key", "tags[]", "tags[].n"]
     assert "Leeds" not in str([key.as_json() for key in seen.keys])
+
+
+def columns_of(*participants: dict[str, object], fields: Fields = DECLARED) -> dict[str, list[str]]:
+    seen = Discovery(fields)
+    for number, participant in enumerate(participants):
+        content = model.body(participant.pop("id", number), **participant)
+        seen.add(Event("movemint", number, "", "event.participant.created", read_envelope(content).subject, content))
+    return {key.path: key.columns for key in seen.keys} | {"(unmapped)": seen.unmapped}
+
+
+def test_a_key_is_mapped_if_the_fold_took_a_value_from_it() -> None:
+    team = columns_of({"team": {"id": 77, "name": "Hill Harriers"}, "wave": {"name": {"en": "A"}}, "bib": None})
+    assert (team["team"], team["team.name"], team["team.id"]) == ([], ["team"], [])
+    assert (team["wave"], team["bib"], team["id"]) == (["wave"], ["bib"], ["participant_id"])
+    assert team["(unmapped)"] == ["team.id", "wave.name.en"]
+    both = columns_of({"registered_at": "2026-05-01T00:00:00Z", "created_at": "2026-04-01T00:00:00Z", "dob": "?",
+                       "birth_date": "1990-05-14"})  # fmt: skip
+    assert (both["registered_at"], both["created_at"], both["dob"], both["birth_date"]) == (
+        ["registered_at"], [], [], ["dob"],
+    )  # fmt: skip
+    assert both["(unmapped)"] == ["created_at", "dob"]
+    answers = columns_of({"answers": {"7": {"value": "M"}}, "custom_fields": [{"id": 7, "answer": "M"}]})
+    assert (answers["answers"], answers["answers.7.value"], answers["custom_fields[].id"]) == (
+        ["answers"],
+        ["answers"],
+        [],
+    )
+    assert columns_of({"id": [1], "city": "Leeds"})["city"] == ["city"], "whatever the id is"
 
 
 def test_ever_new_keys_do_not_fill_the_memory() -> None:
