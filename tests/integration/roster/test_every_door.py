@@ -156,7 +156,7 @@ def in_sql(database: str, statement: str) -> Rows:
     """The rows in the zone of a reader far west, to whom the year 1 would be a year that no program has."""
     with psycopg.connect(database) as connection:
         connection.execute("set time zone 'America/Denver'")
-        found = connection.execute(sql.SQL(statement))  # type: ignore[arg-type] # our own
+        found = connection.execute(sql.SQL(statement))
         names = [column.name for column in found.description or ()]
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
