@@ -9,8 +9,10 @@ import psycopg
 import pytest
 
 from ingest.connections import Connections
+from ingest.database import INGEST_ROLE, connect_async
 from ingest.group_commit import GroupCommit, Limits
 from ingest.log.event import Receipt
+from ingest.session import Deadlines
 from tests import DEADLINE
 from tests.integration.log.test_group_commit import ROOMY, answered, delivery, with_commit
 from tests.proxy import Proxy
@@ -159,6 +161,30 @@ def test_promise_16_what_a_stuck_source_is_sent_takes_no_room_from_the_others(da
     with locked(database, STUCK):
         others = with_commit(database, Limits(pending=10, pending_bytes=10**8, answer_seconds=2), scenario)
     assert all(others)
+
+
+def test_promise_16_a_commit_without_an_answer_refuses_no_other_source(database: str) -> None:
+    """The others go on at once: it says nothing about the database."""
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(600); end $$"
+        )
+        connection.execute(
+            "create trigger hang before insert on event_log for each row "
+            "when (new.source = 'hangs') execute function hang()"
+        )
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await connect_async(database, INGEST_ROLE, Deadlines(600, 600), read_only=False, autocommit=True)
+
+    async def run() -> list[Receipt | None]:
+        async with GroupCommit(Connections(connect, 1), ROOMY).running() as commit, asyncio.timeout(DEADLINE):
+            hung = await hand_in(commit, b"hangs", "hangs")
+            return [hung, await hand_in(commit, b"after", "spring")]
+
+    hung, other = asyncio.run(run())
+    assert hung is None
+    assert other is not None
 
 
 def test_promise_16_an_error_of_one_source_alone_refuses_no_other(database: str) -> None:
