@@ -98,6 +98,28 @@ def test_a_pid_file_whose_shared_memory_nobody_uses_is_cleared(stopped: Path) ->
         assert not is_refused(stopped, *HIDDEN)
 
 
+def test_the_sockets_of_a_dead_server_are_removed_and_nobody_elses(data: Path, tmp_path: Path) -> None:
+    """Ours are in a folder of their own where the data folder's name has a comma, which libpq splits hosts at."""
+    data = data.with_name("a, b")
+    with postgres.server(data, print) as server:
+        write(server.conninfo, 1)
+        found = cluster(data)
+        dead = running(found)
+        assert dead is not None
+        assert dead.sockets.parent != data / "postgres"
+        os.kill(postmaster(data), signal.SIGKILL)
+        until(lambda: not is_held(found.lock))
+        with postgres.server(data, print) as again:
+            assert kept(again.conninfo) == [1]
+            assert not dead.sockets.exists()
+    foreign = tmp_path / ".s.PGSQL.5999"
+    foreign.touch()
+    pid_file = found.data / "postmaster.pid"
+    pid_file.write_text(f"99\n{found.data}\n1\n5999\n{tmp_path}\n\n1 1\nready\n")
+    with postgres.server(data, print):
+        assert foreign.exists()
+
+
 def test_a_process_that_outlived_a_server_started_by_hand_is_ended(data: Path) -> None:
     """PostgreSQL starts again only without it, and such a server has no lock by which it would be noticed."""
     with postgres.server(data, print) as server:
