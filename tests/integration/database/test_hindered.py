@@ -54,15 +54,22 @@ def test_a_lock_that_another_command_keeps_is_given_up_and_said(
     monkeypatch.setattr(locks, "_SAY_AFTER", 0.0)
     monkeypatch.setattr(locks, "_GIVE_UP_AFTER", 0.2)
     said: list[str] = []
+
+    def wait() -> None:
+        try:
+            with locked(tmp_path / "start.lock", said.append):
+                pass
+        except postgres.EmbeddedPostgresError as error:
+            said.append(str(error))
+
     with opened(tmp_path / "start.lock") as held:
         assert take(held)
-        with (
-            pytest.raises(postgres.EmbeddedPostgresError, match="another rosterlog command has held"),
-            locked(tmp_path / "start.lock", said.append),
-        ):
-            pass
-    assert len(said) == 1
+        waiting = threading.Thread(target=wait, daemon=True)
+        waiting.start()
+        waiting.join(DEADLINE)
+        assert len(said) == 2
     assert "another rosterlog command, which starts, stops or waits for PostgreSQL" in said[0]
+    assert "another rosterlog command has held" in said[1]
 
 
 @contextmanager
