@@ -31,7 +31,7 @@ def test_many_scrapes_at_once_cost_one_page_and_leave_the_loop_to_the_deliveries
         assert {len(answer.body) for answer in await scraping} == {len((await scraping)[0].body)}
         return turns
 
-    assert asyncio.run(run()) > 1_000
+    assert asyncio.run(run()) > 100
     assert len(reads) < 10
 
 
