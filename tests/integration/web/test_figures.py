@@ -12,6 +12,7 @@ from ingest.log.figures import log_readings
 from ingest.metrics import DATABASE_UP, HEAD, Reading
 from ingest.web.figures import DatabaseFigures
 from tests import DEADLINE, model
+from tests.fold_all import query
 from tests.proxy import Proxy
 
 
@@ -125,9 +126,32 @@ def test_a_reading_that_takes_long_is_under_way_once_and_ends_with_the_server(da
             await figures.read()
         assert HEAD.name not in await seen(figures)
         await figures.close()
+        sleeping = "query ~ '^select pg_sleep' and state = 'active' and datname = current_database()"
+        assert query(database, f"select query from pg_stat_activity where {sleeping}") == []
 
     asyncio.run(scenario())
     assert reads == [1]
+
+
+def test_a_session_that_was_ended_meanwhile_is_no_database_that_is_away(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a restart between two scrapes."""
+    monkeypatch.setattr("ingest.web.figures._SCRAPE_SECONDS", DEADLINE)
+
+    async def scenario() -> list[dict[str, float]]:
+        figures = DatabaseFigures(database, [])
+        before = await seen(figures)
+        with psycopg.connect(database) as other:
+            other.execute(
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        after = await seen(figures)
+        await figures.close()
+        return [before, after]
+
+    assert asyncio.run(scenario()) == [{DATABASE_UP.name: 1}] * 2
 
 
 def test_all_numbers_of_a_reading_are_of_one_moment(database: str) -> None:
