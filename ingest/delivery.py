@@ -20,6 +20,7 @@ MOST_VALUES = 10_000  # of the participant: commas and opening brackets, whereve
 DEEPEST_LEVEL = 100  # of lists and objects in each other; the envelope is three of them
 _DEEPEST_VALUE = DEEPEST_LEVEL - 3
 _ALWAYS_READ = 2 * MOST_VALUES  # bytes: a value and its comma are two
+_BEGINNING = 1_024  # bytes of a body that is not read, in which the participant's id is looked for
 _DEEPEST_BODY = 500  # levels; parsers recurse, and Python's limit is 1000 calls
 _LARGEST_DENSE = 1_048_576  # bytes of a body that may have any number of values
 _MOST_IN_LARGER = 131_072  # commas and opening brackets of a larger body
@@ -221,9 +222,9 @@ def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelo
     """The envelope of a body beyond the bounds, with those of the participant's values that are within them."""
     is_large = len(body) > _LARGEST_DENSE
     if is_large and body.count(b",") + brackets > _MOST_IN_LARGER:
-        return Envelope(problem=f"the body has more than {_MOST_IN_LARGER} values, too many for its size")
+        return _unread(body, f"the body has more than {_MOST_IN_LARGER} values, too many for its size")
     if brackets > _DEEPEST_BODY and _is_deeper(body, _DEEPEST_BODY):
-        return Envelope(problem=f"the body is nested deeper than {_DEEPEST_BODY} levels")
+        return _unread(body, f"the body is nested deeper than {_DEEPEST_BODY} levels")
     try:
         return _skimmed(body, wanted)
     except ValueError:
@@ -237,6 +238,16 @@ def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelo
     except ValueError:
         return Envelope(problem=_NOT_JSON)
     return Envelope(envelope.event_type, envelope.subject, problem=_NOT_STORABLE)
+
+
+def _unread(body: bytes, problem: str) -> Envelope:
+    """The envelope of a body that is not read, but for the subject if it begins with that: erasures find it by this."""
+    beginning = body[:_BEGINNING]
+    with suppress(ValueError):
+        # What stands before a comma is complete: no number is cut in two.
+        document = from_json(beginning[: beginning.rfind(b",")], allow_partial=True)
+        return Envelope(subject=_envelope(document, is_plain=False).subject, problem=problem)
+    return Envelope(problem=problem)
 
 
 def _skimmed(body: bytes, wanted: Collection[str]) -> Envelope:

@@ -62,7 +62,7 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
 
 def _seconds(most: float) -> float:
     until = _until.get()
-    return most if until is None else max(0.0, min(most, until - time.monotonic()))
+    return most if until is None else min(most, until - time.monotonic())
 
 
 def _closed(connection: SyncConnection | AsyncConnection, error: psycopg.OperationalError) -> psycopg.OperationalError:

@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -135,13 +135,17 @@ class GroupCommit:
             await self._connections.close()
 
     async def _finish(self) -> None:
-        """Wait for the commits under way. One that hangs is cancelled: its deliveries were refused long ago."""
-        writers = list(self._writers.values())
-        if writers:
-            _, hanging = await asyncio.wait(writers, timeout=self._limits.answer_seconds)
-            for writer in hanging:
-                writer.cancel()
-            await asyncio.gather(*hanging, return_exceptions=True)
+        """Wait for the commits under way, with those that begin meanwhile. One that hangs is cancelled: its deliveries
+        were refused long ago.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.answer_seconds):
+                while self._writers:
+                    await asyncio.wait(self._writers.values())
+        hanging = list(self._writers.values())
+        for writer in hanging:
+            writer.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
 
     def _is_full(self, delivery: Delivery) -> bool:
         return (
@@ -159,7 +163,6 @@ class GroupCommit:
                 finally:
                     self._release(lane.in_flight)
                     lane.in_flight = []
-                    lane.stalled = False
         finally:
             del self._writers[source]
             if not lane.waiting:

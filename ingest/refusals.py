@@ -70,11 +70,16 @@ class Refusals:
         try:
             await self._write(unwritten)
         except (psycopg.Error, TimeoutError):
-            for key, (number, last_at) in unwritten.items():
-                more, later = self._unwritten.get(key, (0, last_at))
-                self._unwritten[key] = (number + more, later)
-            for key in list(self._unwritten)[:-_MOST_KEPT]:
-                del self._unwritten[key]
+            self._keep(unwritten)
+        except asyncio.CancelledError:
+            self._keep(unwritten)
+            raise
+
+    def _keep(self, unwritten: Numbers) -> None:
+        """Put back what was not written, before what was counted meanwhile; of too much the oldest is forgotten."""
+        for key, (number, last_at) in self._unwritten.items():
+            unwritten[key] = (unwritten.get(key, (0, last_at))[0] + number, last_at)
+        self._unwritten = dict(list(unwritten.items())[-_MOST_KEPT:])
 
     def _say(self, now: float) -> None:
         taken = self._unsaid.take(now)

@@ -217,6 +217,7 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
                 yield
             finally:
                 counting.cancel()
+                await asyncio.wait([counting])  # what it could not write any more is written now
                 await refusals.flush()
 
     async def hindrance_of_disk() -> str | None:
@@ -247,6 +248,7 @@ async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], num
         connection = await connect()
         try:
             by_value = {(source, reason.value, hour): number for (source, reason, hour), number in numbers.items()}
-            await count_refused(connection, by_value)
+            async with connection.transaction():  # all or none: what fails is written again
+                await count_refused(connection, by_value)
         finally:
             await connection.close()

@@ -83,8 +83,11 @@ order by c.source, running.run desc nulls last
 async def count_refused(
     connection: AppendConnection, numbers: Mapping[tuple[str, str, datetime], tuple[int, datetime]]
 ) -> None:
-    """Add numbers by source, reason and hour, each with the time of the last one, in autocommit mode."""
-    for (source, reason, hour), (number, last_at) in numbers.items():
+    """Add numbers by source, reason and hour, each with the time of the last one.
+
+    In the same order by every server, so that no two of them wait for each other.
+    """
+    for (source, reason, hour), (number, last_at) in sorted(numbers.items()):
         await connection.execute(_COUNT, (source, reason, hour, number, last_at))
 
 

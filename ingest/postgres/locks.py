@@ -46,8 +46,8 @@ def take(descriptor: int, mode: int = fcntl.LOCK_EX) -> bool:
 
 
 @contextmanager
-def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold a lock for the block, once every other process has let it go."""
+def locked(path: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """Hold a lock for the block, once every other process has let it go; gives the descriptor of its file."""
     with opened(path) as descriptor:
         begun, said = time.monotonic(), False
         while not take(descriptor):
@@ -55,11 +55,11 @@ def locked(path: Path, say: Callable[[str], None]) -> Iterator[None]:
             if waited > _GIVE_UP_AFTER:
                 raise EmbeddedPostgresError(f"another rosterlog command has held {path} for {waited:.0f} s: end it")
             if waited > _SAY_AFTER and not said:
-                say(f"waiting for another rosterlog command, which starts or stops PostgreSQL ({path})")
+                say(f"waiting for another rosterlog command, which starts, stops or waits for PostgreSQL ({path})")
                 said = True
             time.sleep(_PAUSE)
         refuse_useless(path)
-        yield
+        yield descriptor
 
 
 def is_held(path: Path) -> bool:

@@ -28,6 +28,14 @@ _CHANGE_SECONDS = 900.0  # to start, with a crash recovery, or to stop
 _CONNECT_SECONDS = 5
 
 
+class ServerHangs(EmbeddedPostgresError):
+    """The server of the process `pid` has not answered in time."""
+
+    def __init__(self, message: str, pid: int) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
 def running(cluster: Cluster) -> Postmaster | None:
     """The server that runs on this folder, whoever started it; None if none does."""
     if is_held(cluster.lock) or processes_in(cluster.data, cluster.account).postmaster is not None:
@@ -38,7 +46,7 @@ def running(cluster: Cluster) -> Postmaster | None:
 def join(cluster: Cluster, say: Say) -> Postmaster | None:
     """The server of this folder once it answers; None if there is none, and then nothing hinders a start.
 
-    Waits for one that is starting or stopping. Raises `EmbeddedPostgresError` if that takes too long.
+    Waits for one that is starting or stopping. Raises `ServerHangs` if that takes too long.
     """
     begun, said = time.monotonic(), ""
     while postmaster := running(cluster):
@@ -51,9 +59,10 @@ def join(cluster: Cluster, say: Say) -> Postmaster | None:
             say(f"waiting for the PostgreSQL that is {said} (log: {cluster.log})")
         waited = time.monotonic() - begun
         if waited > (_ANSWER_SECONDS if postmaster.status == "ready" or postmaster.pid == 0 else _CHANGE_SECONDS):
-            raise EmbeddedPostgresError(
+            raise ServerHangs(
                 f"a PostgreSQL runs on {cluster.data} and has not answered for {waited:.0f} s ({postmaster.status}): "
-                f"its log is {cluster.log}; if it hangs, end its processes"
+                f"its log is {cluster.log}; if it hangs, end its processes",
+                postmaster.pid,
             )
         time.sleep(_PAUSE)
     return _out_of_sight(cluster)

@@ -14,6 +14,7 @@ import psycopg
 from ingest.failures import Failure
 from ingest.postgres.account import EmbeddedPostgresError, account_for
 from ingest.postgres.cluster import start, stop
+from ingest.postgres.hanging import join_in_turn
 from ingest.postgres.home import NAME, Cluster, Postmaster, Say, cluster_in
 from ingest.postgres.locks import CannotOpen, is_held, locked, opened, take
 from ingest.postgres.processes import holders_of, is_at_work, processes_in
@@ -63,10 +64,10 @@ def server(data_dir: Path, say: Say, *, make: bool = True) -> Iterator[Server]:
 def _enter(data_dir: Path, say: Say) -> tuple[Cluster, Postmaster, int]:
     """Join or start the server; gives the descriptor whose lock makes this process one of its users as well."""
     try:
-        with locked(data_dir / _START, say), opened(data_dir / _USERS) as users:
+        with locked(data_dir / _START, say) as lock, opened(data_dir / _USERS) as users:
             fcntl.flock(users, fcntl.LOCK_SH)
             cluster = cluster_in(data_dir, say)
-            postmaster = join(cluster, say) or start(cluster, say)
+            postmaster = join_in_turn(cluster, lock, say) or start(cluster, say)
             return cluster, postmaster, os.dup(users)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)

@@ -1,13 +1,14 @@
 """Refused deliveries: counted by source, reason and hour, shown with the next step, and nothing of them kept."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg import errors
 
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import query
 from tests.program import Running, deliver, environ, free_port, run, running, status_of, until
 from tests.raw_client import connected, head
@@ -82,6 +83,48 @@ def test_the_first_delivery_of_all_is_said_when_it_is_refused(database: str, rec
     said = run("status", env=environ(DATABASE_URL=database, **ENV), code=1)
     assert "movemint: 1 of 1 deliveries in the last hour were refused, signature wrong since" in said
     assert "movemint: refused in 1 h: 1 signature_wrong" in said
+
+
+def test_numbers_that_were_written_in_part_are_not_counted_twice(database: str, receiving: tuple[int, Running]) -> None:
+    port, _ = receiving
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("create sequence tries")  # which a rollback does not take back
+        admin.execute(
+            "create function fail() returns trigger language plpgsql as $$ "
+            "begin perform nextval('tries'); raise exception 'no' using errcode = 'XX001'; end $$"
+        )
+        admin.execute(
+            "create trigger fail before insert on refused_delivery for each row "
+            "when (new.source = 'movemint') execute function fail()"
+        )
+        assert deliver(port, b"x", source="nobody")[0] == 404
+        assert deliver(port, b"x", signature="0" * 64)[0] == 401
+        until(lambda: query(database, "select last_value > 1 from tries") == [(True,)])
+        admin.execute("drop trigger fail on refused_delivery")
+    wanted = [("", "unknown_source", 1), ("movemint", "signature_wrong", 1)]
+    until(lambda: len(query(database, BY_REASON)) == 2)
+    assert query(database, BY_REASON) == wanted
+
+
+def test_what_is_being_counted_when_the_server_stops_is_counted_once(
+    database: str, receiving: tuple[int, Running]
+) -> None:
+    port, ingest = receiving
+
+    def waiting() -> set[int]:
+        found = query(
+            database, "select pid from pg_locks where relation = 'refused_delivery'::regclass and not granted"
+        )
+        return {pid for (pid,) in found}
+
+    with psycopg.connect(database) as holding:
+        holding.execute("lock table refused_delivery in access exclusive mode")
+        assert deliver(port, b"x", signature="0" * 64)[0] == 401
+        first = until(waiting)
+        ingest.process.send_signal(signal.SIGINT)
+        until(lambda: waiting() - first or ingest.process.poll() is not None)
+    assert ingest.process.wait(DEADLINE) == 0
+    assert query(database, BY_REASON) == [("movemint", "signature_wrong", 1)]
 
 
 def test_the_login_of_the_webhook_can_append_and_count_and_nothing_else(database: str) -> None:

@@ -225,3 +225,34 @@ def test_only_a_body_beyond_a_megabyte_can_have_too_many_values_to_be_skimmed() 
     assert read_envelope(broken.replace(b"\\ud83d" * 100_000, b"")).subject == "1"
     photo = raw(b'{"id":1,"photo":"%b"}' % (b"QUJD" * 600_000))
     assert read_envelope(photo).participant == {"id": 1}
+
+
+@pytest.mark.parametrize(
+    ("object_", "subject"),
+    [
+        (b'{"id":12345,"x":%b}', "12345"),
+        (b'{"name":"A, B","id":"a,b","x":%b}', "a,b"),
+        (b'{"event":{"id":7},"id":8,"x":%b}', "8"),
+        (b'{"event":{"id":7},"x":%b,"id":8}', None),
+        (b'{"event":{"id":7,"x":%b},"id":8}', None),
+        (b'{"note":"' + b"n," * 500 + b'","id":8,"x":%b}', None),
+        (b'{"id":true,"x":%b}', None),
+        (b'{"id":"\xff","x":%b}', None),
+    ],
+)
+@pytest.mark.parametrize("too_much", [b"[" * 501 + b"]" * 501, b"[" + b"10," * 400_000 + b"1]"], ids=["deep", "many"])
+def test_a_body_that_is_not_read_is_of_the_participant_that_it_begins_with(
+    object_: bytes, subject: str | None, too_much: bytes
+) -> None:
+    envelope = read_envelope(raw(object_ % too_much))
+    assert (envelope.event_type, envelope.subject, envelope.participant) == (None, subject, None)
+    other = b'{"type":"invoice.paid","data":{"object":%b}}' % (object_ % too_much)
+    assert read_envelope(other) == Envelope(problem=envelope.problem)
+
+
+def test_an_id_is_never_cut_in_two() -> None:
+    found = set()
+    for length in range(900, 1_000):
+        body = raw(b'{"note":"%b","id":1234567,"x":%b}' % (b"n" * length, b"[" * 501 + b"]" * 501))
+        found.add(read_envelope(body).subject)
+    assert found == {"1234567", None}

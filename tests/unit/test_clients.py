@@ -65,3 +65,29 @@ def test_what_has_been_arriving_for_long_goes_before_what_is_larger_and_quicker(
         return [guest.is_gone for guest in guests]
 
     assert asyncio.run(run()) == [False, True]
+
+
+def refused(bounds: Bounds, *guests: tuple[int, float]) -> list[bool]:
+    """Who is refused of guests that have just begun. `guests`: the bytes that each holds, its seconds of silence."""
+
+    async def run() -> list[bool]:
+        clients = Clients(bounds)
+        now = asyncio.get_running_loop().time()
+        arriving = [Guest(Stage.BODY, heard_at=now - silence) for _, silence in guests]
+        assert all(clients.admit(guest) for guest in arriving)
+        for guest, (size, _) in zip(arriving, guests, strict=True):
+            clients.hold(guest, size)
+        return [guest.is_gone for guest in arriving]
+
+    return asyncio.run(run())
+
+
+def test_of_the_quick_the_one_goes_first_that_holds_much_and_has_been_silent_for_long() -> None:
+    """Not the largest, which an honest sender of a large body may be, nor the longest silent, which is of no use."""
+    bounds = Bounds(arriving_bytes=1_000, body_bytes=100, head_bytes=10)
+    assert refused(bounds, (10, 1_000.0), (300, 300.0), (800, 0.0)) == [False, True, False]
+
+
+def test_when_some_have_to_go_a_sixteenth_of_the_bound_is_freed_so_that_it_happens_rarely() -> None:
+    bounds = Bounds(arriving_bytes=1_000, body_bytes=100, head_bytes=10)
+    assert sum(refused(bounds, *((20, 1.0) for _ in range(51)))) == 5

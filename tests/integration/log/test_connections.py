@@ -9,6 +9,8 @@ import pytest
 from ingest.connections import Connections
 from ingest.driver import AsyncConnection, NoAnswer
 from ingest.log.append import can_append
+from tests import DEADLINE
+from tests.proxy import Proxy
 
 
 @pytest.mark.parametrize(
@@ -130,3 +132,64 @@ def test_what_took_long_says_nothing_about_the_idle_ones(database: str, error: t
 
     asyncio.run(run())
     assert len(connected) == made
+
+
+def test_readiness_is_looked_up_once_a_second_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.connections._PROBE_SECONDS", 3600.0)
+    tries: list[int] = []
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        tries.append(1)
+        await asyncio.sleep(0)
+        raise psycopg.OperationalError
+
+    async def run() -> None:
+        connections = Connections(connect, 20)
+        assert not any(await asyncio.gather(*(connections.is_ready() for _ in range(20))))
+        assert not await connections.is_ready()
+        assert len(tries) == 1
+        monkeypatch.setattr("ingest.connections._PROBE_SECONDS", 0.0)
+        assert not await connections.is_ready()
+        assert len(tries) == 2
+
+    asyncio.run(run())
+
+
+def test_readiness_waits_for_long_neither_for_an_answer_nor_for_its_turn(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.connections._PROBE_SECONDS", 0.0)
+
+    async def run(proxy: Proxy) -> None:
+        async def connect() -> AsyncConnection:
+            connection = await AsyncConnection.connect(proxy.conninfo, autocommit=True)
+            connection.wait_seconds = 2 * DEADLINE
+            return connection
+
+        connections = Connections(connect, 2 * DEADLINE, most=1)
+
+        async def becomes_ready() -> None:
+            while not await connections.is_ready():
+                pass
+
+        async with asyncio.timeout(DEADLINE):
+            await becomes_ready()
+            proxy.silence()
+            assert not await connections.is_ready()
+            await becomes_ready()
+            begun, over = asyncio.Event(), asyncio.Event()
+
+            async def hold(_connection: psycopg.AsyncConnection[Any]) -> None:
+                begun.set()
+                await over.wait()
+
+            using = asyncio.create_task(connections.use(hold))
+            await begun.wait()
+            assert not await connections.is_ready()
+            over.set()
+            await using
+            await becomes_ready()
+        await connections.close()
+
+    with Proxy(database).running() as proxy:
+        asyncio.run(run(proxy))

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
-import pytest
-from psycopg.conninfo import make_conninfo
 
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
@@ -14,7 +12,6 @@ from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE, model
-from tests.proxy import Proxy
 
 ROOMY = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=20)
 
@@ -155,108 +152,25 @@ def test_what_waits_is_bounded_in_number_and_bytes(database: str) -> None:
     assert sum(receipt is not None for receipt in by_bytes) == 7
 
 
-def test_a_restart_of_the_database_costs_no_delivery(database: str) -> None:
-    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
-        first = await hand_in(commit, b"before")
-        with psycopg.connect(database, autocommit=True) as connection:
-            connection.execute(
-                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-                "where datname = current_database() and pid <> pg_backend_pid()"
-            )
-        return [first, await hand_in(commit, b"after")]
-
-    assert [receipt.position for receipt in with_commit(database, ROOMY, scenario)] == [1, 2]
-
-
-def test_a_database_that_is_away_refuses_at_once_and_all(database: str) -> None:
-    away = make_conninfo(database, port="1", host="127.0.0.1")
-
-    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
-        assert await commit.hindrance() is not None
-        return await asyncio.gather(*(hand_in(commit, b"%d" % number) for number in range(20)))
-
-    assert with_commit(away, ROOMY, scenario) == [None] * 20
-
-
 def test_at_the_end_what_was_accepted_is_committed_and_answered(database: str) -> None:
-    waiting: list[Awaitable[Receipt | None]] = []
+    """Also what comes while the end is waited for; no connection is left open."""
+    made: list[psycopg.AsyncConnection[Any]] = []
 
-    async def scenario(commit: GroupCommit) -> None:
-        waiting.extend(hand_in(commit, b"%d" % number) for number in range(500))
-        await asyncio.sleep(0)
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        made.append(await psycopg.AsyncConnection.connect(database, autocommit=True))
+        return made[-1]
 
-    async def run() -> list[Receipt | None]:
-        async def connect() -> psycopg.AsyncConnection[Any]:
-            return await psycopg.AsyncConnection.connect(database, autocommit=True)
+    async def run() -> None:
+        answers: list[asyncio.Future[Receipt]] = []
+        with psycopg.connect(database) as holding:
+            holding.execute("select pg_advisory_xact_lock(1919906927, hashtext('late'))")
+            async with GroupCommit(Connections(connect, ROOMY.answer_seconds), ROOMY).running() as commit:
+                answers.extend(commit.append(delivery(b"%d" % number)) for number in range(500))
+                answers[-1].add_done_callback(lambda _: holding.rollback())
+                asyncio.get_running_loop().call_soon(lambda: answers.append(commit.append(delivery(b"", "late"))))
+        assert len(answers) == 501
+        assert all(answer.done() and answer.result().stored for answer in answers)
 
-        async with GroupCommit(Connections(connect, ROOMY.answer_seconds), ROOMY).running() as commit:
-            await scenario(commit)
-        return await asyncio.gather(*waiting)
-
-    assert all(receipt is not None for receipt in asyncio.run(run()))
+    asyncio.run(run())
+    assert all(connection.closed for connection in made)
     assert len(model.stored_bodies(database)) == 500
-
-
-@pytest.mark.parametrize(
-    ("state", "said"), [("53100", "the database's disk is full"), ("25006", "the database is read-only")]
-)
-def test_a_server_that_writes_nothing_is_said_until_it_writes_again(database: str, state: str, said: str) -> None:
-    with psycopg.connect(database, autocommit=True) as owner:
-        owner.execute(
-            "create function refuse() returns trigger language plpgsql as "
-            f"$$ begin raise exception 'no' using errcode = '{state}'; end $$"
-        )
-        owner.execute("create trigger refuse before insert on event_log for each row execute function refuse()")
-
-        async def scenario(commit: GroupCommit) -> tuple[Receipt | None, str | None, str | None]:
-            refused, hindrance = await hand_in(commit, b"1"), await commit.hindrance()
-            owner.execute("drop trigger refuse on event_log")
-            while await hand_in(commit, b"2") is None:
-                await asyncio.sleep(0.02)
-            return refused, hindrance, await commit.hindrance()
-
-        assert with_commit(database, ROOMY, scenario) == (None, said, None)
-
-
-def test_a_disk_that_is_full_refuses_what_follows_at_once_and_is_not_ready(database: str) -> None:
-    async def scenario(commit: GroupCommit) -> None:
-        with psycopg.connect(database, autocommit=True) as connection:
-            connection.execute(
-                "create function full_disk() returns trigger language plpgsql as $$ "
-                "begin raise exception 'full' using errcode = 'disk_full'; end $$"
-            )
-            connection.execute(
-                "create trigger full_disk before insert on event_log for each row execute function full_disk()"
-            )
-            assert await hand_in(commit, b"first") is None
-            second = commit.append(delivery(b"second"))
-            assert second.done()
-            assert isinstance(second.exception(), NotKept)
-            assert await commit.hindrance() == "the database's disk is full"
-            connection.execute("drop trigger full_disk on event_log")
-        async with asyncio.timeout(DEADLINE):
-            while await hand_in(commit, b"third") is None:
-                await asyncio.sleep(0.02)
-        assert await commit.hindrance() is None
-
-    with_commit(database, ROOMY, scenario)
-
-
-def test_a_source_whose_commit_has_no_answer_is_refused_at_once_and_named(database: str) -> None:
-    with Proxy(database).running() as proxy:
-
-        async def connect() -> psycopg.AsyncConnection[Any]:
-            return await connect_async(proxy.conninfo, INGEST_ROLE, Deadlines(20, 20), read_only=False, autocommit=True)
-
-        async def run() -> None:
-            limits = Limits(pending=10_000, pending_bytes=10**8, answer_seconds=1)
-            async with GroupCommit(Connections(connect, 20), limits).running() as commit:
-                assert await hand_in(commit, b"before")
-                proxy.silence()
-                assert await hand_in(commit, b"first") is None
-                second = commit.append(delivery(b"second"))
-                assert second.done()
-                assert isinstance(second.exception(), NotKept)
-                assert await commit.hindrance() == "no commit in time for movemint"
-
-        asyncio.run(run())

@@ -8,8 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from ingest.connections import Connections
+from ingest.database import INGEST_ROLE, connect_async
 from ingest.group_commit import GroupCommit, Limits
 from ingest.log.event import Receipt
+from ingest.session import Deadlines
 from tests import DEADLINE
 from tests.integration.log.test_group_commit import ROOMY, answered, delivery, with_commit
 from tests.proxy import Proxy
@@ -91,18 +94,60 @@ def test_promise_16_a_source_that_cannot_be_kept_now_makes_the_webhook_not_ready
     assert with_commit(database, limits, scenario) == ["no commit in time for spring", None]
 
 
-def test_promise_16_a_lock_that_is_held_for_a_while_costs_no_delivery(database: str) -> None:
-    async def scenario(commit: GroupCommit) -> Receipt | None:
+def test_promise_16_a_source_that_nobody_delivers_to_any_more_makes_the_webhook_not_ready_for_seconds_only(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.group_commit._FAILING_SECONDS", 0.2)
+
+    async def scenario(commit: GroupCommit) -> None:
         with locked(database, ["spring"]):
-            waiting = hand_in(commit, b"waits", "spring")
+            assert await hand_in(commit, b"first", "spring") is None
+            while await commit.hindrance() is not None:
+                await asyncio.sleep(0.02)
+
+    with_commit(database, Limits(10_000, 10**8, 1), scenario)
+
+
+def test_promise_16_a_lock_that_is_held_for_a_while_costs_no_delivery(database: str) -> None:
+    """Nor does a delivery that the database refuses, in the same batch."""
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log add constraint no_poison check (body <> 'poison'::bytea)")
+
+    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
+        with locked(database, ["spring"]):
+            waiting = [hand_in(commit, content, "spring") for content in (b"poison", b"1", b"2")]
             async with looking(database) as look:
                 sessions: set[int] = set()
-                while len(sessions) < 2 and not waiting.done():  # the second is the patient one
+                while len(sessions) < 2 and not waiting[0].done():  # the second is the patient one
                     sessions |= await waiting_sessions(look)
                     await asyncio.sleep(0.02)
-        return await waiting
+        return await asyncio.gather(*waiting)
 
-    assert with_commit(database, ROOMY, scenario) is not None
+    receipts = with_commit(database, ROOMY, scenario)
+    assert [receipt is not None for receipt in receipts] == [False, True, True]
+
+
+def test_promise_16_a_stuck_source_for_which_no_connection_can_be_made_refuses_no_other(database: str) -> None:
+    """As when the database takes no more connections: the others have theirs."""
+    no_more = False
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        if no_more:
+            raise psycopg.errors.TooManyConnections
+        return await psycopg.AsyncConnection.connect(database, autocommit=True)
+
+    async def run() -> list[Receipt | None]:
+        nonlocal no_more
+        async with GroupCommit(Connections(connect, 20), ROOMY).running() as commit, asyncio.timeout(DEADLINE):
+            both = await asyncio.gather(hand_in(commit, b"before", "stuck"), hand_in(commit, b"before", "spring"))
+            no_more = True
+            with locked(database, ["stuck"]):
+                stuck = await hand_in(commit, b"stuck", "stuck")
+                return [*both, await hand_in(commit, b"after", "spring"), stuck]
+
+    *others, stuck = asyncio.run(run())
+    assert all(others)
+    assert stuck is None
 
 
 def test_promise_16_what_a_stuck_source_is_sent_takes_no_room_from_the_others(database: str) -> None:
@@ -116,6 +161,31 @@ def test_promise_16_what_a_stuck_source_is_sent_takes_no_room_from_the_others(da
     with locked(database, STUCK):
         others = with_commit(database, Limits(pending=10, pending_bytes=10**8, answer_seconds=2), scenario)
     assert all(others)
+
+
+def test_promise_16_a_commit_without_an_answer_refuses_no_other_source(database: str) -> None:
+    """The others go on at once: it says nothing about the database."""
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(600); end $$"
+        )
+        connection.execute(
+            "create trigger hang before insert on event_log for each row "
+            "when (new.source = 'hangs') execute function hang()"
+        )
+
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await connect_async(database, INGEST_ROLE, Deadlines(600, 600), read_only=False, autocommit=True)
+
+    async def run() -> None:
+        async with GroupCommit(Connections(connect, 1), ROOMY).running() as commit, asyncio.timeout(DEADLINE):
+            assert await hand_in(commit, b"hangs", "hangs") is None
+            after = hand_in(commit, b"after", "spring")
+            await asyncio.sleep(0)
+            assert not after.done()
+            await after
+
+    asyncio.run(run())
 
 
 def test_promise_16_an_error_of_one_source_alone_refuses_no_other(database: str) -> None:

@@ -12,10 +12,8 @@ from sqlalchemy import Engine
 from ingest.database import OPERATOR_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.proof import MOST_PROBLEMS, Finding, Noted, Proof
-from ingest.log.verification import note_verified
 from ingest.log.verify import verify
 from tests import DEADLINE, model
-from tests.fold_all import query
 
 EVENTS = [model.body(1, first_name="Zoë"), b"not JSON", *(model.body(number) for number in range(2, 10))]
 BROKEN = "the chain breaks: this event, or its place in the log, was altered"
@@ -282,16 +280,3 @@ def test_a_log_that_is_being_appended_to_is_proved_as_far_as_it_went(database: s
 def test_the_proof_ends_in_the_value_of_an_independent_computation(database: str, operator: Engine) -> None:
     model.append(database, EVENTS)
     assert prove(operator).chain == model.chains(database)[-1]
-
-
-def test_a_proof_of_a_part_takes_back_nothing_that_was_found(database: str, operator: Engine) -> None:
-    model.append(database, [model.body(number) for number in range(4)])
-    with unguarded(database) as connection:
-        connection.execute("update event_log set subject = 'another' where position = 2")
-    assert note_verified(operator, [prove(operator)])
-    [(found, head, at)] = query(database, "select problems, head, finished_at from verification")
-    assert (found, head) == (1, 4)
-    part = prove(operator, Noted(3, chain_at(database, 3)))
-    assert part.problems_found == 0
-    assert note_verified(operator, [part])
-    assert query(database, "select problems, head, finished_at from verification") == [(1, 4, at)]

@@ -206,17 +206,22 @@ def test_a_server_that_stops_finishes_its_answers_and_waits_for_no_stranger(
         connected(port) as silent,
         connected(port) as half_a_head,
         connected(port) as half_a_body,
+        connected(port) as honest,
         connected(port) as refused,
         slow_reader(port) as reader,
     ):
         half_a_head.send(FIRST)
         half_a_body.send(head(b"Content-Length: 10") + b"{}")
+        request = delivery(model.body("whole in a moment"))
+        honest.send(request[:-20])
         refused.send(head(b"Content-Length: x"))
         assert refused.answer().status == 400
         assert deliver(port, model.body(1))[0] == 200
         process.process.send_signal(signal.SIGINT)
         assert silent.is_closed()
         assert half_a_head.is_closed()
+        honest.send(request[-20:])
+        assert honest.answer().status == 200
         assert half_a_body.answer().status == 408  # after a moment, in which an honest body comes
         process.process.send_signal(signal.SIGINT)  # from somebody who does not want to wait
         assert len(reader.answer().content) == LARGE

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Iterator
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from ingest.log.figures import log_readings
 from ingest.metrics import DATABASE_UP, HEAD, Reading
 from ingest.web.figures import DatabaseFigures
-from tests import model
+from tests import DEADLINE, model
+from tests.fold_all import query
 from tests.proxy import Proxy
 
 
@@ -75,3 +77,97 @@ def test_scrapes_that_follow_each_other_read_once(database: str) -> None:
 
     asyncio.run(scenario())
     assert reads == [1]
+
+
+def test_what_was_read_long_ago_is_given_no_more_and_a_failure_is_said_once(
+    database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in a graph is seen; a number of yesterday is taken for one of now."""
+    monkeypatch.setattr("ingest.web.figures._SCRAPE_SECONDS", DEADLINE)
+    is_broken = False
+
+    def one(connection: Connection) -> Iterator[Reading]:
+        if is_broken:
+            connection.execute(text("select 1 / 0"))
+        yield Reading(HEAD, ("movemint",), 1)
+
+    async def scenario() -> list[dict[str, float]]:
+        nonlocal is_broken
+        figures = DatabaseFigures(database, [one])
+        while HEAD.name not in await seen(figures):
+            await asyncio.sleep(0.02)
+        is_broken = True
+        given = []
+        for seconds in (10, 10, 60):  # in which nothing could be read
+            figures._read_at -= seconds
+            given.append(await seen(figures))
+        is_broken = False
+        while HEAD.name not in await seen(figures):
+            await asyncio.sleep(0.02)
+        await figures.close()
+        return given
+
+    up = {DATABASE_UP.name: 1.0}
+    assert asyncio.run(scenario()) == [{**up, HEAD.name: 1}, {**up, HEAD.name: 1}, up]
+    assert [record.message for record in caplog.records] == ["metrics could not be read from the database"]
+
+
+def test_a_reading_that_takes_long_is_under_way_once_and_ends_with_the_server(database: str) -> None:
+    reads = []
+
+    def slow(connection: Connection) -> Iterator[Reading]:
+        reads.append(1)
+        connection.execute(text("select pg_sleep(15)"))
+        yield Reading(HEAD, ("movemint",), 1)
+
+    async def scenario() -> None:
+        figures = DatabaseFigures(database, [slow])
+        while not reads:
+            await figures.read()
+        assert HEAD.name not in await seen(figures)
+        await figures.close()
+        sleeping = "query ~ '^select pg_sleep' and state = 'active' and datname = current_database()"
+        assert query(database, f"select query from pg_stat_activity where {sleeping}") == []
+
+    asyncio.run(scenario())
+    assert reads == [1]
+
+
+def test_a_session_that_was_ended_meanwhile_is_no_database_that_is_away(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a restart between two scrapes."""
+    monkeypatch.setattr("ingest.web.figures._SCRAPE_SECONDS", DEADLINE)
+
+    async def scenario() -> list[dict[str, float]]:
+        figures = DatabaseFigures(database, [])
+        before = await seen(figures)
+        with psycopg.connect(database) as other:
+            other.execute(
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        after = await seen(figures)
+        await figures.close()
+        return [before, after]
+
+    assert asyncio.run(scenario()) == [{DATABASE_UP.name: 1}] * 2
+
+
+def test_all_numbers_of_a_reading_are_of_one_moment(database: str) -> None:
+    def events(connection: Connection) -> Iterator[Reading]:
+        yield Reading(HEAD, ("movemint",), connection.execute(text("select count(*) from event_log")).scalar_one())
+
+    def events_and_one_more(connection: Connection) -> Iterator[Reading]:
+        yield from events(connection)
+        model.append(database, [model.body(1)])
+        yield from events(connection)
+
+    async def scenario() -> list[float]:
+        figures = DatabaseFigures(database, [events_and_one_more])
+        while len(found := await figures.read()) < 3:
+            await asyncio.sleep(0.02)
+        await figures.close()
+        return [float(str(reading.value)) for reading in found[1:]]
+
+    assert asyncio.run(scenario()) == [0, 0]

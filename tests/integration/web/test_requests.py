@@ -138,6 +138,14 @@ def test_a_hundred_deliveries_sent_at_once_are_answered_in_their_order(served: S
     served.stored.extend(bodies)
 
 
+def test_a_request_that_is_refused_behind_another_never_reaches_the_application(served: Served) -> None:
+    """It has begun to: its head was good. The earlier one is answered first."""
+    with connected(served.port) as client:
+        client.send(head(first=get(b"/healthz")) + head(CHUNKED, signed(BODY)) + b"zz\r\n")
+        assert client.statuses(2) == [200, 400]
+        assert client.is_closed()
+
+
 def test_two_thousand_requests_sent_at_once_are_all_answered(served: Served) -> None:
     with connected(served.port) as client:
         client.send(head(first=get(b"/healthz")) * 2_000)
