@@ -187,11 +187,11 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
     assert processes_of(data) == []
 
 
-def test_asked_to_end_while_it_starts_up_leaves_no_server_behind(data: Path) -> None:
+def test_asked_to_end_while_it_starts_however_often_up_leaves_no_server_behind(data: Path) -> None:
     env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
     with running("up", "--port", "0", env=env) as up:
         until(lambda: (data / "postgres" / "data" / "postmaster.pid").exists())
-        up.stop(signal.SIGTERM)
+        assert up.stop(signal.SIGTERM, insists=True) == 128 + signal.SIGTERM
     assert processes_of(data) == []
 
 
