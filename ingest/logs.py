@@ -11,6 +11,7 @@ from types import TracebackType
 from pydantic_core import to_json
 
 from ingest.failures import Failure, WrongUsage
+from ingest.server_message import server_message
 
 # The id of the request that is being answered; None outside a request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -24,7 +25,8 @@ class JsonLines(logging.Formatter):
     """Ids and counts come in `extra={"fields": {...}}`; bodies and people's names must never be in it.
 
     Of a message only the first line is written: libraries put the representations of objects into the others. Of an
-    exception the traceback and the type are written, not its message: that of a driver or a parser quotes the value.
+    exception the traceback and the type are written, not its message, but for PostgreSQL's own where that quotes no
+    value: that of a driver or a parser does.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -72,9 +74,9 @@ def _traceback(error: BaseException) -> str:
     """Where an exception was raised, with those that it came from, the oldest first."""
     texts = []
     for each in _causes(error):
-        said = f": {each}" if isinstance(each, _SAYS_NO_VALUE) else ""
+        said = str(each) if isinstance(each, _SAYS_NO_VALUE) else server_message(each)
         state = getattr(each, "sqlstate", None)
-        what = type(each).__name__ + (f" {state}" if state else "") + said
+        what = type(each).__name__ + (f" {state}" if state else "") + (f": {said}" if said else "")
         texts.append("".join(traceback.format_tb(each.__traceback__)) + what)
     return "\n".join(texts)
 
