@@ -37,6 +37,12 @@ def long_log(server: postgres.Server, template: str) -> Iterator[Engine]:
     engine = sync_engine(conninfo)
     drain(engine)
     model.append(conninfo, [model.body(number) for number in range(LENGTH // 2, LENGTH)])
+    with engine.begin() as connection:  # what was folded into a build that is not live is nobody's next
+        number = connection.scalar(text("select begin_build('participants', 'another')"))
+        values = {"build": number, "position": 13}
+        connection.execute(
+            text("insert into checkpoint values ('movemint', 'participants', :build, :position)"), values
+        )
     yield engine
     engine.dispose()
 
@@ -57,11 +63,27 @@ def test_a_hole_is_found_where_it_is_looked_for(long_log: Engine, missing: int, 
     assert (all_level, f"has no position {missing}:" in all_said) == ("fail", True)
 
 
-def test_what_was_looked_at_is_said(long_log: Engine) -> None:
+def test_what_was_looked_at_is_said(long_log: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with long_log.connect() as connection:
         level, said = only(check_holes(connection, heads(connection), size=2), "holes")
-    assert level == "ok"
-    assert "the first and the last 2 positions of 1 sources" in said
+        assert only(check_holes(connection, heads(connection)), "holes")[0] == "ok", "a log shorter than a window"
+        assert (level, "the first and the last 2 positions of 1 sources" in said) == ("ok", True)
+        monkeypatch.setattr("projections.doctor.log._MOST_SOURCES", 1)
+        assert "of 1 sources" in only(check_holes(connection, {"movemint": LENGTH, "other": 1}), "holes")[1]
+
+
+def test_a_log_that_ends_before_what_was_folded_has_no_hole_there(long_log: Engine) -> None:
+    with long_log.connect() as connection:
+        connection.execute(text("alter table event_log disable trigger all"))
+        connection.execute(text("delete from event_log where position > 5"))
+        assert only(check_holes(connection, heads(connection)), "holes")[0] == "ok"
+        connection.rollback()
+
+
+def test_a_log_without_made_up_people_has_none(long_log: Engine) -> None:
+    with long_log.connect() as connection:
+        level, said = only(check_demo(connection, heads(connection)), "demo")
+    assert (level, "none of the demo's" in said) == ("ok", True)
 
 
 def test_secrets_and_events_are_compared() -> None:
