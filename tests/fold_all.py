@@ -1,7 +1,7 @@
 """Ways to advance the projections, and to ask the database."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,10 +32,15 @@ def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
 
 
 @contextmanager
-def working(engine: Engine, limit: int, beat: Beat = lambda _is_read: None) -> Iterator[None]:
+def working(
+    engine: Engine,
+    limit: int,
+    beat: Beat = lambda _is_read: None,
+    projections: Sequence[Projection] = PROJECTIONS,
+) -> Iterator[None]:
     """A worker in a thread of its own."""
     stop = threading.Event()
-    thread = threading.Thread(target=Worker(engine, PROJECTIONS, limit).run, args=(0.01, stop, beat))
+    thread = threading.Thread(target=Worker(engine, projections, limit).run, args=(0.01, stop, beat))
     thread.start()
     try:
         yield

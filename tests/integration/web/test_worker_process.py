@@ -113,11 +113,13 @@ def test_a_worker_that_says_nothing_is_killed_and_started_again(
     monkeypatch.setattr(f"{MODULE}._STUCK_SECONDS", 600.0)
     monkeypatch.setattr(f"{MODULE}._START_SECONDS", 600.0)
     monkeypatch.setattr(f"{MODULE}.{bound}", 0.5)
+    monkeypatch.setattr(f"{MODULE}._STOP_SECONDS", 600.0)
     said: list[str] = []
 
     async def scenario() -> None:
         async with kept(said, program, "ready"):
             await come(lambda: said)
+            monkeypatch.setattr(f"{MODULE}._STOP_SECONDS", 0.2)  # for the next one, at the end
 
     asyncio.run(scenario())
     assert said[0].startswith("the worker did not move any more and was killed; starting it again in 0.5 s")
