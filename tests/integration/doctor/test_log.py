@@ -193,6 +193,10 @@ def test_of_a_source_without_deliveries_nothing_is_said(database: str, engine: E
     with engine.connect() as connection, psycopg.connect(database, application_name="rosterlog"):
         found = watched(connection)
         assert (of(found, "worker"), only(found, "status")[0]) == ([], "fail")
+    with psycopg.connect(database) as admin:
+        admin.execute("update worker_seen set seen_at = now() + interval '100 seconds'")
+    with engine.connect() as connection:
+        assert "one was seen 0 s ago, on h" in only(watched(connection), "worker")[1], "clocks that differ"
 
 
 def test_a_changed_definition_and_a_parked_event_are_told(folded: str, engine: Engine, worker_engine: Engine) -> None:
