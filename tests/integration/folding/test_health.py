@@ -131,6 +131,13 @@ def test_what_arrived_is_counted_by_the_hour(database: str, engine: Engine) -> N
     assert (source.stored_last_hour, source.last_received_at) == (2, newest)
 
 
+def test_what_came_for_a_source_that_nobody_knows_is_told_by_itself(database: str, engine: Engine) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("select count_refused('', 'unknown_source', now(), 7, now())")
+    assert health(engine).unknown.last_hour == 7
+    assert [source.refused.last_hour for source in health(engine).sources] == [0]
+
+
 def test_only_programs_of_rosterlog_on_this_database_make_it_used(database: str, engine: Engine) -> None:
     with (
         psycopg.connect(database, dbname="postgres", application_name="rosterlog"),
@@ -159,6 +166,21 @@ def test_the_slowest_projection_says_how_far_a_source_is_behind(
     [source] = health(engine).sources
     assert (source.status.lag, 300 <= source.seconds_behind < 3_000, source.missing) == (1, True, None)
     assert source.status.checkpoints == {"participants": 1, "registrations": 0}
+
+
+def test_a_hole_is_told_whichever_projection_stands_before_it(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    for source, projections in (("autumn", PROJECTIONS), ("spring", PROJECTIONS[::-1])):
+        model.append(database, [model.body(number) for number in range(4)], source)
+        for projection, limit in zip(projections, (1, 2), strict=True):
+            assert run_once(worker_engine, projection, source, limit) == limit
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("delete from event_log where position = 3")
+    assert {each.status.source: each.missing for each in health(engine).sources} == {
+        "autumn": 3, "movemint": None, "spring": 3,
+    }  # fmt: skip
 
 
 def test_how_far_is_of_the_live_builds_and_of_the_projections_that_were_asked_for(
