@@ -1,4 +1,4 @@
-"""Writes logs to standard error, one JSON object per line, also those of uvicorn and of libraries."""
+"""Writes logs to standard error, also those of uvicorn and of libraries: one JSON object per line, or for a person."""
 
 import logging
 import sys
@@ -11,6 +11,7 @@ from types import TracebackType
 from pydantic_core import to_json
 
 from ingest.failures import Failure, WrongUsage
+from ingest.server_message import server_message
 
 # The id of the request that is being answered; None outside a request.
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -24,7 +25,8 @@ class JsonLines(logging.Formatter):
     """Ids and counts come in `extra={"fields": {...}}`; bodies and people's names must never be in it.
 
     Of a message only the first line is written: libraries put the representations of objects into the others. Of an
-    exception the traceback and the type are written, not its message: that of a driver or a parser quotes the value.
+    exception the traceback and the type are written, not its message, but for PostgreSQL's own where that quotes no
+    value: that of a driver or a parser does.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -42,13 +44,36 @@ class JsonLines(logging.Formatter):
         return to_json(line, fallback=lambda value: type(value).__name__).decode()
 
 
+class TerminalLines(logging.Formatter):
+    """The same for a person at a terminal, among the lines that the program prints. It cannot move the cursor."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {**getattr(record, "fields", {}), "request_id": request_id.get()}
+        told = [f"{name}={_told(value)}" for name, value in fields.items() if value is not None]
+        event = record.getMessage().partition("\n")[0]
+        line = f"{datetime.fromtimestamp(record.created, UTC):%H:%M:%S} UTC  {record.levelname.lower()}  {event}"
+        lines = ["  ".join([line, *told])]
+        if record.exc_info and record.exc_info[1] is not None:
+            lines += [f"    {each}" for each in _traceback(record.exc_info[1]).splitlines()]
+        return "\n".join(map(escaped, lines))
+
+
+def escaped(text: str) -> str:
+    """A text of which what is not printable is escaped."""
+    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
+
+
+def _told(value: object) -> str:
+    return value if isinstance(value, str) else to_json(value, fallback=lambda other: type(other).__name__).decode()
+
+
 def configure_logging(level: str) -> None:
     """Log from now on what is at least of this level; of libraries warnings and errors alone.
 
     At a lower level a library would write statements, parameters and bodies into the log.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(TerminalLines() if sys.stderr.isatty() else JsonLines())
     own = logging.getLevelNamesMapping()[level.upper()]
     logging.basicConfig(level=max(own, logging.WARNING), handlers=[handler], force=True)
     for package in ("ingest", "projections"):
@@ -72,9 +97,9 @@ def _traceback(error: BaseException) -> str:
     """Where an exception was raised, with those that it came from, the oldest first."""
     texts = []
     for each in _causes(error):
-        said = f": {each}" if isinstance(each, _SAYS_NO_VALUE) else ""
+        said = str(each) if isinstance(each, _SAYS_NO_VALUE) else server_message(each)
         state = getattr(each, "sqlstate", None)
-        what = type(each).__name__ + (f" {state}" if state else "") + said
+        what = type(each).__name__ + (f" {state}" if state else "") + (f": {said}" if said else "")
         texts.append("".join(traceback.format_tb(each.__traceback__)) + what)
     return "\n".join(texts)
 

@@ -7,6 +7,7 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
 from ingest.failures import Failure
+from ingest.server_message import server_message
 
 DriverError = psycopg.Error | DBAPIError
 DRIVER_ERRORS = (psycopg.Error, DBAPIError)
@@ -65,6 +66,14 @@ def sqlstate(error: Exception) -> str | None:
     """The SQLSTATE, five characters; None where the error did not come from the server."""
     state: str | None = getattr(_cause(error), "sqlstate", None)
     return state
+
+
+def error_fields(error: Exception) -> dict[str, object]:
+    """What a log says of an error: its type, its SQLSTATE, and the server's or the connection's own words."""
+    cause = _cause(error)
+    is_lost = isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None
+    message = _first_line(cause) if is_lost else server_message(cause)
+    return {"error": type(cause).__name__, "sqlstate": sqlstate(error), "message": message}
 
 
 def blames_the_data(error: DriverError) -> bool:

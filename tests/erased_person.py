@@ -79,15 +79,19 @@ def waits(connection: psycopg.Connection[Any], kind: str) -> None:
 
 
 @contextmanager
-def gate(database: str, table: str, event: str) -> Iterator[psycopg.Connection[Any]]:
-    """While open, whoever does this to a row of the table waits, in the middle of their transaction."""
+def gate(database: str, table: str, event: str, when: str = "true") -> Iterator[psycopg.Connection[Any]]:
+    """While open, whoever does this to a row of the table waits, in the middle of their transaction.
+
+    `when`: to which rows, which `new` and `old` stand for.
+    """
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
             "create function wait_at_gate() returns trigger language plpgsql security definer as $$ "
             "begin perform pg_advisory_xact_lock_shared(4711); return coalesce(new, old); end $$"
         )
         connection.execute(
-            f"create trigger gate before {event} on {table} for each row execute function wait_at_gate()".encode()
+            f"create trigger gate before {event} on {table} for each row when ({when}) "
+            "execute function wait_at_gate()".encode()
         )
         connection.execute("select pg_advisory_lock(4711)")
         yield connection

@@ -1,6 +1,8 @@
 """Ways to advance the projections, and to ask the database."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -10,9 +12,11 @@ from ingest.log.scan import Share
 from projections.catalogue import catalogue
 from projections.folding import builds, worker
 from projections.folding.projection import Build, Projection
+from projections.folding.worker import Beat, Worker
 from projections.rebuild.load import load_shares
 from projections.rebuild.rebuild import Rebuild, build_beside
 from projections.rebuild.steps import Log
+from tests import DEADLINE
 
 PROJECTIONS = catalogue(None)
 PARTICIPANTS, REGISTRATIONS = PROJECTIONS
@@ -25,6 +29,24 @@ def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
         while folded := worker.run_once(engine, projection, source, limit):
             total += folded
     return total
+
+
+@contextmanager
+def working(
+    engine: Engine,
+    limit: int,
+    beat: Beat = lambda _is_read: None,
+    projections: Sequence[Projection] = PROJECTIONS,
+) -> Iterator[None]:
+    """A worker in a thread of its own."""
+    stop = threading.Event()
+    thread = threading.Thread(target=Worker(engine, projections, limit).run, args=(0.01, stop, beat))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=DEADLINE)
 
 
 def query(conninfo: str, statement: str, *values: object) -> list[tuple[Any, ...]]:

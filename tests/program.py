@@ -100,9 +100,14 @@ class Running:
         assert isinstance(match, re.Match)
         return match
 
-    def stop(self, number: int = signal.SIGINT) -> int:
-        if self.process.poll() is None:
+    def stop(self, number: int = signal.SIGINT, *, insists: bool = False) -> int:
+        """The exit code. `insists`: the signal is sent again and again, until the program has ended."""
+        pause = threading.Event()
+        while self.process.poll() is None:
             self.process.send_signal(number)
+            if not insists:
+                break
+            pause.wait(0.0005)
         code = self.process.wait(timeout=DEADLINE)
         self._reader.join(timeout=DEADLINE)
         assert self.process.stdout is not None

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from types import FrameType
 
 import click
 from click.exceptions import NoSuchCommand
@@ -90,8 +91,7 @@ def run_group(places: Mapping[str, str]) -> None:
     tell = logger.error if is_server and not sys.stderr.isatty() else say
     # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    # As SystemExit, SIGTERM lets a command stop what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end)
     try:
         code = group.main(prog_name="rosterlog", standalone_mode=False, obj=invocation) or 0
         sys.stdout.flush()
@@ -106,6 +106,16 @@ def run_group(places: Mapping[str, str]) -> None:
         line, code = _line_and_code(error)
         tell(invocation.runnable(line) if tell is say else line)
         sys.exit(code)
+    finally:
+        # Python takes its handlers off before it ends: another signal would then end it as if it had been killed.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """As SystemExit, SIGTERM lets a command stop what it started, which another SIGTERM must not cut off."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _line_and_code(error: Exception) -> tuple[str, int]:

@@ -7,6 +7,7 @@ import click
 
 from ingest.cli.invocation import runnable
 from ingest.failures import WrongUsage
+from ingest.logs import escaped
 
 
 def say(line: str) -> None:
@@ -26,9 +27,7 @@ def ask(question: str, unanswered: str) -> bool:
 
 def printable(value: str | None) -> str:
     """Text from a delivery for a terminal: what is not printable is escaped, so it cannot move the cursor."""
-    if value is None:
-        return "-"
-    return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in value)
+    return "-" if value is None else escaped(value)
 
 
 def unicode(value: str, name: str) -> str:

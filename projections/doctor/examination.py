@@ -145,8 +145,6 @@ def _logged(connection: Connection) -> dict[str, int] | None:
         if connection.invalidated:
             raise
         return None
-    finally:
-        connection.rollback()
 
 
 def _guarded(connection: Connection, name: str, check: _Check) -> Iterator[DoctorFinding]:

@@ -60,12 +60,13 @@ class SlowRetries:
         with engine.connect() as connection:
             found = quarantine.parked_events(connection, _TRIED_AGAIN, 1, self._last)
         self._last = found[0] if found else None  # after the last one, the first one again
+        is_folded = False
         for event in found:
             wanted = Wanted(event.source, event.position, _TRIED_AGAIN.reason)
             with suppress(OfAnotherDefinition):  # a rebuild folds it
                 retry(engine, self._projections, wanted, self._limit, lambda _number: None)
-                self._due = time.monotonic()
-        return bool(found) and self._due <= time.monotonic()
+                is_folded, self._due = True, time.monotonic()
+        return is_folded
 
 
 def _following(engine: Engine, wanted: Wanted, last: ParkedEvent | None) -> list[ParkedEvent]:

@@ -5,14 +5,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from ingest.driver import answered_within
 from ingest.log.read import HoleInLog, sources
 from ingest.session import FOLDING
-from ingest.sqlstate import DRIVER_ERRORS, fails_with_any_data, sqlstate
+from ingest.sqlstate import DRIVER_ERRORS, error_fields, fails_with_any_data, is_blocked
 from projections.folding import builds, checkpoint
+from projections.folding.aside import Aside
 from projections.folding.batch import fold_next, park_next
 from projections.folding.heartbeat import Heartbeat
 from projections.folding.pace import Pace
@@ -25,30 +28,45 @@ _LONGEST_IDLE = 0.5  # seconds between two looks at the log, however long nothin
 _OTHER_WORK_EVERY = 1.0  # seconds between two calls of the other work, once none of it is left
 _LIST_SOURCES_EVERY = 1.0  # seconds
 _AGAIN_SECONDS = 0.2  # until the next look at the log after one that failed
-_QUICK_SECONDS = 0.5  # for a look at the log, which takes milliseconds
+_QUICK_SECONDS = 0.5  # for a look at the log and the heartbeat after it, which take milliseconds
+_PATIENCE_SECONDS = 0.2  # that one source may keep the others waiting: a batch that takes longer goes on beside them
+_HUNG_SECONDS = 30.0  # longer than all deadlines of a batch together
 _LONG_SECONDS = 0.4  # for one event, which takes milliseconds
 _SAY_EVERY = 10.0  # seconds between two lines that say the same
 _END_OVERDUE_EVERY = 1.0  # seconds between two looks for overdue sessions, while a checkpoint is locked by another one
 
+_TIMES = text("select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)")
+
 Beat = Callable[[bool], None]
 
 
-def run_once(engine: Engine, projection: Projection, source: str, limit: int) -> int | None:
+def run_once(
+    engine: Engine, projection: Projection, source: str, limit: int, seconds: float | None = None
+) -> int | None:
     """Fold one batch of a source into the live build, in one transaction; a killed worker leaves no part of a batch.
 
     Gives the number of events folded, 0 at the head; None while another worker folds this source. 0 as well if the live
-    build is of another definition, since this program must not write into it.
+    build is of another definition, since this program must not write into it. `seconds`: that a statement may take,
+    and half of them a wait for a lock, which no event is to blame for; None: as the session says.
     """
     with engine.begin() as connection:
+        if seconds is not None:
+            _limit_times(connection, seconds)
         build = builds.open_for(connection, projection)
         return fold_next(connection, Track(projection, build, source), limit) if build else 0
+
+
+def _limit_times(connection: Connection, seconds: float) -> None:
+    milliseconds = {"statement": f"{seconds * 1000:.0f}ms", "lock": f"{seconds * 500:.0f}ms"}
+    connection.execute(_TIMES, milliseconds)
 
 
 class Worker:
     """A worker's loop, with what it remembers: the sources, their paces, what it has said.
 
     `other_work` is called between two batches; it returns whether more of it is left. No failure ends the loop: of the
-    database, which is tried again; of one source, whose turn comes again while the others go on.
+    database, which is tried again; of one source, whose turn comes again while the others go on. What takes longer than
+    a moment goes on in a thread of its own.
     """
 
     def __init__(
@@ -69,8 +87,10 @@ class Worker:
         self._needs_rebuild: set[str] = set()
         self._said_rights = False
         self._heartbeat = Heartbeat()
-        self._is_quick = True  # the database has answered the last look at the log without delay
+        self._looking_since: float | None = None
+        self._slow_at = float("-inf")  # when the database last answered a look at the log late, or not at all
         self._said: dict[str, float] = {}
+        self._saying = threading.Lock()
         self.folded: Counter[tuple[str, str]] = Counter()  # events, by source and projection
 
     def run(self, poll_seconds: float, stop: threading.Event, beat: Beat) -> None:
@@ -79,30 +99,50 @@ class Worker:
         `beat` is called after each look at the log, with whether that succeeded, and after each batch: so its caller
         can tell that this loop still moves.
         """
-        idle = 0
-        while not stop.is_set():
-            begun = time.monotonic()
-            try:
-                with answered_within(FOLDING.transaction):
-                    behind = self.behind()
-            except DRIVER_ERRORS as error:
-                self._say("the log cannot be read; trying again", {}, error)
-                beat(False)
-                stop.wait(_AGAIN_SECONDS)
-                continue
-            self._is_quick = time.monotonic() - begun < _QUICK_SECONDS
-            beat(True)
-            self._note(behind)
-            folded = self._fold_each(behind, stop, beat)
-            worked = self._do_other_work()
-            if folded:
-                logger.debug("folded", extra={"fields": {"events": folded}})
-            if folded or worked:
-                idle = 1
-            else:
+        with closing(Aside(_PATIENCE_SECONDS)) as aside:
+
+            def move(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+                if aside.longest() < _HUNG_SECONDS:
+                    beat(is_read)
+
+            idle = 0
+            while not stop.is_set():
+                behind = self._look()
+                move(behind is not None)
+                if behind is None:
+                    stop.wait(_AGAIN_SECONDS)
+                    continue
+                folded = self._fold_each(behind, stop, move, aside)
+                worked = aside.do("other work", self._do_other_work)
+                if folded:
+                    logger.debug("folded", extra={"fields": {"events": folded}})
                 # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
-                idle += 1
-                stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
+                idle = 0 if folded or worked else idle + 1
+                if idle:
+                    stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
+
+    def _look(self) -> list[tuple[Projection, str]] | None:
+        """The pairs that can be folded now; None if the log cannot be read."""
+        begun = self._looking_since = time.monotonic()
+        try:
+            with answered_within(FOLDING.transaction):
+                behind = self.behind()
+                self._note(behind)
+                return behind
+        except DRIVER_ERRORS as error:
+            self._say("the log cannot be read; trying again", {}, error)
+            self._slow_at = time.monotonic()
+            return None
+        finally:
+            self._looking_since = None
+            if time.monotonic() - begun >= _QUICK_SECONDS:
+                self._slow_at = time.monotonic()
+
+    def _is_quick_since(self, begun: float) -> bool:
+        """Whether the database has answered every look without delay, from the one before that moment until now."""
+        looking_since = self._looking_since
+        is_late = looking_since is not None and time.monotonic() - looking_since >= _QUICK_SECONDS
+        return not is_late and self._slow_at < begun - _LONGEST_IDLE
 
     def _note(self, behind: Sequence[tuple[Projection, str]]) -> None:
         """Say in the database that this worker is there, and what it has before it."""
@@ -158,14 +198,18 @@ class Worker:
             self._other_work_at = time.monotonic()
         return more_is_left
 
-    def _fold_each(self, behind: Sequence[tuple[Projection, str]], stop: threading.Event, beat: Beat) -> int:
-        """Fold one batch of each pair whose pause is over; gives the number of events."""
+    def _fold_each(
+        self, behind: Sequence[tuple[Projection, str]], stop: threading.Event, beat: Beat, aside: Aside
+    ) -> int:
+        """Fold one batch of each pair whose pause is over; gives the number of events of those that took a moment."""
         folded = 0
         for projection, source in behind:
             if stop.is_set():
                 break
-            if self._pace.may_try((projection.name, source), time.monotonic()):
-                folded += self._fold(projection, source)
+            lane = (projection.name, source)
+            if self._pace.may_try(lane, time.monotonic()):
+                fold = partial(self._fold, projection, source)
+                folded += aside.do(lane, fold, is_suspect=self._pace.is_suspect(lane)) or 0
                 beat(True)
         return folded
 
@@ -174,27 +218,37 @@ class Worker:
         lane = (projection.name, source)
         fields: dict[str, object] = {"projection": projection.name, "source": source}
         folded: int | None = 0
-        begun = time.monotonic()
+        begun, share = time.monotonic(), self._pace.share(lane)
         try:
-            with answered_within(FOLDING.transaction):
-                folded = run_once(self._engine, projection, source, self._pace.limit(lane))
+            with answered_within(FOLDING.transaction * share):
+                seconds = FOLDING.statement * share
+                folded = run_once(self._engine, projection, source, self._pace.limit(lane), seconds)
             if folded is None:
                 self._end_overdue()
             else:
-                self._pace.succeeded(lane)
+                self._pace.succeeded(lane, took_long=time.monotonic() - begun > _LONG_SECONDS)
                 self.folded[source, projection.name] += folded
         except HoleInLog as error:
             self._pace.failed(lane, time.monotonic(), is_to_blame=False)
             self._say(str(error), fields, None)
         except Exception as error:  # whatever it is, it must not stop the other sources
             self._say("a batch failed; a smaller one is tried", fields, error)
-            # A database that is slow or away fails with every event: then the event is not to blame. But an event that
-            # takes too long ends the session, which looks as if the database had gone away.
             took_long = time.monotonic() - begun > _LONG_SECONDS
-            is_to_blame = self._is_quick and (took_long or not fails_with_any_data(error))
+            is_to_blame = self._may_be_to_blame(error, begun, took_long=took_long)
             if self._pace.failed(lane, time.monotonic(), is_to_blame=is_to_blame, took_long=took_long):
-                self._park_next(projection, source, f"{TRIED_AGAIN}{type(error).__name__}, {sqlstate(error)}")
+                cause = ", ".join(str(said) for said in error_fields(error).values() if said is not None)
+                self._park_next(projection, source, f"{TRIED_AGAIN}{cause}")
         return folded or 0
+
+    def _may_be_to_blame(self, error: Exception, begun: float, *, took_long: bool) -> bool:
+        """Whether the next event may have caused the failure of a batch.
+
+        A database that is slow or away fails with every event, and whoever waits for a lock, waits for somebody else.
+        But an event that takes too long ends the session, which looks as if the database had gone away.
+        """
+        if not self._is_quick_since(begun) or (isinstance(error, DRIVER_ERRORS) and is_blocked(error)):
+            return False
+        return took_long or not fails_with_any_data(error)
 
     def _park_next(self, projection: Projection, source: str, reason: str) -> None:
         """Park an event that fails again and again, or no later one would ever be folded."""
@@ -202,7 +256,7 @@ class Worker:
             with self._engine.begin() as connection:
                 build = builds.open_for(connection, projection)
                 if build and park_next(connection, Track(projection, build, source), reason):
-                    self._pace.succeeded((projection.name, source))
+                    self._pace.parked((projection.name, source))
         except DRIVER_ERRORS as error:
             self._say("an event could not be parked", {"projection": projection.name, "source": source}, error)
 
@@ -222,10 +276,14 @@ class Worker:
                 logger.error("ended sessions that kept a checkpoint locked", extra={"fields": {"sessions": ended}})
 
     def _say(self, what: str, fields: dict[str, object], error: Exception | None) -> None:
-        """Log an error, the same one not more often than every ten seconds."""
+        """Log an error, the same one not more often than every ten seconds. Of a fault of ours the place is said."""
         key = f"{what} {fields}"
-        if time.monotonic() - self._said.get(key, -_SAY_EVERY) >= _SAY_EVERY:
-            self._said = {known: at for known, at in self._said.items() if time.monotonic() - at < _SAY_EVERY}
-            self._said[key] = time.monotonic()
-            cause = {} if error is None else {"error": type(error).__name__, "sqlstate": sqlstate(error)}
-            logger.error(what, extra={"fields": {**fields, **cause}})
+        with self._saying:
+            now = time.monotonic()
+            if now - self._said.get(key, -_SAY_EVERY) < _SAY_EVERY:
+                return
+            self._said = {known: at for known, at in self._said.items() if now - at < _SAY_EVERY}
+            self._said[key] = now
+        cause = {} if error is None else error_fields(error)
+        is_fault = error is not None and not isinstance(error, DRIVER_ERRORS)
+        logger.error(what, extra={"fields": {**fields, **cause}}, exc_info=error if is_fault else None)

@@ -39,7 +39,9 @@ def beats(every: float, folded: EventsByProjection | None = None) -> Callable[[b
         state = READY if is_read else AWAY
         if state != printed or time.monotonic() >= due:
             printed, due = state, time.monotonic() + every
-            numbers = None if folded is None else [[*key, number] for key, number in folded.items()]
+            numbers = (
+                None if folded is None else [[*key, number] for key, number in [*folded.items()]]
+            )  # threads count on
             click.echo(state if numbers is None else f"{state} {to_json(numbers).decode()}")
 
     return beat

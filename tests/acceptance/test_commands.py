@@ -1,6 +1,7 @@
 """The commands one by one: what they print, their exit codes, and one clear line for every error."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET)
     token = run("token", "create", "reader", env=env).splitlines()[-1]
-    with running("serve", "--port", str(port), env=env), running("worker", env=env) as worker:
+    with running("serve", "--port", str(port), env=env) as serve, running("worker", env=env) as worker:
         until(lambda: status_of(port, "/readyz") == 200)
         said = run(
             "simulate", "--url", f"http://127.0.0.1:{port}/webhooks/movemint", "--count", "300",
@@ -42,7 +43,8 @@ def test_serve_and_a_worker_do_the_whole_job_for_the_simulator(database: str) ->
         assert "refused   5 damaged ones, as they should be" in said
         until(lambda: get(port, "/v1/status", token)[2]["sources"][0]["lag"] == 0)
         assert len(get(port, "/v1/participants?limit=1000", token)[2]["data"]) == 120
-        worker.stop()
+        stopped = [program.stop(signal.SIGTERM, insists=True) for program in (serve, worker)]
+    assert stopped == [0, 0], "however often they are asked to"
     status = status_json(env)
     assert [projection["needs_rebuild"] for projection in status["projections"]] == [False, False]
     [source] = status["sources"]

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,32 @@ def test_every_line_of_up_its_worker_and_what_it_starts_again_is_json(data: Path
     assert {"database": f"the embedded one in {data}"}.items() <= lines[0].items()
     plain = [line.partition(" ")[0] for line in up.lines]
     assert plain == ["database", "webhook", "roster", "token", "try", "Ctrl-C"]
+
+
+def test_at_a_terminal_up_and_its_worker_write_for_a_person(database: str) -> None:
+    """Both write to the same terminal: no line of theirs is JSON."""
+    controlling, terminal = os.openpty()
+    os.set_blocking(controlling, False)
+    env = {**environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET), "TERMINAL": os.ttyname(terminal)}
+    command = ("bash", "-c", 'exec "$@" 2>>"$TERMINAL"', "bash", *COMMAND)
+    said = bytearray()
+
+    def has_said(event: bytes, times: int) -> bool:
+        with suppress(BlockingIOError):
+            said.extend(os.read(controlling, 65_536))
+        return said.count(event) >= times
+
+    with running("up", "--port", "0", env=env, command=command) as up:
+        up.line("Ctrl-C")
+        until(lambda: has_said(b"database in use", 2))  # by `up` and by its worker
+        worker_of(up.process.pid).kill()
+        until(lambda: has_said(b"database in use", 3))
+        assert up.stop() == 0
+    os.close(controlling)
+    os.close(terminal)
+    lines = said.decode().splitlines()
+    assert any("UTC  warning  the worker stopped with exit code -9; starting it again" in line for line in lines)
+    assert all(" UTC  " in line for line in lines), lines
 
 
 @pytest.mark.parametrize(

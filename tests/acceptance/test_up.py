@@ -15,6 +15,7 @@ import pytest
 
 from tests import DEADLINE, model
 from tests.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
+from tests.scrape import scraped
 
 pytestmark = pytest.mark.acceptance
 
@@ -119,11 +120,12 @@ def test_the_demos_people_never_join_real_registrations(data: Path) -> None:
 
 def test_a_real_users_up_folds_what_is_delivered_and_a_dead_worker_is_replaced(data: Path) -> None:
     data = data.with_name("the data")
+    port, observed = free_port(), str(free_port())
     env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
-    port = free_port()
-    with running("up", "--port", str(port), env=env) as up:
+    with running("up", "--port", str(port), env={**env, "ROSTERLOG_METRICS_PORT": observed}) as up:
         up.line("Ctrl-C")
         until(lambda: status_of(port, "/readyz") == 200)
+        until(lambda: "rosterlog_database_up 1" in scraped(int(observed))[1])
         token, answer = pasted(up.line("^token +(.*)").group(1), up.line("^try +(.*)").group(1))
         assert json.loads(answer) == {"data": [], "next": None, "position": 0}
         assert deliver(port, model.body(1, first_name="Ada"))[0] == 200
@@ -187,11 +189,11 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
     assert processes_of(data) == []
 
 
-def test_asked_to_end_while_it_starts_up_leaves_no_server_behind(data: Path) -> None:
+def test_asked_to_end_while_it_starts_however_often_up_leaves_no_server_behind(data: Path) -> None:
     env = environ(ROSTERLOG_DATA_DIR=str(data), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
     with running("up", "--port", "0", env=env) as up:
         until(lambda: (data / "postgres" / "data" / "postmaster.pid").exists())
-        up.stop(signal.SIGTERM)
+        assert up.stop(signal.SIGTERM, insists=True) == 128 + signal.SIGTERM
     assert processes_of(data) == []
 
 

@@ -17,3 +17,21 @@ def test_those_longest_unused_are_forgotten() -> None:
     for key in ("a", "b", "c"):
         buckets.take(key, 0.0)
     assert [buckets.left(key, 0.0) for key in ("a", "b", "c")] == [1, 0, 0]
+
+
+def test_a_request_that_is_given_back_may_be_made_again_and_never_more_than_at_once() -> None:
+    buckets = Buckets(Limit(per_second=1, at_once=2))
+    assert [buckets.take("a", 0.0) for _ in range(2)] == [0, 0]
+    buckets.give_back("a", 0.0)
+    assert buckets.left("a", 0.0) == 1
+    for _ in range(5):
+        buckets.give_back("a", 0.0)
+    assert buckets.left("a", 0.0) == 2
+    assert Buckets(Limit(per_second=4, at_once=0)).take("a", 0.0) == 0.25, "the seconds until one may be made"
+
+
+def test_a_key_that_was_used_lately_is_not_forgotten() -> None:
+    buckets = Buckets(Limit(per_second=1, at_once=2), most_keys=2)
+    for key in ("a", "b", "a", "c"):
+        buckets.take(key, 0.0)
+    assert [buckets.left(key, 0.0) for key in ("a", "b", "c")] == [0, 2, 1]

@@ -12,7 +12,7 @@ import pytest
 from ingest.cli.group import SERVERS
 from ingest.cli.main import COMMANDS as RECEIVING
 from ingest.failures import Failure
-from ingest.logs import JsonLines
+from ingest.logs import JsonLines, TerminalLines
 from projections.cli.main import COMMANDS
 from tests import ROOT
 
@@ -83,6 +83,19 @@ def test_exceptions_that_name_each_other_as_their_cause_end() -> None:
 def test_of_a_message_of_several_lines_the_first_is_written() -> None:
     record = logging.LogRecord("asyncio", logging.ERROR, "", 1, "it failed\nfuture: canary", None, None)
     assert json.loads(JsonLines().format(record))["event"] == "it failed"
+
+
+def test_a_person_at_a_terminal_reads_the_same_in_words_that_cannot_move_the_cursor() -> None:
+    error = RuntimeError("canary")
+    record = logging.LogRecord(
+        "x", logging.WARNING, "", 1, "it failed\x1b[2J\ncanary", None, (RuntimeError, error, None)
+    )
+    record.created = 0.0
+    record.fields = {"source": "a\x9b", "events": 3, "gone": None, "reasons": ["b"]}
+    assert TerminalLines().format(record).splitlines() == [
+        '00:00:00 UTC  warning  it failed\\u001b[2J  source=a\\u009b  events=3  reasons=["b"]',
+        "    RuntimeError",
+    ]
 
 
 @pytest.mark.parametrize("name", SERVERS)

@@ -46,12 +46,74 @@ def test_after_each_failure_it_waits_longer_up_to_five_seconds_and_others_do_not
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.1, 5.0)
     assert pace.may_try("b", 0.0)
+    too_long(pace)
+    assert pace.may_try("a", 0.1), "the try itself was a pause"
 
 
-def test_after_a_failure_that_cost_seconds_one_event_is_tried() -> None:
+def too_long(pace: Pace, *, is_to_blame: bool = True) -> tuple[int, float, bool]:
+    """A try that takes too long: with how many events, in what share of the time, and whether it finds the cause."""
+    limit, share = pace.limit("a"), pace.share("a")
+    return limit, share, pace.failed("a", 0.0, is_to_blame=is_to_blame, took_long=True)
+
+
+def test_what_takes_too_long_is_found_in_little_time_and_parked_after_all_the_time_there_is() -> None:
     pace = Pace(500)
-    pace.failed("a", 0.0, is_to_blame=True, took_long=True)
-    assert pace.limit("a") == 1
+    for _ in range(6):
+        pace.succeeded("a")
+    assert not pace.is_suspect("a")
+    tries = [too_long(pace) for _ in range(6)]
+    assert tries == [(500, 0.2, False), (62, 0.1, False), (7, 0.1, False), (1, 0.1, False), (1, 0.1, False),
+                     (1, 1.0, True)]  # fmt: skip
+    assert pace.is_suspect("a")
+    pace.parked("a")
+    assert (pace.is_suspect("a"), pace.share("a"), pace.limit("a") > 100) == (False, 0.2, True)
+
+
+def test_each_part_of_a_batch_that_took_too_long_is_tried_before_as_many_are_folded_again() -> None:
+    pace = Pace(16)
+    pace.succeeded("a")
+    assert too_long(pace)[0] == 16
+    limits = []
+    for _ in range(10):
+        limits.append(pace.limit("a"))
+        pace.succeeded("a")
+    assert limits[:8] == [2] * 8
+    assert limits[8:] == [4, 8]
+
+
+def test_as_many_events_as_took_too_long_are_not_folded_at_once_again_soon() -> None:
+    """Otherwise a slow machine would lose half of its time to batches that come to nothing."""
+    pace = Pace(512)
+    for _ in range(6):
+        pace.succeeded("a")
+    assert too_long(pace)[0] == 512
+    limits = []
+    for _ in range(300):
+        limits.append(pace.limit("a"))
+        pace.succeeded("a")
+    assert max(limits[:20]) < 300
+    assert limits[-1] == 512
+
+
+def test_one_event_is_not_the_cause_before_it_had_all_the_time_there_is() -> None:
+    pace = Pace(1)
+    assert [too_long(pace)[1:] for _ in range(2)] == [(0.2, False), (0.1, False)]
+    assert pace.failed("a", 0.0, is_to_blame=True) is True, "what fails at once needs no time"
+    pace = Pace(1)
+    pace.failed("a", 0.0, is_to_blame=True)
+    pace.failed("a", 0.0, is_to_blame=True)
+    assert [too_long(pace)[1:] for _ in range(3)] == [(0.2, False), (0.1, False), (1.0, True)]
+
+
+def test_on_a_database_that_is_slow_with_every_event_each_has_all_the_time_it_needs() -> None:
+    pace = Pace(1)
+    for _ in range(3):
+        too_long(pace, is_to_blame=False)
+    for _ in range(5):
+        pace.succeeded("a", took_long=True)
+        assert pace.share("a") == 1.0
+    pace.succeeded("a")
+    assert pace.share("a") < 1
 
 
 def test_a_failure_of_every_event_does_not_condemn_one_that_has_failed_by_itself() -> None:

@@ -1,5 +1,7 @@
 """What an error of the driver means, shown on errors that PostgreSQL really raises."""
 
+import logging
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -7,17 +9,21 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.database import sync_engine
+from ingest.logs import JsonLines
 from ingest.sqlstate import (
     DriverError,
     blames_the_data,
     constraint,
     dependents,
+    error_fields,
     is_away,
     is_blocked,
     is_cancelled,
     unusable,
 )
 
+TWICE = 'duplicate key value violates unique constraint "kept_key"'
+TIMEOUT = "canceling statement due to statement timeout"
 TABLE = "create table kept (number integer constraint kept_key unique); create view seen as select * from kept"
 
 
@@ -76,6 +82,47 @@ def test_what_stands_in_the_way_is_named(engine: Engine) -> None:
     assert dependents(error_of(engine, "drop table nowhere")) is None
     assert constraint(error_of(engine, "insert into kept values (1), (1)")) == "kept_key"
     assert constraint(error_of(engine, "select 1 / 0")) is None
+
+
+def logged(error: DriverError) -> str:
+    """The line of a log with the traceback of an error."""
+    record = logging.LogRecord("ingest", logging.ERROR, "", 1, "it failed", None, (type(error), error, None))
+    return JsonLines().format(record).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("statements", "state", "message"),
+    [
+        (["insert into kept values (4711), (4711)"], "23505", TWICE),
+        (["select canary from kept"], "42703", 'column "canary" does not exist'),
+        (["set statement_timeout = '10ms'", "select pg_sleep(30)"], "57014", TIMEOUT),
+        (["select '4711 canary'::integer"], "22P02", None),
+        (["select '2026-47-11'::date"], "22008", None),
+        (["do $$ begin raise exception '4711 canary'; end $$"], "P0001", None),
+        (["do $$ begin raise exception '4711 canary' using errcode = 'XX000'; end $$"], "XX000", None),
+        (["do $$ begin raise exception using message = 'no', detail = '4711', hint = '4711'; end $$"], "P0001", None),
+    ],
+)  # fmt: skip
+def test_a_log_says_of_an_error_what_the_server_said_and_nothing_of_a_row(
+    engine: Engine, statements: list[str], state: str, message: str | None
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(TABLE))
+    error = error_of(engine, *statements)
+    fields = error_fields(error)
+    assert (fields["sqlstate"], fields["message"]) == (state, message)
+    line = logged(error)
+    assert f"{fields['error']} {state}" in line
+    assert message is None or message in line
+    for value in ("4711", "2026-47-11", *(["canary"] if message is None else [])):
+        assert value not in f"{fields} {line}"
+
+
+def test_a_log_says_of_a_lost_connection_what_the_driver_said(database: str) -> None:
+    elsewhere = sync_engine(make_conninfo(database, dbname="nowhere"))
+    fields = error_fields(error_of(elsewhere, "select 1"))
+    assert (fields["error"], fields["sqlstate"]) == ("OperationalError", None)
+    assert 'database "nowhere" does not exist' in str(fields["message"])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from ingest.log.read import heads
 from ingest.settings import Settings, read_settings
 from projections.doctor.examination import examine, reading
 from projections.doctor.finding import DoctorFinding
@@ -46,7 +47,7 @@ def test_everything_is_looked_at_and_only_what_is_true_is_told(shared: str) -> N
     assert {finding.check for finding in found} >= {
         "database", "version", "clock", "standbys", "autovacuum", "transactions", "slots", "settings", "migrated",
         "roles", "grants", "owner", "triggers", "synchronous_commit", "secrets", "holes", "demo", "definitions",
-        "fields", "backups",
+        "fields", "backups", "account", "fsync", "full_page_writes", "checksums", "log", "refused", "encoding",
     }  # fmt: skip
     assert all(finding.do for finding in found if finding.level.value != "ok")
 
@@ -73,7 +74,9 @@ def test_a_login_with_few_rights_hears_what_could_not_be_looked_at(plain: str) -
     found = [*examine(settings_of(plain))]
     assert only(found, "login")[0] == "fail"
     refused = [finding for finding in found if "could not be looked at" in finding.says]
-    assert {finding.check for finding in refused} >= {"synchronous_commit"}
+    assert {finding.check for finding in refused} >= {"synchronous_commit", "log", "status"}
+    assert not any("25P02" in finding.says for finding in refused), "one that is refused refuses no other"
+    assert {finding.check for finding in found} & {"secrets", "holes", "demo", "fields"} == set()
     assert only(found, "version")[0] == "ok"
     assert only(found, "backups")[0] == "ok"
 
@@ -90,6 +93,24 @@ def test_a_database_that_goes_away_meanwhile_is_told_once(shared: str) -> None:
     assert [level for level, _ in of(found, "database")] == ["ok", "fail"]
     assert only(found, "secrets")[0] == "ok"
     assert of(found, "grants") == []
+
+
+def test_a_database_that_goes_away_while_the_log_is_read_is_told(shared: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(connection: Connection) -> dict[str, int]:
+        query(shared, "select pg_terminate_backend(%s)", connection.scalar(text("select pg_backend_pid()")))
+        return heads(connection)
+
+    monkeypatch.setattr("projections.doctor.examination.heads", lost)
+    found = [*examine(settings_of(shared))]
+    assert [level for level, _ in of(found, "database")] == ["ok", "fail"]
+
+
+def test_of_a_database_that_is_not_migrated_nothing_more_is_asked(empty_database: str) -> None:
+    found = [*examine(settings_of(empty_database))]
+    level, said = only(found, "migrated")
+    assert (level, said.endswith("run rosterlog migrate")) == ("fail", True)
+    assert not any("could not be looked at" in finding.says for finding in found)
+    assert {finding.check for finding in found} & {"roles", "log", "status", "secrets"} == set()
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,12 @@ def long_log(server: postgres.Server, template: str) -> Iterator[Engine]:
     engine = sync_engine(conninfo)
     drain(engine)
     model.append(conninfo, [model.body(number) for number in range(LENGTH // 2, LENGTH)])
+    with engine.begin() as connection:  # what was folded into a build that is not live is nobody's next
+        number = connection.scalar(text("select begin_build('participants', 'another')"))
+        values = {"build": number, "position": 13}
+        connection.execute(
+            text("insert into checkpoint values ('movemint', 'participants', :build, :position)"), values
+        )
     yield engine
     engine.dispose()
 
@@ -57,11 +63,27 @@ def test_a_hole_is_found_where_it_is_looked_for(long_log: Engine, missing: int, 
     assert (all_level, f"has no position {missing}:" in all_said) == ("fail", True)
 
 
-def test_what_was_looked_at_is_said(long_log: Engine) -> None:
+def test_what_was_looked_at_is_said(long_log: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with long_log.connect() as connection:
         level, said = only(check_holes(connection, heads(connection), size=2), "holes")
-    assert level == "ok"
-    assert "the first and the last 2 positions of 1 sources" in said
+        assert only(check_holes(connection, heads(connection)), "holes")[0] == "ok", "a log shorter than a window"
+        assert (level, "the first and the last 2 positions of 1 sources" in said) == ("ok", True)
+        monkeypatch.setattr("projections.doctor.log._MOST_SOURCES", 1)
+        assert "of 1 sources" in only(check_holes(connection, {"movemint": LENGTH, "other": 1}), "holes")[1]
+
+
+def test_a_log_that_ends_before_what_was_folded_has_no_hole_there(long_log: Engine) -> None:
+    with long_log.connect() as connection:
+        connection.execute(text("alter table event_log disable trigger all"))
+        connection.execute(text("delete from event_log where position > 5"))
+        assert only(check_holes(connection, heads(connection)), "holes")[0] == "ok"
+        connection.rollback()
+
+
+def test_a_log_without_made_up_people_has_none(long_log: Engine) -> None:
+    with long_log.connect() as connection:
+        level, said = only(check_demo(connection, heads(connection)), "demo")
+    assert (level, "none of the demo's" in said) == ("ok", True)
 
 
 def test_secrets_and_events_are_compared() -> None:
@@ -85,6 +107,8 @@ def test_made_up_people_among_real_ones_are_told(database: str, engine: Engine) 
     assert (demo()[0], "only made-up people" in demo()[1]) == ("ok", True)
     model.append(database, [model.body("real")])
     assert (demo()[0], "among 1 others" in demo()[1]) == ("warn", True)
+    model.append(database, [plan(WISHES)[0].body], "spring")
+    assert "among 2 others" in demo()[1], "the demo delivers to one source"
 
 
 def test_keys_that_no_column_reads_are_told_where_a_column_is_empty(database: str, engine: Engine) -> None:
@@ -100,6 +124,36 @@ def test_keys_that_no_column_reads_are_told_where_a_column_is_empty(database: st
     assert (odd[0], "values of dob" in odd[1]) == ("warn", True)
     assert (unread[0], "no column reads race\\u001b[2J in" in unread[1]) == ("warn", True)
     assert "Unmistakable" not in str(fields())
+
+
+def test_of_all_keys_the_newest_events_of_some_sources_are_looked_at(
+    long_log: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with long_log.connect() as connection:
+
+        def said() -> str:
+            [(_, line)] = of(check_fields(connection, DECLARED, heads(connection)), "fields")
+            return line
+
+        assert f"the newest {LENGTH} deliveries" in said()
+        monkeypatch.setattr("projections.doctor.sample.NEWEST", 3)
+        assert "the newest 3 deliveries" in said()
+        connection.execute(text("alter table event_log disable trigger all"))
+        connection.execute(text(f"delete from event_log where position = {LENGTH - 1}"))
+        assert "no delivery about a participant has arrived yet" in said(), "a hole is a finding of its own"
+        connection.rollback()
+        monkeypatch.setattr("projections.doctor.sample._MOST_SOURCES", 0)
+        assert "no delivery about a participant has arrived yet" in said()
+
+
+def test_a_key_that_no_column_reads_is_only_named_where_every_column_has_its_own(database: str, engine: Engine) -> None:
+    model.append(database, [model.body(1, **dict.fromkeys(DECLARED.keys, None), race="x")])
+    with engine.connect() as connection:
+        level, said = only(check_fields(connection, DECLARED, heads(connection)), "fields")
+    assert (level, "kept, and read by no column: race" in said) == ("ok", True)
+    model.append(database, [model.body(2, dob="Unmistakable")])
+    with engine.connect() as connection:
+        assert only(check_fields(connection, DECLARED, heads(connection)), "fields")[0] == "warn"
 
 
 def watched(connection: Connection, projections: tuple[Projection, ...] = PROJECTIONS) -> list[DoctorFinding]:
@@ -121,6 +175,28 @@ def test_what_status_watches_is_told_in_its_words(folded: str, engine: Engine, w
         level, said = only(watched(connection), "status")
         assert (level, "was the secret rotated?" in said) == ("fail", True)
         assert of(watched(connection), "refused") == []
+
+
+def test_of_a_source_without_deliveries_nothing_is_said(database: str, engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = watched(connection)
+    assert (of(found, "refused"), worst(found)) == ([], [])
+    assert "none was ever seen" in only(found, "worker")[1]
+    assert "0 live builds" in only(found, "definitions")[1]
+    with psycopg.connect(database) as admin:
+        admin.execute(
+            "insert into worker_seen (worker, host, pid, version, seen_at) "
+            "values ('w', 'h', 1, 'v', now() - interval '1 day')"
+        )
+    with engine.connect() as connection:
+        assert "none is needed now" in only(watched(connection), "worker")[1]
+    with engine.connect() as connection, psycopg.connect(database, application_name="rosterlog"):
+        found = watched(connection)
+        assert (of(found, "worker"), only(found, "status")[0]) == ([], "fail")
+    with psycopg.connect(database) as admin:
+        admin.execute("update worker_seen set seen_at = now() + interval '100 seconds'")
+    with engine.connect() as connection:
+        assert "one was seen 0 s ago, on h" in only(watched(connection), "worker")[1], "clocks that differ"
 
 
 def test_a_changed_definition_and_a_parked_event_are_told(folded: str, engine: Engine, worker_engine: Engine) -> None:

@@ -1,5 +1,7 @@
 """This machine: the account, the embedded database's files, the room on its disk."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,9 +39,32 @@ def test_files_that_other_accounts_can_read_are_told(data: Path) -> None:
 
 
 def test_a_disk_without_room_is_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert worst(machine.check_disk(data, most_wal=0)) == []
+    level, said = only(machine.check_disk(data, most_wal=0), "disk")
+    assert (level, "takes 0 bytes more" in said) == ("ok", True), "it has more than it may take"
     level, said = only(machine.check_disk(data, most_wal=2**60 + 3_000), "disk")
     assert (level, f"{2**30}.0 GB more" in said) == ("warn", True)
+    os.truncate(data / "postgres" / "data" / "pg_wal" / "1", 2**32)
+    monkeypatch.setattr(machine, "NEARLY_FULL_BYTES", 0)
+    assert "4.0 GB more" in only(machine.check_disk(data, most_wal=2**33), "disk")[1]
     monkeypatch.setattr(machine, "NEARLY_FULL_BYTES", 2**60)
     assert only(machine.check_disk(data, most_wal=0), "disk")[0] == "fail"
     assert [*machine.check_disk(data / "nothing")] == []
+
+
+def test_what_is_gone_or_may_not_be_seen_ends_no_check(data: Path) -> None:
+    home = data / "postgres"
+    (home / "data" / "pg_wal" / "2").symlink_to("removed")
+    assert len([*machine.check_disk(data, most_wal=0)]) == 1
+    shutil.rmtree(home / "data" / "pg_wal")
+    assert len([*machine.check_disk(data, most_wal=0)]) == 1
+    (home / "password").unlink()
+    assert worst(machine.check_files_of(data)) == []
+
+
+def test_files_are_named_where_they_are(data: Path) -> None:
+    """Run by root, the folder may be a link to one that PostgreSQL's account can enter."""
+    real = data / "elsewhere"
+    (data / "postgres").rename(real)
+    (data / "postgres").symlink_to(real)
+    real.chmod(0o755)
+    assert f"chmod 700 {real}" in only(machine.check_files_of(data), "files")[1]

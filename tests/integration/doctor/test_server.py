@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from ingest import postgres
 from ingest.database import sync_engine
+from ingest.failures import Failure
 from projections.doctor import database as checks
 from projections.doctor import upkeep
 from projections.doctor.durability import check_commit, check_files, check_standbys
@@ -22,6 +23,7 @@ from tests.conftest import create
 from tests.findings import of, only, worst
 from tests.fold_all import query
 from tests.program import until
+from tests.proxy import Proxy
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +112,29 @@ def test_clocks_that_differ_are_told(connection: Connection, seconds: int, side:
     level, said = only(checks.check_clock(connection, lambda: datetime.now(UTC) + timedelta(seconds=seconds)), "clock")
     assert level == "warn"
     assert f"90 s {side}" in said
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_slow_way_to_the_database_is_no_clock_that_differs(
+    shared: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the question or the answer takes its time; the question's is made by a clock that was read earlier."""
+    monkeypatch.setattr(checks, "CLOCK_SECONDS", 0.15)
+    with Proxy(shared).running() as proxy:
+        engine = sync_engine(proxy.conninfo)
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+            proxy.delay = 0.5
+            earlier = timedelta(seconds=seconds)
+            level, _ = only(checks.check_clock(connection, lambda: datetime.now(UTC) - earlier), "clock")
+            proxy.delay = 0.0
+        engine.dispose()
+    assert level == "ok"
+
+
+def test_why_there_is_no_session_is_told_with_what_to_do() -> None:
+    told = [checks.unreachable("database", Failure(f"it fails{mark}do this")) for mark in (": ", "; ")]
+    assert [(finding.says, finding.do) for finding in told] == [("it fails", "do this")] * 2
 
 
 def test_what_a_power_cut_would_lose_is_told(connection: Connection, shared: str) -> None:

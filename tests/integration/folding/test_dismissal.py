@@ -62,6 +62,32 @@ def test_a_dismissed_event_counts_nowhere_until_it_is_restored(parked: str, engi
     assert len(query(parked, "table quarantine")) == 2
 
 
+def test_a_dismissal_is_made_once_and_found_by_its_source_and_position(
+    parked: str, engine: Engine, operator: Engine
+) -> None:
+    model.append(parked, [b"no JSON"], "spring")
+    with operator.begin() as connection:
+        assert dismissal.note_dismissal(connection, "spring", 1, "ops", "one")
+        assert dismissal.note_dismissal(connection, "movemint", 3, "ops", "two")
+        assert dismissal.note_dismissal(connection, "movemint", 2, "ops", "three")
+        assert not dismissal.note_dismissal(connection, "movemint", 2, "another", "four")
+    with engine.connect() as connection:
+        found = dismissed_events(connection, None, 10)
+        assert [(event.source, event.position, event.reason) for event in found] == [
+            ("movemint", 2, "three"), ("movemint", 3, "two"), ("spring", 1, "one"),
+        ]  # fmt: skip
+        assert dismissed_events(connection, None, 2) == found[:2]
+        assert dismissed_events(connection, "spring", 10) == found[2:]
+        assert [event.is_parked for event in found] == [True, True, False]
+        assert dismissal.dismissal_of(connection, "movemint", 2) == found[0]
+        assert dismissal.dismissal_of(connection, "movemint", 1) is None
+        assert dismissal.dismissal_of(connection, "spring", 2) is None
+    with psycopg.connect(parked) as connection:
+        connection.execute("update projection set live = null where projection = 'participants'")
+    with engine.connect() as connection:
+        assert not any(event.is_parked for event in dismissed_events(connection, None, 10)), "no live build has it"
+
+
 def test_a_rebuild_that_parks_it_again_keeps_it_dismissed(
     parked: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:

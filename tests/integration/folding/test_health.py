@@ -4,12 +4,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from projections.folding.health import Health, read_health
-from projections.folding.heartbeat import Heartbeat
+from projections.folding.health import Health, in_words, read_health
+from projections.folding.heartbeat import Heartbeat, last_seen
 from projections.folding.needs import needs
+from projections.folding.status import longest_behind, read_folded
+from projections.folding.worker import run_once
+from projections.rebuild.swap import swap
 from tests import model
 from tests.api_client import get
-from tests.fold_all import PROJECTIONS, drain, query
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, build_anew, drain, query
 
 
 def health(engine: Engine, free_bytes: int | None = None) -> Health:
@@ -64,6 +67,7 @@ def test_the_age_of_the_lag_is_of_each_source(database: str, engine: Engine, wor
     assert (seconds["autumn"], 300 <= seconds["movemint"] < 3_000, 0 < seconds["spring"] < 300) == (0, True, True)
     [said] = [sentence for sentence in needs(health(engine)) if "waits to be folded" in sentence]
     assert said.startswith("movemint: an event waits to be folded for ")
+    assert health(engine).seconds_behind >= 300
 
 
 def test_a_roster_without_a_worker_is_not_ready(database: str, worker_engine: Engine) -> None:
@@ -83,3 +87,134 @@ def test_a_roster_without_a_worker_is_not_ready(database: str, worker_engine: En
     Heartbeat().note(worker_engine, None)
     assert readiness(database) == (200, "")
     assert len(query(database, "select * from worker_seen")) == 2
+
+
+def test_a_worker_writes_down_once_a_second_that_it_is_there_and_what_it_works_on(
+    database: str, worker_engine: Engine
+) -> None:
+    heartbeat = Heartbeat()
+    heartbeat.note(worker_engine, "first")
+    heartbeat.note(worker_engine, "too soon")
+    [(before, working_on)] = query(database, "select seen_at, working_on from worker_seen")
+    assert working_on == "first"
+    heartbeat._noted_at = float("-inf")
+    heartbeat.note(worker_engine, "later")
+    [(after, working_on)] = query(database, "select seen_at, working_on from worker_seen")
+    assert (after > before, working_on) == (True, "later")
+
+
+def test_the_worker_that_was_seen_last_is_told_and_those_of_days_ago_are_forgotten(
+    database: str, worker_engine: Engine
+) -> None:
+    with psycopg.connect(database) as connection:
+        connection.cursor().executemany(
+            "insert into worker_seen (worker, host, pid, version, seen_at) "
+            "values (%s, 'h', 1, 'v', now() - %s::interval)",
+            [("of today", "23 hours"), ("of an hour ago", "1 hour"), ("gone", "25 hours")],
+        )
+    with worker_engine.connect() as connection:
+        seen = last_seen(connection)
+    assert seen is not None
+    assert seen.worker == "of an hour ago"
+    Heartbeat().note(worker_engine, None)
+    assert len(query(database, "select * from worker_seen")) == 3
+    assert query(database, "select * from worker_seen where worker = 'gone'") == []
+
+
+def test_what_arrived_is_counted_by_the_hour(database: str, engine: Engine) -> None:
+    model.append(database, [model.body(number) for number in range(3)])
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("update event_log set received_at = now() - interval '2 hours' where position = 1")
+    [source] = health(engine).sources
+    [(newest,)] = query(database, "select received_at from event_log where position = 3")
+    assert (source.stored_last_hour, source.last_received_at) == (2, newest)
+
+
+def test_what_came_for_a_source_that_nobody_knows_is_told_by_itself(database: str, engine: Engine) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("select count_refused('', 'unknown_source', now(), 7, now())")
+    assert health(engine).unknown.last_hour == 7
+    assert [source.refused.last_hour for source in health(engine).sources] == [0]
+
+
+def test_only_programs_of_rosterlog_on_this_database_make_it_used(database: str, engine: Engine) -> None:
+    with (
+        psycopg.connect(database, dbname="postgres", application_name="rosterlog"),
+        psycopg.connect(database, application_name="psql"),
+    ):
+        assert not health(engine).is_used
+    with psycopg.connect(database, application_name="rosterlog"):
+        assert health(engine).is_used
+
+
+def test_a_replica_takes_no_writes_whatever_its_settings(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("create function pg_is_in_recovery() returns bool language sql return true")
+        connection.exec_driver_sql("set local search_path = public, pg_catalog")
+        assert read_health(connection, PROJECTIONS, ()).is_read_only
+        connection.rollback()
+
+
+def test_the_slowest_projection_says_how_far_a_source_is_behind(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(1)])
+    assert health(engine).answer_seconds > 0
+    age(database, 1)
+    assert run_once(worker_engine, PARTICIPANTS, "movemint", 10) == 1
+    [source] = health(engine).sources
+    assert (source.status.lag, 300 <= source.seconds_behind < 3_000, source.missing) == (1, True, None)
+    assert source.status.checkpoints == {"participants": 1, "registrations": 0}
+
+
+def test_a_hole_is_told_whichever_projection_stands_before_it(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    for source, projections in (("autumn", PROJECTIONS), ("spring", PROJECTIONS[::-1])):
+        model.append(database, [model.body(number) for number in range(4)], source)
+        for projection, limit in zip(projections, (1, 2), strict=True):
+            assert run_once(worker_engine, projection, source, limit) == limit
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("delete from event_log where position = 3")
+    assert {each.status.source: each.missing for each in health(engine).sources} == {
+        "autumn": 3, "movemint": None, "spring": 3,
+    }  # fmt: skip
+
+
+def test_how_far_is_of_the_live_builds_and_of_the_projections_that_were_asked_for(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    with engine.connect() as connection:
+        assert longest_behind(connection, PROJECTIONS) is None
+    for source in ("movemint", "spring"):
+        model.append(database, [model.body(1)], source)
+        drain(worker_engine, source)
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    with engine.connect() as connection:
+        assert longest_behind(connection, PROJECTIONS) is None
+        folded = read_folded(connection, [PARTICIPANTS])
+    assert [(each.projection, each.source, each.position) for each in folded] == [
+        ("participants", "movemint", 1), ("participants", "spring", 1),
+    ]  # fmt: skip
+    for source in ("movemint", "spring"):
+        model.append(database, [model.body(2), model.body(3)], source)
+    age(database, 3, "spring")
+    with engine.connect() as connection:
+        longest = longest_behind(connection, PROJECTIONS)
+    assert longest is not None
+    assert longest.seconds < 300, "the oldest is asked for, not the newest"
+    age(database, 2, "spring")
+    with engine.connect() as connection:
+        longest = longest_behind(connection, PROJECTIONS)
+    assert longest is not None
+    assert (longest.source, longest.seconds >= 300) == ("spring", True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "119 min"), (7_200, "2 h"), (172_800, "2 d")],
+)
+def test_a_length_of_time_is_told_in_the_unit_that_a_person_would_take(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words

@@ -1,6 +1,8 @@
 """What needs a person where it cannot be waited for in a test: the sentences, over a health that was read and aged."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -8,9 +10,11 @@ from sqlalchemy import Engine
 
 from ingest.log.figures import log_readings
 from ingest.log.read import HoleInLog
+from ingest.log.refused import NOTHING_REFUSED, Refused
 from ingest.metrics import OLDEST_UNFOLDED, REFUSED_IN_A_ROW
 from projections.folding.figures import projection_readings
-from projections.folding.health import read_health
+from projections.folding.health import Health, read_health
+from projections.folding.heartbeat import SeenWorker
 from projections.folding.needs import needs
 from projections.folding.worker import run_once
 from tests import model
@@ -67,3 +71,72 @@ def test_refusals_that_say_nothing_of_a_sender_are_in_no_run(database: str, engi
     assert runs == {"movemint": 0, "other": 7}
     assert sorted(sentence.split(" ")[0] for sentence in said) == ["movemint:", "other:"]
     assert next(sentence for sentence in said if "answered 503" in sentence).startswith("movemint: 7 deliveries")
+
+
+def test_what_needs_a_person_begins_at_a_bound_and_not_before(database: str, engine: Engine) -> None:
+    """Sentences are about a health that was read, and of which one thing is another."""
+    model.append(database, [model.body(1)])
+    now = datetime.now(UTC)
+
+    def seen(seconds: float) -> SeenWorker:
+        return SeenWorker("w", "h", 1, "v", now - timedelta(seconds=seconds), None)
+
+    def refused(run: int, *, unavailable_before: float | None = None) -> Refused:
+        at = None if unavailable_before is None else now - timedelta(seconds=unavailable_before)
+        reasons = {"signature_wrong": run} if run else {}
+        return replace(
+            NOTHING_REFUSED, run=run, run_since=now, run_reason="signature_wrong", by_reason=reasons, unavailable_at=at
+        )
+
+    with engine.connect() as connection:
+        read = read_health(connection, PROJECTIONS, ["movemint"])
+    well = replace(read, is_used=True, worker=seen(5))
+    [source] = well.sources
+
+    def with_source(**changes: Any) -> Health:  # noqa: ANN401 - whatever a source has
+        return replace(well, sources=[replace(source, **changes)])
+
+    def told(health: Health) -> str:
+        return " / ".join(needs(health))
+
+    assert told(well) == ""
+    behind = replace(well.sources[0], seconds_behind=61.0)
+    for health, expected in (
+        (replace(well, worker=seen(28)), ""),
+        (replace(well, worker=seen(33)), "no worker was seen for 33 s"),
+        (replace(well, worker=None), "no worker was seen ever"),
+        (replace(well, worker=None, is_used=False), ""),
+        (replace(well, worker=seen(33), is_used=False), ""),
+        (replace(well, worker=None, is_used=False, sources=[behind]), "no worker was seen ever"),
+        (with_source(seconds_behind=60.0), ""),
+        (with_source(seconds_behind=61.0), "waits to be folded for 61 s"),
+        (with_source(missing=7), "the log has no position 7"),
+        (replace(well, answer_seconds=0.5), ""),
+        (replace(well, answer_seconds=0.51), "the database answers slowly"),
+        (replace(well, open_seconds=3_600.0), ""),
+        (replace(well, open_seconds=7_300.0), "open for 2 h"),
+        (replace(well, is_read_only=True), "the database is read-only"),
+        (replace(well, is_read_only=True, free_bytes=0), "the disk of the database is full"),
+        (with_source(refused=refused(4)), ""),
+        (with_source(refused=refused(5)), "5 of 6 deliveries in the last hour"),
+        (with_source(refused=refused(1), last_received_at=None), "1 of 2 deliveries in the last hour"),
+        (with_source(refused=refused(0, unavailable_before=310)), ""),
+        (with_source(refused=refused(0, unavailable_before=290)), "0 deliveries were answered 503"),
+        (with_source(status=replace(source.status, quarantined=2)), "2 parked events"),
+    ):
+        assert expected in told(health), expected
+        assert bool(told(health)) == bool(expected), told(health)
+
+
+def test_the_most_urgent_need_comes_first(engine: Engine) -> None:
+    with engine.connect() as connection:
+        health = read_health(connection, PROJECTIONS, ["movemint"], free_bytes=0)
+    [source] = health.sources
+    said = needs(
+        replace(
+            health, problems={"b": 1, "a": 2}, is_used=True, answer_seconds=1.0,
+            sources=[replace(source, missing=3, seconds_behind=100, status=replace(source.status, quarantined=1))],
+        )
+    )  # fmt: skip
+    words = ("disk", "no position 3", "a: verify", "b: verify", "no worker", "waits", "answers slowly", "parked")
+    assert [word for sentence, word in zip(said, words, strict=True) if word in sentence] == [*words]

@@ -1,8 +1,8 @@
 """Promise 16: no event and no source stops the others, and what could not be folded in time is tried again."""
 
+import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from ingest.database import WORKER_ROLE, connect, sync_engine
+from ingest.logs import JsonLines
 from ingest.session import FOLDING, Deadlines
 from projections.folding import checkpoint
 from projections.folding.pace import Pace
@@ -18,7 +19,7 @@ from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Worker, run_once
 from tests import DEADLINE, model
-from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, query
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, query, working
 from tests.program import until
 from tests.proxy import Proxy
 
@@ -46,19 +47,6 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(Pace, "failed", note)
     return noted
-
-
-@contextmanager
-def working(engine: Engine, limit: int) -> Iterator[None]:
-    """A worker in a thread of its own."""
-    stop = threading.Event()
-    thread = threading.Thread(target=Worker(engine, PROJECTIONS, limit).run, args=(0.01, stop, lambda _is_read: None))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=DEADLINE)
 
 
 def test_promise_16_an_event_that_takes_too_long_is_parked_by_itself_and_tried_again(
@@ -122,12 +110,17 @@ def test_promise_16_a_fault_in_our_own_writing_stops_no_other_source(database: s
     ]
 
 
-def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str, worker_engine: Engine) -> None:
+def test_promise_16_work_beside_folding_that_fails_ends_no_worker(
+    database: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it raises; the log says where, and nothing that may be a person's."""
+    caplog.handler.setFormatter(JsonLines())
     calls: list[int] = []
 
     def fails(_engine: Engine) -> bool:
         calls.append(1)
-        raise KeyError
+        person = "canary"
+        raise ExceptionGroup(person, [KeyError(person), ValueError(person)])
 
     stop = threading.Event()
     run = Worker(worker_engine, PROJECTIONS, 10, [fails]).run
@@ -138,6 +131,10 @@ def test_promise_16_work_beside_folding_that_fails_ends_no_worker(database: str,
     until(lambda: len(model.stored_roster(database)) == 1)
     stop.set()
     thread.join(timeout=DEADLINE)
+    [line] = [json.loads(line) for line in caplog.text.splitlines() if "beside folding" in line]
+    assert "in fails" in line["traceback"]
+    assert line["traceback"].splitlines()[-2:] == ["KeyError", "ValueError"]
+    assert (line["error"], "canary" in caplog.text) == ("ExceptionGroup", False)
 
 
 def test_promise_16_a_slow_database_parks_nobody(
@@ -166,9 +163,10 @@ def test_promise_16_a_slow_database_parks_nobody(
 
 
 def test_promise_16_a_right_that_is_missing_parks_nobody(
-    database: str, worker_engine: Engine, failures: list[bool]
+    database: str, worker_engine: Engine, failures: list[bool], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It fails at once, with every event: none is to blame."""
+    """It fails at once, with every event: none is to blame. The log says which."""
+    caplog.handler.setFormatter(JsonLines())
     drain(worker_engine)
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(f"revoke insert on participants_build_1 from {WORKER_ROLE}")
@@ -178,6 +176,10 @@ def test_promise_16_a_right_that_is_missing_parks_nobody(
             connection.execute(f"grant insert on participants_build_1 to {WORKER_ROLE}")
             until(lambda: len(model.stored_roster(database)) == 3 or query(database, "select * from quarantine"))
     assert query(database, "select * from quarantine") == []
+    line = json.loads(caplog.text.splitlines()[0])
+    assert (line["error"], line["sqlstate"]) == ("InsufficientPrivilege", "42501")
+    assert line["message"] == "permission denied for table participants_build_1"
+    assert "traceback" not in line
 
 
 def test_promise_16_an_event_that_costs_its_session_is_parked(database: str, worker_engine: Engine) -> None:
@@ -197,6 +199,22 @@ def test_promise_16_an_event_that_costs_its_session_is_parked(database: str, wor
     with working(worker_engine, 8):
         until(lambda: len(model.stored_roster(database)) == 2)
     assert query(database, "select position from quarantine") == [(2,)]
+
+
+def test_promise_16_nobody_is_parked_for_waiting_for_a_lock(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch, failures: list[bool]
+) -> None:
+    """As while a person makes an index: whatever the time, it is not the event's."""
+    monkeypatch.setattr("projections.folding.worker.FOLDING", IMPATIENT)
+    drain(worker_engine)
+    with psycopg.connect(database) as indexing:
+        indexing.execute("lock table participants_build_1 in share mode")
+        model.append(database, [model.body(1)])
+        with working(worker_engine, 8):
+            until(lambda: len(failures) >= 6 or query(database, "select * from quarantine"))
+            indexing.rollback()
+            until(lambda: len(model.stored_roster(database)) == 1 or query(database, "select * from quarantine"))
+    assert query(database, "select * from quarantine") == []
 
 
 @pytest.mark.slow

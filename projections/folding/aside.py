@@ -1,0 +1,53 @@
+"""Threads for work that may take long: its caller waits a moment for it, and goes on without it after that."""
+
+import time
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Done = TypeVar("Done")
+
+_THREADS = 8
+_MOST_SUSPECTS = 4  # of these threads, so that suspects, however many, never keep the others waiting
+
+
+class Aside:
+    """What is under way, by key: never two works of one key at once. To be used by one thread."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(_THREADS, "aside")
+        self._under_way: dict[Hashable, tuple[Future[Any], float]] = {}
+        self._suspects: set[Hashable] = set()
+
+    def do(self, key: Hashable, work: Callable[[], Done], *, is_suspect: bool = False) -> Done | None:
+        """Begin a work and wait a moment for what it gives; None if it takes longer, or cannot begin now.
+
+        `is_suspect`: it took long the last time, so it is not waited for at all.
+        """
+        self._forget_done()
+        if key in self._under_way or (is_suspect and len(self._suspects) >= _MOST_SUSPECTS):
+            return None
+        future: Future[Done] = self._threads.submit(work)
+        self._under_way[key] = (future, time.monotonic())
+        if is_suspect:
+            self._suspects.add(key)
+            return None
+        try:
+            return future.result(self._patience)
+        except TimeoutError:
+            return None
+
+    def longest(self) -> float:
+        """For how many seconds the oldest work has been under way; 0 if none is."""
+        self._forget_done()
+        now = time.monotonic()
+        return max((now - begun for _, begun in self._under_way.values()), default=0.0)
+
+    def close(self) -> None:
+        """Wait for what is under way, and begin nothing more."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _forget_done(self) -> None:
+        self._under_way = {key: work for key, work in self._under_way.items() if not work[0].done()}
+        self._suspects &= self._under_way.keys()

@@ -1,0 +1,65 @@
+"""Promise 16: what takes long goes on beside the others, which do not wait for it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine
+
+from ingest.session import Deadlines
+from tests import model
+from tests.erased_person import gate
+from tests.fold_all import drain, query, working
+from tests.program import until
+
+DONE = [
+    ("autumn", "registrations"), ("movemint", "participants"), ("movemint", "registrations"),
+    ("spring", "registrations"),
+]  # fmt: skip
+PATIENT = Deadlines(statement=600, idle=600, transaction=600)
+
+
+@contextmanager
+def held(database: str, sources: Sequence[str]) -> Iterator[None]:
+    """A worker's batch of each of these sources stands still for as long as this lasts."""
+    with gate(database, "participants_build_1", "insert", "new.first_name = 'slow'") as connection:
+        for source in sources:
+            model.append(database, [model.body(1, first_name="slow")], source)
+        waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
+        until(lambda: query(database, waiting) == [(len(sources),)])
+        yield
+        connection.execute("select pg_advisory_unlock(4711)")
+
+
+def test_promise_16_while_the_batches_of_some_sources_take_long_the_others_are_folded(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.folding.worker.FOLDING", PATIENT)
+    drain(worker_engine)
+    beats: list[bool] = []
+    with working(worker_engine, 8, beats.append), held(database, ["autumn", "spring"]):
+        model.append(database, [model.body(number) for number in range(3)])
+        until(
+            lambda: (
+                query(database, "select source, projection from checkpoint where position > 0 order by 1, 2") == DONE
+            )
+        )
+        assert len(model.stored_roster(database)) == 3
+        beaten = len(beats)
+        until(lambda: len(beats) > beaten)
+    assert all(beats)
+
+
+def test_promise_16_a_worker_of_which_a_batch_hangs_beats_no_more(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So `up` replaces it, and readiness says so."""
+    monkeypatch.setattr("projections.folding.worker.FOLDING", PATIENT)
+    monkeypatch.setattr("projections.folding.worker._HUNG_SECONDS", 0.5)
+    drain(worker_engine)
+    beats: list[float] = []
+    with working(worker_engine, 8, lambda _is_read: beats.append(time.monotonic())), held(database, ["spring"]):
+        until(lambda: beats and time.monotonic() - beats[-1] > 2)
+        model.append(database, [model.body(1)])
+        until(lambda: len(model.stored_roster(database)) == 1)

@@ -1,0 +1,127 @@
+"""A worker's loop: whom it folds, when it stops, what it says, and that no fault of one source ends it."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine
+
+from ingest.database import WORKER_ROLE
+from projections.folding.pace import Pace
+from projections.folding.projection import Track
+from projections.folding.quarantine import TRIED_AGAIN
+from projections.folding.worker import Worker, run_once
+from tests import model
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, query, working
+from tests.other_definition import OTHER
+from tests.program import until
+
+SOURCES = ("autumn", "spring", "summer")
+
+
+@pytest.fixture
+def logged(database: str, worker_engine: Engine) -> str:
+    """An event of each of three sources, and builds that are live."""
+    drain(worker_engine)
+    for source in SOURCES:
+        model.append(database, [model.body(1)], source)
+    return database
+
+
+def folded(database: str, projection: str = "participants") -> list[str]:
+    """The sources that are folded."""
+    of = "select source from checkpoint where projection = %s and position > 0 order by 1"
+    return [row[0] for row in query(database, of, projection)]
+
+
+def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker_engine: Engine) -> None:
+    """It is told after its first batch, which it says as after each one."""
+    stop, beats = threading.Event(), []
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        beats.append(is_read)
+        if len(beats) == 2:
+            stop.set()
+
+    Worker(worker_engine, PROJECTIONS, 10).run(0.01, stop, beat)
+    assert len(folded(logged)) + len(folded(logged, "registrations")) == 1
+    assert beats == [True, True]
+
+
+def test_a_worker_says_in_the_database_that_it_is_there_and_goes_on_if_it_cannot(
+    logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(logged) as connection:
+        connection.execute(f"revoke insert on worker_seen from {WORKER_ROLE}")
+    with working(worker_engine, 10):
+        until(lambda: len(folded(logged)) == len(SOURCES))
+        assert query(logged, "select * from worker_seen") == []
+        with psycopg.connect(logged) as connection:
+            connection.execute(f"grant insert on worker_seen to {WORKER_ROLE}")
+        until(lambda: query(logged, "select * from worker_seen"))
+    assert caplog.text.count("this worker's heartbeat could not be written") == 1
+
+
+def test_a_source_waits_for_the_end_of_its_pause(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_try = Pace.may_try
+    waits = {"spring"}
+    monkeypatch.setattr(Pace, "may_try", lambda pace, lane, now: lane[1] not in waits and may_try(pace, lane, now))
+    with working(worker_engine, 10):
+        until(lambda: len(folded(logged)) == 2)
+        assert folded(logged) == ["autumn", "summer"]
+        waits.clear()
+        until(lambda: len(folded(logged)) == 3)
+
+
+def test_a_build_of_another_definition_is_not_written_into_and_said_once(
+    logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run_once(worker_engine, OTHER, "spring", 10) == 0
+    worker = Worker(worker_engine, [OTHER, REGISTRATIONS], 10)
+    for _ in range(3):
+        assert {projection.name for projection, _ in worker.behind()} == {"registrations"}
+    worker._park_next(OTHER, "spring", "a reason")
+    assert (folded(logged), query(logged, "select * from quarantine")) == ([], [])
+    [record] = [record for record in caplog.records if "rebuild needed" in record.message]
+    assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
+
+
+def test_a_fault_in_our_own_code_parks_its_event_and_ends_no_worker(logged: str, worker_engine: Engine) -> None:
+    def save(connection: Connection, track: Track, states: Sequence[Any]) -> None:
+        if track.source == "autumn":
+            raise KeyError("canary")
+        PARTICIPANTS.save(connection, track, states)
+
+    with working(worker_engine, 10, projections=[replace(PARTICIPANTS, save=save), REGISTRATIONS]):
+        until(lambda: len(folded(logged)) == len(SOURCES))
+    assert query(logged, "select source, reason from quarantine") == [("autumn", f"{TRIED_AGAIN}KeyError")]
+
+
+def test_an_event_that_cannot_be_parked_keeps_its_own_source_alone(
+    logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    def save(connection: Connection, track: Track, states: Sequence[Any]) -> None:
+        if track.source == "autumn":
+            raise KeyError
+        PARTICIPANTS.save(connection, track, states)
+
+    with psycopg.connect(logged) as connection:
+        connection.execute(f"revoke insert on quarantine from {WORKER_ROLE}")
+    with working(worker_engine, 10, projections=[replace(PARTICIPANTS, save=save), REGISTRATIONS]):
+        until(lambda: "an event could not be parked" in caplog.text)
+        model.append(logged, [model.body(2)], "spring")
+        until(lambda: len(query(logged, "select * from participants where source = 'spring'")) == 2)
+    assert folded(logged) == ["spring", "summer"]
+    assert caplog.text.count("a batch failed") == 1, "the same once in ten seconds"
+
+
+def test_a_new_source_is_found_within_a_second(logged: str, worker_engine: Engine) -> None:
+    with working(worker_engine, 10):
+        until(lambda: len(folded(logged)) == len(SOURCES))
+        model.append(logged, [model.body(1)], "winter")
+        until(lambda: "winter" in folded(logged))
