@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 
 from ingest.metrics import (
+    API_REQUESTS,
     COMMIT_SECONDS,
+    CONNECTIONS_REFUSED,
     DATABASE_UP,
     DELIVERIES,
     DISK_FREE,
     HEAD,
     LAST_RECEIVED,
     LOG_BYTES,
+    MISSING_POSITION,
     OLDEST_TRANSACTION,
     OLDEST_UNFOLDED,
     QUARANTINED,
+    READ_ONLY,
     REBUILD_NEEDED,
     REFUSED_IN_A_ROW,
     ROSTER_BYTES,
@@ -79,6 +83,23 @@ ALERTS = (
         "webhook answers 503",
     ),
     Alert(
+        "RosterlogDatabaseReadOnly", f"min({READ_ONLY.name}) == 1", "1m", "critical",
+        "The database takes no writes: deliveries are answered 503.", "`status` says that the database is read-only",
+    ),
+    Alert(
+        "RosterlogConnectionsRefused",
+        f'sum by (instance) (rate({CONNECTIONS_REFUSED.name}{{kind="too_many_connections"}}[5m])) > 0', "10m",
+        "warning", "{{ $labels.instance }} has more connections than it may, and goes on refusing some.",
+        "`connections refused` in the log",
+    ),
+    Alert(
+        "RosterlogTokensRefused",
+        f'sum by (instance) (rate({API_REQUESTS.name}{{status="401"}}[15m])) > 0.1 '
+        f"* sum by (instance) (rate({API_REQUESTS.name}[15m]))", "30m", "warning",
+        "{{ $labels.instance }}: more than a tenth of the requests have no valid token.",
+        "`answered without a valid token` in the log",
+    ),
+    Alert(
         "RosterlogSlowCommits",
         f"histogram_quantile(0.99, sum by (le) (rate({COMMIT_SECONDS.name}_bucket[5m]))) > 0.5",
         "5m", "warning", "One commit in a hundred takes {{ $value | humanizeDuration }}.",
@@ -108,6 +129,11 @@ ALERTS = (
     Alert(
         "RosterlogLogDamaged", f"max by (source) ({VERIFY_PROBLEMS.name}) > 0", "0s", "critical",
         "{{ $labels.source }}: verify found {{ $value }} problems in the log.",
+        "`the log of ... has no position n`, or `verify` finds problems",
+    ),
+    Alert(
+        "RosterlogLogHasHole", f"max by (source) ({MISSING_POSITION.name}) > 0", "0s", "critical",
+        "{{ $labels.source }}: the log has no position {{ $value }}, and nothing after it is folded.",
         "`the log of ... has no position n`, or `verify` finds problems",
     ),
     Alert(

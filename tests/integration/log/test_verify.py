@@ -284,14 +284,55 @@ def test_the_proof_ends_in_the_value_of_an_independent_computation(database: str
     assert prove(operator).chain == model.chains(database)[-1]
 
 
+def found(database: str) -> list[tuple[object, ...]]:
+    return query(database, "select problems, with_signatures, head from verification")
+
+
 def test_a_proof_of_a_part_takes_back_nothing_that_was_found(database: str, operator: Engine) -> None:
     model.append(database, [model.body(number) for number in range(4)])
+    noted = Noted(3, chain_at(database, 3))
+    assert note_verified(operator, [prove(operator, noted)])
+    assert found(database) == [], "nothing was found, and the log was not read to its end from its beginning"
     with unguarded(database) as connection:
         connection.execute("update event_log set subject = 'another' where position = 2")
     assert note_verified(operator, [prove(operator)])
-    [(found, head, at)] = query(database, "select problems, head, finished_at from verification")
-    assert (found, head) == (1, 4)
-    part = prove(operator, Noted(3, chain_at(database, 3)))
+    assert found(database) == [(1, False, 4)]
+    [(at,)] = query(database, "select finished_at from verification")
+    part = prove(operator, noted)
     assert part.problems_found == 0
     assert note_verified(operator, [part])
-    assert query(database, "select problems, head, finished_at from verification") == [(1, 4, at)]
+    assert found(database) == [(1, False, 4)]
+    assert query(database, "select finished_at from verification") == [(at,)]
+
+
+def test_what_a_part_was_found_to_be_is_noted_though_the_whole_was_never_verified(
+    database: str, operator: Engine
+) -> None:
+    model.append(database, [model.body(number) for number in range(4)])
+    noted = Noted(1, chain_at(database, 1))
+    with unguarded(database) as connection:
+        connection.execute("update event_log set subject = 'another' where position = 2")
+    assert note_verified(operator, [prove(operator, noted)])
+    assert found(database) == [(1, False, 4)]
+
+
+def test_a_proof_without_signatures_takes_back_nothing_that_one_with_them_found(
+    database: str, operator: Engine
+) -> None:
+    model.append(database, [model.body(number) for number in range(4)])
+    assert note_verified(operator, [prove(operator, secrets=[b"another"])])
+    assert found(database) == [(1, True, 4)], "all are signed with a secret no longer known"
+    [(at,)] = query(database, "select finished_at from verification")
+    assert note_verified(operator, [prove(operator)])
+    assert found(database) == [(1, True, 4)]
+    assert query(database, "select finished_at > %s from verification", at) == [(True,)], "it was read all the same"
+    assert note_verified(operator, [prove(operator, secrets=[model.SECRET])])
+    assert found(database) == [(0, True, 4)]
+    with unguarded(database) as connection:
+        connection.execute("update event_log set subject = 'another' where position = 2")
+    assert note_verified(operator, [prove(operator)])
+    assert found(database) == [(1, False, 4)], "the kind is of what was found"
+    with unguarded(database) as connection:
+        connection.execute("update event_log set subject = '1' where position = 2")
+    assert note_verified(operator, [prove(operator)])
+    assert found(database) == [(0, False, 4)]
