@@ -28,9 +28,9 @@ pytestmark = pytest.mark.acceptance
 SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
 OF_A_REBUILD = ("rosterlog_rebuild_progress_ratio", "rosterlog_rebuild_progress_timestamp_seconds")
 ABSENT = (  # while all is well, on a database of one's own
-    *OF_A_REBUILD, "rosterlog_log_missing_position", "rosterlog_projection_oldest_unfolded_timestamp_seconds", "rosterlog_database_disk_free_bytes",
-    "rosterlog_oldest_transaction_timestamp_seconds", "rosterlog_replication_slot_retained_bytes",
-    "rosterlog_connections_refused_total",
+    *OF_A_REBUILD, "rosterlog_log_missing_position", "rosterlog_projection_oldest_unfolded_timestamp_seconds",
+    "rosterlog_database_disk_free_bytes", "rosterlog_oldest_transaction_timestamp_seconds",
+    "rosterlog_replication_slot_retained_bytes", "rosterlog_connections_refused_total",
 )  # fmt: skip
 
 
