@@ -32,6 +32,8 @@ _DISK = (
     "`status` says that the disk is full or nearly full, `/readyz` says `disk (...)` or "
     "`log (the database's disk is full)`"
 )
+_UNVERIFIED = "the log was not verified for long, or never, which `status` says after eight days"
+_LONG = "a transaction is open for long, which `status` says after an hour"
 _GROWTH = f"deriv({LOG_BYTES.name}[1d]) + deriv({ROSTER_BYTES.name}[1d])"
 
 
@@ -57,7 +59,7 @@ def _oldest(name: str, by: str) -> str:
 ALERTS = (
     Alert(
         "RosterlogDown", 'up{job="rosterlog"} == 0', "1m", "critical",
-        "{{ $labels.instance }} does not answer.", "nothing answers",
+        "{{ $labels.instance }} does not answer.", "nothing answers, `status` says that nothing runs",
     ),
     Alert(
         "RosterlogDatabaseAway", f"min by (instance) ({DATABASE_UP.name}) == 0", "30s", "critical",
@@ -140,21 +142,21 @@ ALERTS = (
         "RosterlogLogNotVerified",
         f"time() - max by (source) ({VERIFIED.name}) > 8 * 86400", "1h", "warning",
         "{{ $labels.source }}: verify last read the log {{ $value | humanizeDuration }} ago.",
-        "the log was not verified for long",
+        _UNVERIFIED,
     ),
     Alert(
         "RosterlogLogNeverVerified",
         f"max by (source) ({HEAD.name}) > 0 unless max by (source) ({VERIFIED.name})", "8d", "warning",
-        "{{ $labels.source }}: verify has never read the log.", "the log was not verified for long",
+        "{{ $labels.source }}: verify has never read the log.", _UNVERIFIED,
     ),
     Alert(
         "RosterlogLongTransaction", f"time() - min({OLDEST_TRANSACTION.name}) > 3600", "1m", "warning",
-        "A transaction has been open for {{ $value | humanizeDuration }}.", "a transaction is open for long",
+        "A transaction has been open for {{ $value | humanizeDuration }}.", _LONG,
     ),
     Alert(
         "RosterlogSlotHoldsLog", f"max by (slot) ({SLOT_BYTES.name}) > 10 * 1024 ^ 3", "15m", "warning",
         "Slot {{ $labels.slot }} holds back {{ $value | humanize1024 }}B of the write-ahead log.",
-        "a slot holds back the write-ahead log",
+        "a slot holds back the write-ahead log, which `status` says from 10 GB on",
     ),
     Alert(
         "RosterlogDiskFills",
@@ -169,6 +171,6 @@ ALERTS = (
     Alert(
         "RosterlogSourceSilent", f"time() - max by (source) ({LAST_RECEIVED.name}) > 86400", "0s", "warning",
         "{{ $labels.source }}: nothing was delivered for {{ $value | humanizeDuration }}.",
-        "nothing arrives from a source", is_off=True,
+        "nothing arrives from a source: `status` and `doctor` show when its last delivery came", is_off=True,
     ),
 )  # fmt: skip

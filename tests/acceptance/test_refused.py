@@ -66,6 +66,7 @@ def test_a_rotated_secret_is_said_with_the_next_step_until_a_delivery_is_stored(
         assert ("was the secret rotated?" in said) == (sum_ >= 5), "four may be a stranger's"
     assert "movemint: 7 of 8 deliveries in the last hour were refused, signature wrong since" in said
     assert "was the secret rotated?" in said
+    assert max(map(len, said.splitlines()[1:3])) <= 120
     [source] = json.loads(run("status", "--json", env=env, code=1))["sources"]
     assert (source["refused_last_hour"], source["refused_by_reason"]) == (7, {"signature_wrong": 7})
     times = source["last_received_at"], source["last_refused_at"]
