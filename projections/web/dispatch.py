@@ -32,7 +32,7 @@ from projections.web.waiting import Waiting
 ANSWER_SECONDS = 17.0  # longer than a statement's deadline, for a database that does not answer at all
 BEARER_SECONDS = 2.0  # to find out whether a token may try
 _OPERATOR_SECONDS = (1.8, 0.9)  # to find out whether a token is an operator's; one that was lately is not waited for
-AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
+DATABASE_AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
 _LATEST_SECONDS = 18.0  # with what is no wait for the database
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
@@ -90,7 +90,7 @@ class Dispatch:
                     bearer = await self._bearers.bearer(request)
                     async with self._engine.connect() as connection:
                         is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
-        except AWAY:
+        except DATABASE_AWAY:
             if not may_pass:
                 raise
             return
