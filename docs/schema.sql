@@ -7,7 +7,8 @@
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
---   operator: verify --> verification                          when the log was last proved; oldest_transaction(): for metrics
+--   operator: verify --> verification                          when the log was last proved, and what was found
+--   open_transactions(), oldest_transaction(), slots(): what keeps a database from being tidied up
 --   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
@@ -471,16 +472,21 @@ CREATE FUNCTION public.oldest_transaction() RETURNS timestamp with time zone
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  select min(began)
-  from (
-    select a.xact_start
-    from pg_stat_activity a
-    where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
-    union all
-    select p.prepared
-    from pg_prepared_xacts p
-    where p.database = current_database()
-  ) as transactions (began)
+  select min(t.began) from open_transactions() t
+$$;
+
+CREATE FUNCTION public.open_transactions() RETURNS TABLE(who text, began timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  select 'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ')', a.xact_start
+  from pg_stat_activity a
+  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+    and a.xact_start is not null
+  union all
+  select 'prepared ' || p.gid, p.prepared
+  from pg_prepared_xacts p
+  where p.database = current_database()
 $$;
 
 CREATE FUNCTION public.position_at(in_source text, in_moment timestamp with time zone) RETURNS bigint
@@ -651,6 +657,18 @@ CREATE FUNCTION public.search_query(in_text text) RETURNS tsquery
 CREATE FUNCTION public.search_words(in_first_name text, in_last_name text, in_bib text, in_team text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN array_to_tsvector(public.words(((((((COALESCE("left"(in_first_name, 100), ''::text) || ' '::text) || COALESCE("left"(in_last_name, 100), ''::text)) || ' '::text) || COALESCE("left"(in_bib, 100), ''::text)) || ' '::text) || COALESCE("left"(in_team, 100), ''::text))));
+
+CREATE FUNCTION public.slots() RETURNS TABLE(slot_name text, is_active boolean, is_lost boolean, is_unbounded boolean, held_bytes bigint)
+    LANGUAGE sql STABLE
+    AS $$
+  select s.slot_name::text, s.active, s.wal_status is not distinct from 'lost',
+    current_setting('max_slot_wal_keep_size') = '-1',
+    pg_wal_lsn_diff(
+      case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
+    )::bigint
+  from pg_replication_slots s
+  where not s.temporary and s.slot_name !~ '^pg_[0-9]+_sync_'
+$$;
 
 CREATE FUNCTION public.sort_key(in_text text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1545,7 +1563,8 @@ CREATE TABLE public.verification (
     source text NOT NULL COLLATE pg_catalog."C",
     finished_at timestamp with time zone DEFAULT now() NOT NULL,
     head bigint NOT NULL,
-    problems bigint NOT NULL
+    problems bigint NOT NULL,
+    with_signatures boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.worker_seen (

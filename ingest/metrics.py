@@ -120,6 +120,9 @@ LOG_BYTES = Metric("rosterlog_log_size_bytes", "gauge", (), "Size of the log wit
 DISK_FREE = Metric(
     "rosterlog_database_disk_free_bytes", "gauge", (), "Free space on the disk of the embedded database.", _WRONG
 )
+READ_ONLY = Metric(
+    "rosterlog_database_read_only", "gauge", (), "1 if the database takes no writes: a replica, or made so.", _WRONG
+)
 OLDEST_TRANSACTION = Metric(
     "rosterlog_oldest_transaction_timestamp_seconds", "gauge", (),
     "When the oldest transaction of this database that is open or prepared began; absent if there is none. Sessions of "
@@ -142,6 +145,10 @@ PROJECTION_POSITION = Metric(
 PROJECTION_LAG = Metric(
     "rosterlog_projection_lag_events", "gauge", ("source", "projection"), "Events of the log not folded yet.", _WRONG
 )
+MISSING_POSITION = Metric(
+    "rosterlog_log_missing_position", "gauge", ("source",),
+    "A position that the log lacks, at which folding stands still; absent if there is none.", _WRONG,
+)  # fmt: skip
 OLDEST_UNFOLDED = Metric(
     "rosterlog_projection_oldest_unfolded_timestamp_seconds", "gauge", ("source", "projection"),
     "When the oldest event that is not folded yet was received; absent if all are.", _WRONG,
@@ -172,7 +179,7 @@ ROSTER_BYTES = Metric(
 METRICS = (
     DELIVERIES, DELIVERY_SECONDS, COMMIT_SECONDS, COMMIT_DELIVERIES, PENDING_DELIVERIES, PENDING_BYTES, CONNECTIONS,
     CONNECTIONS_REFUSED, ARRIVING_BYTES, API_REQUESTS, API_SECONDS, EVENTS_FOLDED, BUILD_INFO,
-    DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, OLDEST_TRANSACTION,
-    SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, PROJECTION_POSITION, PROJECTION_LAG, OLDEST_UNFOLDED, QUARANTINED,
-    REBUILD_NEEDED, REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
+    DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
+    OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION,
+    OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED, REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
 )  # fmt: skip

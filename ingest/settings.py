@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -151,12 +152,20 @@ def _more_sources(value: SecretStr | None) -> dict[str, Secrets]:
 
 
 def _json_object(value: SecretStr) -> dict[str, object]:
+    doubled: list[str] = []
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        doubled.extend(name for name, number in Counter(name for name, _ in pairs).items() if number > 1)
+        return dict(pairs)
+
     try:
-        document = json.loads(value.get_secret_value())
+        document = json.loads(value.get_secret_value(), object_pairs_hook=unique)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ValueError('is not a JSON object such as {"spring-races": ["secret"]}') from None
+    if doubled:  # JSON would keep the last one alone
+        raise ValueError(f"{doubled[0]!r} is there twice: put all its secrets into one list, the newest first")
     return document
 
 

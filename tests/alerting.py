@@ -14,7 +14,8 @@ _EVERY_SECONDS = 30
 def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bool:
     """Whether an alert fires within so many minutes of what `/metrics` said twice, if it goes on like that.
 
-    Counters go on to grow as they did between the two texts; everything else stays as it is in `after`.
+    Counters go on to grow as they did between the two texts; everything else stays as it is in `after`. Rules that are
+    off are switched on.
     """
     steps = minutes * 60 // _EVERY_SECONDS
     first, then = _series(before), _series(after)
@@ -28,17 +29,18 @@ def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bo
     }
     every = f"{_EVERY_SECONDS}s"
     test = {"interval": every, "input_series": series, "promql_expr_test": [firing]}
-    rules = str(ROOT / "deploy/prometheus/rules.yml")
+    rules = (ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8")
+    (folder / "rules.yml").write_text(rules.replace("      # - ", "      - ").replace("      #   ", "        "))
     path = folder / "scraped.yml"
     path.write_text(
-        json.dumps({"rule_files": [rules], "evaluation_interval": every, "tests": [test]}), encoding="utf-8"
+        json.dumps({"rule_files": ["rules.yml"], "evaluation_interval": every, "tests": [test]}), encoding="utf-8"
     )
     command = [tool("promtool"), "test", "rules", str(path)]
     return subprocess.run(command, capture_output=True, check=False, timeout=DEADLINE).returncode == 0
 
 
 def _series(text: str) -> dict[str, float]:
-    lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("rosterlog_")]
+    lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith(("rosterlog_", "up{"))]
     return {name: float(value) for name, _, value in lines}
 
 

@@ -50,10 +50,14 @@ def _forked() -> Forked:
     return forked
 
 
+def said(*args: str, env: Mapping[str, str]) -> str:
+    """What a command prints, standard error included, whatever its exit code is."""
+    return _forked().run(args, env, DEADLINE)[1]
+
+
 def status_json(env: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
     """What `rosterlog status` says, whether something needs a person or not."""
-    _, printed = _forked().run(("status", "--json"), env, DEADLINE)
-    return json.loads(printed)
+    return json.loads(said("status", "--json", env=env))
 
 
 def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable
 
 import click
@@ -82,7 +83,7 @@ def ingest(settings: Settings, host: str | None, port: int | None) -> None:
         warn_if_root()
         app = build_app([ingest_part(settings, conninfo)], DatabaseFigures(conninfo, database_reads(settings)))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: log_addresses(webhooks=f"{place}/webhooks/SOURCE"), observed))
+        run_server(serve(app, bound, lambda: log_addresses(observed, webhooks=f"{place}/webhooks/SOURCE"), observed))
 
 
 def warn_if_root() -> None:
@@ -91,6 +92,12 @@ def warn_if_root() -> None:
         logger.warning("running as root, which nothing needs: an account of its own keeps an error from doing harm")
 
 
-def log_addresses(**addresses: str) -> None:
-    """Log what is served from now on, and where."""
-    logger.info("serving", extra={"fields": addresses})
+def log_addresses(observed: socket.socket | None, **addresses: str) -> None:
+    """Log what is served from now on, and where. `observed`: the listening address of metrics, if there is one."""
+    metrics = {} if observed is None else {"metrics": metrics_url(observed)}
+    logger.info("serving", extra={"fields": {**addresses, **metrics}})
+
+
+def metrics_url(observed: socket.socket) -> str:
+    """The address at which this machine finds the metrics."""
+    return f"{base_url(observed)}/metrics"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from ingest import metrics
 from ingest.log.read import EVERY_SOURCE
 from ingest.log.refused import refused_lately
-from ingest.log.verification import verification
+from ingest.log.verification import read_verified
 from ingest.metrics import Reading
 
 _NEWEST = text(f"""{EVERY_SOURCE}
@@ -17,14 +17,14 @@ cross join lateral (
   select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
 ) newest
 """)  # noqa: S608 - the text of that module
-_ALONE = text("select pg_total_relation_size('event_log')::float8 as bytes, oldest_transaction() as oldest")
-_SLOTS = text("""
-select s.slot_name, pg_wal_lsn_diff(
-  case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
-)::float8 as bytes
-from pg_replication_slots s
-where s.restart_lsn is not null and not s.temporary and s.slot_name !~ '^pg_[0-9]+_sync_'
+# A server that has run out of disk is made read-only by many who run it for others. Our sessions set it themselves.
+_IS_READ_ONLY = text("""
+select pg_is_in_recovery() or exists (
+  select from pg_settings s where s.name = 'default_transaction_read_only' and s.reset_val = 'on'
+)
 """)
+_ALONE = text("select pg_total_relation_size('event_log')::float8 as bytes, oldest_transaction() as oldest")
+_SLOTS = text("select s.slot_name, s.held_bytes from slots() s where s.held_bytes is not null")
 
 
 def log_readings(connection: Connection) -> Iterator[Reading]:
@@ -37,12 +37,19 @@ def log_readings(connection: Connection) -> Iterator[Reading]:
             yield Reading(metrics.REFUSED_IN_A_ROW, (source,), refused.run)
         if refused.last_at is not None:
             yield metrics.timestamp_of(metrics.LAST_REFUSED, refused.last_at, source)
-    for row in connection.execute(verification.select()):
-        yield metrics.timestamp_of(metrics.VERIFIED, row.finished_at, row.source)
-        yield Reading(metrics.VERIFY_PROBLEMS, (row.source,), row.problems)
+    for source, verified in read_verified(connection).items():
+        yield metrics.timestamp_of(metrics.VERIFIED, verified.finished_at, source)
+        yield Reading(metrics.VERIFY_PROBLEMS, (source,), verified.problems)
     alone = connection.execute(_ALONE).one()
     yield Reading(metrics.LOG_BYTES, (), alone.bytes)
+    yield Reading(metrics.READ_ONLY, (), float(is_read_only(connection)))
     if alone.oldest is not None:
         yield metrics.timestamp_of(metrics.OLDEST_TRANSACTION, alone.oldest)
     for row in connection.execute(_SLOTS):
-        yield Reading(metrics.SLOT_BYTES, (row.slot_name,), row.bytes or 0.0)
+        yield Reading(metrics.SLOT_BYTES, (row.slot_name,), float(row.held_bytes))
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the database takes no writes, whoever asks for them."""
+    taken: bool = connection.execute(_IS_READ_ONLY).scalar_one()
+    return taken

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 
 from ingest.metrics import (
+    API_REQUESTS,
     COMMIT_SECONDS,
+    CONNECTIONS_REFUSED,
     DATABASE_UP,
     DELIVERIES,
     DISK_FREE,
     HEAD,
     LAST_RECEIVED,
     LOG_BYTES,
+    MISSING_POSITION,
     OLDEST_TRANSACTION,
     OLDEST_UNFOLDED,
     QUARANTINED,
+    READ_ONLY,
     REBUILD_NEEDED,
     REFUSED_IN_A_ROW,
     ROSTER_BYTES,
@@ -28,6 +32,8 @@ _DISK = (
     "`status` says that the disk is full or nearly full, `/readyz` says `disk (...)` or "
     "`log (the database's disk is full)`"
 )
+_UNVERIFIED = "the log was not verified for long, or never, which `status` says after eight days"
+_LONG = "a transaction is open for long, which `status` says after an hour"
 _GROWTH = f"deriv({LOG_BYTES.name}[1d]) + deriv({ROSTER_BYTES.name}[1d])"
 
 
@@ -53,7 +59,7 @@ def _oldest(name: str, by: str) -> str:
 ALERTS = (
     Alert(
         "RosterlogDown", 'up{job="rosterlog"} == 0', "1m", "critical",
-        "{{ $labels.instance }} does not answer.", "nothing answers",
+        "{{ $labels.instance }} does not answer.", "nothing answers, `status` says that nothing runs",
     ),
     Alert(
         "RosterlogDatabaseAway", f"min by (instance) ({DATABASE_UP.name}) == 0", "30s", "critical",
@@ -77,6 +83,23 @@ ALERTS = (
         "30s", "critical",
         "{{ $labels.source }}: deliveries are answered 503. Movemint delivers them again, but not for ever.",
         "webhook answers 503",
+    ),
+    Alert(
+        "RosterlogDatabaseReadOnly", f"min({READ_ONLY.name}) == 1", "1m", "critical",
+        "The database takes no writes: deliveries are answered 503.", "`status` says that the database is read-only",
+    ),
+    Alert(
+        "RosterlogConnectionsRefused",
+        f'sum by (instance) (rate({CONNECTIONS_REFUSED.name}{{kind="too_many_connections"}}[5m])) > 0', "10m",
+        "warning", "{{ $labels.instance }} has more connections than it may, and goes on refusing some.",
+        "`connections refused` in the log",
+    ),
+    Alert(
+        "RosterlogTokensRefused",
+        f'sum by (instance) (rate({API_REQUESTS.name}{{status="401"}}[15m])) > 0.1 '
+        f"* sum by (instance) (rate({API_REQUESTS.name}[15m]))", "30m", "warning",
+        "{{ $labels.instance }}: more than a tenth of the requests have no valid token.",
+        "`answered without a valid token` in the log",
     ),
     Alert(
         "RosterlogSlowCommits",
@@ -111,24 +134,29 @@ ALERTS = (
         "`the log of ... has no position n`, or `verify` finds problems",
     ),
     Alert(
+        "RosterlogLogHasHole", f"max by (source) ({MISSING_POSITION.name}) > 0", "0s", "critical",
+        "{{ $labels.source }}: the log has no position {{ $value }}, and nothing after it is folded.",
+        "`the log of ... has no position n`, or `verify` finds problems",
+    ),
+    Alert(
         "RosterlogLogNotVerified",
         f"time() - max by (source) ({VERIFIED.name}) > 8 * 86400", "1h", "warning",
         "{{ $labels.source }}: verify last read the log {{ $value | humanizeDuration }} ago.",
-        "the log was not verified for long",
+        _UNVERIFIED,
     ),
     Alert(
         "RosterlogLogNeverVerified",
         f"max by (source) ({HEAD.name}) > 0 unless max by (source) ({VERIFIED.name})", "8d", "warning",
-        "{{ $labels.source }}: verify has never read the log.", "the log was not verified for long",
+        "{{ $labels.source }}: verify has never read the log.", _UNVERIFIED,
     ),
     Alert(
         "RosterlogLongTransaction", f"time() - min({OLDEST_TRANSACTION.name}) > 3600", "1m", "warning",
-        "A transaction has been open for {{ $value | humanizeDuration }}.", "a transaction is open for long",
+        "A transaction has been open for {{ $value | humanizeDuration }}.", _LONG,
     ),
     Alert(
         "RosterlogSlotHoldsLog", f"max by (slot) ({SLOT_BYTES.name}) > 10 * 1024 ^ 3", "15m", "warning",
         "Slot {{ $labels.slot }} holds back {{ $value | humanize1024 }}B of the write-ahead log.",
-        "a slot holds back the write-ahead log",
+        "a slot holds back the write-ahead log, which `status` says from 10 GB on",
     ),
     Alert(
         "RosterlogDiskFills",
@@ -143,6 +171,6 @@ ALERTS = (
     Alert(
         "RosterlogSourceSilent", f"time() - max by (source) ({LAST_RECEIVED.name}) > 86400", "0s", "warning",
         "{{ $labels.source }}: nothing was delivered for {{ $value | humanizeDuration }}.",
-        "nothing arrives from a source", is_off=True,
+        "nothing arrives from a source: `status` and `doctor` show when its last delivery came", is_off=True,
     ),
 )  # fmt: skip

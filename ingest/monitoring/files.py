@@ -21,8 +21,9 @@ _METRICS_HEAD = """\
 
 What `/metrics` says, in the format of Prometheus: on the port `ROSTERLOG_METRICS_PORT` without a token, for `ingest`,
 `api`, `serve`, `up` and `worker`; on the main port of `api`, `serve` and `up` for an operator's token
-(`rosterlog token create NAME --operator`). That token is looked up in the database: while it is away, only the port of
-their own answers. Nothing personal is in it.
+(`rosterlog token create NAME --operator`). That token is looked up in the database; while it is away, one that was
+looked up in the last hour still sees the figures of the process, even if it was revoked since, and any other is
+answered 503 within two seconds. Nothing personal is in it.
 
 The first part is of the process: add up the processes of a service. From `rosterlog_database_up` on it is of the
 database: every process says the same, so take the maximum. While the database does not answer within a second,

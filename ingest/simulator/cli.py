@@ -13,6 +13,9 @@ import click
 from ingest.simulator.deliver import Answered, Target, deliver
 from ingest.simulator.plan import Amount, Planned, Wishes, plan
 
+_MOST_BYTES = 65_536  # of a file with a secret
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # in no secret, and in most files that are no text
+
 
 class WithSources(Protocol):
     """What is needed of the settings, which know more than a fake Movemint may."""
@@ -48,7 +51,9 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 
 @click.command()
 @click.option("--url", required=True, help="The webhook, such as http://127.0.0.1:8000/webhooks/movemint.")
-@click.option("--secret-file", type=click.File("rb"), help="A file with the subscription's secret; - reads.")
+@click.option(
+    "--secret-file", type=click.File("rb"), help="A file with the subscription's secret, the newest first; - reads."
+)
 @click.option("--secret", help="The secret itself, which every user of the machine sees in the list of processes.")
 @click.option("--count", default=200, show_default=True, type=click.IntRange(0), help="Different deliveries.")
 @click.option("--participants", type=click.IntRange(1), help="People they are about. Default: one for each delivery.")
@@ -111,16 +116,26 @@ def _key(settings: WithSources, url: str, file: BinaryIO | None, secret: str | N
         click.echo(f"rosterlog: {warning}", err=True)
         return os.fsencode(secret)
     if file is not None:
-        key = file.read().strip()
-        if not key:
-            raise click.BadParameter("is empty", param_hint="--secret-file")
-        return key
+        return _key_in(file)
     source = urlsplit(url).path.rpartition("/")[2]
     secrets = settings.sources.get(source)
     if not secrets:
         hint = "give --secret-file FILE, or set MOVEMINT_WEBHOOK_SECRET as the server has it"
         raise click.UsageError(f"no secret of {source!r} is set: {hint}")
     return secrets[0]
+
+
+def _key_in(file: BinaryIO) -> bytes:
+    """The secret of a file that is written as MOVEMINT_WEBHOOK_SECRET is: with commas between, the newest first."""
+    content = os.fsdecode(file.read(_MOST_BYTES + 1)).strip()
+    secrets = [part.strip() for part in content.split(",") if part.strip()]
+    if len(content) > _MOST_BYTES or _CONTROL.search(content):
+        raise click.BadParameter("is not one line of text: is it the file with the secret?", param_hint="--secret-file")
+    if not secrets:
+        raise click.BadParameter("is empty", param_hint="--secret-file")
+    if "..." in secrets:
+        raise click.BadParameter("has the dots of the example: put the secret there", param_hint="--secret-file")
+    return os.fsencode(secrets[0])
 
 
 def run_simulation(wishes: Wishes, target: Target) -> Answered:

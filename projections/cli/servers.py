@@ -63,7 +63,7 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
         parts = [api_part(conninfo, projections, api_settings(settings), primary)]
         app = build_app(parts, figures_of(settings, primary, projections))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: log_addresses(roster=f"{place}/v1/participants"), observed))
+        run_server(serve(app, bound, lambda: log_addresses(observed, roster=f"{place}/v1/participants"), observed))
 
 
 @click.command("serve")
@@ -83,7 +83,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
         app = build_app(parts, figures_of(settings, conninfo, projections))
         place = settings.public_url or base_url(bound)
         addresses = {"webhooks": f"{place}/webhooks/SOURCE", "roster": f"{place}/v1/participants"}
-        run_server(serve(app, bound, lambda: log_addresses(**addresses), observed))
+        run_server(serve(app, bound, lambda: log_addresses(observed, **addresses), observed))
 
 
 @click.command("worker")
@@ -112,6 +112,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
             pulse = Pulse()
             stack.enter_context(observed_beside(_worker_app(settings, conninfo, worker, pulse), observed))
             beat = _each(pulse.beat, beat)
+            log_addresses(observed)
         worker.run(settings.poll_seconds, stop, beat)
 
 

@@ -48,30 +48,18 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
         "is_read_only": health.is_read_only,
         "database_answer_seconds": round(health.answer_seconds, 3),
         "oldest_transaction_seconds": round(health.open_seconds, 1),
-        "verify_problems": dict(health.problems),
+        "verify_problems": {source: verified.problems for source, verified in health.verified.items()},
         "needs": needed,
     }
 
 
 def _print(health: Health, needed: list[str]) -> None:
-    names = [live.projection for live in health.projections]
-    titles = "".join(f"{name + ' at':>20}" for name in names)
-    click.echo(
-        f"{'source':<24}{'head':>12}{titles}{'lag':>12}{'its age':>12}{'parked':>12}{'refused in 1 h':>16}  "
-        f"{'last delivery':<28}last refused"
-    )
+    _print_sources(health)
     for source in health.sources:
-        of_source = source.status
-        checkpoints = "".join(f"{of_source.checkpoints[name]:>20}" for name in names)
-        click.echo(
-            f"{of_source.source:<24}{of_source.head:>12}{checkpoints}{of_source.lag:>12}{_age(source):>12}"
-            f"{of_source.quarantined:>12}{source.refused.last_hour:>16}  {_time(source.last_received_at):<28}"
-            f"{_time(source.refused.last_at)}"
-        )
-    for source in health.sources:
-        if source.refused.last_hour:
-            reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items())
-            click.echo(f"{source.status.source}: refused in 1 h: {reasons}")
+        if source.refused.last_at is not None:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items()) or "none"
+            last = _time(source.refused.last_at)
+            click.echo(f"{source.status.source}: refused in 1 h: {reasons}; the last at {last}")
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
         click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")
@@ -79,11 +67,29 @@ def _print(health: Health, needed: list[str]) -> None:
         if live.build is not None and not live.needs_rebuild:
             click.echo(f"{live.projection}: build {live.build} is live")
     if health.worker is not None:
-        click.echo(f"worker: seen {utc(health.worker.seen_at)} on {health.worker.host}")
+        click.echo(f"worker: seen {_time(health.worker.seen_at)} on {health.worker.host}")
+    elif not health.is_used:
+        click.echo(runnable("nothing runs, and no worker was ever seen: rosterlog up starts everything on one machine"))
     if health.free_bytes is not None:
         click.echo(f"disk: {amount(health.free_bytes)} free")
     for sentence in needed:
         click.echo(f"NEEDS YOU  {runnable(sentence)}")
+
+
+def _print_sources(health: Health) -> None:
+    """The table of the sources, each column as wide as what is in it: usually all in 120 characters."""
+    names = [live.projection for live in health.projections]
+    rows = [["source", "head", *(f"{name} at" for name in names), "lag", "its age", "parked", "refused in 1 h"]]
+    rows[0].append("last delivery")
+    for source in health.sources:
+        of_source = source.status
+        numbers = [of_source.head, *(of_source.checkpoints[name] for name in names), of_source.lag]
+        row = [of_source.source, *map(str, numbers), _age(source), str(of_source.quarantined)]
+        rows.append([*row, str(source.refused.last_hour), _time(source.last_received_at)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        right = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
+        click.echo("  ".join([f"{first:<{widths[0]}}", *right]))
 
 
 def _age(source: SourceHealth) -> str:
@@ -91,4 +97,4 @@ def _age(source: SourceHealth) -> str:
 
 
 def _time(moment: datetime | None) -> str:
-    return "-" if moment is None else utc(moment)
+    return "-" if moment is None else utc(moment.replace(microsecond=0))

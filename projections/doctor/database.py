@@ -46,7 +46,7 @@ def check_schema(connection: Connection) -> DoctorFinding:
         check_migrated(connection)
     except (Failure, WrongUsage) as error:
         says, _, do = str(error).rpartition(": ")
-        return fail("migrated", f"{says}, so rights, log and roster were not looked at", do)
+        return fail("migrated", f"{says}, so rights, upkeep, log and roster were not looked at", do)
     return ok("migrated", "the schema is that of this program")
 
 

@@ -114,8 +114,6 @@ def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tu
     yield "fsync", partial(durability.check_files, connection)
     yield "standbys", partial(durability.check_standbys, connection)
     yield "autovacuum", partial(upkeep.check_autovacuum, connection)
-    yield "transactions", partial(upkeep.check_transactions, connection)
-    yield "slots", partial(upkeep.check_slots, connection)
     yield "settings", partial(upkeep.check_settings, connection)
     if settings.database_url is None:
         yield "disk", lambda: machine.check_disk(settings.data_dir, connection.execute(_MAX_WAL).scalar_one())
@@ -127,6 +125,8 @@ def _checks_of_schema(
     yield "roles", partial(rights.check_rights, connection)
     yield "owner", partial(rights.check_ownership, connection)
     yield "synchronous_commit", partial(durability.check_commit, conninfo, DEADLINES)
+    yield "transactions", partial(upkeep.check_transactions, connection)
+    yield "slots", partial(upkeep.check_slots, connection)
     yield "log", partial(log.check_log, connection)
     known = settings.sources or [DEFAULT_SOURCE]
     yield "status", lambda: check_watched(read_health(connection, projections, known))

@@ -1,5 +1,7 @@
 """What an examination finds: what was looked at, how it is, what that means and what to do."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
 
@@ -43,3 +45,21 @@ def listed(names: list[str], most: int = 5) -> str:
     """The first few of some names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def first_few(findings: Iterable[tuple[str, DoctorFinding]], most: int = 3) -> Iterator[DoctorFinding]:
+    """Of findings that are alike but for whom they are about, the first few, and one finding about the others.
+
+    `findings`: each with the name of that source. Alike are those of one check and level, with the same next step.
+    """
+    shown: Counter[tuple[str, Level, str]] = Counter()
+    others: defaultdict[tuple[str, Level, str], list[str]] = defaultdict(list)
+    for name, finding in findings:
+        kind = (finding.check, finding.level, finding.do)
+        shown[kind] += 1
+        if shown[kind] <= most:
+            yield finding
+        else:
+            others[kind].append(name)
+    for (check, level, do), names in others.items():
+        yield DoctorFinding(check, level, printable(f"{len(names)} more likewise: {listed(names)}"), do)

@@ -8,7 +8,7 @@ from ingest.cli.opening import is_demo
 from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE, Secrets
 from ingest.simulator.demo import demo_digests
-from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
 
 WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
 _MOST_SOURCES = 200  # whose positions are looked at
@@ -67,16 +67,19 @@ def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] |
             "no source has a secret in this environment, so a server that is started with it takes no delivery",
             "set MOVEMINT_WEBHOOK_SECRET as the server has it (and run doctor with the server's environment)",
         )
-    for source, secrets in configured.items():
-        events = f"{logged[source]} events" if logged and source in logged else "no delivery was ever stored"
-        came = "" if logged is None else f", {events}"
-        yield ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
+    yield from first_few((source, _of_secrets(source, secrets, logged)) for source, secrets in configured.items())
     if configured and (without := sorted(set(logged or ()) - set(configured))):
         yield warn(
             "secrets",
             f"{listed(without)}: events in the log and no secret here: further deliveries are answered 404",
             "give it its secret in ROSTERLOG_SOURCES, or delete its subscription in Movemint",
         )
+
+
+def _of_secrets(source: str, secrets: Secrets, logged: Mapping[str, int] | None) -> DoctorFinding:
+    events = f"{logged[source]} events" if logged and source in logged else "no delivery was ever stored"
+    came = "" if logged is None else f", {events}"
+    return ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
 
 
 def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> DoctorFinding:

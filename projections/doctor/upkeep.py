@@ -20,15 +20,9 @@ select current_setting('autovacuum') = 'on' and current_setting('track_counts') 
 )
 """)
 _TRANSACTIONS = text("""
-select 'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ')' as who,
-  extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
-from pg_stat_activity a
-where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
-union all
-select 'prepared ' || p.gid, extract(epoch from clock_timestamp() - p.prepared)::float8
-from pg_prepared_xacts p
-where p.database = current_database()
-order by seconds desc nulls last
+select t.who, extract(epoch from clock_timestamp() - t.began)::float8 as seconds
+from open_transactions() t
+order by seconds desc
 """)
 # Of the owner, since metrics and status ask by its rights, whatever their login is.
 _SEES_OTHERS = text("""
@@ -40,12 +34,8 @@ select pg_has_role('pg_read_all_stats', 'usage') as this_login_does, (
 ) as owner_who_does_not
 """)
 _SLOTS = text("""
-select s.slot_name::text, s.active, s.wal_status = 'lost' as is_lost,
-  coalesce(pg_wal_lsn_diff(
-    case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
-  ), 0)::bigint as held,
-  current_setting('max_slot_wal_keep_size') = '-1' as is_unbounded
-from pg_replication_slots s
+select s.slot_name, s.is_active, s.is_lost, s.is_unbounded, coalesce(s.held_bytes, 0) as held
+from slots() s
 order by held desc, s.slot_name
 """)
 _SETTINGS = text("select name, setting from pg_settings where name = any (:names)")
@@ -79,7 +69,7 @@ def check_autovacuum(connection: Connection) -> DoctorFinding:
 
 def check_transactions(connection: Connection, longest: float = LONG_SECONDS) -> DoctorFinding:
     """Whether a transaction has been open for more than so many seconds, and would be seen by metrics and status."""
-    open_for = [(who, seconds) for who, seconds in connection.execute(_TRANSACTIONS) if seconds is not None]
+    open_for = connection.execute(_TRANSACTIONS)
     old = [f"{who} for {seconds / 60:.0f} min" for who, seconds in open_for if seconds > longest]
     if old:
         return warn(
@@ -102,7 +92,7 @@ def check_transactions(connection: Connection, longest: float = LONG_SECONDS) ->
 def check_slots(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether a replication slot keeps the write-ahead log from being removed."""
     slots = connection.execute(_SLOTS).all()
-    bad = [slot for slot in slots if slot.is_lost or not slot.active or slot.held > MUCH_WAL]
+    bad = [slot for slot in slots if slot.is_lost or not slot.is_active or slot.held > MUCH_WAL]
     for slot in bad:
         drop = f"select pg_drop_replication_slot('{slot.slot_name}')"
         bound = "without a bound (max_slot_wal_keep_size)" if slot.is_unbounded else "up to max_slot_wal_keep_size"
@@ -110,7 +100,7 @@ def check_slots(connection: Connection) -> Iterator[DoctorFinding]:
             says = f"the slot {slot.slot_name} has lost the write-ahead log that its subscriber still needed"
             yield warn("slots", says, f"{drop}, and begin the subscriber anew")
         else:
-            user = "its subscriber is behind" if slot.active else "nobody uses it"
+            user = "its subscriber is behind" if slot.is_active else "nobody uses it"
             says = f"the slot {slot.slot_name} holds {amount(slot.held)} of the write-ahead log, {bound}: {user}"
             yield warn("slots", says, f"look at its subscriber, or {drop}: the log that it holds can fill the disk")
     if not bad:

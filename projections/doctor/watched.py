@@ -3,22 +3,15 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from projections.doctor.finding import DoctorFinding, fail, ok
-from projections.folding.health import UNSEEN_SECONDS, Health
+from projections.doctor.finding import DoctorFinding, fail, first_few, ok
+from projections.folding.health import UNSEEN_SECONDS, Health, in_words
 from projections.folding.needs import BEHIND_SECONDS, needs
 
 
 def check_watched(health: Health) -> Iterator[DoctorFinding]:
     """Each sentence of `needs`, which ends with what to do, is a finding; what is well is said beside them."""
-    for sentence in needs(health):
-        says, _, do = sentence.rpartition(": ")
-        yield fail("status", says or sentence, do)
-    for source in health.sources:
-        if source.last_received_at is not None and not source.refused.run:
-            says = (
-                f"{source.status.source}: the last delivery was stored, {source.refused.last_hour} were refused in the "
-            )
-            yield ok("refused", f"{says}last hour")
+    yield from first_few(map(_needed, needs(health)))
+    yield from first_few(_arrivals(health))
     yield from _worker(health)
     built = [live for live in health.projections if live.build is not None]
     if not any(live.needs_rebuild for live in built):
@@ -30,15 +23,28 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
         yield ok("parked", "no event is parked")
 
 
+def _needed(sentence: str) -> tuple[str, DoctorFinding]:
+    """The finding of a sentence, with what the sentence is about."""
+    says, _, do = sentence.rpartition(": ")
+    return says.partition(": ")[0], fail("status", says or sentence, do)
+
+
+def _arrivals(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
+    """What is said of each source whose last delivery was stored."""
+    for source in health.sources:
+        if source.last_received_at is not None and not source.refused.run:
+            ago = in_words((datetime.now(UTC) - source.last_received_at).total_seconds())
+            refused = f"{source.refused.last_hour} were refused in the last hour"
+            name = source.status.source
+            yield name, ok("refused", f"{name}: the last delivery came {ago} ago and was stored, {refused}")
+
+
 def _worker(health: Health) -> Iterator[DoctorFinding]:
     """How a worker was seen, unless `needs` has said that none was."""
-    is_idle = not health.is_used and health.seconds_behind <= BEHIND_SECONDS
     if health.worker is None:
-        if is_idle:
+        if not health.is_used and health.seconds_behind <= BEHIND_SECONDS:
             yield ok("worker", "none was ever seen, and no program of rosterlog is connected that would need one")
         return
     seconds = (datetime.now(UTC) - health.worker.seen_at).total_seconds()
     if seconds <= UNSEEN_SECONDS:
         yield ok("worker", f"one was seen {max(seconds, 0):.0f} s ago, on {health.worker.host}")
-    elif is_idle:
-        yield ok("worker", f"the last one was seen {health.worker.seen_at:%Y-%m-%d %H:%M} UTC, and none is needed now")

@@ -12,7 +12,7 @@ from ingest.disk import amount
 from ingest.failures import WrongUsage
 from ingest.settings import Secrets
 from projections.doctor.contact import LONGEST_SHOWN, judge
-from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
 _PATH = "/webhooks/"
@@ -52,16 +52,15 @@ async def examine_way(
     url: str, sources: Mapping[str, Secrets], limit: int, seconds: float = POST_SECONDS
 ) -> list[DoctorFinding]:
     """Every finding about the way to an address, of one source or of all. `limit`: the largest body in bytes."""
-    findings = [*_transport(url)]
-    is_examined = False
+    contacts: list[tuple[str, DoctorFinding]] = []
+    arrived: list[DoctorFinding] | None = None
     async with new_client() as client:
         for source, address in addresses(url, sources).items():
             secret, contact = await _contact(client, address, source, sources[source], seconds)
-            findings += contact
-            if secret is not None and not is_examined:
-                is_examined = True
-                findings += await _bodies_arrive(client, address, secret, bodies(limit), seconds)
-    return findings
+            contacts += ((source, finding) for finding in contact)
+            if secret is not None and arrived is None:
+                arrived = await _bodies_arrive(client, address, secret, bodies(limit), seconds)
+    return [*_transport(url), *first_few(contacts), *(arrived or ())]
 
 
 def bodies(limit: int) -> list[ProbeBody]:

@@ -16,6 +16,8 @@ from projections.folding import checkpoint
 from projections.folding.projection import Build, Projection
 from projections.folding.table import build_table, projection_table
 
+REBUILD_LOCK = 1_919_906_928  # first key of the advisory lock that a rebuild holds; the second is the projection's name
+
 _pointer, _build = projection_table.c, build_table.c
 _BUILDS = select(_build.projection, _build.build, _build.definition).join(
     projection_table, _pointer.projection == _build.projection

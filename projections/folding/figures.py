@@ -8,6 +8,7 @@ from ingest import metrics
 from ingest.log.read import sources
 from ingest.metrics import Reading
 from projections.folding import quarantine
+from projections.folding.builds import REBUILD_LOCK
 from projections.folding.heartbeat import last_seen
 from projections.folding.projection import Projection
 from projections.folding.status import read_folded, read_projections
@@ -20,7 +21,7 @@ join projection p on p.projection = b.projection
 where b.events_to_load is not null and b.build is distinct from p.live and b.build is distinct from p.previous
   and exists (
     select from pg_locks l
-    where l.locktype = 'advisory' and l.classid = 1919906928 and l.objid = hashtext(p.projection)::oid
+    where l.locktype = 'advisory' and l.classid = :lock and l.objid = hashtext(p.projection)::oid
   )
 """)
 _ROSTER_BYTES = text("""
@@ -33,18 +34,22 @@ join pg_inherits i on i.inhparent = to_regclass('public.' || quote_ident(of_proj
 
 def projection_readings(connection: Connection, projections: Sequence[Projection]) -> Iterator[Reading]:
     """The readings of how far every projection of every source is, of parked events, rebuilds and workers."""
+    missing: dict[str, int] = {}
     for folded in read_folded(connection, projections):
         labels = (folded.source, folded.projection)
         yield Reading(metrics.PROJECTION_POSITION, labels, folded.position)
         yield Reading(metrics.PROJECTION_LAG, labels, folded.head - folded.position)
         if folded.oldest_at is not None:
             yield metrics.timestamp_of(metrics.OLDEST_UNFOLDED, folded.oldest_at, *labels)
+        if folded.missing is not None:
+            missing[folded.source] = min(folded.missing, missing.get(folded.source, folded.missing))
+    yield from metrics.readings_of(metrics.MISSING_POSITION, {(source,): at for source, at in missing.items()})
     parked = quarantine.parked_by_source(connection)
     for source in sources(connection):
         yield Reading(metrics.QUARANTINED, (source,), parked.get(source, 0))
     for status in read_projections(connection, projections):
         yield Reading(metrics.REBUILD_NEEDED, (status.projection,), float(status.needs_rebuild))
-    for row in connection.execute(_LOADING):
+    for row in connection.execute(_LOADING, {"lock": REBUILD_LOCK}):
         yield Reading(metrics.REBUILD_RATIO, (row.projection,), min(row.ratio, 1.0))
         yield metrics.timestamp_of(metrics.REBUILD_MOVED, row.moved_at, row.projection)
     worker = last_seen(connection)

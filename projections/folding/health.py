@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from ingest.log.figures import is_read_only
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
-from ingest.log.verification import verification
+from ingest.log.verification import Verified, read_verified
 from projections.folding.heartbeat import SeenWorker, last_seen
 from projections.folding.projection import Projection
 from projections.folding.status import (
@@ -22,13 +23,19 @@ from projections.folding.status import (
     read_status,
 )
 
+_Arrival = tuple[datetime | None, datetime | None, int]
+
 UNSEEN_SECONDS = 30.0  # without a worker, after which somebody has to look
 _ARRIVALS = text("""
-select s.source, head.received_at, head.position - position_at(s.source, now() - interval '1 hour') as last_hour
+select s.source, first.received_at, head.received_at,
+  head.position - position_at(s.source, now() - interval '1 hour') as last_hour
 from unnest(cast(:sources as text[])) as s (source)
 cross join lateral (
   select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
+cross join lateral (
+  select e.received_at from event_log e where e.source = s.source order by e.position limit 1
+) first
 """)
 _SERVES = text("""
 select exists (
@@ -36,26 +43,22 @@ select exists (
   where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = 'rosterlog'
 )
 """)
-# A server that has run out of disk is made read-only by many who run it for others. Our sessions set it themselves.
-_IS_READ_ONLY = text("""
-select pg_is_in_recovery() or exists (
-  select from pg_settings s where s.name = 'default_transaction_read_only' and s.reset_val = 'on'
-)
-""")
 _NOTHING = text("select 1")
 _OPEN_FOR = text("select extract(epoch from clock_timestamp() - oldest_transaction())::float8")
+_SLOTS = text("select s.slot_name, s.held_bytes from slots() s where s.held_bytes > 0 order by s.slot_name")
 _UNSEEN = text("select extract(epoch from clock_timestamp() - max(w.seen_at))::float8 from worker_seen w")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """One source. `last_received_at`: None if it has no event. `stored_last_hour`: deliveries.
+    """One source. `first_received_at`, `last_received_at`: None if it has no event. `stored_last_hour`: deliveries.
 
     `seconds_behind`: how long the oldest event that some projection has not folded has been in the log; 0 if none is.
     `missing`: a position that the log lacks, at which its projections stand still.
     """
 
     status: SourceStatus
+    first_received_at: datetime | None
     last_received_at: datetime | None
     stored_last_hour: int
     refused: Refused
@@ -80,7 +83,7 @@ class Health:
 
     `is_used`: programs of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file
     system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
-    oldest open transaction began. `problems`: that the last `verify` found, by source.
+    oldest open transaction began. `slots`: the bytes of the write-ahead log that each holds back.
     """
 
     sources: Sequence[SourceHealth]
@@ -92,7 +95,8 @@ class Health:
     free_bytes: int | None
     answer_seconds: float
     open_seconds: float
-    problems: Mapping[str, int]
+    slots: Mapping[str, int]
+    verified: Mapping[str, Verified]
 
     @property
     def seconds_behind(self) -> float:
@@ -107,28 +111,29 @@ def read_health(
     statuses = read_status(connection, projections, configured)
     refused = refused_lately(connection)
     rows = connection.execute(_ARRIVALS, {"sources": [status.source for status in statuses]})
-    arrivals: Mapping[str, tuple[datetime, int]] = {row[0]: (row[1], row[2]) for row in rows}
+    arrivals: Mapping[str, _Arrival] = {row[0]: row[1:] for row in rows}
     folded: defaultdict[str, list[Folded]] = defaultdict(list)
     for each in read_folded(connection, projections):
         folded[each.source].append(each)
     sources = []
     for status in statuses:
-        last_received_at, last_hour = arrivals.get(status.source, (None, 0))
+        first, last, last_hour = arrivals.get(status.source, (None, None, 0))
         of_source = refused.get(status.source, NOTHING_REFUSED)
         seconds = max((each.seconds for each in folded[status.source]), default=0.0)
         missing = next((each.missing for each in folded[status.source] if each.missing is not None), None)
-        sources.append(SourceHealth(status, last_received_at, last_hour, of_source, seconds, missing))
+        sources.append(SourceHealth(status, first, last, last_hour, of_source, seconds, missing))
     return Health(
         sources,
         read_projections(connection, projections),
         refused.get("", NOTHING_REFUSED),
         last_seen(connection),
         connection.execute(_SERVES).scalar_one(),
-        connection.execute(_IS_READ_ONLY).scalar_one(),
+        is_read_only(connection),
         free_bytes,
         _answer_seconds(connection),
         connection.execute(_OPEN_FOR).scalar() or 0.0,
-        {row.source: row.problems for row in connection.execute(verification.select())},
+        {row.slot_name: row.held_bytes for row in connection.execute(_SLOTS)},
+        read_verified(connection),
     )
 
 

@@ -8,6 +8,8 @@ from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
 SLOW_SECONDS = 0.5  # for the answer to a statement that does nothing
 LONG_TRANSACTION_SECONDS = 3_600.0
+UNVERIFIED_SECONDS = 8 * 86_400.0  # since the log was verified, or began
+HELD_BYTES = 10 * 2**30  # of the write-ahead log, by one slot
 _UNAVAILABLE_SECONDS = 300.0  # that a delivery which was answered 503 is news
 _MANY = 5  # refused in a row, with none stored between
 _WHY = {
@@ -25,11 +27,7 @@ def needs(health: Health) -> list[str]:
     """What needs a person, the most urgent first: a sentence each, with the next step."""
     found = _of_disk(health) + _of_problems(health)
     found += [sentence for source in health.sources if (sentence := _all_refused(source)) is not None]
-    seconds = health.seconds_behind
-    unseen = None if health.worker is None else (datetime.now(UTC) - health.worker.seen_at).total_seconds()
-    if (health.is_used or seconds > BEHIND_SECONDS) and (unseen is None or unseen > UNSEEN_SECONDS):
-        since = "ever" if unseen is None else f"for {in_words(unseen)}"
-        found.append(f"no worker was seen {since}: start rosterlog worker, or look at its log")
+    found += _of_worker(health)
     found += [
         f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
         f"ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {each.projection} if this one is right"
@@ -47,7 +45,24 @@ def needs(health: Health) -> list[str]:
         for each in health.sources
         if each.status.quarantined
     ]
-    return found
+    return found + _of_verification(health)
+
+
+def _of_worker(health: Health) -> list[str]:
+    """The sentence about a worker that is missing, or about everything that was there once and is not any more."""
+    if health.worker is None:
+        unseen, since = None, "ever"
+    else:
+        unseen = _seconds_since(health.worker.seen_at)
+        since = f"for {in_words(unseen)}"
+    if unseen is not None and unseen <= UNSEEN_SECONDS:
+        return []
+    if health.is_used or (unseen is None and health.seconds_behind > BEHIND_SECONDS):
+        return [f"no worker was seen {since}: start rosterlog worker, or look at its log"]
+    if unseen is None:
+        return []
+    runs = f"nothing runs, no server is connected to this database and no worker was seen {since}"
+    return [f"{runs}: start rosterlog up, or rosterlog ingest, api and worker; until then no delivery is received"]
 
 
 def _of_disk(health: Health) -> list[str]:
@@ -69,21 +84,32 @@ def _of_problems(health: Health) -> list[str]:
         if each.missing is not None
     ]
     return holes + [
-        f"{source}: verify found {number} problems in the log: rosterlog verify names them; keep a copy as it is, and "
-        "restore a backup beside it"
-        for source, number in sorted(health.problems.items())
-        if number
+        f"{source}: verify found {verified.problems} problems in the log: rosterlog verify"
+        f"{' --signatures' if verified.with_signatures else ''} names them; keep a copy as it is, and restore a backup "
+        "beside it"
+        for source, verified in sorted(health.verified.items())
+        if verified.problems
     ]
+
+
+def _of_verification(health: Health) -> list[str]:
+    found = []
+    for each in health.sources:
+        verified = health.verified.get(each.status.source)
+        since = each.first_received_at if verified is None else verified.finished_at
+        if since is not None and _seconds_since(since) > UNVERIFIED_SECONDS:
+            how = "was never verified" if verified is None else f"was verified {in_words(_seconds_since(since))} ago"
+            found.append(f"{each.status.source}: the log {how}: run rosterlog verify, once a week by a timer")
+    return found
 
 
 def _of_database(health: Health) -> list[str]:
     """The sentences about a database that keeps deliveries waiting, or lets nothing be tidied up."""
-    now = datetime.now(UTC)
     found = [
         f"{each.status.source}: {each.refused.by_reason.get('unavailable', 0)} deliveries were answered 503 in the "
         f"last hour, the last at {at.astimezone(UTC):%H:%M}, and come again: look at the database and the server's log"
         for each in health.sources
-        if (at := each.refused.unavailable_at) and (now - at).total_seconds() < _UNAVAILABLE_SECONDS
+        if (at := each.refused.unavailable_at) and _seconds_since(at) < _UNAVAILABLE_SECONDS
     ]
     if health.answer_seconds > SLOW_SECONDS:
         found.append(
@@ -95,6 +121,12 @@ def _of_database(health: Health) -> list[str]:
             f"a transaction has been open for {in_words(health.open_seconds)}, so that nothing is tidied up: rosterlog "
             "doctor names it; end its program"
         )
+    found += [
+        f"the slot {name} holds back {amount(held)} of the write-ahead log: start what reads from it, or drop it; "
+        "rosterlog doctor says how"
+        for name, held in health.slots.items()
+        if held > HELD_BYTES
+    ]
     return found
 
 
@@ -110,3 +142,7 @@ def _all_refused(source: SourceHealth) -> str | None:
         f"{source.status.source}: {refused.last_hour} of {total} deliveries in the last hour were refused, {why} since "
         f"{refused.run_since.astimezone(UTC):%H:%M}: {question}"
     )
+
+
+def _seconds_since(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()

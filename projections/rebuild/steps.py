@@ -25,8 +25,8 @@ _SETTINGS = "set local synchronous_commit = off"  # only the commit of the swap 
 _SORTING = "set local maintenance_work_mem = '8MB'"
 _MOST_SESSIONS = 4  # the database may have other work
 _NOTE_SECONDS = 1.0
-_LOCK = "select pg_try_advisory_lock(1919906928, hashtext(:name))"
-_UNLOCK = "select pg_advisory_unlock(1919906928, hashtext(:name))"
+_LOCK = text("select pg_try_advisory_lock(:lock, hashtext(:name))")
+_UNLOCK = text("select pg_advisory_unlock(:lock, hashtext(:name))")
 
 
 class AnotherRebuild(Failure):
@@ -39,14 +39,15 @@ def only_one(engine: Engine, name: str) -> Iterator[list[str]]:
 
     Gives messages about builds that could not be dropped. Raises `AnotherRebuild`.
     """
+    keys = {"lock": builds.REBUILD_LOCK, "name": name}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(text(_LOCK), {"name": name}).scalar_one():
+        if not connection.execute(_LOCK, keys).scalar_one():
             raise AnotherRebuild(f"another rebuild of {name} is under way: wait until it is done")
         try:
             yield drop_beside(engine, name)
         finally:
             with suppress(DBAPIError):
-                connection.execute(text(_UNLOCK), {"name": name})
+                connection.execute(_UNLOCK, keys)
 
 
 def begin_build(engine: Engine, projection: Projection) -> Build:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from ingest import postgres
 from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.opening import log_database
-from ingest.cli.servers import warn_if_root
+from ingest.cli.servers import metrics_url, warn_if_root
 from ingest.database import advised, sync_engine
 from ingest.driver import answered_within
 from ingest.environment import set_by_kubernetes
@@ -166,6 +166,8 @@ async def _announce(machine: _Machine) -> None:
     for source in machine.settings.sources:
         click.echo(f"webhook   {machine.public_url}/webhooks/{source}")
     click.echo(f"roster    {machine.public_url}/v1/participants")
+    if machine.observed is not None:
+        click.echo(f"metrics   {metrics_url(machine.observed)}")
     if machine.demo_token is None:
         folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
         click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")

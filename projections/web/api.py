@@ -10,7 +10,6 @@ from html import escape
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -38,7 +37,7 @@ from projections.web.access.token_use import TokenUse
 from projections.web.addresses import AddressRoute
 from projections.web.allowance import HeldBytes
 from projections.web.answer_log import AnswerLog, NotedAnswers
-from projections.web.dispatch import Dispatch
+from projections.web.dispatch import DATABASE_AWAY, Dispatch
 from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
 from projections.web.endpoints import ENDPOINTS
@@ -50,7 +49,6 @@ from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
-_AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
 _READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
@@ -58,6 +56,9 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 _ALLOWED = {"Allow": ", ".join(_METHODS)}
 _SCRAPED = ("GET", "HEAD")
 _METRICS = "/metrics"
+_NOT_LOOKED_UP = (
+    "The database is away, so this token cannot be looked up; on the port of ROSTERLOG_METRICS_PORT none is asked for."
+)
 _NOTHING = "/v1/..."  # the name of all addresses at which there is no endpoint
 _EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
@@ -96,8 +97,8 @@ class Api:
         self._engine = async_engine(conninfo, API_ROLE, read_only=True, deadlines=SERVING)
         self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
-        self._waiting = Waiting(self._engine, _AWAY)
-        self._token_use = TokenUse(self._writing, _AWAY)
+        self._waiting = Waiting(self._engine, DATABASE_AWAY)
+        self._token_use = TokenUse(self._writing, DATABASE_AWAY)
         self._bearers = Bearers(self._engine, self._token_use, settings.token_rate)
         self._answer_log = AnswerLog()
         held = HeldBytes(settings.held_bytes)
@@ -109,7 +110,7 @@ class Api:
     def part(self) -> Part:
         of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
         checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
-        handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(_AWAY, _on_database_error)
+        handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
         about = _about(self._settings.public_url)
         readings = self._answer_log.readings
@@ -149,7 +150,10 @@ class Api:
         if request.method not in _SCRAPED:
             self._bearers.recognises(request)
             raise HTTPException(405, headers={"Allow": ", ".join(_SCRAPED)})
-        await self._dispatch.admit_operator(request)
+        try:
+            await self._dispatch.admit_operator(request)
+        except DATABASE_AWAY:
+            return problem(503, _NOT_LOOKED_UP, {"Retry-After": "2"})
         metrics: Metrics = request.app.state.metrics
         return await metrics.answer(request)
 
@@ -188,7 +192,7 @@ class Api:
             with answered_within(CHECK_SECONDS):
                 async with self._engine.connect() as connection:
                     await connection.execute(_READS)
-        except _AWAY:
+        except DATABASE_AWAY:
             return "it cannot be read"
         return None
 
@@ -198,7 +202,7 @@ class Api:
             with answered_within(CHECK_SECONDS):
                 async with self._engine.connect() as connection:
                     [status] = await connection.run_sync(read_projections, [projection])
-        except _AWAY:
+        except DATABASE_AWAY:
             return None
         return "a rebuild is needed" if status.needs_rebuild else None
 
@@ -208,7 +212,7 @@ class Api:
             with answered_within(CHECK_SECONDS):
                 async with self._engine.connect() as connection:
                     return await connection.run_sync(unseen_worker, self._projections)
-        except _AWAY:
+        except DATABASE_AWAY:
             return None
 
     @asynccontextmanager

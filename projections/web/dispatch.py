@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.driver import answered_within
+from ingest.sqlstate import DRIVER_ERRORS
 from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
 from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.web.access import tokens
@@ -29,6 +31,8 @@ from projections.web.waiting import Waiting
 
 ANSWER_SECONDS = 17.0  # longer than a statement's deadline, for a database that does not answer at all
 BEARER_SECONDS = 2.0  # to find out whether a token may try
+_OPERATOR_SECONDS = (1.8, 0.9)  # to find out whether a token is an operator's; one that was lately is not waited for
+DATABASE_AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
 _LATEST_SECONDS = 18.0  # with what is no wait for the database
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
@@ -73,18 +77,30 @@ class Dispatch:
         return await self._bearers.bearer(request)
 
     async def admit_operator(self, request: Request) -> None:
-        """Let only an operator's token pass. Raises 401 without a valid token, 403 with another one, 429."""
-        async with asyncio.timeout(BEARER_SECONDS):
-            with answered_within(BEARER_SECONDS):
-                bearer = await self._bearers.bearer(request)
-                async with self._engine.connect() as connection:
-                    is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
+        """Let only an operator's token pass. Raises 401 without a valid token, 403 with another one, 429.
+
+        One that was looked up in the last hour passes while the database is away, too: an error of the driver or
+        `TimeoutError` is raised for others, within two seconds.
+        """
+        may_pass = self._bearers.recognises_operator(request)
+        seconds = _OPERATOR_SECONDS[may_pass]
+        try:
+            async with asyncio.timeout(seconds):
+                with answered_within(seconds):
+                    bearer = await self._bearers.bearer(request)
+                    async with self._engine.connect() as connection:
+                        is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
+        except DATABASE_AWAY:
+            if not may_pass:
+                raise
+            return
         if is_operator is None:
             raise self._bearers.turn_away(bearer)
         mark_valid(request.scope)
-        self._bearers.let_in(bearer)
         if not is_operator:
+            self._bearers.let_in(bearer)
             raise HTTPException(403, "Only an operator's token may see this: rosterlog token create NAME --operator.")
+        self._bearers.let_operator_in(bearer)
 
     async def until_answered(self, attempt: Attempt) -> Response:
         """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over."""

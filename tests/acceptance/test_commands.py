@@ -163,8 +163,7 @@ def test_the_simulator_takes_its_secret_from_a_file_or_the_settings_and_warns_of
     port = free_port()
     bare = environ(DATABASE_URL=database)
     sources = {"ROSTERLOG_SOURCES": '{"spring": ["newest", "older"]}', "MOVEMINT_WEBHOOK_SECRET": SECRET}
-    (tmp_path / "secret").write_text("older\n")
-    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "secret").write_text(" older , oldest\r\n")  # as the server would take it: the newest is the first
     with running("ingest", "--port", str(port), env={**bare, **sources}):
         until(lambda: status_of(port, "/healthz") == 200)
         simulate = ("simulate", "--count", "2", "--url", f"http://127.0.0.1:{port}/webhooks/spring")
@@ -175,8 +174,15 @@ def test_the_simulator_takes_its_secret_from_a_file_or_the_settings_and_warns_of
         assert "2 duplicates" in said
         assert ("list of processes" in said) is is_warned
     assert "no secret of 'spring' is set: give --secret-file" in run(*simulate, env=bare, code=2)
-    for more in (["--secret-file", str(tmp_path / "empty")], ["--secret-file", "-", "--secret", "x"]):
-        assert "--secret-file" in run(*simulate, *more, env=bare, code=2)
+    assert "give --secret-file or --secret" in run(*simulate, "--secret-file", "-", "--secret", "x", env=bare, code=2)
+    for content, why in (
+        (b" ,\n", "is empty"), (b"\x89PNG\r\n\x1a\n\x00", "is not one line of text"),
+        (b"one\ntwo\n", "is not one line of text"), (b"x" * 65_537, "is not one line of text"),
+        (b"...", "has the dots of the example"),
+    ):  # fmt: skip
+        (tmp_path / "wrong").write_bytes(content)
+        said = run(*simulate, "--secret-file", str(tmp_path / "wrong"), env=bare, code=2)
+        assert f"Invalid value for --secret-file: {why}" in said
     assert "sees in the list of" in run("simulate", "--help", env=bare)
 
 

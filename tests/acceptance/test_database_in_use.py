@@ -42,6 +42,7 @@ def test_every_command_that_writes_says_where_and_those_that_read_do_not(databas
         printed = run(*args, env=env, code=code)
         assert printed.splitlines()[0] == f"rosterlog: database: {place}", args
         assert password not in printed
+        assert ("nothing runs, and no worker was ever seen: " in printed) == (args == ("status",))
         assert "demo" not in printed
     login = f"analyst_{conninfo_to_dict(database)['dbname']}"
     assert run("report", "--grant", login, env=env).splitlines()[0] == f"rosterlog: database: {place}"

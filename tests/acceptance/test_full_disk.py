@@ -1,5 +1,6 @@
 """A small disk of its own for a real database: nearly full it is told, full the server is not ready, and no longer."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ingest.disk import FULL_BYTES
 from tests import model
+from tests.alerting import fires
 from tests.program import environ, free_port, get, run, running, status_json, status_of, until
+from tests.scrape import metrics_of, scraped
 
 pytestmark = pytest.mark.acceptance
 
@@ -29,9 +33,12 @@ def disk() -> Iterator[Path]:
             subprocess.run(["umount", folder], check=True)
 
 
-def test_a_disk_is_watched_from_nearly_full_to_full_and_back(disk: Path) -> None:
-    env = environ(ROSTERLOG_DATA_DIR=str(disk / "data"), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
-    port = free_port()
+def test_a_disk_is_watched_from_nearly_full_to_full_and_back(disk: Path, tmp_path: Path) -> None:
+    port, watched = free_port(), free_port()
+    env = environ(
+        ROSTERLOG_DATA_DIR=str(disk / "data"), MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(),
+        ROSTERLOG_METRICS_PORT=str(watched),
+    )  # fmt: skip
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
         until(lambda: status_of(port, "/readyz") == 200)
@@ -44,5 +51,11 @@ def test_a_disk_is_watched_from_nearly_full_to_full_and_back(disk: Path) -> None
         answer = get(port, "/readyz")
         assert (answer[0], "disk (the disk is full" in answer[2]["detail"]) == (503, True)
         assert "the disk of the database is full" in run("status", env=env, code=1)
+        assert re.search(
+            "^fail +disk .* are free for the database: when it is full", run("doctor", env=env, code=1), re.M
+        )
+        until(lambda: 0 < metrics_of(watched).get("rosterlog_database_disk_free_bytes", 0) < FULL_BYTES)
+        text = scraped(watched)[1]
+        assert fires(tmp_path, "RosterlogDiskFills", text, text, 16)
         filling.unlink()
         until(lambda: status_of(port, "/readyz") == 200)

@@ -117,10 +117,15 @@ def test_a_wrong_level_is_one_line_that_names_the_levels() -> None:
 
 def test_the_level_is_a_setting_and_below_it_nothing_is_written(database: str, tmp_path: Path) -> None:
     for level, events in (("INFO", ["database in use", "serving"]), ("error", [])):
-        env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET, ROSTERLOG_LOG_LEVEL=level)
-        port = free_port()
+        port, watched = free_port(), free_port()
+        env = environ(
+            DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=SECRET, ROSTERLOG_LOG_LEVEL=level,
+            ROSTERLOG_METRICS_PORT=str(watched),
+        )  # fmt: skip
         with logging(tmp_path / level, "serve", "--port", str(port), env=env) as (serve, log):
             until(lambda port=port: status_of(port, "/readyz") == 200)  # type: ignore[misc] # called at once
             serve.stop()
             lines = log.lines()
         assert [line["event"] for line in lines if "root" not in line["event"]] == events
+        places = [line["metrics"] for line in lines if line["event"] == "serving"]
+        assert places == [f"http://127.0.0.1:{watched}/metrics"] * len(places)

@@ -28,9 +28,9 @@ pytestmark = pytest.mark.acceptance
 SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
 OF_A_REBUILD = ("rosterlog_rebuild_progress_ratio", "rosterlog_rebuild_progress_timestamp_seconds")
 ABSENT = (  # while all is well, on a database of one's own
-    *OF_A_REBUILD, "rosterlog_projection_oldest_unfolded_timestamp_seconds", "rosterlog_database_disk_free_bytes",
-    "rosterlog_oldest_transaction_timestamp_seconds", "rosterlog_replication_slot_retained_bytes",
-    "rosterlog_connections_refused_total",
+    *OF_A_REBUILD, "rosterlog_log_missing_position", "rosterlog_projection_oldest_unfolded_timestamp_seconds",
+    "rosterlog_database_disk_free_bytes", "rosterlog_oldest_transaction_timestamp_seconds",
+    "rosterlog_replication_slot_retained_bytes", "rosterlog_connections_refused_total",
 )  # fmt: skip
 
 
@@ -161,6 +161,35 @@ def test_a_scrape_does_not_wait_for_a_database_that_is_away(database: str) -> No
                 assert "rosterlog_log_head_position movemint" not in found
                 setattr(proxy, trouble, False)
                 until(lambda: metrics_of(port)["rosterlog_database_up"] == 1)
+
+
+def test_an_operator_sees_the_figures_of_the_process_while_the_database_is_away(database: str) -> None:
+    """A token that was not looked up before is answered 503, and so is one that is no operator's."""
+    port = free_port()
+    with Proxy(database).running() as proxy:
+        env = environ(DATABASE_URL=proxy.conninfo, **SECRET)
+        tokens = [
+            run("token", "create", name, *options, env=env).splitlines()[-1]
+            for name, options in (("ops", ["--operator"]), ("later", ["--operator"]), ("roster", []))
+        ]
+        with running("serve", "--port", str(port), env=env):
+            until(lambda: status_of(port, "/readyz/webhook") == 200)
+            assert [scraped(port, token)[0] for token in (tokens[0], tokens[2])] == [200, 403]
+            for trouble in ("swallows", "refuses"):
+                setattr(proxy, trouble, True)
+                proxy.cut()
+                for token, wanted in zip(tokens, (200, 503, 503), strict=True):
+                    status, text = scraped(port, token)
+                    assert status == wanted, text
+                    assert ("rosterlog_deliveries_total" in text) == (wanted == 200)
+                    assert ("rosterlog_database_up 0.0" if wanted == 200 else "The database is away") in text
+                setattr(proxy, trouble, False)
+                until(lambda: scraped(port, tokens[0])[1].find("rosterlog_database_up 1.0") > 0)
+            run("token", "revoke", "ops", env=env)
+            assert scraped(port, tokens[0])[0] == 401
+            proxy.refuses = True
+            proxy.cut()
+            assert scraped(port, tokens[0])[0] == 503, "it is known to be revoked"
 
 
 def test_a_metrics_port_that_cannot_be_had_is_one_line_and_exit_code_2(database: str) -> None:

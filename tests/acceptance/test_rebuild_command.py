@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from ingest import postgres
+from projections.folding.builds import REBUILD_LOCK
 from tests import DEADLINE, model, roster_model
 from tests.fold_all import query
 from tests.program import (
@@ -177,7 +178,7 @@ def test_wrong_words_are_refused(env: dict[str, str]) -> None:
 
 def test_promise_13_a_second_rebuild_is_refused_and_the_first_goes_on(folded: str, env: dict[str, str]) -> None:
     with psycopg.connect(folded, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(1919906928, hashtext('participants'))")
+        connection.execute("select pg_advisory_lock(%s, hashtext('participants'))", [REBUILD_LOCK])
         assert "another rebuild of participants is under way" in run("rebuild", "--yes", env=env, code=1)
     assert live(folded) == 1
     run("rebuild", "participants", "--yes", env=env)

@@ -2,81 +2,48 @@
 
 import json
 import signal
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import psycopg
 import pytest
 
 from ingest import postgres
+from ingest.web.bounds import RESERVED_DESCRIPTORS
 from tests import DEADLINE, model
 from tests.alerting import fires
-from tests.conftest import create
-from tests.fold_all import query
-from tests.program import Running, deliver, environ, free_port, run, running, status_json, status_of, until
-from tests.proxy import Proxy
+from tests.deployment import Deployment, deployment
+from tests.program import COMMAND, deliver, free_port, get, run, running, status_json, status_of, until
 from tests.scrape import samples, scraped
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
-@dataclass
-class Deployment:
-    """A server and a worker on a database behind a proxy. `before`: what `/metrics` said while all was well."""
-
-    database: str
-    proxy: Proxy
-    port: int
-    watched: int
-    env: dict[str, str]
-    folder: Path
-    worker: Running
-    before: str = ""
-
-    def execute(self, sql: str) -> None:
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            connection.execute(sql.encode())
-
-    def is_seen(self, metric: str, holds: Callable[[float], bool], sentence: str, alert: str, minutes: int) -> None:
-        """The trouble shows in metrics, as an alert, in `status` and in `doctor`, and the sentence leads out."""
-        until(lambda: holds(samples(scraped(self.watched)[1]).get(metric, -1)))
-        assert fires(self.folder, alert, self.before, scraped(self.watched)[1], minutes), alert
-        if sentence:
-            assert [said for said in status_json(self.env)["needs"] if sentence in said], status_json(self.env)["needs"]
-            assert sentence in self.doctor()
-
-    def doctor(self) -> str:
-        found: dict[str, Any] = json.loads(run("doctor", "--json", env=self.env, code=1))
-        return "\n".join(f"{each['says']}: {each['do']}" for each in found["findings"] if each["level"] == "fail")
-
-    def is_well(self) -> None:
-        until(lambda: status_json(self.env)["needs"] == [])
-        self.before = scraped(self.watched)[1]
-
-
 @pytest.fixture(scope="module")
 def deployed(server: postgres.Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    database = create(server, template)
-    with ExitStack() as stack:
-        proxy = stack.enter_context(Proxy(database).running())
-        env = environ(
-            DATABASE_URL=proxy.conninfo, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_MAX_PENDING="2",
-            ROSTERLOG_ANSWER_SECONDS="3",
-        )  # fmt: skip
-        port, watched = free_port(), free_port()
-        stack.enter_context(running("serve", "--port", str(port), env={**env, "ROSTERLOG_METRICS_PORT": str(watched)}))
-        worker = Running(("worker",), env)
-        until(lambda: status_of(port, "/readyz/webhook") == 200)
-        assert deliver(port, model.body(0))[0] == 200
-        folder = tmp_path_factory.mktemp("alerts")
-        deployed = Deployment(database, proxy, port, watched, env, folder, worker)
-        stack.callback(lambda: deployed.worker.stop())  # the last one: a test has another one started
-        deployed.is_well()
+    with deployment(server, template, tmp_path_factory.mktemp("alerts")) as deployed:
         yield deployed
+
+
+def test_nothing_answers(deployed: Deployment) -> None:
+    deployed.server.stop()
+    deployed.worker.stop()
+    try:
+        deployed.execute("update worker_seen set seen_at = now() - interval '3 hours'")
+        with pytest.raises(OSError, match="refused"):
+            scraped(deployed.watched)
+        assert fires(deployed.folder, "RosterlogDown", "", 'up{job="rosterlog", instance="a"} 0', 3)
+        [said] = status_json(deployed.env)["needs"]
+        assert said.startswith("nothing runs, no server is connected to this database and no worker was seen for 3 h")
+        found = deployed.doctor("fail", options=("--url", f"http://127.0.0.1:{deployed.port}"))
+        assert said.partition(": ")[0] in found
+        assert "nothing listens there: start the proxy or the server" in found
+    finally:
+        deployed.server, deployed.worker = deployed.start("serve"), deployed.start("worker")
+    until(lambda: status_of(deployed.port, "/readyz") == 200)
+    deployed.is_well()
 
 
 def test_a_wrong_secret(deployed: Deployment) -> None:
@@ -90,6 +57,33 @@ def test_a_wrong_secret(deployed: Deployment) -> None:
     deployed.is_well()
 
 
+def test_a_token_that_is_not_valid_any_more(deployed: Deployment) -> None:
+    """Anybody can try one, so it is in metrics and the log alone."""
+    for _ in range(20):
+        assert get(deployed.port, "/v1/participants", "rosterlog_revoked")[0] == 401
+    deployed.is_measured(
+        "rosterlog_api_requests_total /v1/participants 401", lambda value: value >= 20, "RosterlogTokensRefused", 50
+    )
+    deployed.server.line("answered without a valid token")
+    deployed.is_well()
+
+
+def test_too_many_connections(deployed: Deployment) -> None:
+    """Anybody can open them, so it is in metrics and the log alone."""
+    port, watched = free_port(), free_port()
+    few = ("sh", "-c", f'ulimit -n {RESERVED_DESCRIPTORS + 5}; exec "$@"', "sh", *COMMAND)
+    env = {**deployed.env, "ROSTERLOG_METRICS_PORT": str(watched)}
+    with running("ingest", "--port", str(port), env=env, command=few) as ingest, ExitStack() as stack:
+        until(lambda: status_of(port, "/readyz") == 200)
+        before = scraped(watched)[1]
+        for _ in range(20):
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", port))))
+        ingest.line("connections refused")
+        after = scraped(watched)[1]
+        assert samples(after)["rosterlog_connections_refused_total too_many_connections"] > 0
+        assert fires(deployed.folder, "RosterlogConnectionsRefused", before, after, 17)
+
+
 def test_a_frozen_worker(deployed: Deployment) -> None:
     seen = samples(deployed.before)["rosterlog_worker_seen_timestamp_seconds"]
     deployed.worker.process.send_signal(signal.SIGSTOP)
@@ -100,12 +94,14 @@ def test_a_frozen_worker(deployed: Deployment) -> None:
             "rosterlog_worker_seen_timestamp_seconds", lambda value: 0 < value < seen, "no worker was seen for 3 min",
             "RosterlogNoWorker", 2,
         )  # fmt: skip
-        deployed.is_seen(
-            "rosterlog_projection_lag_events participants movemint", lambda value: value == 1, "",
-            "RosterlogRosterBehind", 3,
-        )  # fmt: skip
         assert status_of(deployed.port, "/readyz/roster") == 503
         assert status_of(deployed.port, "/readyz/webhook") == 200
+        with deployed.newest_is_of("5 minutes"):
+            deployed.is_seen(
+                "rosterlog_projection_oldest_unfolded_timestamp_seconds participants movemint",
+                lambda value: 0 < value < seen - 60, "movemint: an event waits to be folded for 5 min",
+                "RosterlogRosterBehind", 1,
+            )  # fmt: skip
     finally:
         deployed.worker.process.send_signal(signal.SIGCONT)
     deployed.is_well()
@@ -118,19 +114,7 @@ def test_no_worker(deployed: Deployment) -> None:
         "rosterlog_worker_seen_timestamp_seconds", lambda value: value == -1, "no worker was seen ever",
         "RosterlogNoWorker", 2,
     )  # fmt: skip
-    deployed.worker = Running(("worker",), deployed.env)
-    deployed.is_well()
-
-
-def test_a_stopped_database(deployed: Deployment) -> None:
-    deployed.proxy.refuses = True
-    deployed.proxy.cut()
-    deployed.is_seen("rosterlog_database_up", lambda value: value == 0, "", "RosterlogDatabaseAway", 2)
-    assert deliver(deployed.port, model.body("later"))[0] == 503
-    assert "127.0.0.1" in run("status", env=deployed.env, code=1)
-    assert "127.0.0.1" in deployed.doctor()
-    deployed.proxy.refuses = False
-    until(lambda: deliver(deployed.port, model.body("later"))[0] == 200)
+    deployed.worker = deployed.start("worker")
     deployed.is_well()
 
 
@@ -154,14 +138,12 @@ def test_a_full_queue(deployed: Deployment) -> None:
         "rosterlog_deliveries_total unavailable movemint", lambda value: value > 1, "were answered 503",
         "RosterlogDeliveriesNotKept", 2,
     )  # fmt: skip
-    unavailable = samples(scraped(deployed.watched)[1])["rosterlog_deliveries_total unavailable movemint"]
-    written = "select coalesce(sum(count), 0) from refused_delivery where reason = 'unavailable'"
-    until(lambda: query(deployed.database, written) == [(unavailable,)])  # the server has no more to write
-    deployed.execute("delete from refused_delivery")
+    deployed.forget_unavailable()
     deployed.is_well()
 
 
 def test_a_parked_event(deployed: Deployment) -> None:
+    """It is counted, and the roster lacks its participant, whatever the reason is for which it was parked."""
     assert deliver(deployed.port, b'{"type": "event.participant.created", "data": {"object": {"id": null}}}')[0] == 200
     deployed.is_seen(
         "rosterlog_quarantined_events movemint", lambda value: value == 1, "1 parked events: rosterlog quarantine list",
@@ -186,29 +168,36 @@ def test_a_changed_definition(deployed: Deployment) -> None:
     deployed.is_well()
 
 
-def test_a_long_transaction(deployed: Deployment) -> None:
-    """It began a moment ago; the alert is asked as of an hour later, and so is `needs`, in another test."""
-    with psycopg.connect(deployed.database) as holder:
-        holder.execute("select 1")
-        deployed.is_seen(
-            "rosterlog_oldest_transaction_timestamp_seconds",
-            lambda value: value > 0,
-            "",
-            "RosterlogLongTransaction",
-            65,
-        )
+def test_a_source_from_which_nothing_arrives(deployed: Deployment) -> None:
+    """Races sleep, so its alert is off unless it is switched on, and `status` and `doctor` say when, not that."""
+    with deployed.newest_is_of("2 days"):
+        until(lambda: status_json(deployed.env)["sources"][0]["lag"] == 0)
+        newest = samples(deployed.before)["rosterlog_log_last_received_timestamp_seconds movemint"] - 86_400
+        deployed.is_measured(
+            "rosterlog_log_last_received_timestamp_seconds movemint", lambda value: 0 < value < newest,
+            "RosterlogSourceSilent", 1,
+        )  # fmt: skip
+        assert "movemint: the last delivery came 2 d ago and was stored" in deployed.doctor("ok")
+        assert status_json(deployed.env)["needs"] == []
+    deployed.is_well()
 
 
-def test_a_slow_database(deployed: Deployment) -> None:
-    """`doctor` asks too many questions for a database like this; its sentences are those of `status`."""
-    deployed.proxy.delay = 0.55
-    for number in range(3):
-        assert deliver(deployed.port, model.body(f"slow {number}"))[0] == 200
+def test_a_hole_in_the_log(deployed: Deployment) -> None:
+    deployed.worker.process.send_signal(signal.SIGSTOP)
+    lost = deliver(deployed.port, model.body("lost"))[1]["position"]
+    assert deliver(deployed.port, model.body("behind it"))[0] == 200
+    deployed.execute(
+        f"create table kept as select * from event_log where position = {lost}; "
+        f"alter table event_log disable trigger all; delete from event_log where position = {lost}"
+    )
+    deployed.worker.process.send_signal(signal.SIGCONT)
+    sentence = f"movemint: the log has no position {lost}, so nothing after it is folded: it was damaged"
     deployed.is_seen(
-        "rosterlog_commit_duration_seconds_count", lambda value: value > 0, "", "RosterlogSlowCommits", 10
-    )  # fmt: skip
-    assert "the database answers slowly" in " ".join(status_json(deployed.env)["needs"])
-    deployed.proxy.delay = 0.0
+        "rosterlog_log_missing_position movemint", lambda value: value == lost, sentence, "RosterlogLogHasHole", 1
+    )
+    deployed.worker.line(f"no position {lost}")
+    assert f"the log of movemint has no position {lost}" in deployed.doctor("fail")
+    deployed.execute("insert into event_log select * from kept; drop table kept")
     deployed.is_well()
 
 
@@ -220,5 +209,17 @@ def test_a_damaged_log(deployed: Deployment) -> None:
         "rosterlog_verify_problems movemint", lambda value: value > 0, "verify found", "RosterlogLogDamaged", 1
     )
     deployed.execute(damage.format("'0'"))
+    run("verify", env=deployed.env)
+    deployed.is_well()
+
+
+def test_a_log_that_nobody_verifies(deployed: Deployment) -> None:
+    run("verify", env=deployed.env)
+    deployed.execute("update verification set finished_at = now() - interval '9 days'")
+    recently = samples(deployed.before)["rosterlog_worker_seen_timestamp_seconds"] - 86_400
+    deployed.is_seen(
+        "rosterlog_verify_timestamp_seconds movemint", lambda value: 0 < value < recently,
+        "movemint: the log was verified 9 d ago: run rosterlog verify", "RosterlogLogNotVerified", 62,
+    )  # fmt: skip
     run("verify", env=deployed.env)
     deployed.is_well()

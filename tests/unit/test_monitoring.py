@@ -42,6 +42,18 @@ FIRES: dict[str, tuple[Series, str, str]] = {
     "RosterlogParkedEvents": ({'rosterlog_quarantined_events{source="m"}': "1x120"}, "62m", "50m"),
     "RosterlogRebuildNeeded": ({'rosterlog_rebuild_needed{projection="p"}': "0 1x20"}, "3m", "1m"),
     "RosterlogLogDamaged": ({'rosterlog_verify_problems{source="m"}': "0 2x5"}, "1m", "0m"),
+    "RosterlogLogHasHole": ({'rosterlog_log_missing_position{source="m"}': "_ 3x5"}, "1m", "0m"),
+    "RosterlogDatabaseReadOnly": (
+        {'rosterlog_database_read_only{instance="a"}': "0 1x20", 'rosterlog_database_read_only{instance="b"}': "1x20"},
+        "3m", "1m",
+    ),
+    "RosterlogConnectionsRefused": (
+        {'rosterlog_connections_refused_total{kind="too_many_connections", instance="a"}': "0+2x40"}, "16m", "9m"
+    ),
+    "RosterlogTokensRefused": (
+        {'rosterlog_api_requests_total{endpoint="e", status="401", instance="a"}': "0+2x60",
+         'rosterlog_api_requests_total{endpoint="e", status="200", instance="a"}': "0+10x60"}, "36m", "29m",
+    ),
     "RosterlogLongTransaction": ({"rosterlog_oldest_transaction_timestamp_seconds": "0x80"}, "63m", "59m"),
     "RosterlogSlotHoldsLog": ({'rosterlog_replication_slot_retained_bytes{slot="s"}': "11811160064x40"}, "17m", "10m"),
     "RosterlogDiskFills": (
@@ -73,6 +85,10 @@ HEALTHY = {
     'rosterlog_log_head_position{source="m"}': "5x120",
     "rosterlog_oldest_transaction_timestamp_seconds": "0+60x120",
     'rosterlog_replication_slot_retained_bytes{slot="s"}': "100x120",
+    'rosterlog_database_read_only{instance="a"}': "0x120", 'rosterlog_database_read_only{instance="b"}': "1x120",
+    'rosterlog_connections_refused_total{kind="head_too_slow", instance="a"}': "0+9x120",
+    'rosterlog_api_requests_total{endpoint="e", status="401", instance="a"}': "0+1x120",
+    'rosterlog_api_requests_total{endpoint="e", status="200", instance="a"}': "0+60x120",
     "rosterlog_database_disk_free_bytes": "600000000000-1000x120", "rosterlog_log_size_bytes": "0+1000x120",
     "rosterlog_roster_size_bytes": "0+1000x120",
 }  # fmt: skip

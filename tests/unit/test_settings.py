@@ -68,6 +68,10 @@ def test_secrets_are_newest_first_and_sources_add_up() -> None:
         ({"ROSTERLOG_SOURCES": "[" * 100_000}, "ROSTERLOG_SOURCES"),
         ({"ROSTERLOG_SOURCES": '{"Spring races": ["hush"]}'}, "ROSTERLOG_SOURCES"),
         ({"ROSTERLOG_SOURCES": '{"spring": []}'}, "ROSTERLOG_SOURCES"),
+        (
+            {"ROSTERLOG_SOURCES": '{"spring": ["hush"], "autumn": ["hush"], "spring": ["hush"]}'},
+            "ROSTERLOG_SOURCES: 'spring' is there twice",
+        ),
         ({"ROSTERLOG_SOURCES": '{"spring": "hush"}'}, "ROSTERLOG_SOURCES"),
         ({"ROSTERLOG_SOURCES": '{"movemint": ["hush"]}', "MOVEMINT_WEBHOOK_SECRET": "hush"}, "MOVEMINT_WEBHOOK_SECRET"),
     ],

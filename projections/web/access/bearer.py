@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +19,9 @@ from projections.web.answer_log import mark_valid
 WRONG_TOKENS = Limit(per_second=1, at_once=60)
 _BURST_SECONDS = 10  # a token that was idle may make the requests of so many seconds at once
 _MOST_KNOWN = 10_000
+_OPERATOR_SECONDS = (
+    3_600.0  # since it was looked up, that a token is taken for an operator's while the database is away
+)
 _LIVE_SECONDS = 1.0  # how long the digests of valid tokens are used before they are read again
 
 
@@ -38,6 +42,7 @@ class Bearers:
         self._wrong = Buckets(WRONG_TOKENS)
         self._requests = Buckets(Limit(per_second, per_second * _BURST_SECONDS))
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens found valid lately
+        self._operators: dict[bytes, float] = {}  # digests of operators' tokens, with the time when each was looked up
         self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens
         self._live_at = -math.inf
         self._lock = asyncio.Lock()
@@ -74,9 +79,21 @@ class Bearers:
                 self._known.popitem(last=False)
         self._token_use.note(bearer.digest)
 
+    def let_operator_in(self, bearer: Bearer) -> None:
+        """The token is valid and an operator's: remember that, too, for when the database is away. Raises 429."""
+        self.let_in(bearer)
+        now = time.monotonic()
+        self._operators = {**_since(self._operators, now - _OPERATOR_SECONDS), bearer.digest: now}
+
+    def recognises_operator(self, request: Request) -> bool:
+        """Whether the request presents a token that was found to be an operator's in the last hour."""
+        digest = _presented(request)
+        return digest is not None and digest in _since(self._operators, time.monotonic() - _OPERATOR_SECONDS)
+
     def turn_away(self, bearer: Bearer) -> HTTPException:
         """The refusal of a token that is not valid, which is forgotten if it was valid before."""
         self._known.pop(bearer.digest, None)
+        self._operators.pop(bearer.digest, None)
         return _unauthorised("This token is unknown, revoked or expired.")
 
     async def _is_live(self, digest: bytes, now: float) -> bool:
@@ -87,6 +104,10 @@ class Bearers:
                     self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
                 self._live_at = time.monotonic()
         return digest in self._live
+
+
+def _since(noted: Mapping[bytes, float], earliest: float) -> dict[bytes, float]:
+    return {digest: at for digest, at in noted.items() if at > earliest}
 
 
 def _presented(request: Request) -> bytes | None:

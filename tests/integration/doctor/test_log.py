@@ -212,6 +212,28 @@ def test_a_changed_definition_and_a_parked_event_are_told(folded: str, engine: E
     assert all("parked events: rosterlog quarantine list" in said for _, said in of(found, "status"))
 
 
+def test_what_is_alike_of_many_sources_is_told_of_the_first_few_and_counted_of_the_others(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    names = [f"s{number}" for number in range(9)]
+    for name in names:
+        model.append(database, [b'{"type": "event.participant.created", "data": {"object": {}}}'], name)
+        drain(worker_engine, name)
+    Heartbeat().note(worker_engine, None)
+    with engine.connect() as connection:
+        health = read_health(connection, PROJECTIONS, names)
+        secrets = of(check_secrets(dict.fromkeys(names, (b"x",)), heads(connection)), "secrets")
+    parked = of(check_watched(health), "status")
+    assert len(needs(health)) == len(names)
+    for found, first in ((parked, "s0: 1 parked events"), (secrets, "s0 has 1 secret, 1 events")):
+        assert [level for level, _ in found] == [found[0][0]] * 4
+        assert found[0][1].startswith(first)
+        assert found[3][1].startswith("6 more likewise: s3, s4, s5, s6, s7 and 1 more: ")
+    assert "rosterlog quarantine list" in parked[3][1]
+    arrivals = of(check_watched(health), "refused")
+    assert ("s0: the last delivery came" in arrivals[0][1], len(arrivals)) == (True, 4)
+
+
 def test_events_that_wait_for_a_worker_are_told(database: str, engine: Engine) -> None:
     model.append(database, [model.body(1)])
     with psycopg.connect(database, autocommit=True) as admin:

@@ -229,8 +229,8 @@ def test_a_slot_that_nobody_uses_is_told(connection: Connection) -> None:
 
 
 def test_a_slot_that_has_lost_its_log_is_told(connection: Connection) -> None:
-    columns = "'lost'::name as slot_name, false as active, 'lost' as wal_status, null::pg_lsn as restart_lsn"
-    instead(connection, f"create view public.pg_replication_slots as select {columns}")
+    columns = "'lost'::name as slot_name, false as active, false as temporary, 'lost' as wal_status"
+    instead(connection, f"create view public.pg_replication_slots as select {columns}, null::pg_lsn as restart_lsn")
     assert "begin the subscriber anew" in only(check_slots(connection), "slots")[1]
 
 
@@ -242,7 +242,7 @@ def test_on_a_replica_a_slot_holds_what_was_replayed_since(connection: Connectio
         "create function public.pg_last_wal_replay_lsn() returns pg_lsn language sql return '3/0'::pg_lsn",
         "create function public.pg_last_wal_receive_lsn() returns pg_lsn language sql return '5/0'::pg_lsn",
         "create view public.pg_replication_slots as select 'cascade'::name as slot_name, true as active, "
-        "'reserved' as wal_status, '1/0'::pg_lsn as restart_lsn",
+        "'reserved' as wal_status, '1/0'::pg_lsn as restart_lsn, false as temporary",
     )
     assert "the slot cascade holds 8.0 GB" in only(check_slots(connection), "slots")[1]
 

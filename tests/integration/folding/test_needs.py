@@ -8,17 +8,20 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from ingest.database import sync_engine
 from ingest.log.figures import log_readings
 from ingest.log.read import HoleInLog
 from ingest.log.refused import NOTHING_REFUSED, Refused
-from ingest.metrics import OLDEST_UNFOLDED, REFUSED_IN_A_ROW
+from ingest.log.verification import Verified
+from ingest.metrics import MISSING_POSITION, OLDEST_UNFOLDED, REFUSED_IN_A_ROW
 from projections.folding.figures import projection_readings
 from projections.folding.health import Health, read_health
-from projections.folding.heartbeat import SeenWorker
+from projections.folding.heartbeat import Heartbeat, SeenWorker
 from projections.folding.needs import needs
 from projections.folding.worker import run_once
 from tests import model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS
+from tests.program import until
 
 
 def test_what_keeps_a_database_from_its_work_is_said_with_the_next_step(database: str, engine: Engine) -> None:
@@ -32,8 +35,51 @@ def test_what_keeps_a_database_from_its_work_is_said_with_the_next_step(database
     assert said.endswith("rosterlog doctor names it; end its program")
     [said] = needs(replace(health, answer_seconds=0.7))
     assert said.startswith("the database answers slowly, a statement that does nothing takes 0.7 s: look at its disk")
-    [said] = needs(replace(health, problems={"movemint": 2, "other": 0}))
+    now = datetime.now(UTC)
+    verified = {"movemint": Verified(now, 2, with_signatures=False), "other": Verified(now, 0, with_signatures=True)}
+    [said] = needs(replace(health, verified=verified))
     assert said.startswith("movemint: verify found 2 problems in the log: rosterlog verify names them")
+    [said] = needs(replace(health, verified={"gone": Verified(now, 1, with_signatures=True)}))
+    assert said.startswith("gone: verify found 1 problems in the log: rosterlog verify --signatures names them")
+    [said] = needs(replace(health, slots={"warehouse": 11 * 2**30, "other": 2**30}))
+    assert said.startswith("the slot warehouse holds back 11.0 GB of the write-ahead log: start what reads from it")
+
+
+def test_a_log_that_nobody_verifies_is_said(database: str, engine: Engine) -> None:
+    """From eight days after its first event, or after the last verification."""
+    model.append(database, [model.body(1)])
+    with engine.connect() as connection:
+        health = read_health(connection, PROJECTIONS, ["movemint"])
+    long_ago = datetime.now(UTC) - timedelta(days=9)
+    old = replace(health, sources=[replace(source, first_received_at=long_ago) for source in health.sources])
+    [said] = needs(old)
+    assert said == "movemint: the log was never verified: run rosterlog verify, once a week by a timer"
+    assert needs(replace(old, verified={"movemint": Verified(datetime.now(UTC), 0, with_signatures=False)})) == []
+    [said] = needs(replace(old, verified={"movemint": Verified(long_ago, 0, with_signatures=False)}))
+    assert said.startswith("movemint: the log was verified 9 d ago: run rosterlog verify")
+
+
+def test_when_nothing_runs_it_is_said_since_when_and_how_it_is_started(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    def said() -> list[str]:
+        with engine.connect() as connection:
+            return needs(read_health(connection, PROJECTIONS, ["movemint"]))
+
+    assert said() == [], "nothing has ever run"
+    Heartbeat().note(worker_engine, None)
+    worker_engine.dispose()
+    until(lambda: said() == [])
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update worker_seen set seen_at = now() - interval '3 hours'")
+    [nothing_runs] = said()
+    assert nothing_runs.startswith(
+        "nothing runs, no server is connected to this database and no worker was seen for 3 h"
+    )
+    assert ": start rosterlog up, or rosterlog ingest, api and worker; " in nothing_runs
+    with sync_engine(database).connect() as of_a_server:
+        assert said() == ["no worker was seen for 3 h: start rosterlog worker, or look at its log"]
+        of_a_server.invalidate()
 
 
 def test_the_oldest_open_transaction_is_read(engine: Engine) -> None:
@@ -55,9 +101,10 @@ def test_a_hole_in_the_log_is_said_at_once_and_never_looks_as_if_all_were_folded
         run_once(worker_engine, PARTICIPANTS, "movemint", 2)
     with engine.connect() as connection:
         said = needs(read_health(connection, PROJECTIONS, ["movemint"]))
-        found = {(reading.metric.name, reading.labels) for reading in projection_readings(connection, PROJECTIONS)}
+        found = {(each.metric.name, each.labels): each.value for each in projection_readings(connection, PROJECTIONS)}
     assert said[0].startswith("movemint: the log has no position 3, so nothing after it is folded: it was damaged")
     assert (OLDEST_UNFOLDED.name, ("movemint", "participants")) in found
+    assert found[MISSING_POSITION.name, ("movemint",)] == 3
 
 
 def test_refusals_that_say_nothing_of_a_sender_are_in_no_run(database: str, engine: Engine) -> None:
@@ -106,7 +153,7 @@ def test_what_needs_a_person_begins_at_a_bound_and_not_before(database: str, eng
         (replace(well, worker=seen(33)), "no worker was seen for 33 s"),
         (replace(well, worker=None), "no worker was seen ever"),
         (replace(well, worker=None, is_used=False), ""),
-        (replace(well, worker=seen(33), is_used=False), ""),
+        (replace(well, worker=seen(33), is_used=False), "nothing runs"),
         (replace(well, worker=None, is_used=False, sources=[behind]), "no worker was seen ever"),
         (with_source(seconds_behind=60.0), ""),
         (with_source(seconds_behind=61.0), "waits to be folded for 61 s"),
@@ -134,7 +181,8 @@ def test_the_most_urgent_need_comes_first(engine: Engine) -> None:
     [source] = health.sources
     said = needs(
         replace(
-            health, problems={"b": 1, "a": 2}, is_used=True, answer_seconds=1.0,
+            health, verified={name: Verified(datetime.now(UTC), 1, with_signatures=False) for name in "ba"}, is_used=True,
+            answer_seconds=1.0,
             sources=[replace(source, missing=3, seconds_behind=100, status=replace(source.status, quarantined=1))],
         )
     )  # fmt: skip
