@@ -181,8 +181,8 @@ def test_the_most_urgent_need_comes_first(engine: Engine) -> None:
     [source] = health.sources
     said = needs(
         replace(
-            health, verified={name: Verified(datetime.now(UTC), 1, with_signatures=False) for name in "ba"}, is_used=True,
-            answer_seconds=1.0,
+            health, verified={name: Verified(datetime.now(UTC), 1, with_signatures=False) for name in "ba"},
+            is_used=True, answer_seconds=1.0,
             sources=[replace(source, missing=3, seconds_behind=100, status=replace(source.status, quarantined=1))],
         )
     )  # fmt: skip
