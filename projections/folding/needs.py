@@ -32,7 +32,8 @@ def needs(health: Health) -> list[str]:
         found.append(f"no worker was seen {since}: start rosterlog worker, or look at its log")
     found += [
         f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
-        f"ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {each.projection} if this one is right"
+        f"ROSTERLOG_FIELDS and ROSTERLOG_TIME_ZONE as they were then, or run rosterlog rebuild {each.projection} if "
+        "this one is right"
         for each in health.projections
         if each.needs_rebuild
     ]

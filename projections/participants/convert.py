@@ -1,6 +1,7 @@
 """Converts one value of a delivery to a column's kind, or says why not; it never guesses. Pure and total.
 
 The result is a text that PostgreSQL reads as the column's type, such as `12`, `1990-12-31`, `2026-05-01T09:30:00Z`.
+A time that came as a date alone is its midnight in UTC, and the only one that is spelled without seconds.
 """
 
 import math
@@ -18,6 +19,8 @@ _MIDNIGHT = time(0)
 _FIRST_SECOND = "1970-01-01T00:00:00"
 _NO_YEARS = ("0001", "9999")
 _TIME_LENGTH = len("2026-05-01T09:30:00Z")
+_MIDNIGHT_TEXT = "T00:00Z"
+_MIDNIGHT_LENGTH = _DATE_LENGTH + len(_MIDNIGHT_TEXT)
 
 
 class WillNotConvert(Exception):
@@ -83,11 +86,18 @@ def _time(value: object) -> str:
     moment = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
     if moment.tzinfo is UTC and _is_canonical(text := str(value)):
         return _in_years(text, text[:4])
+    if len(text := str(value)) == _DATE_LENGTH:
+        return _in_years(text + _MIDNIGHT_TEXT, text[:4])
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
     return _in_years(moment.isoformat(), f"{moment.year:04}")
+
+
+def day_alone(time: str) -> str | None:
+    """The day of a converted time if it came as a date alone, whose midnight depends on the zone; else None."""
+    return time[:_DATE_LENGTH] if len(time) == _MIDNIGHT_LENGTH else None
 
 
 def _is_canonical(text: str) -> bool:
