@@ -1,7 +1,7 @@
 """In which zone the days of a race are, when it starts, which was its previous edition; and days in a zone. Pure."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -13,8 +13,7 @@ _FIRST_DAY = date(1970, 1, 1).toordinal()
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_DAYS = 4_096  # of a zone that are remembered: eleven years of registrations
 
-LocalDay = Callable[[str], str]
-"""Gives the day of a time in UTC; both are texts, the time as `2026-05-01T09:30:00Z` or as PostgreSQL writes it."""
+_Parts = Callable[[str], Iterable[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,23 @@ class Calendar:
         return self.time_zone.is_utc and all(race.time_zone.is_utc for race in self.races)
 
     def local_day(self) -> Callable[[str, str], str]:
-        """The function that gives the day of a time in the zone of a race, by the race's id; "" for none."""
+        """The function that gives the day of a time in the zone of a race, by the race's id; "" for none.
+
+        Both are texts, the time in UTC, as `2026-05-01T09:30:00Z` or as PostgreSQL writes it.
+        """
         if self.is_utc:
             return lambda _event_id, time: time[:10]
-        others = local_day(self.time_zone)
-        by_race = {race.event_id: local_day(race.time_zone) for race in self.races}
-        return lambda event_id, time: by_race.get(event_id, others)(time)
+        others = _parts_in(self.time_zone)
+        by_race = {race.event_id: _parts_in(race.time_zone) for race in self.races}
+
+        def day(event_id: str, time: str) -> str:
+            clock = time[11:19]
+            for since, local in by_race.get(event_id, others)(time[:10]):
+                if clock >= since:
+                    return local
+            raise ValueError("not a time")  # the first part begins at midnight
+
+        return day
 
     def day_begins(self) -> Callable[[str, str], str]:
         """The function that gives the first moment of a day in the zone of a race, by the race's id; all are texts."""
@@ -76,22 +86,6 @@ class Calendar:
 UTC_CALENDAR = Calendar()
 
 
-def local_day(zone: TimeZone) -> LocalDay:
-    """The function that gives the day of a time in a zone."""
-    if zone.is_utc:
-        return lambda time: time[:10]
-
-    @lru_cache(_MOST_DAYS)
-    def parts(utc_day: str) -> list[tuple[str, str]]:
-        return list(_parts(zone, utc_day))
-
-    def day(time: str) -> str:
-        clock = time[11:19]
-        return next(local for since, local in parts(time[:10]) if clock >= since)
-
-    return day
-
-
 def day_begins(zone: TimeZone, day: date) -> datetime:
     """The first moment of a day in a zone, in UTC; of the next day, if a change of the zone left this one out."""
     midnight = (day.toordinal() - _FIRST_DAY) * _DAY  # as if in UTC
@@ -109,12 +103,23 @@ def _moment(second: int) -> datetime:
     return _BEGIN + timedelta(seconds=second)
 
 
-def _parts(zone: TimeZone, utc_day: str) -> Iterator[tuple[str, str]]:
-    """The parts of a day in UTC that are in one day of the zone, the last first: from which second on, which day."""
-    begin = (date.fromisoformat(utc_day).toordinal() - _FIRST_DAY) * _DAY
-    first, last = bisect_right(zone.changes, begin), bisect_right(zone.changes, begin + _DAY - 1)
-    midnights = [begin + -offset % _DAY for offset in zone.offsets[first : last + 1]]
-    for second in sorted({begin, *zone.changes[first:last], *midnights}, reverse=True):
-        offset = zone.offsets[bisect_right(zone.changes, second)]
-        local = date.fromordinal((second + offset) // _DAY + _FIRST_DAY)
-        yield f"{_moment(second):%H:%M:%S}", local.isoformat()
+def _parts_in(zone: TimeZone) -> _Parts:
+    """The function that gives the parts of a day in UTC that are in one day of the zone, the last first.
+
+    Each is the clock of its beginning, and the day of the zone.
+    """
+
+    @lru_cache(_MOST_DAYS)
+    def parts(utc_day: str) -> tuple[tuple[str, str], ...]:
+        begin = (date.fromisoformat(utc_day).toordinal() - _FIRST_DAY) * _DAY
+        first, last = bisect_right(zone.changes, begin), bisect_right(zone.changes, begin + _DAY - 1)
+        midnights = [begin + -offset % _DAY for offset in zone.offsets[first : last + 1]]
+        seconds = sorted({begin, *zone.changes[first:last], *midnights}, reverse=True)
+        return tuple((f"{_moment(second):%H:%M:%S}", _local(zone, second)) for second in seconds)
+
+    return parts
+
+
+def _local(zone: TimeZone, second: int) -> str:
+    offset = zone.offsets[bisect_right(zone.changes, second)]
+    return date.fromordinal((second + offset) // _DAY + _FIRST_DAY).isoformat()

@@ -20,7 +20,7 @@ _FIRST_SECOND = "1970-01-01T00:00:00"
 _NO_YEARS = ("0001", "9999")
 _TIME_LENGTH = len("2026-05-01T09:30:00Z")
 _MIDNIGHT_TEXT = "T00:00Z"
-_MIDNIGHT_LENGTH = _DATE_LENGTH + len(_MIDNIGHT_TEXT)
+DAY_ALONE_LENGTH = _DATE_LENGTH + len(_MIDNIGHT_TEXT)  # of a converted time that came as a date alone
 
 
 class WillNotConvert(Exception):
@@ -93,11 +93,6 @@ def _time(value: object) -> str:
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
     return _in_years(moment.isoformat(), f"{moment.year:04}")
-
-
-def day_alone(time: str) -> str | None:
-    """The day of a converted time if it came as a date alone, whose midnight depends on the zone; else None."""
-    return time[:_DATE_LENGTH] if len(time) == _MIDNIGHT_LENGTH else None
 
 
 def _is_canonical(text: str) -> bool:

@@ -9,12 +9,13 @@ from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
-from projections.participants.convert import READERS, Reader, WillNotConvert, day_alone
+from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
 from projections.participants.state import State
 from projections.participants.storable import storable
 
 _EVENT_ID = COLUMN_NAMES.index("event_id")
+_DAY_LENGTH = len("2026-05-01")
 _TIMES = [number for number, field in enumerate(DECLARED.columns) if field.kind is Kind.TIME]
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
 _NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, since no parsed body can hold it
@@ -116,9 +117,8 @@ def _read(
 def _begin_days(values: list[str], day_begins: Callable[[str, str], str]) -> None:
     """Let times that came as dates alone be the midnight in the race's zone, so that the day stays what it was."""
     for number in _TIMES:
-        day = day_alone(values[number])
-        if day is not None:
-            values[number] = day_begins(values[_EVENT_ID], day)
+        if len(values[number]) == DAY_ALONE_LENGTH:
+            values[number] = day_begins(values[_EVENT_ID], values[number][:_DAY_LENGTH])
 
 
 def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:

@@ -19,7 +19,7 @@ from projections.roster.roster import Roster
 
 # Neither PostgreSQL's driver nor an answer knows a time beyond the years of Python.
 _BEGINS = text("""
-select day, least(greatest(day_begins(day, c.changes, c.offsets), '0001-01-01 00:00Z'), '9999-12-31 23:59Z')
+select day, least(greatest(day_begins(day, c.changes, c.offsets), '0001-01-01 00:00Z'), '9999-12-31 23:59Z') as begins
 from unnest(cast(:days as date[])) as asked (day)
 cross join (
   select c.changes, c.offsets
@@ -31,7 +31,7 @@ cross join (
 ) c
 """)
 
-P = TypeVar("P", bound=Strict)
+_P = TypeVar("_P", bound=Strict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def one_race(roster: Roster, parameters: Strict) -> str | None:
     return named[0] if named is not None and len(named) == 1 else None
 
 
-async def in_zone(connection: AsyncConnection, parameters: P, event_id: str | None) -> P:
+async def in_zone(connection: AsyncConnection, parameters: _P, event_id: str | None) -> _P:
     """The parameters with a moment in place of each day, in the zone of this race; None: in that of all others."""
     days = {value.date() for value in _values(parameters) if _is_day(value)}
     if not days:
         return parameters
     binds = {"days": sorted(days), "projection": PROJECTION, "event_id": event_id}
-    begins: dict[date, datetime] = {day: at for day, at in await connection.execute(_BEGINS, binds)}
+    begins: dict[date, datetime] = {row.day: row.begins for row in await connection.execute(_BEGINS, binds)}
     changed = {name: _with_moments(getattr(parameters, name), begins) for name in parameters.model_fields_set}
     return parameters.model_copy(update=changed)
 

@@ -157,8 +157,29 @@ def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(report
     assert query(reported, "select quarantined from reporting.freshness") == [(0,)]
 
 
+def test_builds_of_before_have_their_days_in_utc(reported: str, worker_engine: Engine) -> None:
+    """Revision 0009, over a roster and daily counts that the release before has folded."""
+    days = "select day::text, registrations from registrations_daily order by 1"
+    before = query(reported, days)
+    with psycopg.connect(reported, autocommit=True) as connection:
+        before_0009(connection)
+        connection.execute("update alembic_version set version_num = '0007_progress'")
+    engine = sync_engine(reported, deadlines=LONG)
+    assert migrate(engine) == ("0007_progress", HEAD)
+    engine.dispose()
+    assert query(reported, days) == before
+    assert query(reported, "select projection, event_id, time_zone from event_calendar order by 1") == [
+        ("participants", None, "UTC"), ("registrations", None, "UTC"),
+    ]  # fmt: skip
+    seen = "select distinct age_band, age_basis, time_zone from reporting.participants, reporting.calendar"
+    assert query(reported, seen) == [("35-44", "registration", "UTC")]
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    assert query(reported, seen) == [("35-44", "registration", "UTC")]
+
+
 def before_0006(connection: psycopg.Connection[Any]) -> None:
-    """Take back what revisions 0006 and 0007 do."""
+    """Take back what revisions 0006 and later do."""
+    before_0009(connection)
     connection.execute("drop table verification")
     connection.execute(
         "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
@@ -166,3 +187,11 @@ def before_0006(connection: psycopg.Connection[Any]) -> None:
     connection.execute("drop view reporting.freshness")
     connection.execute("drop table dismissed_event")
     connection.execute("revoke select on projection, quarantine from rosterlog_operator")
+
+
+def before_0009(connection: psycopg.Connection[Any]) -> None:
+    """Take back what revision 0009 does, with the views that show it."""
+    connection.execute("drop table event_calendar cascade")
+    connection.execute("drop function begin_build(text, text, jsonb)")
+    connection.execute("create function begin_build(text, text) returns integer language sql return 0")
+    connection.execute("alter table published_participants drop column age_basis")

@@ -9,7 +9,7 @@ import pytest
 from ingest import postgres
 from ingest.database import REPORTING_PII_ROLE, sync_engine
 from ingest.time_zone import time_zone
-from projections.folding.calendar import Calendar, day_begins, local_day
+from projections.folding.calendar import Calendar, day_begins
 from projections.reports.report import reports, run_report, values_of
 from tests.conftest import create
 from tests.fold_all import query
@@ -105,7 +105,7 @@ def test_sql_and_the_fold_have_the_same_days(asking: psycopg.Connection[Any], na
         """,
         {**rules, "moments": moments},
     ).fetchall()
-    assert [day.isoformat() for (day,) in days] == [local_day(zone)(at.isoformat()) for at in moments]
+    assert [day.isoformat() for (day,) in days] == [Calendar(zone).local_day()("", at.isoformat()) for at in moments]
     begins = asking.execute(
         """
         select day, day_begins(day, cast(%(changes)s as timestamptz[]), cast(%(offsets)s as integer[]))
