@@ -47,7 +47,7 @@ _LIST = (
             ("usage", "reporting"),
             ("select", "published_participants reporting.participants reporting.participant_history"),
             ("select", "reporting.participant_answers reporting.events reporting.sub_events"),
-            ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness"),
+            ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness reporting.calendar"),
         )
     ),
 )
