@@ -62,7 +62,7 @@ def _make_plain(conninfo: str) -> None:
         connection.execute("create unique index on plain.deliveries (source, position)")
         # The age band is computed when it is read, as in the view that the report reads otherwise.
         connection.execute("alter table plain.participants rename to people")
-        connection.execute(f"create view plain.participants as select p.*, {_age_band()} from plain.people p".encode())
+        connection.execute(f"create view plain.participants as select p.*, {_ages()}".encode())
         for view in _VIEWS:
             made = objects.file("reporting", view).replace("view reporting.", "view plain.")
             connection.execute(made.replace("public.participants", "plain.participants").encode())
@@ -80,12 +80,13 @@ def _columns(connection: psycopg.Connection[Any], table: str) -> str:
     instead = {"attributes": "null::jsonb as attributes"}
     if table == "participants":
         instead["age_band"] = "search_words(first_name, last_name, bib, team) as words"
-    return ", ".join(instead.get(name, name) for (name,) in names)
+    return ", ".join(instead.get(name, name) for (name,) in names if name != "age_basis")
 
 
-def _age_band() -> str:
-    view = objects.file("reporting", "participants")
-    return view[view.index("reporting.age_band(") : view.index("\nfrom public")]
+def _ages() -> str:
+    """The age band and its basis as the view has them, and the tables that they are read from."""
+    view = objects.file("reporting", "participants").replace("public.participants", "plain.people")
+    return view[view.index("reporting.age_band(") : view.index(";")]
 
 
 def _compare(connection: Connection, report: Report) -> None:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ingest.environment import set_by_kubernetes, unknown_name
 from ingest.failures import WrongUsage
+from ingest.time_zone import UTC_ZONE, UnknownTimeZone, time_zone
 
 DEFAULT_SOURCE = "movemint"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
@@ -48,8 +49,16 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _zone_name(value: str) -> str:
+    try:
+        return time_zone(value).name
+    except UnknownTimeZone as error:
+        raise ValueError(str(error)) from None
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_libpq_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)]
 
 
@@ -75,6 +84,7 @@ class Settings(BaseModel):
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
     batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
+    time_zone: ZoneName = Field(UTC_ZONE.name, alias="ROSTERLOG_TIME_ZONE")
     token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)
     cors: str = Field("", alias="ROSTERLOG_CORS_ORIGINS")
     poll_seconds: float = Field(0.1, alias="ROSTERLOG_POLL_SECONDS", ge=0.01, le=60)

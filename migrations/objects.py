@@ -24,10 +24,11 @@ ROOMS = {
         unaccented sort_key bib_key words search_words search_query
         participants participants_searched participant_answers participant_history
         registrations registrations_daily uncount_registration
-        note_roster_change note_new_roster note_token_use lineage_at iso_time
+        note_roster_change note_new_roster note_token_use lineage_at iso_time local_day day_begins
     """,
     "reporting": """
-        sees_personal_data age_band age_band_at iso_date answers_of_many questions_of_many
+        sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
+        calendar day_of day_begins
         participants participant_history participants_as_of participant_answers
         events sub_events registrations_daily deliveries freshness
         publish_these publish_participants

@@ -9,7 +9,7 @@ from tests import model
 from tests.fold_all import drain
 
 VIEWS = [
-    "deliveries", "events", "freshness", "participant_answers", "participant_history", "participants",
+    "calendar", "deliveries", "events", "freshness", "participant_answers", "participant_history", "participants",
     "registrations_daily", "sub_events",
 ]  # fmt: skip
 # Each is found again wherever it is shown.

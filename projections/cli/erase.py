@@ -59,7 +59,7 @@ def erase(
         raise WrongUsage("only --import and --reapply go together: give every other option alone")
     if any(about_all) == (participant_id is not None):
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
     with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not show and export_to is None) as engine:
         if request is not None:

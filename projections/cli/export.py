@@ -3,10 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -23,7 +22,8 @@ from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
-from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
+from projections.roster.criteria import ParameterRefused, criteria, read_parameters, split_answers
+from projections.roster.days import in_zone, one_race
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
@@ -38,12 +38,12 @@ _BYTES_PER_REPORT = 50_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the command line asks for. `as_of`: a position, a time, or None for now."""
+    """What the command line asks for. `answers`: the filters by answers, by question."""
 
     format: Format
     source: str
-    criteria: Criteria
-    as_of: int | datetime | None
+    parameters: ExportParameters
+    answers: Mapping[str, str]
     keeps_formulas: bool
 
 
@@ -87,7 +87,7 @@ def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
     keeps_formulas = getattr(parameters, "formulas", None) == "keep"
-    return _Request(format_, source, criteria(parameters, answers), parameters.as_of, keeps_formulas)
+    return _Request(format_, source, parameters, answers, keeps_formulas)
 
 
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
@@ -124,10 +124,12 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
     _, checkpoint, _ = revision_of(source.c.source)
     reached: int = (await connection.execute(select(checkpoint))).scalar_one()
     try:
-        as_of = await resolve_as_of(connection, request.source, request.as_of, reached)
+        race = one_race(Roster(request.source), request.parameters)
+        parameters = await in_zone(connection, request.parameters, race)
+        as_of = await resolve_as_of(connection, request.source, parameters.as_of, reached)
         roster = Roster(request.source, None, as_of)
         position = reached if as_of is None else as_of
-        return Export(request.format, roster, request.criteria, position, request.keeps_formulas)
+        return Export(request.format, roster, criteria(parameters, request.answers), position, request.keeps_formulas)
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 

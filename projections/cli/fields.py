@@ -16,6 +16,8 @@ from ingest.log.event import Event
 from ingest.log.read import heads, read_after
 from ingest.session import LONG
 from ingest.settings import Settings
+from ingest.time_zone import time_zone
+from projections.folding.calendar import Calendar, RaceDates
 from projections.participants.discovery import LONGEST_PATH, MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
@@ -28,7 +30,8 @@ _AT_A_TIME = 2_000  # events
 @settings_of
 def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
     """Show which keys really arrived under data.object, and which column each is mapped to. No value is shown."""
-    discovery = Discovery(read_fields(settings.fields_file))
+    declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
+    discovery = Discovery(declared)
     with migrated_engine(settings, WORKER_ROLE, LONG) as engine, engine.connect() as connection:
         head = heads(connection)
         sources = [source_of(settings, source, head)] if source else sorted(head)
@@ -39,9 +42,10 @@ def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
                         discovery.add(event)
                     advance(len(events))
     if as_json:
-        click.echo(to_json(_as_json(discovery)).decode())
+        click.echo(to_json({**_as_json(discovery), **_calendar_json(declared.calendar)}).decode())
     else:
         _print(discovery)
+        _print_calendar(declared.calendar)
 
 
 def _events(connection: Connection, source: str, head: int) -> Iterator[list[Event]]:
@@ -89,6 +93,32 @@ def _print(discovery: Discovery) -> None:
             f"{discovery.left_out} values were left out: of keys after the first {MOST_PATHS}, of keys longer than "
             f"{LONGEST_PATH} characters, or of participants that are too large to be read whole"
         )
+
+
+def _calendar_json(calendar: Calendar) -> dict[str, object]:
+    races = [
+        {
+            "event_id": race.event_id,
+            "time_zone": race.time_zone.name,
+            "starts_on": race.starts_on,
+            "previous": race.previous,
+        }
+        for race in calendar.races
+    ]
+    return {"time_zone": calendar.time_zone.name, "races": races}
+
+
+def _print_calendar(calendar: Calendar) -> None:
+    others = "; but for these events:" if calendar.races else ""
+    click.echo(f"days are in the time zone {calendar.time_zone.name}, by ROSTERLOG_TIME_ZONE{others}")
+    for race in calendar.races:
+        click.echo(f"  {printable(race.event_id)}: {_known(race)}")
+
+
+def _known(race: RaceDates) -> str:
+    starts = f", starts on {race.starts_on}" if race.starts_on else ""
+    previous = f", its previous edition is {printable(race.previous)}" if race.previous else ""
+    return f"{race.time_zone.name}{starts}{previous}"
 
 
 def _column(key: FoundKey) -> str:

@@ -89,7 +89,7 @@ def show_parked(settings: Settings, position: int, source: str | None) -> None:
 @settings_of
 def retry(settings: Settings, position: int | None, source: str | None) -> None:
     """Fold parked events again: all but the dismissed ones, or the one at a position. The worker goes on meanwhile."""
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     with migrated_engine(settings, WORKER_ROLE, LONG, tells=True) as engine:
         with engine.connect() as connection:
             source = _checked(settings, connection, source)

@@ -51,7 +51,7 @@ def rebuild(
     """
     if rollback and only_compare:
         raise WrongUsage("--rollback compares nothing: give it without --diff")
-    chosen = _chosen(catalogue(settings.fields_file), projection)
+    chosen = _chosen(catalogue(settings.fields_file, settings.time_zone), projection)
     with (
         migrated_database(settings, tells=True) as conninfo,
         _engine(conninfo) as engine,
@@ -130,7 +130,7 @@ def _way_back(engine: Engine, live: Build) -> str:
         before = builds.previous(connection, live.projection)
     if before is None:
         return ""
-    then = "" if before.definition == live.definition else ", with ROSTERLOG_FIELDS or the release as they were then"
+    then = "" if before.definition == live.definition else ", with the release and the settings as they were then"
     return runnable(f"; rosterlog rebuild {live.projection} --rollback brings back build {before.number}{then}")
 
 

@@ -44,7 +44,12 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
     if with_demo:
         settings = with_demo_secret(settings)
     need_sources(settings)
-    run_machine(with_address(settings, host, port), catalogue(settings.fields_file), os.environ, with_demo=with_demo)
+    run_machine(
+        with_address(settings, host, port),
+        catalogue(settings.fields_file, settings.time_zone),
+        os.environ,
+        with_demo=with_demo,
+    )
 
 
 @click.command()
@@ -52,7 +57,7 @@ def up(settings: Settings, host: str | None, port: int | None, *, with_demo: boo
 @settings_of
 def api(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve only the read-only API."""
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
@@ -72,7 +77,7 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
     """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
     need_sources(settings)
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
@@ -91,7 +96,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
 @settings_of
 def work(settings: Settings, *, stop_at_eof: bool) -> None:
     """Fold new events of the log into the projections, until stopped. Any number of workers may run."""
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -123,7 +128,9 @@ def _worker_app(settings: Settings, conninfo: str, worker: Worker, pulse: Pulse)
         return readings_of(EVENTS_FOLDED, dict(worker.folded))  # the worker's thread goes on counting
 
     part = Part([], nullcontext, {"worker": pulse.hindrance}, readings=readings)
-    return build_app([part], figures_of(settings, conninfo, catalogue(settings.fields_file), WORKER_ROLE))
+    return build_app(
+        [part], figures_of(settings, conninfo, catalogue(settings.fields_file, settings.time_zone), WORKER_ROLE)
+    )
 
 
 def _each(*beats: Beat) -> Beat:

@@ -22,7 +22,7 @@ from projections.folding.needs import needs
 @settings_of
 def status(settings: Settings, *, as_json: bool) -> None:
     """Show how far each source's log and roster have come, what was refused, and what needs a person (exit code 1)."""
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     free = free_bytes(settings.data_dir) if settings.database_url is None else None
     with migrated_engine(settings, tells=not as_json) as engine, engine.connect() as connection:
         health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE], free)

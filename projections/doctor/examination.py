@@ -35,7 +35,7 @@ _Check = Callable[[], DoctorFinding | Iterable[DoctorFinding]]
 
 def examine(settings: Settings) -> Iterator[DoctorFinding]:
     """Every finding about the database and this machine, one after the other. Changes nothing in the database."""
-    projections = catalogue(settings.fields_file)
+    projections = catalogue(settings.fields_file, settings.time_zone)
     yield machine.check_account(os.geteuid())
     is_embedded = settings.database_url is None
     if is_embedded:

@@ -31,7 +31,7 @@ _LIST = (
     (API_ROLE, "select", "projection projection_build checkpoint quarantine unknown_event_type"),
     (API_ROLE, "select", "participants participants_searched participant_answers participant_history"),
     (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
-    (API_ROLE, "select", "verification dismissed_event"),
+    (API_ROLE, "select", "verification dismissed_event event_calendar"),
     (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
     (OPERATOR_ROLE, "select", "event_log event_redelivery erasures refused_delivery worker_seen"),
     (OPERATOR_ROLE, "insert", "erasures(source,erasure_id,subject,operator,reason,erased_at,positions,digests)"),
@@ -47,7 +47,7 @@ _LIST = (
             ("usage", "reporting"),
             ("select", "published_participants reporting.participants reporting.participant_history"),
             ("select", "reporting.participant_answers reporting.events reporting.sub_events"),
-            ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness"),
+            ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness reporting.calendar"),
         )
     ),
 )

@@ -3,14 +3,8 @@
 Readers find the live build by the row in `projection`, so a swap updates one row and no reader waits for it.
 """
 
-from sqlalchemy import (
-    Connection,
-    delete,
-    func,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, cast, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from projections.folding import checkpoint
 from projections.folding.projection import Build, Projection
@@ -60,7 +54,8 @@ def open_for(connection: Connection, projection: Projection) -> Build | None:
 def begin(connection: Connection, projection: Projection) -> Build:
     """Create the tables of a new build, not yet attached as partitions; the live build is untouched."""
     name, definition = projection.name, projection.definition
-    number: int = connection.execute(select(func.begin_build(name, definition))).scalar_one()
+    calendar = cast(projection.calendar.as_json(), JSONB)
+    number: int = connection.execute(select(func.begin_build(name, definition, calendar))).scalar_one()
     return Build(name, number, definition)
 
 

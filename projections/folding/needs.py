@@ -30,7 +30,8 @@ def needs(health: Health) -> list[str]:
     found += _of_worker(health)
     found += [
         f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
-        f"ROSTERLOG_FIELDS as it was then, or run rosterlog rebuild {each.projection} if this one is right"
+        f"ROSTERLOG_FIELDS and ROSTERLOG_TIME_ZONE as they were then, or run rosterlog rebuild {each.projection} if "
+        "this one is right"
         for each in health.projections
         if each.needs_rebuild
     ]

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ingest.log.event import Event
+from projections.folding.calendar import UTC_CALENDAR, Calendar
 from projections.folding.copy import Row
 from projections.folding.outcome import Parked, Passed
 
@@ -36,7 +37,8 @@ class Projection:
     into a build's rows, in the caller's transaction. `load`: the rows of participants that a build has no rows of, from
     a source and, per participant, all states in the log's order. `finish`: derives the counts from the loaded rows.
     `is_followed`: followers are told of changes without an event. `compared`: by table that a rebuild compares, the
-    columns that, with `source`, identify a row; such a table has `source`, `participant_id` and `position`.
+    columns that, with `source`, identify a row; such a table has `source`, `participant_id` and `position`. `calendar`:
+    in which zone days are, kept with each build, for queries.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Projection:
     load: Callable[[str, Sequence[Sequence[Any]]], Rows]
     compared: Mapping[str, Sequence[str]]
     is_followed: bool = False
+    calendar: Calendar = UTC_CALENDAR
     finish: Callable[[Connection, Build], None] = field(default=lambda _connection, _build: None)
 
 

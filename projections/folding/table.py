@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -46,6 +48,23 @@ build_table = Table(
     Column("events_to_load", BigInteger),
     Column("moved_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("projection", "build", name="projection_build_pkey"),
+)
+
+# In which zone the days of a race are in a build; `event_id` null: of every other race. From each of `changes` on holds
+# the offset after it, in seconds.
+calendar_table = Table(
+    "event_calendar",
+    metadata,
+    Column("projection", Text(collation="C"), nullable=False),
+    Column("build", Integer, nullable=False, autoincrement=False),
+    Column("event_id", Text(collation="C")),
+    Column("time_zone", Text(collation="C"), nullable=False),
+    Column("changes", ARRAY(DateTime(timezone=True)), nullable=False),
+    Column("offsets", ARRAY(Integer), nullable=False),
+    Column("starts_on", Date),
+    Column("previous_event_id", Text(collation="C")),
+    UniqueConstraint("projection", "build", "event_id", name="event_calendar_key", postgresql_nulls_not_distinct=True),
+    _goes_with_build("event_calendar"),
 )
 
 checkpoint_table = Table(

@@ -1,6 +1,7 @@
 """Converts one value of a delivery to a column's kind, or says why not; it never guesses. Pure and total.
 
 The result is a text that PostgreSQL reads as the column's type, such as `12`, `1990-12-31`, `2026-05-01T09:30:00Z`.
+A time that came as a date alone is its midnight in UTC, and the only one that is spelled without seconds.
 """
 
 import math
@@ -19,6 +20,8 @@ _FIRST_SECOND = "1970-01-01T00:00:00"
 _NO_YEARS = ("0001", "9999")  # programs write 0001-01-01 and 9999-12-31 for no date
 _STANDS_FOR_NONE = "a date that stands for none"
 _TIME_LENGTH = len("2026-05-01T09:30:00Z")
+_MIDNIGHT_TEXT = "T00:00Z"
+DAY_ALONE_LENGTH = _DATE_LENGTH + len(_MIDNIGHT_TEXT)  # of a converted time that came as a date alone
 
 
 class WillNotConvert(Exception):
@@ -77,6 +80,8 @@ def _time(value: object) -> str:
     moment = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
     if moment.tzinfo is UTC and _is_canonical(text := str(value)):
         return text
+    if len(text := str(value)) == _DATE_LENGTH:
+        return text + _MIDNIGHT_TEXT
     try:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:

@@ -1,7 +1,7 @@
 """Declares the columns of a participant: each with its kind and the keys of `data.object` that it is read from.
 
 Movemint's list of fields is not published. Every key but `id` is a guess, and only `id` is required. To read other
-keys, name them in the file of `ROSTERLOG_FIELDS` and rebuild.
+keys, name them in the file of `ROSTERLOG_FIELDS` and rebuild. The same file says in which zone the days of a race are.
 """
 
 import tomllib
@@ -11,6 +11,9 @@ from enum import Enum
 from pathlib import Path
 
 from ingest.failures import WrongUsage
+from ingest.time_zone import UTC_ZONE, TimeZone
+from projections.folding.calendar import UTC_CALENDAR, Calendar
+from projections.participants.declared_races import EVENTS, WrongRaces, read_races
 
 
 class Kind(Enum):
@@ -34,10 +37,11 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """All fields that the fold reads: the columns, and the keys that answers to questions may be under."""
+    """What the fold reads: the columns, the keys that answers may be under, and in which zone days are."""
 
     columns: tuple[Field, ...]
     answers: tuple[str, ...]
+    calendar: Calendar = UTC_CALENDAR
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -86,26 +90,34 @@ DECLARED = Fields(
 COLUMN_NAMES = tuple(field.column for field in DECLARED.columns)
 
 
-def read_fields(path: Path | None) -> Fields:
+def read_fields(path: Path | None, zone: TimeZone = UTC_ZONE) -> Fields:
     """The declared fields, with the keys that the user's TOML file names instead. Raises `FieldsError`.
 
-    `bib = "race_number"` or `bib = ["race_number", "athlete.number"]` replaces all keys of the column.
+    `bib = "race_number"` or `bib = ["race_number", "athlete.number"]` replaces all keys of the column. `zone`: of the
+    days of every race for which the file names no other, under `[events."501"]`.
     """
     if path is None:
-        return DECLARED
+        return replace(DECLARED, calendar=Calendar(zone))
     try:
         from_file = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FieldsError(f"ROSTERLOG_FIELDS: {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # of TOML or of UTF-8
         raise FieldsError(f"ROSTERLOG_FIELDS: {path} is not TOML: {error}") from None
-    return _with_keys(from_file)
+    try:
+        calendar = Calendar(zone, read_races(from_file.pop(EVENTS, {}), zone))
+    except WrongRaces as error:
+        raise FieldsError(f"ROSTERLOG_FIELDS: {error}") from None
+    return replace(_with_keys(from_file), calendar=calendar)
 
 
 def _with_keys(from_file: Mapping[str, object]) -> Fields:
     unknown = sorted(set(from_file) - set(DECLARED.keys))
     if unknown:
-        raise FieldsError(f"ROSTERLOG_FIELDS: {unknown[0]!r} is no column; the columns are {', '.join(DECLARED.keys)}")
+        raise FieldsError(
+            f"ROSTERLOG_FIELDS: {unknown[0]!r} is no column; the columns are {', '.join(DECLARED.keys)}; races are "
+            f'under [{EVENTS}."501"]'
+        )
     keys = {**DECLARED.keys, **{column: _keys(column, value) for column, value in from_file.items()}}
     columns = tuple(replace(field, keys=keys[field.column]) for field in DECLARED.columns)
     return Fields(columns, keys[ANSWERS])

@@ -9,11 +9,14 @@ from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
-from projections.participants.convert import READERS, Reader, WillNotConvert
-from projections.participants.fields import ANSWERS, Fields, Kind
+from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
+from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
 from projections.participants.state import State
 from projections.participants.storable import storable
 
+_EVENT_ID = COLUMN_NAMES.index("event_id")
+_DAY_LENGTH = len("2026-05-01")
+_TIMES = [number for number, field in enumerate(DECLARED.columns) if field.kind is Kind.TIME]
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
 _NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, since no parsed body can hold it
 
@@ -23,6 +26,7 @@ Fold = Callable[[Event], State | Parked | Passed]
 def folding(fields: Fields) -> Fold:
     """The roster's fold for these fields. It is total: any body gives an outcome."""
     columns = _Columns(fields)
+    day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
     first_key, other_paths = _paths(fields.answers)
     first_keys = {name: {path.split(".")[0] for path in paths} for name, paths in fields.keys.items()}
     wanted = tuple(path.split(".")[0] for paths in fields.keys.values() for path in paths)
@@ -41,6 +45,8 @@ def folding(fields: Fields) -> Fold:
         if subject != event.subject:  # an erasure by this id would not find the event
             return Parked(event.position, event.subject, "the log has the event under another id, or under none")
         values, errors = columns.read(participant)
+        if day_begins is not None:
+            _begin_days(values, day_begins)
         answers = _answers(participant.get(first_key) or _at(participant, other_paths), errors)
         attributes = None if is_plain else participant
         state = State(subject, event.position, event.received_at, values, errors, attributes, answers)
@@ -106,6 +112,13 @@ def _read(
                     return read(other)
         errors[name] = str(error)
         return ""
+
+
+def _begin_days(values: list[str], day_begins: Callable[[str, str], str]) -> None:
+    """Let times that came as dates alone be the midnight in the race's zone, so that the day stays what it was."""
+    for number in _TIMES:
+        if len(values[number]) == DAY_ALONE_LENGTH:
+            values[number] = day_begins(values[_EVENT_ID], values[number][:_DAY_LENGTH])
 
 
 def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:

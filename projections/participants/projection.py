@@ -1,12 +1,12 @@
 """The projection `participants`: one row per participant, the answers to questions, and every superseded state."""
 
 from ingest import delivery
-from projections.folding import definition, outcome
+from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import answers, bounds, convert, fields, fold, newest, rows, state, storable
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, fields, convert, answers, bounds, state, storable, fold, newest, rows, outcome)
+FOLDING = (delivery, calendar, fields, convert, answers, bounds, state, storable, fold, newest, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
@@ -18,6 +18,7 @@ def projection(declared: fields.Fields) -> Projection:
         fold=fold.folding(declared),
         save=rows.save,
         load=rows.load,
+        calendar=declared.calendar,
         is_followed=True,
         compared={rows.ROSTER_TABLE: ("participant_id",), rows.ANSWERS_TABLE: ("participant_id", "place")},
     )

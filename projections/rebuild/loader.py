@@ -47,8 +47,9 @@ def main() -> None:
 
 def _load(task: dict[str, Any]) -> None:
     build = Build(**task["build"])
-    fields_file = Path(task["fields_file"]) if task["fields_file"] else None
-    projection = next(known for known in catalogue(fields_file) if known.name == build.projection)
+    fields_file = Path(task["fields_file"]) if "fields_file" in task else None
+    known = catalogue(fields_file, task["time_zone"])
+    projection = next(each for each in known if each.name == build.projection)
     if projection.definition != build.definition:
         _say({"failed": "the definition changed while the rebuild ran: run it again"})
         return

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from ingest.failures import Failure
 from ingest.log.scan import Share
@@ -37,14 +36,15 @@ def shares(heads: Mapping[str, int], jobs: int) -> list[list[Share]]:
 def run_loaders(
     conninfo: str,
     build: Build,
-    fields_file: Path | None,
+    definition: Mapping[str, str],
     snapshot: str,
     shares: Sequence[Sequence[Share]],
     advance: Callable[[int], None],
 ) -> None:
     """Load each list of shares in a process of its own, as the log is in an exported snapshot.
 
-    Raises `LoaderFailed`, after every loader has ended.
+    `definition`: the settings that the definition depends on, for the loader's task. Raises `LoaderFailed`, after every
+    loader has ended.
     """
     lines: queue.Queue[dict[str, object]] = queue.Queue()
     processes = []
@@ -53,7 +53,7 @@ def run_loaders(
             task = {
                 "conninfo": conninfo,
                 "build": asdict(build),
-                "fields_file": str(fields_file.resolve()) if fields_file else None,
+                **definition,
                 "snapshot": snapshot,
                 "shares": [asdict(share) for share in of_loader],
             }

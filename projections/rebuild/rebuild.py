@@ -56,7 +56,13 @@ class NoWayBack(WrongUsage):
 def load_by_processes(rebuild: Rebuild, build: Build, log: Log, advance: Advance) -> None:
     """Fold the log into the build, with `jobs` loaders."""
     shares = loaders.shares(log.heads, rebuild.jobs)
-    loaders.run_loaders(rebuild.conninfo, build, rebuild.fields_file, log.snapshot, shares, advance)
+    loaders.run_loaders(rebuild.conninfo, build, _definition_of(rebuild), log.snapshot, shares, advance)
+
+
+def _definition_of(rebuild: Rebuild) -> dict[str, str]:
+    """What a loader needs to make the same projection."""
+    file = {"fields_file": str(rebuild.fields_file.resolve())} if rebuild.fields_file else {}
+    return {**file, "time_zone": rebuild.projection.calendar.time_zone.name}
 
 
 def build_beside(rebuild: Rebuild, load: Load = load_by_processes) -> Build:
@@ -119,8 +125,8 @@ def previous_build(rebuild: Rebuild) -> Build | None:
     if build is not None and build.definition != rebuild.projection.definition:
         raise NoWayBack(
             f"build {build.number} of {name} was folded by definition {build.definition}, and this program's is "
-            f"{rebuild.projection.definition}: bring back that release, or that file of ROSTERLOG_FIELDS, and run this "
-            "again"
+            f"{rebuild.projection.definition}: bring back that release, or ROSTERLOG_FIELDS and ROSTERLOG_TIME_ZONE as "
+            "they were then, and run this again"
         )
     return build
 

@@ -19,7 +19,7 @@ _EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT = (
 
 
 class Registration(NamedTuple):
-    """A registration as one event shows it. `day`: in UTC, of `registered_at`, else of the event's arrival."""
+    """A registration as one event shows it. `day`: of `registered_at`, else of the arrival, in the race's zone."""
 
     participant_id: str
     position: int
@@ -32,13 +32,14 @@ class Registration(NamedTuple):
 def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
     """The fold for these fields: the roster's fold, and of its state only what the counts need."""
     fold_roster = fold.folding(fields)
+    day_of = fields.calendar.local_day()
 
     def read(event: Event) -> Registration | Passed:
         state = fold_roster(event)
         if not isinstance(state, State):  # parked, or counted as an unknown type, by the roster alone
             return Passed(event.position, None)
         values = state.values
-        day = values[_REGISTERED_AT][:10] or state.received_at[:10]
+        day = day_of(values[_EVENT_ID], values[_REGISTERED_AT] or state.received_at)
         return Registration(
             state.participant_id, state.position, values[_EVENT_ID], values[_SUB_EVENT_ID], day, state.updated_at
         )

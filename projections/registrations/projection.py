@@ -1,14 +1,28 @@
 """The projection `registrations`: registrations per race, sub-event and day."""
 
 from ingest import delivery
-from projections.folding import definition, outcome
+from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import answers, bounds, convert, fields, newest, state, storable
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, fields, convert, answers, bounds, state, storable, participant, newest, fold, rows, outcome)
+FOLDING = (
+    delivery,
+    calendar,
+    fields,
+    convert,
+    answers,
+    bounds,
+    state,
+    storable,
+    participant,
+    newest,
+    fold,
+    rows,
+    outcome,
+)
 
 
 def projection(declared: fields.Fields) -> Projection:
@@ -20,6 +34,7 @@ def projection(declared: fields.Fields) -> Projection:
         fold=fold.folding(declared),
         save=rows.save,
         load=rows.load,
+        calendar=declared.calendar,
         compared={rows.REGISTRATIONS: ("participant_id",)},
         finish=rows.count_all,
     )

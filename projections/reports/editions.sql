@@ -1,9 +1,10 @@
 -- Registrations of an event beside those of its previous edition, by days before the start, if both starts are known.
--- Editions are events whose names differ only in the year, in the order of their starts; or the two that are given.
+-- The previous edition is the one that is given, else the one of the file of fields, else the event before it whose name
+-- differs only in the year.
 --
 -- event text: only this event, by its id
 -- previous text with event: its previous edition, by its id
--- start date with event: the first day of the event, if deliveries do not say it
+-- start date with event: the first day of the event, if neither the file of fields nor deliveries say it
 -- previous_start date with previous: the first day of the previous edition
 with known as (
   select
@@ -12,7 +13,8 @@ with known as (
       when cast(:event as text) then coalesce(cast(:start as date), e.starts_on)
       when cast(:previous as text) then coalesce(cast(:previous_start as date), e.starts_on)
       else e.starts_on
-    end as starts_on
+    end as starts_on,
+    e.previous_event_id
   from reporting.events e
   where e.source = :source
 ),
@@ -20,7 +22,7 @@ ordered as (
   select
     k.event_id, k.event_name, k.starts_on,
     coalesce(
-      cast(:previous as text),
+      cast(:previous as text), k.previous_event_id,
       case when k.series <> '' then lag(k.event_id) over (partition by k.series order by k.starts_on, k.event_id) end
     ) as previous_id
   from known k
@@ -45,7 +47,7 @@ counted as (
 select
   c.event_id, c.event_name, c.previous_id as previous_event_id, c.days_before,
   case
-    when c.starts_on - c.days_before <= (now() at time zone 'UTC')::date
+    when c.starts_on - c.days_before <= reporting.day_of(now(), c.event_id)
       then coalesce(sum(c.now) over so_far, 0)::bigint
   end as registrations,
   coalesce(sum(c.before) over so_far, 0)::bigint as previous_registrations

@@ -18,7 +18,7 @@ changed_nothing as (
     and not d.is_erased
     and not d.is_quarantined
     and d.position <= (select f.checkpoint from reporting.freshness f where f.source = :source)
-    and (cast(:since as date) is null or d.received_at >= cast(:since as date)::timestamp at time zone 'UTC')
+    and (cast(:since as date) is null or d.received_at >= (select reporting.day_begins(cast(:since as date))))
     and not exists (
       select from reporting.participant_history h
       where h.source = :source and h.participant_id = d.participant_id and h.position = d.position

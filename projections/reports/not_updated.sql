@@ -8,7 +8,7 @@ with registered as (
     coalesce(p.updated_at <= p.registered_at, true) as is_as_registered
   from reporting.participants p
   where p.source = :source
-    and p.registered_at <= now() - make_interval(days => coalesce(cast(:days as integer), 0))
+    and p.registered_at <= now() - make_interval(hours => 24 * coalesce(cast(:days as integer), 0))
     and (cast(:event as text) is null or p.event_id = :event)
 ),
 counted as (

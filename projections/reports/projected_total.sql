@@ -2,12 +2,18 @@
 -- A plain extrapolation: it knows of no deadline, price step or limit. Without a known start nothing is projected.
 --
 -- event text: only this event, by its id
--- start date with event: the first day of the event, if deliveries do not say it
+-- start date with event: the first day of the event, if neither the file of fields nor deliveries say it
 -- days integer: how many days up to yesterday give the pace (14, at least 1); fewer if registration opened later
--- today date: project as on this day, in UTC, without later registrations
+-- today date: project as on this day, without later registrations (today, in the event's time zone)
 with asked as (
-  select coalesce(cast(:today as date), (now() at time zone 'UTC')::date) as today,
+  select
+    d.event_id, coalesce(cast(:today as date), reporting.day_of(now(), d.event_id)) as today,
     greatest(coalesce(cast(:days as integer), 14), 1) as days
+  from reporting.registrations_daily d
+  where d.source = :source
+    and d.event_id is not null
+    and (cast(:event as text) is null or d.event_id = :event)
+  group by d.event_id
 ),
 paced as (
   select
@@ -16,10 +22,8 @@ paced as (
     coalesce(sum(d.registrations) filter (where d.day >= a.today - a.days and d.day < a.today), 0)
       / greatest(least(a.days, a.today - min(d.day)), 1) as a_day
   from reporting.registrations_daily d
-  join asked a on d.day <= a.today
+  join asked a on a.event_id = d.event_id and d.day <= a.today
   where d.source = :source
-    and d.event_id is not null
-    and (cast(:event as text) is null or d.event_id = :event)
   group by d.event_id, a.today, a.days
 )
 select

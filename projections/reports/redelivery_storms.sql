@@ -1,4 +1,4 @@
--- Hours with many redeliveries, by the last one of each delivery: Movemint had got no answer, or not in time.
+-- Hours (of UTC) with many redeliveries, by the last one of each delivery: Movemint had got no answer, or not in time.
 --
 -- since date: only from this day on
 -- least integer: only hours with at least this many redeliveries (10)
@@ -13,7 +13,7 @@ with again as (
   from reporting.deliveries d
   where d.source = :source
     and d.last_redelivered_at is not null
-    and (cast(:since as date) is null or d.last_redelivered_at >= cast(:since as date)::timestamp at time zone 'UTC')
+    and (cast(:since as date) is null or d.last_redelivered_at >= (select reporting.day_begins(cast(:since as date))))
   group by date_trunc('hour', d.last_redelivered_at, 'UTC')
 )
 select

@@ -1,4 +1,4 @@
--- Registrations per day (in UTC), and the running total, by event.
+-- Registrations per day in the event's time zone, and the running total, by event.
 --
 -- event text: only this event, by its id
 -- sub_event text: only this race or category, by its id

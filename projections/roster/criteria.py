@@ -17,6 +17,7 @@ _LARGEST_INTEGER = 2**63 - 1
 _MOST_VALUES = 1_000
 _MOST_ANSWERS = 20
 _MOST_WORDS = 20
+_DATE_LENGTH = len("2026-05-01")
 ANSWER = "answer."  # the prefix of a parameter's name; the question follows it
 
 _KINDS = {
@@ -104,10 +105,15 @@ def _day(value: object) -> object:
 
 
 def moment(value: object) -> object:
-    """A time in UTC from its ISO form, None if it is none; without a zone it is in UTC, a date is its midnight."""
+    """A time in UTC from its ISO form, None if it is none; without a zone it is in UTC.
+
+    A date is its midnight without a zone: `days.in_zone` says when that is.
+    """
     if isinstance(value, str):
         try:
             time = datetime.fromisoformat(value.upper()) if value[4:5] == value[7:8] == "-" else None
+            if time is not None and len(value) == _DATE_LENGTH:
+                return time
             return None if time is None else (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             return None

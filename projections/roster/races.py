@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Date, Row, cast, func, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from projections.roster.days import Dates, dates_of, day_of
 from projections.roster.roster import Roster
 
 _ROWS = 100  # of counts that are read at a time
@@ -55,10 +57,12 @@ async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> di
 async def _counted(
     connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]
 ) -> AsyncGenerator[dict[str, Any]]:
+    dates = await dates_of(connection, roster, event_ids)
     rows = roster.rows
-    day = cast(func.timezone("UTC", func.coalesce(rows.c.registered_at, rows.c.received_at)), Date).label("day")
+    with_calendar, day = day_of(rows)
     participants = (
-        select(*(rows.c[name] for name in ("event_id", "position", *_COLUMNS[:-1])), day)
+        select(*(rows.c[name] for name in ("event_id", "position", *_COLUMNS[:-1])), day.label("day"))
+        .select_from(with_calendar)
         .where(roster.sees(rows), rows.c.event_id.in_(event_ids))
         .subquery()
     )
@@ -79,20 +83,21 @@ async def _counted(
         async for row in result:
             if row.event_id != event_id:
                 if event_id is not None:
-                    yield _race(event_id, counted)
+                    yield _race(event_id, counted, dates[event_id])
                 event_id, counted = row.event_id, {name: [] for name in _SETS}
             counted[_SET_OF_BITS[row.bits]].append(row)
     finally:
         await result.close()
     if event_id is not None:
-        yield _race(event_id, counted)
+        yield _race(event_id, counted, dates[event_id])
 
 
-def _race(event_id: str, counted: dict[str, list[Row[Any]]]) -> dict[str, Any]:
+def _race(event_id: str, counted: dict[str, list[Row[Any]]], dates: Dates) -> dict[str, Any]:
     [total] = counted["all"]
     return {
         "event_id": event_id,
         "event_name": _newest(counted["names"], "event_name"),
+        **asdict(dates),
         "participants": total.participants,
         "statuses": _by(counted["statuses"], "status"),
         "sub_events": _sub_events(counted["sub_events"]),

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from ingest.driver import answered_within
 from ingest.sqlstate import DRIVER_ERRORS
 from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
+from projections.roster.days import in_zone, one_race
 from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
@@ -172,11 +173,13 @@ class Dispatch:
             [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
             raise question.refuse(400, f"{name} is given more than once.", parameter=name)
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
+        id_ = request.path_params.get(ID, "")
+        race = id_ if endpoint.id == "event_id" else one_race(question.roster, parameters)
+        parameters = await in_zone(question.connection, parameters, race)
         question = await question.back_to(getattr(parameters, "as_of", None))
         begins_after, seen = after(question, getattr(parameters, "cursor", None))
         if seen is not None and not endpoint.resets:
             await _check_lineage(question, seen)
-        id_ = request.path_params.get(ID, "")
         return question, EndpointRequest(id_, parameters, answers, begins_after, is_last, seen)
 
 

@@ -36,6 +36,9 @@ _PARTICIPANT: dict[str, Any] = {
 _EVENT: dict[str, Any] = {
     "event_id": "501",
     "event_name": "Harbour Lights Marathon",
+    "time_zone": "Europe/London",
+    "starts_on": "2026-06-20",
+    "previous_event_id": "431",
     "participants": 1,
     "statuses": [{"status": "active", "participants": 1}],
     "sub_events": [{"sub_event_id": "9011", "sub_event_name": "Marathon", "participants": 1}],

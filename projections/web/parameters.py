@@ -43,7 +43,7 @@ PlaceText = Annotated[str, Field(pattern=PLACE)]
 
 _LIMIT = _limit(LARGEST_PAGE)
 _AS_OF = takes(
-    "a position, or a time such as 2026-05-01T09:30:00Z",
+    "a position, or a time such as 2026-05-01T09:30:00Z, or a date",
     "The roster as it was when it reflected this position, or what had arrived by this time.",
     examples=["2026-05-01T09:30:00Z"],
 )

@@ -91,6 +91,9 @@ class BySubEvent(Tally):
 class EventCounts(TypedDict):
     event_id: str
     event_name: str | None
+    time_zone: str
+    starts_on: date | None
+    previous_event_id: str | None
     participants: int
     statuses: list[ByStatus]
     sub_events: list[BySubEvent]

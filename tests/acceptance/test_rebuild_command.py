@@ -161,7 +161,9 @@ def test_another_definition_is_noticed_compared_swapped_and_rolled_back(
         assert get(port, "/v1/participants/7", token)[2]["bib"] == "R7"
         model.append(folded, [model.body(61, bib=61, race_number="R61")])
         until(lambda: get(port, "/v1/participants/61", token)[0] == 200)
-        assert "bring back that release, or that file" in run("rebuild", "--rollback", env=pointed, code=2)
+        assert "bring back that release, or ROSTERLOG_FIELDS and ROSTERLOG_TIME_ZONE" in run(
+            "rebuild", "--rollback", env=pointed, code=2
+        )
     assert "build 1 is live again; rosterlog rebuild participants --rollback brings back build 3, with" in run(
         "rebuild", "--rollback", env=env
     )

@@ -13,6 +13,7 @@ from tests.conftest import create
 from tests.fold_all import drain
 from tests.other_definition import PEOPLE
 from tests.secret_people import fill
+from tests.zoned_people import BODIES, Projections, fold_by, zoned_catalogue
 
 
 @pytest.fixture
@@ -46,3 +47,15 @@ def asking(shared: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture
 def reported(database: str) -> str:
     return fill(database)
+
+
+@pytest.fixture(scope="session")
+def zoned_projections(tmp_path_factory: pytest.TempPathFactory) -> Projections:
+    """By a definition with races in Denver and in Kiritimati."""
+    return zoned_catalogue(tmp_path_factory.mktemp("zones"))
+
+
+@pytest.fixture(scope="module")
+def zoned(server: postgres.Server, template: str, zoned_projections: Projections) -> str:
+    """People of these races in one source, for tests that change nothing."""
+    return fold_by(zoned_projections, create(server, template), BODIES)

@@ -55,6 +55,8 @@ def test_secrets_are_newest_first_and_sources_add_up() -> None:
         ({"ROSTERLOG_PUBLIC_URL": "https://example.org/hush page"}, "ROSTERLOG_PUBLIC_URL"),
         ({"ROSTERLOG_PUBLIC_URL": "https://example.org:hush"}, "ROSTERLOG_PUBLIC_URL"),
         ({"ROSTERLOG_PUBLIC_URL": "tcp://10.0.0.1:8000"}, "ROSTERLOG_PUBLIC_URL"),
+        ({"ROSTERLOG_TIME_ZONE": "hush"}, "ROSTERLOG_TIME_ZONE: is no time zone of the IANA database"),
+        ({"ROSTERLOG_TIME_ZONE": "America/denver"}, "did you mean America/Denver?"),
         ({"ROSTERLOG_HOST_PORT": "hush"}, "ROSTERLOG_HOST_PORT is not a setting"),
         ({"ROSTERLOG_": "1"}, "ROSTERLOG_ is not a setting"),
         ({"ROSTERLOG_PORT": "many"}, "ROSTERLOG_PORT"),

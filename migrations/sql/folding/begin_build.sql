@@ -1,6 +1,7 @@
--- Makes the tables of a new build of a projection, empty and without indexes, beside the tables that readers see.
--- Gives the number of the build. Two concurrent calls take turns.
-create or replace function begin_build(in_projection text, in_definition text)
+-- Makes the tables of a new build of a projection, empty and without indexes, beside the tables that readers see, and
+-- keeps the calendar that folds it: nobody may change that afterwards. Gives the number of the build. Two concurrent calls
+-- take turns.
+create or replace function begin_build(in_projection text, in_definition text, in_calendar jsonb)
 returns integer
 language plpgsql
 security definer
@@ -16,6 +17,14 @@ begin
   where p.projection = in_projection
   returning p.last_build, p.tables into strict number, parents;
   insert into projection_build (projection, build, definition) values (in_projection, number, in_definition);
+  insert into event_calendar (
+    projection, build, event_id, time_zone, changes, offsets, starts_on, previous_event_id
+  )
+  select
+    in_projection, number, c.event_id, c.time_zone, c.changes, c.offsets, c.starts_on, c.previous_event_id
+  from jsonb_to_recordset(in_calendar) as c (
+    event_id text, time_zone text, changes timestamptz[], offsets integer[], starts_on date, previous_event_id text
+  );
 
   foreach parent in array parents loop
     made := parent || '_' || number;
@@ -31,5 +40,5 @@ begin
 end
 $$;
 
-revoke all on function begin_build(text, text) from public;
-grant execute on function begin_build(text, text) to rosterlog_worker;
+revoke all on function begin_build(text, text, jsonb) from public;
+grant execute on function begin_build(text, text, jsonb) to rosterlog_worker;

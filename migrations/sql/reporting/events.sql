@@ -24,8 +24,8 @@ counted as (
 )
 select
   c.source, c.event_id, c.event_name, c.participants, c.first_registered_at, c.last_registered_at,
-  -- A guess at Movemint's keys. Looked for in the newest deliveries, one for each name that the event has or had.
-  (
+  -- Else a guess at Movemint's keys. Looked for in the newest deliveries, one for each name that the event has or had.
+  coalesce(k.starts_on, (
     select d.starts_on
     from unnest(c.positions[1:20]) with ordinality as newest (position, place)
     join public.participants p on p.source = c.source and p.position = newest.position
@@ -50,8 +50,11 @@ select
     )
     order by newest.place
     limit 1
-  ) as starts_on
-from counted c;
+  )) as starts_on,
+  coalesce(k.time_zone, (select o.time_zone from reporting.calendar o where o.event_id is null)) as time_zone,
+  k.previous_event_id
+from counted c
+left join reporting.calendar k on k.event_id = c.event_id;
 
 grant select on reporting.events to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.events is 'The events that participants are in.';
@@ -62,4 +65,7 @@ comment on column reporting.events.participants is 'Participants on the roster, 
 comment on column reporting.events.first_registered_at is 'The earliest registration of these participants.';
 comment on column reporting.events.last_registered_at is 'The latest registration of these participants.';
 comment on column reporting.events.starts_on
-  is 'First day of the event, if its newest deliveries say it under event.start_date, a key that is a guess.';
+  is 'First day: as the calendar says, else as the newest deliveries say under event.start_date, a key that is a guess.';
+comment on column reporting.events.time_zone is 'IANA name of the time zone in which days of the event are.';
+comment on column reporting.events.previous_event_id
+  is 'The previous edition of the event; null if the calendar names none.';

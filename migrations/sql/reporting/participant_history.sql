@@ -6,11 +6,15 @@ select
   p.first_position, p.position, p.received_at,
   p.field_errors,
   case when (select reporting.sees_personal_data()) then p.attributes end as attributes,
-  reporting.age_band(p.dob, p.age, coalesce(p.registered_at, p.received_at)) as age_band,
+  reporting.age_band(p.dob, p.age, counted.day) as age_band,
   p.position as valid_from_position,
   p.until_position as valid_to_position,
   p.received_at as valid_from,
-  ended.received_at as valid_to{p.added_masked}
+  ended.received_at as valid_to,
+  case
+    when reporting.age_band(p.dob, null, counted.day) is not null then counted.basis
+    when reporting.age_band(p.age) is not null then 'as sent'
+  end as age_basis{p.added_masked}
 from (
   select
     h.source, h.participant_id,
@@ -26,7 +30,17 @@ from (
     n.field_errors, n.attributes, null{n.added_columns}
   from public.participants n
 ) p
-left join public.event_log ended on ended.source = p.source and ended.position = p.until_position;
+left join public.event_log ended on ended.source = p.source and ended.position = p.until_position
+left join reporting.calendar c on c.event_id = p.event_id
+cross join lateral (
+  select
+    coalesce(c.starts_on, public.local_day(
+      coalesce(p.registered_at, p.received_at),
+      coalesce(c.changes, (select o.changes from reporting.calendar o where o.event_id is null)),
+      coalesce(c.offsets, (select o.offsets from reporting.calendar o where o.event_id is null))
+    )),
+    case when c.starts_on is null then 'registration' else 'race day' end
+) as counted (day, basis);
 
 grant select on reporting.participant_history to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participant_history

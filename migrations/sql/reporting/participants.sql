@@ -7,8 +7,22 @@ select
   p.first_position, p.position, p.received_at,
   p.field_errors,
   case when (select reporting.sees_personal_data()) then p.attributes end as attributes,
-  reporting.age_band(p.dob, p.age, coalesce(p.registered_at, p.received_at)) as age_band{p.added_masked}
-from public.participants p;
+  reporting.age_band(p.dob, p.age, counted.day) as age_band,
+  case
+    when reporting.age_band(p.dob, null, counted.day) is not null then counted.basis
+    when reporting.age_band(p.age) is not null then 'as sent'
+  end as age_basis{p.added_masked}
+from public.participants p
+left join reporting.calendar c on c.event_id = p.event_id
+cross join lateral (
+  select
+    coalesce(c.starts_on, public.local_day(
+      coalesce(p.registered_at, p.received_at),
+      coalesce(c.changes, (select o.changes from reporting.calendar o where o.event_id is null)),
+      coalesce(c.offsets, (select o.offsets from reporting.calendar o where o.event_id is null))
+    )),
+    case when c.starts_on is null then 'registration' else 'race day' end
+) as counted (day, basis);
 
 grant select on reporting.participants to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participants is 'The roster: the newest state of each participant, one row per participant.';
@@ -24,4 +38,6 @@ comment on column reporting.participants.field_errors
 comment on column reporting.participants.attributes
   is 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 comment on column reporting.participants.age_band
-  is 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
+  is 'Band of the age on the day that age_basis says, by date of birth, else by age: under 18, 18-24 ... 65+.';
+comment on column reporting.participants.age_basis
+  is 'Of which day the age is: race day, if the calendar has the start of the event, else registration; or as sent.';

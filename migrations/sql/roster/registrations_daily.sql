@@ -1,4 +1,4 @@
--- The number of registrations per day (in UTC), event and sub-event, by the newest state of each participant.
+-- The number of registrations per day in the event's zone, event and sub-event, by the newest state of each participant.
 create or replace view registrations_daily as
 select
   p.source, p.event_id, p.sub_event_id, p.day, p.registrations

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -21,6 +20,7 @@ from projections.folding.heartbeat import Heartbeat
 from projections.rebuild.swap import swap
 from tests import DEADLINE, HEAD, NEXT, model
 from tests.fold_all import PARTICIPANTS, build_anew, drain, query
+from tests.revisions import as_before
 from tests.secret_people import SECRETS, take
 
 LATER = f"{NEXT}_later"
@@ -114,19 +114,18 @@ def test_after_an_upgrade_the_roster_is_folded_and_rebuilt_as_before(
     assert model.stored_roster(reported) == before
 
 
-def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_before(
-    reported: str, worker_engine: Engine
-) -> None:
-    """Revisions 0005 and 0006: refused deliveries, the workers that were seen, dismissed events."""
-    with psycopg.connect(reported, autocommit=True) as connection:
-        before_0006(connection)
-        connection.execute("drop function count_refused(text, text, timestamptz, bigint, timestamptz)")
-        connection.execute("drop table refused_delivery, worker_seen")
-        connection.execute("update alembic_version set version_num = '0004_reporting'")
-    before = model.stored_roster(reported)
-    engine = sync_engine(reported, deadlines=LONG)
-    assert migrate(engine) == ("0004_reporting", HEAD)
+def upgraded_from(database: str, revision: str) -> None:
+    """Migrate a database that a release before this revision has filled."""
+    before = as_before(database, revision)
+    engine = sync_engine(database, deadlines=LONG)
+    assert migrate(engine) == (before, HEAD)
     engine.dispose()
+
+
+def test_what_operators_look_at_is_added_to_a_filled_database(reported: str, worker_engine: Engine) -> None:
+    """Refused deliveries, the workers that were seen, dismissed events."""
+    before = model.stored_roster(reported)
+    upgraded_from(reported, "0005_operations")
     assert model.stored_roster(reported) == before
     with psycopg.connect(reported, autocommit=True) as connection:
         connection.execute("set role rosterlog_ingest")
@@ -137,16 +136,10 @@ def test_what_operators_look_at_is_added_to_a_filled_database_of_the_release_bef
 
 
 def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(reported: str, worker_engine: Engine) -> None:
-    """Revision 0006, over events that the release before has parked."""
     model.append(reported, [b"no json either"])
     drain(worker_engine)
     parked = query(reported, "table quarantine")
-    with psycopg.connect(reported, autocommit=True) as connection:
-        before_0006(connection)
-        connection.execute("update alembic_version set version_num = '0005_operations'")
-    engine = sync_engine(reported, deadlines=LONG)
-    assert migrate(engine) == ("0005_operations", HEAD)
-    engine.dispose()
+    upgraded_from(reported, "0006_dismissed")
     assert query(reported, "table quarantine") == parked
     with psycopg.connect(reported, autocommit=True) as connection:
         connection.execute("set role rosterlog_operator")
@@ -157,13 +150,16 @@ def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(report
     assert query(reported, "select quarantined from reporting.freshness") == [(0,)]
 
 
-def before_0006(connection: psycopg.Connection[Any]) -> None:
-    """Take back what revision 0006 and those after it do."""
-    connection.execute("drop index event_log_without_subject")
-    connection.execute("drop table verification")
-    connection.execute(
-        "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
-    )
-    connection.execute("drop view reporting.freshness")
-    connection.execute("drop table dismissed_event")
-    connection.execute("revoke select on projection, quarantine from rosterlog_operator")
+def test_builds_of_before_have_their_days_in_utc(reported: str, worker_engine: Engine) -> None:
+    """The roster and the daily counts that the release before has folded."""
+    days = "select day::text, registrations from registrations_daily order by 1"
+    before = query(reported, days)
+    upgraded_from(reported, "0010_days")
+    assert query(reported, days) == before
+    assert query(reported, "select projection, event_id, time_zone from event_calendar order by 1") == [
+        ("participants", None, "UTC"), ("registrations", None, "UTC"),
+    ]  # fmt: skip
+    seen = "select distinct age_band, age_basis, time_zone from reporting.participants, reporting.calendar"
+    assert query(reported, seen) == [("35-44", "registration", "UTC")]
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    assert query(reported, seen) == [("35-44", "registration", "UTC")]

@@ -81,12 +81,12 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
         ("2", "City Run 2026", None, None, None, "1", "100.0"),
     ]),
     ("gender_and_age", {"event": "2"}, [
-        ("2", "City Run 2026", "female", "25-34", "2", "50.0"),
-        ("2", "City Run 2026", "male", "under 18", "1", "25.0"),
-        ("2", "City Run 2026", None, None, "1", "25.0"),
+        ("2", "City Run 2026", "female", "25-34", "2", "50.0", "registration"),
+        ("2", "City Run 2026", "male", "under 18", "1", "25.0", "as sent"),
+        ("2", "City Run 2026", None, None, "1", "25.0", None),
     ]),
     ("gender_and_age", {"event": "2", "status": "deferred"}, [
-        ("2", "City Run 2026", "male", "under 18", "1", "100.0"),
+        ("2", "City Run 2026", "male", "under 18", "1", "100.0", "as sent"),
     ]),
     ("answers", {}, [("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0")]),
     ("answers", {"most": "1"}, []),

@@ -68,7 +68,7 @@ def test_participants_have_the_columns_of_everywhere_and_an_age_band(asking: psy
     """).fetchall()
     later = [column.name for column in COLUMNS if column.since != BASELINE]  # at a view's end
     first = [column.name for column in PARTICIPANT_COLUMNS if column.name not in later]
-    assert [row[0] for row in names] == ["source", *first, "age_band", *later]
+    assert [row[0] for row in names] == ["source", *first, "age_band", "age_basis", *later]
 
 
 def test_history_has_every_state_and_when_it_held(asking: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,43 @@
+"""Takes the newest revisions of the schema back, as if a release before had made a filled database. For tests."""
+
+from collections.abc import Mapping, Sequence
+
+import psycopg
+
+# The statements that take each revision back, the newest revision first.
+TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0010_days": (
+        "drop table event_calendar cascade",
+        "drop function begin_build(text, text, jsonb)",
+        "create function begin_build(text, text) returns integer language sql return 0",
+        "alter table published_participants drop column age_basis",
+    ),
+    "0009_verification": ("alter table verification drop column with_signatures",),
+    "0008_without_subject": ("drop index event_log_without_subject",),
+    "0007_progress": (
+        "drop table verification",
+        "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at",
+    ),
+    "0006_dismissed": (
+        "drop view if exists reporting.freshness",
+        "drop table dismissed_event",
+        "revoke select on projection, quarantine from rosterlog_operator",
+    ),
+    "0005_operations": (
+        "drop function count_refused(text, text, timestamptz, bigint, timestamptz)",
+        "drop table refused_delivery, worker_seen",
+    ),
+    "0004_reporting": (),
+}
+
+
+def as_before(database: str, revision: str) -> str:
+    """Take this revision back and those after it; gives the revision before."""
+    revisions = list(TAKEN_BACK)
+    place = revisions.index(revision)
+    with psycopg.connect(database) as connection:
+        for statements in list(TAKEN_BACK.values())[: place + 1]:
+            for statement in statements:
+                connection.execute(statement.encode())
+        connection.execute("update alembic_version set version_num = %s", [revisions[place + 1]])
+    return revisions[place + 1]
