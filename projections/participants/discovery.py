@@ -12,7 +12,7 @@ from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.participants.fields import Fields
 from projections.participants.fold import REGISTERED
-from projections.participants.taken import ID_COLUMN, ID_KEY, Asking
+from projections.participants.taken import ID_COLUMN, ID_KEY, FoldInquiry
 
 MOST_PATHS = 2_000  # an object whose keys are ids could bring as many keys as there are events
 LONGEST_PATH = 200  # characters; each key of nested objects repeats those above it
@@ -81,7 +81,7 @@ class Discovery:
         self.erased = 0
         self.left_out = 0
         self.other_types: Counter[str] = Counter()
-        self._asking = Asking(fields)
+        self._inquiry = FoldInquiry(fields)
         self._fields = fields
         self._keys: dict[str, FoundKey] = {}
         self._columns = _columns_by_path(fields)
@@ -135,13 +135,13 @@ class Discovery:
                 key.shapes.append(shape)
 
     def _ask(self, participant: JsonObject) -> None:
-        state = self._asking.fold(participant)
+        state = self._inquiry.fold(participant)
         if state is None:
             return
-        for column, path in self._asking.taken(participant, state):
+        for column, path in self._inquiry.taken(participant, state):
             if path in self._keys:
                 self._keys[path].taken[column] += 1
-        for column, path in self._asking.unread(participant, state):
+        for column, path in self._inquiry.unread(participant, state):
             if path in self._keys:
                 self._keys[path].unconverted[column] += 1
 

@@ -12,7 +12,7 @@ ID_KEY, ID_COLUMN = "id", "participant_id"
 _ANY_ID = "0"
 
 
-class Asking:
+class FoldInquiry:
     """Asks the fold of these fields about single participants."""
 
     def __init__(self, fields: Fields) -> None:
