@@ -4,7 +4,7 @@ import asyncio
 import operator
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.driver import answered_within
-from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
+from projections.roster.answer_filters import split_answers
+from projections.roster.criteria import AnswerFilter, ParameterRefused, read_parameters
 from projections.roster.revision import Lineage, Revision, is_same_lineage
+from projections.roster.shown import shown_of
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
@@ -145,11 +147,12 @@ class Dispatch:
         Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
         """
         named: Mapping[str, str] = question.parameters
-        answers: Mapping[str, str] = {}
+        answers: Sequence[AnswerFilter] = ()
         try:
             if endpoint.takes_answers:
                 named, answers = split_answers(named)
             parameters: Any = read_parameters(endpoint.parameters, named)
+            shown = shown_of(parameters)
         except ParameterRefused as error:
             raise question.refused(error) from None
         if len(request.query_params.multi_items()) > len(question.parameters):
@@ -161,7 +164,7 @@ class Dispatch:
         if seen is not None and not endpoint.resets:
             await _check_lineage(question, seen)
         id_ = request.path_params.get(ID, "")
-        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last, seen)
+        return question, EndpointRequest(id_, parameters, answers, shown, begins_after, is_last, seen)
 
 
 async def _check_lineage(question: Question, seen: Lineage) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from projections.roster.criteria import ANSWER, Sorted, Strict
+from projections.roster.answer_filters import ANSWER
+from projections.roster.criteria import Sorted, Strict
 from projections.web.endpoint import Endpoint
 from projections.web.examples import EXAMPLES
 from projections.web.question import FOLLOWED_BY, POSITION, WARNING
