@@ -22,3 +22,8 @@ on participant_answers_build (source, (coalesce(event_id, '')), question_key, po
 
 -- The answers of a superseded state, as one list.
 alter table participant_history_build add column answers jsonb;
+
+-- Few participants have these values until the day of the race: an index of those that there are costs little.
+create index participants_build_checked_in on participants_build (source, checked_in_at, participant_id)
+where checked_in_at is not null;
+create index participants_build_age on participants_build (source, age, participant_id) where age is not null;

@@ -87,6 +87,17 @@ participants_build = Table(
     Index("participants_build_bib", "source", text("bib_key(bib)"), "participant_id"),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
+    # Most rosters have few of these values: an index of those that there are costs little.
+    *(
+        Index(
+            f"participants_build_{name}",
+            "source",
+            column,
+            "participant_id",
+            postgresql_where=text(f"{column} is not null"),
+        )
+        for name, column in (("checked_in", "checked_in_at"), ("age", "age"))
+    ),
     Index("participants_build_position", "source", "position", postgresql_include=["build"]),
     Index("participants_build_words", "words", postgresql_using="gin"),
     postgresql_partition_by=_BY_BUILD,

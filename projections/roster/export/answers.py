@@ -92,8 +92,14 @@ def pivot(rows: FromClause, answers: FromClause, columns: Sequence[AnswerColumn]
     """One row per participant, to be joined with `rows`: the columns by their numbers, as `answer_0` and so on."""
     keys = [*dict.fromkeys(column.key for column in columns)]
     of_one = answers.alias("of_one")
-    number = func.array_position(literal(keys, ARRAY(Text)), of_one.c.question_key, type_=Integer())
-    # The place of a question is looked up once per answer; the order makes PostgreSQL keep the subquery apart.
+    listed = literal(keys, ARRAY(Text))
+    # The keys are in the order of the form, so that most are found where the answer stands, at the first look.
+    number = func.coalesce(
+        func.array_position(listed, of_one.c.question_key, of_one.c.place),
+        func.array_position(listed, of_one.c.question_key),
+        type_=Integer(),
+    )
+    # Looked up once per answer: the order makes PostgreSQL keep the subquery apart.
     answer = (
         select(number.label("number"), of_one.c.answer)
         .where(
