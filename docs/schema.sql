@@ -20,8 +20,8 @@
 -- ROSTER       Tables with a partition per build                 Views of the live build
 --
 --   worker --> participants_build ............................. participants, participants_searched
---              participant_history_build ...................... participant_history
---              participant_answers_build ...................... participant_answers
+--              participant_history_build ...................... participant_history, past_answers
+--              participant_answers_build ...................... participant_answers, newest_questions()
 --              registrations_build ............................ registrations
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
@@ -415,6 +415,51 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RETURNS TABLE(event_id text, question_key text, question_id text, question text, "position" bigint, participant_id text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+  with recursive of_all as (
+    (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and in_event_ids is null
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      limit 1
+    )
+    union all
+    select following.*
+    from of_all o
+    cross join lateral (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and (coalesce(a.event_id, ''), a.question_key) > (coalesce(o.event_id, ''), o.question_key)
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      limit 1
+    ) following
+  ),
+  of_some as (
+    select
+      wanted.event_id, '' collate "C" as question_key, null collate "C" as question_id, null::text as question,
+      0::bigint as position, null collate "C" as participant_id
+    from (select distinct e.event_id collate "C" as event_id from unnest(in_event_ids) as e (event_id)) wanted
+    union all
+    select following.*
+    from of_some o
+    cross join lateral (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and coalesce(a.event_id, '') = o.event_id and a.question_key > o.question_key
+      order by a.question_key, a.position desc, a.place
+      limit 1
+    ) following
+  )
+  select o.event_id, o.question_key, o.question_id, o.question, o.position, o.participant_id from of_all o
+  union all
+  select o.event_id, o.question_key, o.question_id, o.question, o.position, o.participant_id
+  from of_some o
+  where o.question is not null
+$$;
+
 CREATE FUNCTION public.note_new_roster() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -774,7 +819,8 @@ CREATE TABLE public.participant_history_build (
     field_errors jsonb NOT NULL,
     attributes jsonb,
     build integer NOT NULL,
-    until_position bigint NOT NULL
+    until_position bigint NOT NULL,
+    answers jsonb
 )
 PARTITION BY LIST (build);
 
@@ -817,7 +863,8 @@ CREATE VIEW public.participant_history AS
     p.received_at,
     p.field_errors,
     p.until_position,
-    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
+    p.answers
    FROM (public.participant_history_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1314,7 +1361,9 @@ CREATE TABLE public.participant_answers_build (
     question text NOT NULL,
     answer text,
     "position" bigint NOT NULL,
-    build integer NOT NULL
+    build integer NOT NULL,
+    question_key text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C"
 )
 PARTITION BY LIST (build);
 
@@ -1325,7 +1374,9 @@ CREATE VIEW public.participant_answers AS
     question_id,
     question,
     answer,
-    "position"
+    "position",
+    question_key,
+    event_id
    FROM public.participant_answers_build p
   WHERE (build = ( SELECT r.live
            FROM public.projection r
@@ -1365,6 +1416,23 @@ CREATE VIEW public.participants_searched AS
     COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
    FROM (public.participants_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE VIEW public.past_answers AS
+ SELECT p.source,
+    p.participant_id,
+    (a.place)::integer AS place,
+    (a.answer ->> 'question_id'::text) AS question_id,
+    (a.answer ->> 'question'::text) AS question,
+    (a.answer ->> 'answer'::text) AS answer,
+    p."position",
+    (a.answer ->> 'question_key'::text) AS question_key,
+    p.event_id,
+    p.until_position
+   FROM (public.participant_history_build p
+     CROSS JOIN LATERAL jsonb_array_elements(p.answers) WITH ORDINALITY a(answer, place))
   WHERE (p.build = ( SELECT r.live
            FROM public.projection r
           WHERE (r.projection = 'participants'::text)));
@@ -1851,9 +1919,15 @@ CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
 
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
 
-CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, "left"(question, 100), "left"(answer, 100), participant_id);
+CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
+
+CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, "position" DESC, place);
+
+CREATE INDEX participants_build_age ON ONLY public.participants_build USING btree (source, age, participant_id) WHERE (age IS NOT NULL);
 
 CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, public.bib_key(bib) COLLATE "C", participant_id);
+
+CREATE INDEX participants_build_checked_in ON ONLY public.participants_build USING btree (source, checked_in_at, participant_id) WHERE (checked_in_at IS NOT NULL);
 
 CREATE INDEX participants_build_email ON ONLY public.participants_build USING btree (source, public.sort_key(email) COLLATE "C", participant_id);
 
@@ -1936,6 +2010,9 @@ GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_c
 
 REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) TO rosterlog_worker;
@@ -2034,6 +2111,8 @@ GRANT SELECT ON TABLE public.participant_answers TO rosterlog_worker;
 GRANT SELECT ON TABLE public.participant_answers TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.participants_searched TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.past_answers TO rosterlog_api;
 
 GRANT SELECT,DELETE ON TABLE public.projection_build TO rosterlog_worker;
 GRANT SELECT ON TABLE public.projection_build TO rosterlog_api;

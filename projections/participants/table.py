@@ -115,6 +115,7 @@ participant_answers_build = Table(
         text("COALESCE(event_id, ''::text)"),
         "question_key",
         text("position desc"),
+        "place",
     ),
     postgresql_partition_by=_BY_BUILD,
 )

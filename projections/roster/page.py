@@ -154,12 +154,14 @@ def _matching(roster: Roster, criteria: Criteria, column: _Column) -> Select[Any
     return select(column).select_from(rows).where(conditions(roster, rows, criteria))
 
 
-def page_of(roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int) -> Select[Any]:
+def page_of(
+    roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int, shown: Shown = EVERYTHING
+) -> Select[Any]:
     """The statement of a page: each participant as JSON, and its sort keys.
 
     `empty`: which keys of the row before the page are empty; None: there is no such row.
     """
-    return _statement(_Query(roster, criteria, empty, limit))
+    return _statement(_Query(roster, criteria, empty, limit, shown))
 
 
 def _statement(query: _Query) -> Select[Any]:

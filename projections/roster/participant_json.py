@@ -47,7 +47,7 @@ def written_answers(rows: FromClause, answers: FromClause) -> ColumnElement[Any]
         )
         .order_by(of_state.c.place)
         .correlate(rows)
-        .subquery("answer")
+        .subquery("in_order")
     )
     return func.array(select(in_order.table_valued()).scalar_subquery(), type_=ARRAY(JSON))
 

@@ -13,7 +13,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and in_event_ids is null
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
       limit 1
     )
     union all
@@ -23,7 +23,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and (coalesce(a.event_id, ''), a.question_key) > (coalesce(o.event_id, ''), o.question_key)
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
       limit 1
     ) following
   ),
@@ -39,7 +39,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and coalesce(a.event_id, '') = o.event_id and a.question_key > o.question_key
-      order by a.question_key, a.position desc
+      order by a.question_key, a.position desc, a.place
       limit 1
     ) following
   )

@@ -64,7 +64,7 @@ async def _chosen(connection: AsyncConnection, roster: Roster) -> dict[str, list
         .distinct()
     )
     chosen: dict[str, list[str]] = {}
-    for key, answer in sorted((await connection.execute(choices)).tuples()):
+    for key, answer in sorted((await connection.execute(choices)).all()):
         chosen.setdefault(key, []).append(answer)
     return chosen
 
