@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 
-from projections.roster.criteria import MOST_VALUES, AnswerFilter, ParameterRefused, comma_separated
+from projections.roster.criteria import MOST_COMPARED, AnswerFilter, ParameterRefused, between_commas
 
 ANSWER = "answer."  # the prefix of a parameter's name
 _MOST_ANSWERS = 20
@@ -35,10 +35,10 @@ def _value(name: str, operator: str, value: str) -> Hashable:
     if operator != "in":
         return value
     try:
-        values = comma_separated(value)
+        values = between_commas(value)
     except ValueError:
         values = None
-    if not isinstance(values, list) or not 0 < len(values) <= MOST_VALUES:
-        takes = f"an answer, or up to {MOST_VALUES} of them with commas between"
+    if not isinstance(values, list) or not 0 < len(values) <= MOST_COMPARED:
+        takes = f"an answer, or up to {MOST_COMPARED} of them with commas between"
         raise ParameterRefused(name, f"{ANSWER}QUESTION__in takes {takes}.")
     return tuple(values)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from projections.participants.fields import DECLARED, Kind
 
 _LARGEST_INTEGER = 2**63 - 1
-MOST_VALUES = 1_000
+MOST_COMPARED = 1_000
 _MOST_WORDS = 20
 
 _KINDS = {
@@ -128,7 +128,7 @@ def moment(value: object) -> object:
     return value
 
 
-def comma_separated(value: object) -> object:
+def between_commas(value: object) -> object:
     if isinstance(value, str):
         try:
             [values] = csv.reader([value], strict=True)
@@ -183,8 +183,8 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
     if operator == "isnull":
         what, type_ = "true or false", Literal["true", "false"]
     elif operator == "in":
-        what = f"{what}, or up to {MOST_VALUES} of them with commas between"
-        type_ = Annotated[list[type_], Field(min_length=1, max_length=MOST_VALUES), BeforeValidator(comma_separated)]
+        what = f"{what}, or up to {MOST_COMPARED} of them with commas between"
+        type_ = Annotated[list[type_], Field(min_length=1, max_length=MOST_COMPARED), BeforeValidator(between_commas)]
     return type_ | None, takes(what, description)
 
 

@@ -10,27 +10,27 @@ from projections.roster import questions
 from projections.roster.questions import Asked
 from projections.roster.roster import Roster
 
-Place = tuple[bool, str]
+EventPlace = tuple[bool, str]
 """Where an event stands in the list: by its id as text; participants in no event are the last."""
 
 
-def place_of(event_id: str | None) -> Place:
+def event_place(event_id: str | None) -> EventPlace:
     return event_id is None, event_id or ""
 
 
 async def forms(
-    connection: AsyncConnection, roster: Roster, only: str | None, after: Place | None, limit: int
+    connection: AsyncConnection, roster: Roster, only: str | None, after: EventPlace | None, limit: int
 ) -> list[dict[str, Any]]:
     """The forms of up to `limit` events, by the events' ids; `only` of this event; with `after`, those after it."""
     asked = await questions.newest(connection, roster)
-    places = {place_of(each.event_id) for each in asked if only is None or each.event_id == only}
+    places = {event_place(each.event_id) for each in asked if only is None or each.event_id == only}
     page = sorted(place for place in places if after is None or place > after)[:limit]
-    shown = [each for each in asked if place_of(each.event_id) in page]
+    shown = [each for each in asked if event_place(each.event_id) in page]
     counts = await _counts(connection, roster, page)
     orders = await questions.forms_of(connection, roster, shown)
-    by_event: dict[Place, list[Asked]] = {place: [] for place in page}
+    by_event: dict[EventPlace, list[Asked]] = {place: [] for place in page}
     for each in shown:
-        by_event[place_of(each.event_id)].append(each)
+        by_event[event_place(each.event_id)].append(each)
     return [_form(None if is_none else id_, by_event[is_none, id_], orders, counts) for is_none, id_ in page]
 
 
@@ -56,7 +56,7 @@ def _form(
 
 
 async def _counts(
-    connection: AsyncConnection, roster: Roster, page: Sequence[Place]
+    connection: AsyncConnection, roster: Roster, page: Sequence[EventPlace]
 ) -> dict[tuple[str | None, str], tuple[int, int]]:
     """How many participants were asked, and answered, by event and question. A position is one participant's."""
     answers = roster.answers

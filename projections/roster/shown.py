@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from projections.participants.fields import ANSWERS
-from projections.roster.criteria import ParameterRefused, Strict, comma_separated, takes
+from projections.roster.criteria import ParameterRefused, Strict, between_commas, takes
 from projections.roster.roster import NAMES
 
 _NAMED = Field(min_length=1, json_schema_extra={"items": {"enum": list(NAMES)}})
@@ -33,7 +33,7 @@ class Included(Strict):
 class Showing(Included):
     """The parameters that choose what is shown of participants."""
 
-    columns: Annotated[list[str], _NAMED, BeforeValidator(comma_separated)] | None = takes(
+    columns: Annotated[list[str], _NAMED, BeforeValidator(between_commas)] | None = takes(
         "one or more columns, with commas between",
         "Only these columns of each participant, in this order. Without attributes an answer is made faster.",
         examples=[["bib", "last_name"]],

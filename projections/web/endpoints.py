@@ -141,7 +141,7 @@ async def list_questions(question: Question, request: EndpointRequest[QuestionsP
         if len(data) == limit or not fits(len(written)):
             return Page(data, last)
         data.append(written)
-        last = list(forms.place_of(form["event_id"]))
+        last = list(forms.event_place(form["event_id"]))
     return Page(data, None)
 
 

@@ -26,7 +26,7 @@ def _type_of(column: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column, pydanti
     return type_ | None if column.nullable else type_
 
 
-class Answered(TypedDict):
+class AnswerGiven(TypedDict):
     question_id: str | None
     question: str
     answer: str | None
@@ -34,7 +34,7 @@ class Answered(TypedDict):
 
 # `columns` and `include` decide which are there.
 _OF_PARTICIPANT = {column.name: _type_of(column) for column in PARTICIPANT_COLUMNS}
-Participant: Any = TypedDict("Participant", {**_OF_PARTICIPANT, ANSWERS: list[Answered]}, total=False)  # type: ignore[misc]
+Participant: Any = TypedDict("Participant", {**_OF_PARTICIPANT, ANSWERS: list[AnswerGiven]}, total=False)  # type: ignore[misc]
 
 
 class Participants(TypedDict):

@@ -157,8 +157,42 @@ def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(report
     assert query(reported, "select quarantined from reporting.freshness") == [(0,)]
 
 
+def test_answers_of_the_release_before_are_found_by_their_questions(reported: str, worker_engine: Engine) -> None:
+    """Revision 0010 writes into the rows that there are what the fold writes into new ones."""
+    long = "I have read all of this. " * 20
+    rows = [{"question_id": "Ł7", "question": "Meal", "answer": "M"}, {"question": long, "answer": "yes"},
+            {"question": long[:200], "answer": None}]  # fmt: skip
+    model.append(reported, [model.body(99, answers=rows), model.body(98, event_id="ü", answers=rows)])
+    drain(worker_engine)
+    kept = "select participant_id, place, question_key, event_id from participant_answers order by 1, 2"
+    before = query(reported, kept)
+    assert {key[0] for _, _, key, _ in before} == {"i", "w", "h"}
+    with psycopg.connect(reported, autocommit=True) as connection:
+        before_0010(connection)
+        connection.execute("update alembic_version set version_num = '0007_progress'")
+    engine = sync_engine(reported, deadlines=LONG)
+    assert migrate(engine) == ("0007_progress", HEAD)
+    engine.dispose()
+    assert query(reported, kept) == before
+    assert len(query(reported, "select * from newest_questions('movemint', null)")) > 4
+
+
+def before_0010(connection: psycopg.Connection[Any]) -> None:
+    """Take back what revision 0010 does."""
+    connection.execute("drop function newest_questions")
+    connection.execute("drop view past_answers, participant_answers, participant_history cascade")
+    connection.execute("alter table participant_answers_build drop column question_key, drop column event_id")
+    connection.execute("alter table participant_history_build drop column answers")
+    connection.execute("drop index participants_build_checked_in, participants_build_age")
+    connection.execute(
+        "create index participant_answers_build_question on participant_answers_build "
+        """(source, ("left"(question, 100)), ("left"(answer, 100)), participant_id)"""
+    )
+
+
 def before_0006(connection: psycopg.Connection[Any]) -> None:
-    """Take back what revisions 0006 and 0007 do."""
+    """Take back what revisions 0006 and later do."""
+    before_0010(connection)
     connection.execute("drop table verification")
     connection.execute(
         "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"

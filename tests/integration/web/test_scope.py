@@ -98,7 +98,7 @@ def requests(draw: st.DrawFn) -> Request:
         format_ = draw(st.sampled_from(["csv", "ndjson"]))
         return f"/v1/participants.{format_}", {**draw(QUERIES), **draw(FORMS), **draw(AS_OF)}
     of_event: dict[str, Any] = draw(st.sampled_from([{}, {"event_id": event}, {"limit": 1}]))
-    return {
+    others: dict[str, Request] = {
         "one": (f"/v1/participants/{id_}", draw(AS_OF)),
         "history": (f"/v1/participants/{id_}/history", {"include": "answers"}),
         "questions": ("/v1/questions", {**draw(AS_OF), **of_event}),
@@ -109,7 +109,8 @@ def requests(draw: st.DrawFn) -> Request:
         "events": ("/v1/events", draw(AS_OF)),
         "event": (f"/v1/events/{event}", draw(AS_OF)),
         "status": ("/v1/status", {}),
-    }[kind]
+    }
+    return others[kind]
 
 
 @given(scope=st.sampled_from(SCOPES), other=st.sampled_from(SCOPES), request=requests())
