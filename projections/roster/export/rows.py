@@ -44,7 +44,7 @@ def _lines(table: ExportTable) -> Select[Any]:
     rows = table.rows(spelled).subquery("participant")
     if not table.titled:
         return select(as_json(rows))
-    own = select(*(rows.c[title] for title, _ in table.own)).lateral("own")
+    own = select(*(rows.c[title] for title, _ in table.own)).correlate(rows).lateral("own")
     pieces: list[ColumnElement[str]] = [func.left(as_json(own).cast(Text), -1)]
     for number, (title, _) in enumerate(table.columns[len(table.own) :]):
         value = func.to_json(rows.c[column_name(number)]).cast(Text)

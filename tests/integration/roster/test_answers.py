@@ -177,6 +177,8 @@ def test_an_export_has_a_column_per_question_in_the_order_of_the_form(world: Wor
     assert world.exported(token, answers="columns", columns="participant_id,bib,team", as_of=6) == rows
     assert list(world.exported(token, answers="columns", columns="bib", event_id="1")[0]) == ["bib", "1", "2", "Meals"]
     assert "=bib" in world.exported(token, answers="columns", columns="bib", formulas="keep")[0]
+    lines = world.lines(token, answers="columns", columns="participant_id")
+    assert [(line["participant_id"], line["2"]) for line in lines] == [("1", "M"), *((id_, None) for id_ in "23456")]
     [line] = world.lines(token, answers="columns", columns="bib", participant_id="2")
     nothing = dict.fromkeys(["bib", LONG + "2", "=bib", "TEAM", "Shirt size", LONG + "1"])
     assert line == {**nothing, "T-shirt size": "L", "2": None, "Meals": "Pasta; Pizza, thin"}
@@ -317,6 +319,8 @@ def test_columns_report_and_filters_agree_on_how_many_answered_so(
     assert cells == by_answer
     assert len(rows) == len(people)
     assert not rows or len(rows[0]) == 1 + len(words)
+    lines = world.lines(token, answers="columns", columns="participant_id", **of_event)
+    assert [{title: cell or "" for title, cell in line.items()} for line in lines] == rows
     told = Counter((row["question_id"] or row["question"], row["answer"]) for row in
                    [dict(t) for t in {tuple(row.items()) for row in world.exported(token, answers="rows", **of_event)}]
                    if row["answer"])  # fmt: skip
