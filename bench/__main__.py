@@ -2,10 +2,11 @@
 
 import sys
 
-from bench import api, counting, deliveries, following, growth, proof, rebuild, reporting
+from bench import answers, api, counting, deliveries, following, growth, proof, rebuild, reporting
 from bench.machine import database, server
 
 MEASUREMENTS = {
+    "answers": answers.measure,
     "api": api.measure,
     "counting": counting.measure,
     "deliveries": deliveries.measure,
@@ -17,7 +18,7 @@ MEASUREMENTS = {
     "reporting": reporting.measure,
 }
 # These measurements make their own databases; each other one is given a database.
-ON_THE_SERVER = ("api", "following", "growth", "rebuild", "rebuild-growth", "reporting")
+ON_THE_SERVER = ("answers", "api", "following", "growth", "rebuild", "rebuild-growth", "reporting")
 
 for name in sys.argv[1:] or [name for name in MEASUREMENTS if name != "counting"]:
     print(f"\n# {name}")

@@ -24,8 +24,10 @@ from ingest.database import sync_engine
 from ingest.session import COMMAND, session_commands
 from projections.roster.criteria import Criteria, Sorted, criteria, read_parameters
 from projections.roster.export.rows import CSV
+from projections.roster.export.table import roster_table
 from projections.roster.order import name_of
-from projections.roster.page import page_of, select_all
+from projections.roster.page import page_of
+from projections.roster.participant_json import spelled
 from projections.roster.reading import for_psycopg
 from projections.roster.roster import NAMES, Roster
 from projections.web.access import tokens
@@ -127,7 +129,7 @@ def _offsets(sql: psycopg.Connection[Any]) -> None:
 
 
 def _exports(api: Server, sql: psycopg.Connection[Any]) -> None:
-    query = psycopg.ClientCursor(sql).mogrify(*for_psycopg(select_all(Roster(_SOURCE), Criteria())))
+    query = psycopg.ClientCursor(sql).mogrify(*for_psycopg(roster_table(Roster(_SOURCE), Criteria()).rows(spelled)))
     took: dict[str, list[float]] = {"api": [], "sql": []}
     for _ in range(EXPORTS):
         took["api"].append(_timed(lambda: _drain(api)))
@@ -168,7 +170,7 @@ def _statement(
 ) -> tuple[bytes, dict[str, Any]]:
     """The SQL that the API sends for the page after the row with these sort keys, and its values."""
     empty = None if after is None else tuple(value is None for value in after)
-    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, parameters), {}), empty, limit + 1)
+    page = page_of(Roster(_SOURCE), criteria(read_parameters(Sorted, parameters)), empty, limit + 1)
     statement, values = for_psycopg(page)
     return statement.encode(), {**values, **{name_of(place): value for place, value in enumerate(after or ())}}
 

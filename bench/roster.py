@@ -1,11 +1,14 @@
 """A roster of a million participants in 200 events, each a different person, for the measurements that read one."""
 
+from collections.abc import Callable
+
 import psycopg
 from sqlalchemy import Engine
 
 from bench.filling import append
 from bench.load import SECRET
 from ingest.database import WORKER_ROLE, sync_engine
+from ingest.delivery import JsonObject
 from ingest.signature import sign
 from ingest.simulator.people import body_of, person
 from projections.catalogue import catalogue
@@ -18,14 +21,16 @@ EVENTS = 200
 _BATCH = 20_000
 
 
-def fill_roster(conninfo: str, people: int = PEOPLE) -> None:
+def in_many_events(number: int) -> JsonObject:
+    """The person of this number, in one of the events."""
+    return {**person(1, number), "event_id": 500 + number % EVENTS, "event_name": f"Race {number % EVENTS}"}
+
+
+def fill_roster(conninfo: str, people: int = PEOPLE, participant: Callable[[int], JsonObject] = in_many_events) -> None:
     """Append one delivery per participant, and build every projection."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for begin in range(0, people, _BATCH):
-            participants = [
-                {**person(1, number), "event_id": 500 + number % EVENTS, "event_name": f"Race {number % EVENTS}"}
-                for number in range(begin, min(begin + _BATCH, people))
-            ]
+            participants = [participant(number) for number in range(begin, min(begin + _BATCH, people))]
             bodies = [body_of(participant) for participant in participants]
             signatures = [sign(body, SECRET) for body in bodies]
             ids = [str(participant["id"]) for participant in participants]

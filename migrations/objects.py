@@ -22,7 +22,7 @@ ROOMS = {
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """
         unaccented sort_key bib_key words search_words search_query
-        participants participants_searched participant_answers participant_history
+        participants participants_searched participant_answers participant_history past_answers newest_questions
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use lineage_at iso_time local_day day_begins
     """,

@@ -6,6 +6,17 @@ import psycopg
 
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0011_sorts": (
+        "drop function newest_questions",
+        "drop view past_answers, participant_answers, participant_history cascade",
+        "alter table participant_answers_build drop column question_key, drop column event_id",
+        "alter table participant_history_build drop column answers",
+        "drop index participants_build_checked_in, participants_build_age",
+        (
+            "create index participant_answers_build_question on participant_answers_build "
+            """(source, ("left"(question, 100)), ("left"(answer, 100)), participant_id)"""
+        ),
+    ),
     "0010_days": (
         "drop table event_calendar cascade",
         "drop function begin_build(text, text, jsonb)",

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +22,17 @@ from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
-from projections.roster.criteria import ParameterRefused, criteria, read_parameters, split_answers
+from projections.roster.answer_filters import split_answers
+from projections.roster.criteria import AnswerFilter, ParameterRefused, criteria, read_parameters
 from projections.roster.days import in_zone, one_race
-from projections.roster.export.export import Export, exported
+from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
+from projections.roster.questions import resolved
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
+from projections.roster.shown import Shown, shown_of
 from projections.roster.unmatched import empty_filters, unmatched
-from projections.roster.where import AnswersOfThePast
 from projections.web.parameters import ExportParameters, SheetParameters
 
 _BYTES_PER_REPORT = 50_000_000
@@ -43,7 +45,8 @@ class _Request:
     format: Format
     source: str
     parameters: ExportParameters
-    answers: Mapping[str, str]
+    answers: Sequence[AnswerFilter]
+    shown: Shown
     keeps_formulas: bool
 
 
@@ -60,7 +63,8 @@ def export(
     """Write the roster to a file, or to standard output, as of one position.
 
     The filters are those of the API: status=active, dob__lt=2008-01-01, "answer.Shirt size=M", sort=last_name,
-    as_of=1041. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
+    as_of=1041. columns=bib,last_name chooses columns, answers=columns adds a column per question. Texts that a
+    spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
     """
     del what
     request = _request(FORMATS[name], source_of(settings, source), filters)
@@ -82,12 +86,13 @@ def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request
     try:
         plain, answers = split_answers(values)
         parameters = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
+        shown = shown_in(shown_of(parameters), parameters.answers, has_columns=parameters.columns is not None)
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
     keeps_formulas = getattr(parameters, "formulas", None) == "keep"
-    return _Request(format_, source, parameters, answers, keeps_formulas)
+    return _Request(format_, source, parameters, answers, shown, keeps_formulas)
 
 
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
@@ -95,12 +100,11 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
         export = await _export_of(connection, request)
         for warning in empty_filters(export.criteria):
             say(warning)
-        async for warning in unmatched(connection, export.roster, export.criteria):
+        asked = await resolved(connection, export.roster, export.criteria)
+        async for warning in unmatched(connection, export.roster, asked):
             say(printable(unquote(warning)))
         try:
             await _write(connection, export, output)
-        except AnswersOfThePast:
-            raise WrongUsage("answers are kept of the newest states alone: leave out as_of, or the answers") from None
         except DoesNotFit as error:
             raise WrongUsage(str(error)) from None
         except NotMade as error:
@@ -129,7 +133,10 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         as_of = await resolve_as_of(connection, request.source, parameters.as_of, reached)
         roster = Roster(request.source, None, as_of)
         position = reached if as_of is None else as_of
-        return Export(request.format, roster, criteria(parameters, request.answers), position, request.keeps_formulas)
+        found = criteria(parameters, request.answers)
+        return Export(
+            request.format, roster, found, position, request.shown, parameters.answers, request.keeps_formulas
+        )
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 

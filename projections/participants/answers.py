@@ -6,6 +6,7 @@ Each row is read by itself. What cannot be told apart is left out and named, nev
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from ingest.delivery import identifier, number_as_text
@@ -18,6 +19,7 @@ _ANSWER_KEYS = ("answer", "value", "response", "choice", "choices", "answers", "
 _LESSER_ANSWER_KEYS = ("options", "text")
 _LABEL_KEYS = ("label", "value", "name", "title", "text", "answer")
 _MOST_NAMED = 5  # rows
+_LONGEST_KEY = 200  # characters of a question that has no id
 
 
 class Answer(NamedTuple):
@@ -29,6 +31,15 @@ class Answer(NamedTuple):
     question_id: str
     question: str
     answer: str
+
+
+def question_key(question_id: str, question: str) -> str:
+    """What a question is known by: its id if it has one, else its words. Short enough for an index."""
+    if question_id:
+        return "i" + question_id
+    if len(question) <= _LONGEST_KEY:
+        return "w" + question
+    return "h" + sha256(question.encode()).hexdigest()
 
 
 class Unreadable(Exception):

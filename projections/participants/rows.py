@@ -8,6 +8,8 @@ from sqlalchemy import Connection, text
 from ingest.delivery import write_json
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
+from projections.participants.answers import Answer, question_key
+from projections.participants.fields import COLUMN_NAMES
 from projections.participants.newest import Accepted, Advanced, Known, advance
 from projections.participants.state import State
 from projections.participants.table import (
@@ -28,6 +30,7 @@ WRITTEN_COLUMNS = {
     HISTORY_TABLE: [column.name for column in participant_history.c],
 }
 _NO_ERRORS = "{}"
+_EVENT_ID = COLUMN_NAMES.index("event_id")
 
 
 def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
@@ -55,15 +58,37 @@ def _rows(source: str, advanced: Advanced[State]) -> Rows:
     return {
         ROSTER_TABLE: [_row(source, state, first) for state, first, _ in advanced.newest],
         ANSWERS_TABLE: [
-            (source, state.participant_id, str(place), *answer, str(state.position))
+            _answer_row(source, state, place, answer)
             for state, _, _ in advanced.newest
             for place, answer in enumerate(state.answers, 1)
         ],
-        HISTORY_TABLE: [_row(source, state, first, until) for state, first, until in advanced.superseded],
+        HISTORY_TABLE: [
+            (*_row(source, state, first), str(until), _as_json(state.answers))
+            for state, first, until in advanced.superseded
+        ],
     }
 
 
-def _row(source: str, state: State, first_position: int, *until: int) -> Row:
+def _answer_row(source: str, state: State, place: int, answer: Answer) -> Row:
+    key = question_key(answer.question_id, answer.question)
+    return (source, state.participant_id, str(place), *answer, str(state.position), key, state.values[_EVENT_ID])
+
+
+def _as_json(answers: Sequence[Answer]) -> str:
+    """The answers of a superseded state, as the database writes them when it moves a state to the history."""
+    rows = [
+        {
+            "question_id": question_id or None,
+            "question": question,
+            "answer": answer or None,
+            "question_key": question_key(question_id, question),
+        }
+        for question_id, question, answer in answers
+    ]
+    return to_json(rows).decode() if rows else ""
+
+
+def _row(source: str, state: State, first_position: int) -> Row:
     return (
         source,
         state.participant_id,
@@ -73,7 +98,6 @@ def _row(source: str, state: State, first_position: int, *until: int) -> Row:
         state.received_at,
         to_json(state.errors).decode() if state.errors else _NO_ERRORS,
         "" if state.attributes is None else write_json(state.attributes).decode(),
-        *map(str, until),
     )
 
 
@@ -87,7 +111,7 @@ def _known(connection: Connection, track: Track, ids: Iterable[str]) -> dict[str
 
 
 def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
-    """Move superseded states from the roster to the history, and delete their answers."""
+    """Move superseded states from the roster to the history, with their answers."""
     if not ends:
         return
     columns = ", ".join(WRITTEN_COLUMNS[ROSTER_TABLE])
@@ -100,8 +124,17 @@ def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
         ), unanswered as (
           delete from {track.build.table(ANSWERS_TABLE)} a
           where a.source = :source and a.participant_id = any (cast(:ids as text[]))
+          returning a.participant_id, a.place, a.question_id, a.question, a.answer, a.question_key
+        ), answered as (
+          select
+            participant_id as id,
+            jsonb_agg(to_jsonb(u) - 'participant_id' - 'place' order by place) as answers
+          from unanswered u
+          group by participant_id
         )
-        insert into {track.build.table(HISTORY_TABLE)} ({columns}, until_position)
-        select {columns}, until_position from ended
+        insert into {track.build.table(HISTORY_TABLE)} ({columns}, until_position, answers)
+        select {columns}, until_position, answers
+        from ended
+        left join answered on id = participant_id
     """)  # noqa: S608 - our own tables
     connection.execute(move, {"source": track.source, "ids": list(ends), "ends": list(ends.values())})

@@ -55,6 +55,8 @@ def _answer_columns() -> list[Column[Any]]:
         Column("question", Text, nullable=False),
         Column("answer", Text),
         Column("position", BigInteger, nullable=False),
+        Column("question_key", Text(collation="C"), nullable=False),
+        Column("event_id", Text(collation="C")),
     ]
 
 
@@ -62,8 +64,8 @@ def _build_column() -> Column[int]:
     return Column("build", Integer, nullable=False, autoincrement=False)
 
 
-def _until_column() -> Column[int]:
-    return Column("until_position", BigInteger, nullable=False)
+def _ended_columns() -> list[Column[Any]]:
+    return [Column("until_position", BigInteger, nullable=False), Column("answers", JSONB)]
 
 
 _BY_BUILD = "list (build)"
@@ -85,6 +87,17 @@ participants_build = Table(
     Index("participants_build_bib", "source", text("bib_key(bib)"), "participant_id"),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
+    # Most rosters have few of these values: an index of those that there are costs little.
+    *(
+        Index(
+            f"participants_build_{name}",
+            "source",
+            column,
+            "participant_id",
+            postgresql_where=text(f"{column} is not null"),
+        )
+        for name, column in (("checked_in", "checked_in_at"), ("age", "age"))
+    ),
     Index("participants_build_position", "source", "position", postgresql_include=["build"]),
     Index("participants_build_words", "words", postgresql_using="gin"),
     postgresql_partition_by=_BY_BUILD,
@@ -95,12 +108,14 @@ participant_answers_build = Table(
     *_answer_columns(),
     _build_column(),
     PrimaryKeyConstraint("source", "participant_id", "place", "build", name="participant_answers_build_pkey"),
+    Index("participant_answers_build_answer", "source", "question_key", text('"left"(answer, 100)'), "participant_id"),
     Index(
         "participant_answers_build_question",
         "source",
-        text('"left"(question, 100)'),
-        text('"left"(answer, 100)'),
-        "participant_id",
+        text("COALESCE(event_id, ''::text)"),
+        "question_key",
+        text("position desc"),
+        "place",
     ),
     postgresql_partition_by=_BY_BUILD,
 )
@@ -109,7 +124,7 @@ participant_history_build = Table(
     metadata,
     *_participant_columns(),
     _build_column(),
-    _until_column(),
+    *_ended_columns(),
     PrimaryKeyConstraint("source", "participant_id", "position", "build", name="participant_history_build_pkey"),
     postgresql_partition_by=_BY_BUILD,
 )
@@ -135,7 +150,8 @@ _views = MetaData()
 participants = Table("participants", _views, *_participant_columns())
 participants_searched = Table("participants_searched", _views, *_participant_columns(), Column("words", TSVECTOR))
 participant_answers = Table("participant_answers", _views, *_answer_columns())
-participant_history = Table("participant_history", _views, *_participant_columns(), _until_column())
+participant_history = Table("participant_history", _views, *_participant_columns(), *_ended_columns())
+past_answers = Table("past_answers", _views, *_answer_columns(), Column("until_position", BigInteger, nullable=False))
 
 # A participant's columns in the order of every answer: all but the source, which the token decides.
 PARTICIPANT_COLUMNS = tuple(column for column in participants.c if column.name != "source")

@@ -26,10 +26,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.table import participant_history, participants, roster_change
-from projections.roster.participant_json import as_json, written_participant
+from projections.roster.participant_json import EVERYTHING, as_json, written_participant
 from projections.roster.reading import Fits, for_psycopg, read_rows
 from projections.roster.revision import Lineage, Revision
 from projections.roster.roster import Roster
+from projections.roster.shown import Shown
 
 _OF_CHANGE = roster_change.c
 _Rows = Sequence[RowMapping]
@@ -104,6 +105,7 @@ async def changes(
     fits: Fits,
     *,
     is_lost: bool = False,
+    shown: Shown = EVERYTHING,
 ) -> Changes:
     """Up to `limit` changes after a place, and a reset before them if there was one; the roster is at `revision`.
 
@@ -118,7 +120,7 @@ async def changes(
     if is_lost:
         start = Place(0, revision.change, revision.position)
     steps = await _steps(connection, roster, revision, start, limit + 1)
-    taken, visible = await _written(connection, roster, steps[:limit], fits)
+    taken, visible = await _written(connection, roster, steps[:limit], fits, shown)
     if is_lost or reset is not None:
         visible.insert(0, Change(revision.position if reset is None else reset["position"], None, None))
     if len(taken) == len(steps):
@@ -146,12 +148,12 @@ async def _steps(
 
 
 async def _written(
-    connection: AsyncConnection, roster: Roster, steps: Sequence[_Step], fits: Fits
+    connection: AsyncConnection, roster: Roster, steps: Sequence[_Step], fits: Fits, shown: Shown
 ) -> tuple[Sequence[_Step], list[Change]]:
     """The steps that fit, and what a follower is told of them, with the participants as JSON."""
     changes: list[Change] = []
     here = [step.participant_id for step in steps if step.is_here]
-    async with aclosing(_participants(connection, roster, here)) as participants:
+    async with aclosing(_participants(connection, roster, here, shown)) as participants:
         for number, step in enumerate(steps):
             participant = await anext(participants) if step.is_here else None
             if participant is not None and not fits(len(participant)):
@@ -195,20 +197,22 @@ async def _here(connection: AsyncConnection, roster: Roster, ids: set[str]) -> s
     return set((await connection.execute(statement)).scalars())
 
 
-async def _participants(connection: AsyncConnection, roster: Roster, ids: Sequence[str]) -> AsyncGenerator[bytes]:
+async def _participants(
+    connection: AsyncConnection, roster: Roster, ids: Sequence[str], shown: Shown
+) -> AsyncGenerator[bytes]:
     """The participants of these ids as JSON, in the order of the ids; each is on the roster, and may come twice."""
     if not ids:
         return
-    statement, values = _in_order_of_ids(roster)
+    statement, values = _in_order_of_ids(roster, shown)
     async with aclosing(read_rows(connection, statement, {**values, "ids": ids, "number": len(ids)})) as read:
         async for row in read:
             yield row[0]
 
 
 @lru_cache(256)
-def _in_order_of_ids(roster: Roster) -> tuple[str, dict[str, Any]]:
+def _in_order_of_ids(roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     rows = roster.rows
-    participant = written_participant(rows)
+    participant = written_participant(rows, shown, roster.answers)
     unnested = func.unnest(bindparam("ids", required=False, type_=ARRAY(Text)))
     wanted = unnested.table_valued(column("id", Text), with_ordinality="number").render_derived(name="wanted")
     return for_psycopg(

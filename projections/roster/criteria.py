@@ -4,7 +4,7 @@ Each parameter is declared once, as a field of a pydantic model that both valida
 """
 
 import csv
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -14,11 +14,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from projections.participants.fields import DECLARED, Kind
 
 _LARGEST_INTEGER = 2**63 - 1
-_MOST_VALUES = 1_000
-_MOST_ANSWERS = 20
+MOST_COMPARED = 1_000
 _MOST_WORDS = 20
 _DATE_LENGTH = len("2026-05-01")
-ANSWER = "answer."  # the prefix of a parameter's name; the question follows it
 
 _KINDS = {
     "participant_id": Kind.ID,
@@ -28,7 +26,8 @@ _KINDS = {
     "received_at": Kind.TIME,
 }
 NEVER_EMPTY = ("participant_id", "first_position", "position", "received_at")
-# The columns that an index begins with.
+# The columns to sort by. All but the last three are read from an index; these are sorted for each page, which takes
+# time only where many participants are left of all.
 SORTABLE = (
     "participant_id",
     "event_id",
@@ -39,6 +38,11 @@ SORTABLE = (
     "registered_at",
     "updated_at",
     "position",
+    "checked_in_at",
+    "age",
+    "team",
+    "status",
+    "sub_event_name",
 )
 
 
@@ -60,6 +64,19 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerFilter:
+    """A question, by its id or its words, an operator ("eq", "ne", "in", "isnull") and what answers are compared with.
+
+    `keys`: of the questions that are meant; None until the roster was asked.
+    """
+
+    question: str
+    operator: str
+    value: Hashable
+    keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     column: str
     descending: bool
@@ -67,14 +84,11 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """All filters, words and answers must hold. `words`: each begins a word of the participant; separated by blanks.
-
-    `answers`: pairs of question and answer.
-    """
+    """All filters, words and answers must hold. `words`: each begins a word of the participant; separated by blanks."""
 
     filters: tuple[Filter, ...] = ()
     words: str | None = None
-    answers: tuple[tuple[str, str], ...] = ()
+    answers: tuple[AnswerFilter, ...] = ()
     sort: tuple[SortKey, ...] = ()
 
 
@@ -120,7 +134,7 @@ def moment(value: object) -> object:
     return value
 
 
-def _comma_separated(value: object) -> object:
+def between_commas(value: object) -> object:
     if isinstance(value, str):
         try:
             [values] = csv.reader([value], strict=True)
@@ -175,8 +189,8 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
     if operator == "isnull":
         what, type_ = "true or false", Literal["true", "false"]
     elif operator == "in":
-        what = f"{what}, or up to {_MOST_VALUES} of them with commas between"
-        type_ = Annotated[list[type_], Field(min_length=1, max_length=_MOST_VALUES), BeforeValidator(_comma_separated)]
+        what = f"{what}, or up to {MOST_COMPARED} of them with commas between"
+        type_ = Annotated[list[type_], Field(min_length=1, max_length=MOST_COMPARED), BeforeValidator(between_commas)]
     return type_ | None, takes(what, description)
 
 
@@ -264,8 +278,8 @@ def _shown(name: str) -> str:
     return name if name.isprintable() and 0 < len(name) <= 60 else "A name"
 
 
-def criteria(parameters: Strict, answers: Mapping[str, str]) -> Criteria:
-    """The criteria in an endpoint's parameters, with the answers by question."""
+def criteria(parameters: Strict, answers: Sequence[AnswerFilter] = ()) -> Criteria:
+    """The criteria in an endpoint's parameters, with the filters by answers."""
     filters = []
     for name in sorted(parameters.model_fields_set & _FILTERS.keys()):
         column, _, operator = _FILTERS[name]
@@ -275,17 +289,4 @@ def criteria(parameters: Strict, answers: Mapping[str, str]) -> Criteria:
         filters.append(Filter(column, operator, tuple(value) if isinstance(value, list) else value))
     sort = getattr(parameters, "sort", None)
     keys = tuple(SortKey(part.removeprefix("-"), part.startswith("-")) for part in sort.split(",")) if sort else ()
-    return Criteria(tuple(filters), getattr(parameters, "q", None), tuple(sorted(answers.items())), keys)
-
-
-def split_answers(parameters: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Parameters without those that begin with `answer.`, and the answers by question. Raises `ParameterRefused`."""
-    answers = {name.removeprefix(ANSWER): value for name, value in parameters.items() if name.startswith(ANSWER)}
-    if len(answers) > _MOST_ANSWERS:
-        raise ParameterRefused(ANSWER, f"{ANSWER} takes up to {_MOST_ANSWERS} questions at once.")
-    for question, value in answers.items():
-        if not question or "\x00" in question + value:
-            raise ParameterRefused(
-                ANSWER + question, f"{ANSWER} takes a question after the dot, and its answer; no NUL characters."
-            )
-    return {name: value for name, value in parameters.items() if not name.startswith(ANSWER)}, answers
+    return Criteria(tuple(filters), getattr(parameters, "q", None), tuple(answers), keys)

@@ -10,11 +10,12 @@ import msgspec
 from sqlalchemy import BigInteger, Table, bindparam, cast, null, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.participants.fields import COLUMN_NAMES
-from projections.participants.table import participant_history, participants
-from projections.roster.participant_json import as_json, written_participant
+from projections.participants.fields import ANSWERS, COLUMN_NAMES
+from projections.participants.table import participant_answers, participant_history, participants, past_answers
+from projections.roster.participant_json import EVERYTHING, as_json, written_participant
 from projections.roster.reading import for_psycopg, read_rows
 from projections.roster.roster import Roster
+from projections.roster.shown import Shown
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ABSENT = msgspec.Raw(b"null")
@@ -33,16 +34,22 @@ class HistoryState:
 
 
 async def states(
-    connection: AsyncConnection, roster: Roster, participant_id: str, after: int, limit: int
+    connection: AsyncConnection,
+    roster: Roster,
+    participant_id: str,
+    after: int,
+    limit: int,
+    shown: Shown = EVERYTHING,
 ) -> AsyncGenerator[HistoryState]:
     """Up to `limit` states on the roster, oldest first, that began after the position `after`.
 
     No other statement may follow on the connection if they are not read to their end.
     """
     left = limit
-    for table in (participant_history, participants):  # the newest state is later than every superseded one
+    # The newest state is later than every superseded one.
+    for table, answers in ((participant_history, past_answers), (participants, participant_answers)):
         if left:
-            statement, values = _states_in(table, roster)
+            statement, values = _states_in(table, answers, roster, shown)
             bound = {**values, "id": participant_id, "after": after, "number": left}
             async with aclosing(read_rows(connection, statement, bound)) as rows:
                 async for row in rows:
@@ -51,9 +58,9 @@ async def states(
 
 
 @lru_cache(256)
-def _states_in(table: Table, roster: Roster) -> tuple[str, dict[str, Any]]:
+def _states_in(table: Table, answers: Table, roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     until = table.c.until_position if "until_position" in table.c else cast(null(), BigInteger)
-    participant = written_participant(table)
+    participant = written_participant(table, shown, answers)
     after = bindparam("after", required=False, type_=BigInteger)
     return for_psycopg(
         select(table.c.position, until, as_json(participant))
@@ -71,12 +78,12 @@ def differences(before: bytes | None, after: bytes) -> dict[str, dict[str, msgsp
     if before is None:
         return {}
     was, now = _OBJECT.decode(before), _OBJECT.decode(after)
-    pairs = {name: (was[name], now[name]) for name in COLUMN_NAMES}
+    pairs = {name: (was[name], now[name]) for name in (*COLUMN_NAMES, ANSWERS) if name in now}
     had, has = _keys(was), _keys(now)
     pairs |= {f"attributes.{key}": (had.get(key, _ABSENT), has.get(key, _ABSENT)) for key in sorted({*had, *has})}
     return {name: {"from": old, "to": new} for name, (old, new) in pairs.items() if bytes(old) != bytes(new)}
 
 
 def _keys(participant: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
-    attributes = bytes(participant["attributes"])
+    attributes = bytes(participant.get("attributes", _ABSENT))
     return {} if attributes == b"null" else _OBJECT.decode(attributes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, or_, true
+from sqlalchemy import ColumnElement, FromClause, Text, and_, bindparam, func, or_, true
 
 from projections.roster.criteria import NEVER_EMPTY, SortKey
 from projections.roster.where import key_of
@@ -16,6 +16,12 @@ from projections.roster.where import key_of
 def name_of(index: int) -> str:
     """The label and the bind name of an order's key, by its index in the order."""
     return f"key_{index}"
+
+
+def _sorted_by(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What rows are sorted by: the key that has an index, or of these texts the same kind of key without one."""
+    is_text = column.name in ("team", "status", "sub_event_name")
+    return func.sort_key(column, type_=Text()).collate("C") if is_text else key_of(column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Order:
         # The id has the direction of the first key, so that one index has both.
         sort_keys = [*sort] if has_id else [*sort, SortKey("participant_id", descending)]
         self._keys = [
-            _Key(name_of(index), key_of(rows.c[key.column]), key.descending, key.column not in NEVER_EMPTY)
+            _Key(name_of(index), _sorted_by(rows.c[key.column]), key.descending, key.column not in NEVER_EMPTY)
             for index, key in enumerate(sort_keys)
         ]
 

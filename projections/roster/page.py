@@ -1,6 +1,6 @@
 """Reads a roster: one participant, a page of the participants that meet criteria, their number."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -28,9 +28,10 @@ from projections.folding.table import checkpoint_table
 from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
-from projections.roster.participant_json import as_json, spelled, written_participant
+from projections.roster.participant_json import EVERYTHING, as_json, written_participant
 from projections.roster.reading import Begin, Fits, for_psycopg, read_rows
-from projections.roster.roster import Roster, shown
+from projections.roster.roster import Roster
+from projections.roster.shown import Shown
 from projections.roster.where import conditions
 
 _Column = ColumnElement[Any]
@@ -45,10 +46,12 @@ class RosterPage:
     last: tuple[Any, ...] | None
 
 
-async def participant(connection: AsyncConnection, roster: Roster, participant_id: str) -> bytes | None:
+async def participant(
+    connection: AsyncConnection, roster: Roster, participant_id: str, shown: Shown = EVERYTHING
+) -> bytes | None:
     """A participant as JSON; None if the participant is not on the roster."""
     rows = roster.rows
-    written = written_participant(rows)
+    written = written_participant(rows, shown, roster.answers)
     statement = select(cast(as_json(written), Text)).select_from(rows.join(written, true()))
     of_one = statement.where(roster.sees(rows), rows.c.participant_id == participant_id)
     text: str | None = (await connection.execute(of_one)).scalar()
@@ -62,13 +65,14 @@ async def find(
     after: Sequence[object] | None,
     limit: int,
     begin: Begin,
+    shown: Shown = EVERYTHING,
 ) -> RosterPage:
     """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys.
 
-    A page ends before a participant that does not fit; no other statement may follow on the connection then. Raises
-    `AnswersOfThePast`.
+    A page ends before a participant that does not fit; no other statement may follow on the connection then.
     """
-    query = _Query(roster, criteria, None if after is None else tuple(value is None for value in after), limit + 1)
+    empty = None if after is None else tuple(value is None for value in after)
+    query = _Query(roster, criteria, empty, limit + 1, shown)
     keys = {name_of(index): value for index, value in enumerate(after or ())}
     if not search.needs_help(roster, criteria):
         return await _read(connection, query, keys, begin())
@@ -97,6 +101,7 @@ class _Query:
     criteria: Criteria
     empty: tuple[bool, ...] | None
     limit: int
+    shown: Shown = EVERYTHING
     scanned: int | None = None
     by_ids: bool = False
 
@@ -125,16 +130,6 @@ def _compiled(query: _Query) -> tuple[str, dict[str, Any]]:
     return for_psycopg(_statement(query))
 
 
-def select_all(roster: Roster, criteria: Criteria, as_: Callable[[_Column], _Column] = spelled) -> Select[Any]:
-    """All participants that meet the criteria, in their order, for an export; each column is mapped by `as_`.
-
-    Raises `AnswersOfThePast`.
-    """
-    rows = roster.rows
-    columns = (as_(column).label(column.name) for column in shown(rows))
-    return select(*columns).where(conditions(roster, rows, criteria)).order_by(*Order(rows, criteria.sort).all)
-
-
 async def count(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
     """How many participants meet the criteria: each of their rows is read."""
     number: int = (await connection.execute(_matching(roster, criteria, func.count()))).scalar_one()
@@ -159,12 +154,14 @@ def _matching(roster: Roster, criteria: Criteria, column: _Column) -> Select[Any
     return select(column).select_from(rows).where(conditions(roster, rows, criteria))
 
 
-def page_of(roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int) -> Select[Any]:
+def page_of(
+    roster: Roster, criteria: Criteria, empty: tuple[bool, ...] | None, limit: int, shown: Shown = EVERYTHING
+) -> Select[Any]:
     """The statement of a page: each participant as JSON, and its sort keys.
 
     `empty`: which keys of the row before the page are empty; None: there is no such row.
     """
-    return _statement(_Query(roster, criteria, empty, limit))
+    return _statement(_Query(roster, criteria, empty, limit, shown))
 
 
 def _statement(query: _Query) -> Select[Any]:
@@ -177,7 +174,7 @@ def _statement(query: _Query) -> Select[Any]:
     order = Order(rows, query.criteria.sort)
     union = union_all(*(select(part.subquery()) for part in _parts(query, rows, order))).subquery()
     picked = select(union).order_by(union.c.part, *order.by(union)).limit(limit).subquery()
-    participant = written_participant(rows)
+    participant = written_participant(rows, query.shown, roster.answers)
     return (
         select(as_json(participant), *(picked.c[key.name] for key in order.keys))
         .select_from(picked.join(rows, rows.c.participant_id == picked.c.id).join(participant, true()))

@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, Subquery, Text, func, select
+from sqlalchemy import ARRAY, JSON, ColumnElement, DateTime, FromClause, Subquery, Text, func, select
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from projections.roster.roster import shown
+from projections.participants.fields import ANSWERS
+from projections.participants.table import participant_answers
+from projections.roster.shown import Shown
+
+EVERYTHING = Shown()
 
 
 def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -18,10 +22,34 @@ def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.iso_time(column, type_=Text())
 
 
-def written_participant(rows: FromClause) -> LateralFromClause:
-    """One row per participant, to be joined with `rows`: the columns of every answer in its order, each spelled."""
-    columns = (spelled(column).label(column.name) for column in shown(rows))
-    return select(*columns).correlate(rows).lateral("participant")
+def written_participant(
+    rows: FromClause, shown: Shown = EVERYTHING, answers: FromClause = participant_answers
+) -> LateralFromClause:
+    """One row per participant, to be joined with `rows`: what is shown, in its order, each column spelled.
+
+    `answers`: where those of the rows' states are read.
+    """
+    columns = [spelled(rows.c[name]).label(name) for name in shown.columns]
+    if shown.has_answers:
+        columns.append(written_answers(rows, answers).label(ANSWERS))
+    return select(*columns).correlate(rows, answers).lateral("participant")
+
+
+def written_answers(rows: FromClause, answers: FromClause) -> ColumnElement[Any]:
+    """The answers of a row's state as an array of records, in the order of the form."""
+    of_state = answers.alias("of_state")
+    in_order = (
+        select(of_state.c.question_id, of_state.c.question, of_state.c.answer)
+        .where(
+            of_state.c.source == rows.c.source,
+            of_state.c.participant_id == rows.c.participant_id,
+            of_state.c.position == rows.c.position,
+        )
+        .order_by(of_state.c.place)
+        .correlate(rows)
+        .subquery("in_order")
+    )
+    return func.array(select(in_order.table_valued()).scalar_subquery(), type_=ARRAY(JSON))
 
 
 def as_json(participant: LateralFromClause | Subquery) -> ColumnElement[Any]:

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Label, and_, case, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Label, and_, case, func, select, true, union_all
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from projections.participants.table import (
     PARTICIPANT_COLUMNS,
+    participant_answers,
     participant_history,
     participants,
     participants_searched,
+    past_answers,
 )
 
-NAMES = [column.name for column in PARTICIPANT_COLUMNS]
+NAMES = tuple(column.name for column in PARTICIPANT_COLUMNS)  # the columns of every answer, in the contract's order
 _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
 
 
@@ -30,15 +32,28 @@ class Roster:
         """The unfiltered rows, one per participant; add `sees(rows)`."""
         return participants_searched if self.as_of is None else _roster_at(self.source, self.as_of)
 
+    @property
+    def answers(self) -> FromClause:
+        """The unfiltered answers, one row per participant, question and value; add `sees(answers)`."""
+        return participant_answers if self.as_of is None else _answers_at(self.source, self.as_of)
+
     def sees(self, rows: FromClause) -> ColumnElement[bool]:
         """The condition that a row is of this roster's source and events."""
         of_source = rows.c.source == self.source
         return of_source if self.event_ids is None else and_(of_source, rows.c.event_id.in_(self.event_ids))
 
 
-def shown(rows: FromClause) -> list[ColumnElement[Any]]:
-    """The columns that an answer shows, in the contract's order."""
-    return [rows.c[name] for name in NAMES]
+def _answers_at(source: str, position: int) -> FromClause:
+    """The answers as they were at a position: of newest states that were there already, and of superseded states."""
+    names = [column.name for column in participant_answers.c]
+    newest, past = participant_answers.alias(), past_answers.alias()
+    of_newest = select(*(newest.c[name] for name in names)).where(
+        newest.c.source == source, newest.c.position <= position
+    )
+    of_past = select(*(past.c[name] for name in names)).where(
+        past.c.source == source, past.c.position <= position, past.c.until_position > position
+    )
+    return union_all(of_newest, of_past).subquery()
 
 
 def _roster_at(source: str, position: int) -> FromClause:

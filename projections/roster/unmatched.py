@@ -7,7 +7,9 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.table import participant_answers
-from projections.roster.criteria import ANSWER, Criteria, Filter
+from projections.roster.answer_filters import ANSWER
+from projections.roster.criteria import AnswerFilter, Criteria, Filter
+from projections.roster.questions import narrowed
 from projections.roster.roster import Roster
 from projections.roster.where import is_answer, is_question
 
@@ -36,26 +38,32 @@ async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Crite
             is_there = exists().where(roster.sees(rows), rows.c.event_id.in_(values))
             if not (await connection.execute(select(is_there))).scalar_one():
                 yield f"{_name(filter_)}={_shown(','.join(values))}: nobody on this roster is in such an event"
-    for question, answer in criteria.answers if roster.as_of is None else ():
-        if not await _is_given(connection, roster, question):
-            yield f"{ANSWER}{_shown(question)}: nobody on this roster has answered it; questions are compared exactly"
-        elif not await _is_given(connection, roster, question, answer):
-            yield f"{ANSWER}{_shown(question)}: nobody on this roster has answered so; answers are compared exactly"
+    if roster.as_of is not None:
+        return
+    where = "on this roster" if narrowed(roster, criteria) == roster else "in such an event"
+    for asked in criteria.answers:
+        if asked.operator not in ("eq", "in"):
+            continue
+        if not asked.keys:
+            yield f"{_question(asked)}: nobody {where} has answered it; questions are compared exactly"
+        elif not await _is_given(connection, roster, asked):
+            yield f"{_question(asked)}: nobody on this roster has answered so; answers are compared exactly"
 
 
-async def _is_given(connection: AsyncConnection, roster: Roster, question: str, answer: str | None = None) -> bool:
-    """Whether somebody has answered a question, or has answered it so. True also where that would take long."""
-    conditions = [participant_answers.c.source == roster.source, *is_question(question)]
-    if answer is not None:
-        conditions += is_answer(answer)
+async def _is_given(connection: AsyncConnection, roster: Roster, asked: AnswerFilter) -> bool:
+    """Whether somebody has answered a question so. True also where that would take long."""
+    answers = participant_answers
+    conditions = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(answers, asked)]
     if roster.event_ids is None:
         return bool((await connection.execute(select(exists().where(*conditions)))).scalar_one())
-    rows = roster.rows
-    given = select(participant_answers.c.participant_id).where(*conditions).limit(_LOOKED_AT).subquery()
-    sees = roster.sees(rows) & (rows.c.participant_id == given.c.participant_id)
-    counted = select(func.count(), func.count(rows.c.participant_id)).select_from(given.outerjoin(rows, sees))
-    looked_at, seen = (await connection.execute(counted)).one()
-    return seen > 0 or looked_at == _LOOKED_AT
+    given = select(answers.c.event_id).where(*conditions).limit(_LOOKED_AT).subquery()
+    seen = func.count().filter(given.c.event_id.in_(roster.event_ids))
+    looked_at, number = (await connection.execute(select(func.count(), seen).select_from(given))).one()
+    return number > 0 or looked_at == _LOOKED_AT
+
+
+def _question(asked: AnswerFilter) -> str:
+    return f"{ANSWER}{_shown(asked.question)}"
 
 
 def _name(filter_: Filter) -> str:

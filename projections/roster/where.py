@@ -5,28 +5,21 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, func, literal, or_, tuple_
 
-from projections.participants.table import participant_answers
-from projections.roster.criteria import Criteria, Filter
+from projections.roster.criteria import AnswerFilter, Criteria, Filter
 from projections.roster.roster import Roster
 
 _SORTED_AS_TEXT = ("last_name", "first_name", "email")
 _LAST_LETTER = 0x10FFFF  # the last code point: a word followed by it is the upper bound of all that begin with the word
-_INDEXED_LETTERS = 100  # how much of a question and of an answer is in the index
-
-
-class AnswersOfThePast(Exception):
-    """A filter by answers with `as_of`: only the answers of newest states are kept as rows."""
+_INDEXED_LETTERS = 100  # how much of an answer is in the index
 
 
 def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
-    """The condition that rows are on the roster and meet the criteria. Raises `AnswersOfThePast`."""
+    """The condition that rows are on the roster and meet the criteria."""
     all_of = [roster.sees(rows)]
     all_of += [_condition(rows, filter_) for filter_ in criteria.filters]
     if criteria.words is not None:
         all_of.append(has_words(rows, criteria.words))
-    if criteria.answers and roster.as_of is not None:
-        raise AnswersOfThePast
-    all_of += [_answered(roster, rows, question, answer) for question, answer in criteria.answers]
+    all_of += [_answered(roster, rows, filter_) for filter_ in criteria.answers]
     return and_(*all_of)
 
 
@@ -120,23 +113,33 @@ _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] 
 }
 
 
-def _answered(roster: Roster, rows: FromClause, question: str, answer: str) -> ColumnElement[bool]:
-    answers = participant_answers.c
-    return exists().where(
-        answers.source == roster.source,
-        answers.participant_id == rows.c.participant_id,
-        *is_question(question),
-        *is_answer(answer),
-    )
+def _answered(roster: Roster, rows: FromClause, filter_: AnswerFilter) -> ColumnElement[bool]:
+    """Whether a participant's answers to the questions meet a filter: one of several values is enough to be equal."""
+    answers = roster.answers
+    of_participant = [
+        answers.c.source == roster.source,
+        answers.c.participant_id == rows.c.participant_id,
+        *is_question(answers, filter_),
+    ]
+    match filter_.operator:
+        case "isnull":
+            is_given = exists().where(*of_participant, answers.c.answer.is_not(None))
+            return ~is_given if filter_.value is True else is_given
+        case "ne":
+            return ~exists().where(*of_participant, *is_answer(answers, filter_))
+        case _:
+            return exists().where(*of_participant, *is_answer(answers, filter_))
 
 
-def is_question(question: str) -> list[ColumnElement[bool]]:
-    """The conditions that an answer is to this question."""
-    column = participant_answers.c.question
-    return [column == question, func.left(column, _INDEXED_LETTERS) == question[:_INDEXED_LETTERS]]
+def is_question(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
+    """The conditions that an answer is to one of the questions that are meant."""
+    assert filter_.keys is not None, "questions.resolved asks the roster for them"  # noqa: S101
+    return [answers.c.question_key.in_(filter_.keys)]
 
 
-def is_answer(answer: str) -> list[ColumnElement[bool]]:
-    """The conditions that an answer is this text."""
-    column = participant_answers.c.answer
-    return [column == answer, func.left(column, _INDEXED_LETTERS) == answer[:_INDEXED_LETTERS]]
+def is_answer(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
+    """The conditions that an answer is the text of a filter, or one of its texts."""
+    column = answers.c.answer
+    texts = filter_.value if isinstance(filter_.value, tuple) else (filter_.value,)
+    begins = sorted({str(text)[:_INDEXED_LETTERS] for text in texts})
+    return [column.in_(texts), func.left(column, _INDEXED_LETTERS).in_(begins)]

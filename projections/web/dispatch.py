@@ -4,7 +4,7 @@ import asyncio
 import operator
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -17,9 +17,11 @@ from starlette.responses import Response
 
 from ingest.driver import answered_within
 from ingest.sqlstate import DRIVER_ERRORS
-from projections.roster.criteria import ParameterRefused, read_parameters, split_answers
+from projections.roster.answer_filters import split_answers
+from projections.roster.criteria import AnswerFilter, ParameterRefused, read_parameters
 from projections.roster.days import in_zone, one_race
 from projections.roster.revision import Lineage, Revision, is_same_lineage
+from projections.roster.shown import shown_of
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
@@ -162,11 +164,12 @@ class Dispatch:
         Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
         """
         named: Mapping[str, str] = question.parameters
-        answers: Mapping[str, str] = {}
+        answers: Sequence[AnswerFilter] = ()
         try:
             if endpoint.takes_answers:
                 named, answers = split_answers(named)
             parameters: Any = read_parameters(endpoint.parameters, named)
+            shown = shown_of(parameters)
         except ParameterRefused as error:
             raise question.refused(error) from None
         if len(request.query_params.multi_items()) > len(question.parameters):
@@ -180,7 +183,7 @@ class Dispatch:
         begins_after, seen = after(question, getattr(parameters, "cursor", None))
         if seen is not None and not endpoint.resets:
             await _check_lineage(question, seen)
-        return question, EndpointRequest(id_, parameters, answers, begins_after, is_last, seen)
+        return question, EndpointRequest(id_, parameters, answers, shown, begins_after, is_last, seen)
 
 
 async def _check_lineage(question: Question, seen: Lineage) -> None:

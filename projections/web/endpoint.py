@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from projections.roster.criteria import Criteria, Strict, criteria
+from projections.roster.criteria import AnswerFilter, Criteria, Strict, criteria
 from projections.roster.revision import Lineage
+from projections.roster.shown import Shown
 from projections.web.question import Question
 
 P = TypeVar("P", bound=Strict)
@@ -15,14 +16,15 @@ P = TypeVar("P", bound=Strict)
 class EndpointRequest(Generic[P]):
     """A validated request. `id`: from the path, "" if no id can be that.
 
-    `answers`: the filters by answers, by question. `after`: what the page begins after, from the cursor; None without a
-    cursor. `is_last`: there is no more time to wait for another revision of the roster. `seen`: the lineage that the
-    page before was of.
+    `answers`: the filters by answers. `shown`: of participants. `after`: what the page begins after, from the cursor;
+    None without a cursor. `is_last`: there is no more time to wait for another revision of the roster. `seen`: the
+    lineage that the page before was of.
     """
 
     id: str
     parameters: P
-    answers: Mapping[str, str]
+    answers: Sequence[AnswerFilter]
+    shown: Shown
     after: Any
     is_last: bool
     seen: Lineage | None = None

@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 from pydantic_core import to_json
 
-from projections.roster import changes, history, page, races
+from projections.roster import changes, forms, history, page, questions, races
 from projections.roster.changes import Change, Place
 from projections.roster.history import HistoryState
 from projections.roster.reading import Fits
 from projections.roster.unmatched import empty_filters, unmatched
-from projections.roster.where import AnswersOfThePast
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
     DEFAULT_PAGE,
@@ -21,34 +21,36 @@ from projections.web.parameters import (
     HistoryParameters,
     ListParameters,
     OfOne,
+    ParticipantParameters,
+    QuestionsParameters,
 )
 from projections.web.places import is_lost, place_text, read_place
 from projections.web.question import NotYet, Question
 
-ANSWERS_OF_THE_PAST = "Answers are kept of the newest states alone: leave out as_of, or the answers."
 _DEFAULT_EVENTS_PAGE = 20
 
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
     limit = request.parameters.limit or DEFAULT_PAGE
+    criteria = await questions.resolved(connection, roster, criteria)
     more = {}
-    try:
-        if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
-            # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
-            is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
-            more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
-        participants = await page.find(connection, roster, criteria, request.after, limit, question.allowance.begin)
-    except AnswersOfThePast:
-        raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
+    if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
+        # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
+        is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
+        more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
+    begin = question.allowance.begin
+    participants = await page.find(connection, roster, criteria, request.after, limit, begin, request.shown)
     warnings = list(empty_filters(criteria))
     if not participants.rows and request.after is None:
         warnings += [warning async for warning in unmatched(connection, roster, criteria)]
     return Page(participants.rows, participants.last, more, warnings)
 
 
-async def get_participant(question: Question, request: EndpointRequest[OfOne]) -> One:
-    participant = await page.participant(question.connection, question.roster, request.id)
+async def get_participant(question: Question, request: EndpointRequest[ParticipantParameters]) -> One:
+    # Of one participant all is shown, unless columns are asked for.
+    shown = request.shown if request.parameters.columns else replace(request.shown, has_answers=True)
+    participant = await page.participant(question.connection, question.roster, request.id, shown)
     if participant is None:
         raise question.not_there("participant")
     question.allowance.begin()(len(participant))
@@ -60,7 +62,7 @@ async def get_history(question: Question, request: EndpointRequest[HistoryParame
     position, is_first = (0, True) if request.after is None else (request.after[0], False)
     # A later page also reads the state before it, to compare the page's first state with.
     number = limit + (1 if is_first else 2)
-    states = history.states(question.connection, question.roster, request.id, position, number)
+    states = history.states(question.connection, question.roster, request.id, position, number, request.shown)
     async with aclosing(states):
         data, last, has_more = await _page_of_states(states, limit, question.allowance.begin(), is_first=is_first)
     if last is None:
@@ -103,6 +105,7 @@ async def list_changes(question: Question, request: EndpointRequest[ChangesParam
         parameters.limit or DEFAULT_PAGE,
         question.allowance.begin(),
         is_lost=await is_lost(question, place, is_last=request.is_last),
+        shown=request.shown,
     )
     if parameters.wait and not since.changes and since.is_all and not request.is_last:
         raise NotYet(question, parameters.wait)
@@ -124,6 +127,21 @@ async def list_events(question: Question, request: EndpointRequest[EventsParamet
                 return Page(data, last)
             data.append(written)
             last = [race["event_id"]]
+    return Page(data, None)
+
+
+async def list_questions(question: Question, request: EndpointRequest[QuestionsParameters]) -> Page:
+    limit = request.parameters.limit or _DEFAULT_EVENTS_PAGE
+    only, after = request.parameters.event_id, None if request.after is None else tuple(request.after)
+    fits = question.allowance.begin()
+    data: list[bytes] = []
+    last: list[object] | None = None
+    for form in await forms.forms(question.connection, question.roster, only, after, limit + 1):
+        written = to_json(form)
+        if len(data) == limit or not fits(len(written)):
+            return Page(data, last)
+        data.append(written)
+        last = list(forms.event_place(form["event_id"]))
     return Page(data, None)
 
 
@@ -173,7 +191,8 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
         "History", get_history, "participant_id",
     ),
     Endpoint(
-        "/v1/participants/{participant_id}", "getParticipant", "One participant.", OfOne,
+        "/v1/participants/{participant_id}", "getParticipant", "One participant, with the answers to questions.",
+        ParticipantParameters,
         "Participant", get_participant, "participant_id",
     ),
     Endpoint(
@@ -183,6 +202,10 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
     Endpoint(
         "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,
         "Events", list_events,
+    ),
+    Endpoint(
+        "/v1/questions", "listQuestions", "The questions of each event's form, with how many answered.",
+        QuestionsParameters, "Questions", list_questions,
     ),
     Endpoint(
         "/v1/events/{event_id}", "getEvent", "One event, with how many participants it has.", OfOne,

@@ -33,6 +33,11 @@ _PARTICIPANT: dict[str, Any] = {
     "field_errors": {"age": "not a whole number"},
     "attributes": {"id": 7000012, "event_id": 501, "bib": "112", "age": "thirty-five"},
 }
+_ANSWERS: list[dict[str, Any]] = [{"question_id": "41", "question": "Shirt size", "answer": "M"}]
+_FORM: dict[str, Any] = {
+    "event_id": "501",
+    "questions": [{"question_id": "41", "question": "Shirt size", "asked": 1, "answered": 1}],
+}
 _EVENT: dict[str, Any] = {
     "event_id": "501",
     "event_name": "Harbour Lights Marathon",
@@ -68,12 +73,13 @@ _SOURCE_STATUS: dict[str, Any] = {
 _PAGE: dict[str, Any] = {"next": None, "position": 1041}
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "Participant": _PARTICIPANT,
+    "Participant": {**_PARTICIPANT, "answers": _ANSWERS},
     "Participants": {"data": [_PARTICIPANT], **_PAGE, "count": 1},
     "ChangesFound": {"data": [_CHANGE], **_PAGE, "after": "1041.3.1041-1041.3-2c624232cdd22177"},
     "History": {"data": [_STATE], **_PAGE},
     "EventCounts": _EVENT,
     "Events": {"data": [_EVENT], **_PAGE},
+    "Questions": {"data": [_FORM], **_PAGE},
     "Status": {"sources": [_SOURCE_STATUS]},
     "Problem": {
         "type": "about:blank",

@@ -14,16 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ingest.driver import answered_within
-from projections.roster.export.export import Export, exported
+from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
+from projections.roster.questions import resolved
 from projections.roster.unmatched import empty_filters, unmatched
-from projections.roster.where import AnswersOfThePast
 from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged, warning_headers
 from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
 from projections.web.endpoint import Endpoint, EndpointRequest
-from projections.web.endpoints import ANSWERS_OF_THE_PAST
 from projections.web.parameters import ExportParameters, SheetParameters
 from projections.web.places import exported_place, place_text
 from projections.web.question import FOLLOWED_BY, Question
@@ -115,15 +114,20 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
     disposition = f'attachment; filename="{export.file_name}"'
     place = place_text(await exported_place(question))
     warnings = [*empty_filters(export.criteria)]
-    warnings += [warning async for warning in unmatched(question.connection, question.roster, export.criteria)]
+    criteria = await resolved(question.connection, question.roster, export.criteria)
+    warnings += [warning async for warning in unmatched(question.connection, question.roster, criteria)]
     headers = {**kept_headers(question), **warning_headers(warnings)}
     return {**headers, "Content-Disposition": disposition, FOLLOWED_BY: place}
 
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:
-    keeps_formulas = getattr(validated.parameters, "formulas", None) == "keep"
+    parameters = validated.parameters
+    keeps_formulas = getattr(parameters, "formulas", None) == "keep"
+    shown = shown_in(validated.shown, parameters.answers, has_columns=parameters.columns is not None)
     try:
-        return Export(format_, question.roster, validated.criteria, question.position, keeps_formulas)
+        return Export(
+            format_, question.roster, validated.criteria, question.position, shown, parameters.answers, keeps_formulas
+        )
     except NotInstalled as error:
         raise question.refuse(501, f"{error}.") from None
 
@@ -136,8 +140,6 @@ async def _first(request: Request, question: Question, chunks: AsyncGenerator[by
             if await request.is_disconnected():
                 raise ClientDisconnect
         return first.result()
-    except AnswersOfThePast:
-        raise question.refuse(400, ANSWERS_OF_THE_PAST, parameter="as_of") from None
     except DoesNotFit as error:
         raise question.refuse(400, f"{str(error).capitalize()}.") from None
     except NotMade as error:

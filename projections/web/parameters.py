@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from projections.roster.criteria import Sorted, Strict, Words, moment, takes
+from projections.roster.shown import Included, Showing
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -67,6 +68,12 @@ _AFTER = takes(
     "The place after which to go on; 0 is the beginning.",
     examples=["0"],
 )
+_ANSWERS = takes(
+    "columns, one-hot or rows",
+    "The answers to the questions of the events that are asked for. columns: one column per question, several answers "
+    "with `; ` between. one-hot: the same, but where somebody gave several answers one column per answer, of 1 or 0. "
+    "rows: one row per participant, question and answer, beside participant_id or the columns that are asked for.",
+)
 _FORMULAS = takes(
     "keep",
     "For programs: leave texts as they are. By default an apostrophe is put before those that a spreadsheet would run.",
@@ -85,7 +92,11 @@ class OfOne(OfNow):
     as_of: Moment | None = _AS_OF
 
 
-class ListParameters(Sorted):
+class ParticipantParameters(OfOne, Showing):
+    """Of one participant."""
+
+
+class ListParameters(Sorted, Showing):
     limit: PageSize | None = _LIMIT
     cursor: Words | None = _CURSOR
     count: Literal["exact", "estimated"] | None = _COUNT
@@ -100,19 +111,24 @@ class EventsParameters(OfOne):
     cursor: Words | None = _CURSOR
 
 
-class HistoryParameters(OfNow):
+class QuestionsParameters(EventsParameters):
+    event_id: Words | None = takes("a text", "Only the questions of this event.", examples=["12"])
+
+
+class HistoryParameters(OfNow, Included):
     limit: PageSize | None = _LIMIT
     cursor: Words | None = _CURSOR
 
 
-class ChangesParameters(OfNow):
+class ChangesParameters(OfNow, Showing):
     after: PlaceText | None = _AFTER
     wait: Annotated[int, Field(ge=0, le=LONGEST_WAIT), BeforeValidator(_whole)] | None = _WAIT
     limit: PageSize | None = _LIMIT
     cursor: Words | None = _CURSOR
 
 
-class ExportParameters(Sorted):
+class ExportParameters(Sorted, Showing):
+    answers: Literal["columns", "one-hot", "rows"] | None = _ANSWERS
     as_of: Moment | None = _AS_OF
     min_position: Position | None = _MIN_POSITION
 

@@ -8,6 +8,7 @@ from sqlalchemy import types
 from sqlalchemy.dialects.postgresql import JSONB
 from typing_extensions import TypedDict
 
+from projections.participants.fields import ANSWERS
 from projections.participants.table import PARTICIPANT_COLUMNS
 
 _JSON_TYPES: dict[type[types.TypeEngine[Any]], Any] = {
@@ -25,7 +26,15 @@ def _type_of(column: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column, pydanti
     return type_ | None if column.nullable else type_
 
 
-Participant: Any = TypedDict("Participant", {column.name: _type_of(column) for column in PARTICIPANT_COLUMNS})  # type: ignore[misc]
+class AnswerGiven(TypedDict):
+    question_id: str | None
+    question: str
+    answer: str | None
+
+
+# `columns` and `include` decide which are there.
+_OF_PARTICIPANT = {column.name: _type_of(column) for column in PARTICIPANT_COLUMNS}
+Participant: Any = TypedDict("Participant", {**_OF_PARTICIPANT, ANSWERS: list[AnswerGiven]}, total=False)  # type: ignore[misc]
 
 
 class Participants(TypedDict):
@@ -107,6 +116,24 @@ class Events(TypedDict):
     position: int
 
 
+class QuestionCounts(TypedDict):
+    question_id: str | None
+    question: str
+    asked: int
+    answered: int
+
+
+class Form(TypedDict):
+    event_id: str | None
+    questions: list[QuestionCounts]
+
+
+class Questions(TypedDict):
+    data: list[Form]
+    next: str | None
+    position: int
+
+
 class OfSource(TypedDict):
     source: str
     head: int
@@ -130,5 +157,5 @@ class Problem(TypedDict):
 
 SHAPES: dict[str, TypeAdapter[Any]] = {
     shape.__name__: TypeAdapter(shape)
-    for shape in (Participant, Participants, ChangesFound, History, EventCounts, Events, Status, Problem)
+    for shape in (Participant, Participants, ChangesFound, History, EventCounts, Events, Questions, Status, Problem)
 }

@@ -73,7 +73,7 @@ def test_no_address_answers_without_a_right_token(served: tuple[int, str]) -> No
     port, _ = served
     described = json.loads(GOLDEN.read_text())["paths"]
     paths = [path.replace("{participant_id}", "12").replace("{event_id}", "12") for path in described]
-    assert len(paths) == 11
+    assert len(paths) == 12
     for path in paths:
         for token in (None, "wrong"):
             status, headers, problem = get(port, path, token)

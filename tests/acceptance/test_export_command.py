@@ -58,15 +58,37 @@ def test_filters_that_can_match_nobody_are_told_beside_the_rows(env: dict[str, s
     ]
 
 
+def test_columns_and_answers_are_chosen_as_over_http(database: str, worker_engine: Engine, tmp_path: Path) -> None:
+    answers = [
+        {"question_id": 4, "question": "Shirt size", "answer": "=M"},
+        {"question": "Meals", "answer": ["a", "b"]},
+    ]
+    model.append(database, [model.body(number, bib=str(number), answers=answers) for number in range(2)])
+    drain(worker_engine)
+    export = ("export", "participants", "--output", str(tmp_path))
+    env = environ(DATABASE_URL=database)
+    for name in ("csv", "ndjson", "parquet", "xlsx"):
+        run(*export, "--format", name, "columns=bib,age", "answers=columns", "answer.4__ne=L", env=env)
+    written = (tmp_path / "participants-movemint-2.csv").read_text()
+    assert written == "bib,age,Shirt size,Meals\n0,,'=M,a; b\n1,,'=M,a; b\n"
+    lines = (tmp_path / "participants-movemint-2.ndjson").read_text().splitlines()
+    assert json.loads(lines[1]) == {"bib": "1", "age": None, "Shirt size": "=M", "Meals": "a; b"}
+    run(*export, "--format", "csv", "answers=rows", "as_of=1", env=env)
+    rows = (tmp_path / "participants-movemint-1.csv").read_text().splitlines()
+    assert rows[0] == "participant_id,question_id,question,answer"
+    assert rows[1:] == ["0,4,Shirt size,'=M", "0,,Meals,a", "0,,Meals,b"]
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
+        (("columns=bib,hue",), "columns takes columns, and hue is none of them"),
         (("colour=red",), "colour is no parameter"),
         (("age=old",), "age takes a whole number."),
         (("status",), "status is no filter: write NAME=VALUE"),
         (("bib=1", "bib=2"), "bib is given more than once"),
         (("as_of=11",), "as_of is beyond the roster, which is at position 10"),
-        (("as_of=3", "answer.Shirt size=M"), "answers are kept of the newest states alone"),
+        (("answer.Shirt size__isnull=no",), "answer.QUESTION__isnull takes true or false."),
         (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv cannot be written: No such file or directory"),
         (("--source", "elsewhere"), "there is no source elsewhere"),
     ],

@@ -7,6 +7,7 @@ So the server's memory does not grow, and its other answers do not wait. The CSV
 
 import csv
 import io
+import json
 import os
 import shutil
 import sys
@@ -17,9 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, types
+from sqlalchemy import types
 
-from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.roster.export.formats import RUN_BY_SHEETS
 
 _TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001
@@ -31,12 +31,20 @@ _LONGEST_CELL = 32_767  # characters
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
 TOO_MANY = 3  # exit code: more rows than the format holds
 
-_PARQUET_TYPES: dict[type[types.TypeEngine[Any]], str] = {
+COLUMNS_FILE = "columns.json"  # beside the file to be made: the titles of the columns, with their kinds
+# Of a column, as DuckDB calls its type; all others are texts.
+_KINDS: dict[type[types.TypeEngine[Any]], str] = {
     types.Integer: "integer",
     types.BigInteger: "bigint",
     types.Date: "date",
     types.DateTime: "timestamptz",
 }
+_NUMBERS = ("integer", "bigint")
+
+
+def kind_of(type_: types.TypeEngine[Any]) -> str:
+    """The kind of a column of this type."""
+    return _KINDS.get(type(type_), "varchar")
 
 
 def main(name: str, path: Path) -> None:
@@ -48,12 +56,18 @@ def main(name: str, path: Path) -> None:
     makers[name](path)
 
 
+def _columns(path: Path) -> list[tuple[str, str]]:
+    return [(title, kind) for title, kind in json.loads(path.with_name(COLUMNS_FILE).read_bytes())]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _parquet(path: Path) -> None:
     import duckdb
 
-    columns = ", ".join(
-        f"'{column.name}': '{_PARQUET_TYPES.get(type(column.type), 'varchar')}'" for column in PARTICIPANT_COLUMNS
-    )
+    columns = ", ".join(f"{_quoted(title)}: '{kind}'" for title, kind in _columns(path))
     reading, writing = os.pipe()  # standard input may be a socket, which DuckDB cannot open by name
 
     def pump() -> None:
@@ -83,7 +97,7 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
         sheet.freeze_panes(1, 0)
         day, time = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
-        writers = [_writer(sheet, column, day, time, quoted) for column in PARTICIPANT_COLUMNS]
+        writers = [_writer(sheet, kind, day, time, quoted) for _, kind in _columns(path)]
         for row, values in enumerate(rows):
             if row == _LARGEST_SHEET:
                 sys.exit(TOO_MANY)
@@ -92,7 +106,7 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
                     (writers[column] if row else sheet.write_string)(row, column, value)
 
 
-def _writer(sheet: Any, column: Column[Any], day: Any, time: Any, quoted: Any) -> Callable[[int, int, str], None]:  # noqa: ANN401
+def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable[[int, int, str], None]:  # noqa: ANN401
     """How a cell of this column is written: numbers, days and times in UTC as such, where a sheet can hold them.
 
     `day`, `time`, `quoted`: the formats of cells.
@@ -113,11 +127,11 @@ def _writer(sheet: Any, column: Column[Any], day: Any, time: Any, quoted: Any) -
         if parsed < _FIRST_DAY_OF_SHEETS:
             write_text(row, number, value)
         else:
-            sheet.write_datetime(row, number, parsed, day if isinstance(column.type, types.Date) else time)
+            sheet.write_datetime(row, number, parsed, day if kind == "date" else time)
 
-    if isinstance(column.type, types.Integer):
+    if kind in _NUMBERS:
         return write_number
-    return write_time if isinstance(column.type, types.Date | types.DateTime) else write_text
+    return write_time if kind in ("date", "timestamptz") else write_text
 
 
 if __name__ == "__main__":

@@ -11,22 +11,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
 from projections.roster.export.formats import Format, NotInstalled
-from projections.roster.export.rows import csv, ndjson
+from projections.roster.export.rows import csv_rows, ndjson_rows
+from projections.roster.export.table import ExportTable, table_of
+from projections.roster.questions import resolved
 from projections.roster.reading import driver_of
 from projections.roster.roster import Roster
+from projections.roster.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
     """`position`: the log position that the roster reflects. Raises `NotInstalled`.
 
-    `keeps_formulas`: texts that begin like a formula are left unchanged.
+    `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `keeps_formulas`: texts
+    that begin like a formula are left unchanged.
     """
 
     format: Format
     roster: Roster
     criteria: Criteria
     position: int
+    shown: Shown
+    answers: str | None = None
     keeps_formulas: bool = False
 
     def __post_init__(self) -> None:
@@ -38,20 +44,28 @@ class Export:
         return f"participants-{self.roster.source}-{self.position}.{self.format.name}"
 
 
+def shown_in(shown: Shown, answers: str | None, *, has_columns: bool) -> Shown:
+    """What an export shows of each participant. `has_columns`: they were asked for by name."""
+    # Beside each of some twenty answers a participant would be there twenty times.
+    return Shown(("participant_id",)) if answers == "rows" and not has_columns else shown
+
+
 async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
     """The file's bytes, read in the connection's transaction. Closing the generator ends the query.
-    Raises `AnswersOfThePast`, `DoesNotFit`, `NotMade`.
+    Raises `DoesNotFit`, `NotMade`.
     """
-    async with aclosing(_bytes(await driver_of(connection), export)) as chunks:
+    criteria = await resolved(connection, export.roster, export.criteria)
+    table = await table_of(connection, export.roster, criteria, export.shown, export.answers)
+    async with aclosing(_bytes(await driver_of(connection), export, table)) as chunks:
         async for chunk in chunks:
             yield chunk
 
 
-def _bytes(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGenerator[bytes]:
+def _bytes(connection: psycopg.AsyncConnection[Any], export: Export, table: ExportTable) -> AsyncGenerator[bytes]:
     if export.format.name == "ndjson":
-        return ndjson(connection, export.roster, export.criteria)
+        return ndjson_rows(connection, table)
     if export.format.name == "csv":
-        return csv(connection, export.roster, export.criteria, keeps_formulas=export.keeps_formulas)
-    rows = csv(connection, export.roster, export.criteria, keeps_formulas=True)
+        return csv_rows(connection, table, keeps_formulas=export.keeps_formulas)
+    rows = csv_rows(connection, table, keeps_formulas=True)
     suffix = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
-    return made(export.format.name + suffix, rows)
+    return made(export.format.name + suffix, rows, table.titles)

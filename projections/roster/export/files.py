@@ -3,30 +3,40 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
-from projections.roster.export.convert import TOO_MANY
+from pydantic_core import to_json
+from sqlalchemy.types import TypeEngine
+
+from projections.roster.export.convert import COLUMNS_FILE, TOO_MANY, kind_of
 
 _CHUNK = 262_144  # bytes
 
 
 class DoesNotFit(Exception):
-    """There are more rows than the format can hold: filter them, or take csv, ndjson or parquet."""
+    """There are more rows or columns than the format can hold; the message says what to ask for instead."""
 
 
 class NotMade(Exception):
     """The file could not be made; the message says why, for the operator."""
 
 
-async def made(name: str, rows: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+async def made(
+    name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]]
+) -> AsyncGenerator[bytes]:
     """The bytes of a file made from rows in CSV, once it is complete. `name`: a format of `convert.main`.
+
+    `titles`: of the columns, with their types.
 
     Raises `DoesNotFit`, `NotMade`.
     """
     with _folder() as folder:
         path = Path(folder) / name
+        # In a file, since the words of a question may be personal, and every account sees a process's arguments.
+        (Path(folder) / COLUMNS_FILE).write_bytes(to_json([(title, kind_of(type_)) for title, type_ in titles]))
         async with aclosing(rows):  # ends the query also if the process fails
             await _convert(name, path, rows)
         with path.open("rb") as file:

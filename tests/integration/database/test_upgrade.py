@@ -163,3 +163,17 @@ def test_builds_of_before_have_their_days_in_utc(reported: str, worker_engine: E
     assert query(reported, seen) == [("35-44", "registration", "UTC")]
     swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
     assert query(reported, seen) == [("35-44", "registration", "UTC")]
+
+
+def test_answers_of_the_release_before_are_found_by_their_questions(reported: str, worker_engine: Engine) -> None:
+    long = "I have read all of this. " * 20
+    rows = [{"question_id": "Ł7", "question": "Meal", "answer": "M"}, {"question": long, "answer": "yes"},
+            {"question": long[:200], "answer": None}]  # fmt: skip
+    model.append(reported, [model.body(99, answers=rows), model.body(98, event_id="ü", answers=rows)])
+    drain(worker_engine)
+    kept = "select participant_id, place, question_key, event_id from participant_answers order by 1, 2"
+    before = query(reported, kept)
+    assert {key[0] for _, _, key, _ in before} == {"i", "w", "h"}
+    upgraded_from(reported, "0011_sorts")
+    assert query(reported, kept) == before
+    assert len(query(reported, "select * from newest_questions('movemint', null)")) > 4

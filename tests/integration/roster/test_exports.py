@@ -161,7 +161,7 @@ def test_rows_are_asked_for_no_longer_once_the_file_cannot_be_made() -> None:
     async def ask() -> None:
         endless = rows()
         with pytest.raises(NotMade, match="the writer of nothing failed"):
-            await anext(made("nothing", endless))
+            await anext(made("nothing", endless, []))
         assert not is_open, "its query would go on in a session that another answer needs"
 
     asyncio.run(ask())

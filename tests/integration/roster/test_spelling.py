@@ -64,10 +64,11 @@ def people(rows: list[Raw]) -> dict[str, bytes]:
 
 
 def doors(api: Api, token: str) -> dict[str, dict[str, bytes]]:
-    """Each participant in JSON, by id, by each way of reading it."""
+    """Each participant in JSON, by id, by each way of reading it: with the answers, which one of them always has."""
+    included = {"include": "answers"}
 
     def rows(path: str, **asked: Any) -> list[msgspec.Raw]:  # noqa: ANN401
-        answer = api.ask(path, token, **asked)
+        answer = api.ask(path, token, **asked, **({} if "include=" in path else included))
         assert answer.status_code == 200, answer.text
         decoded: list[msgspec.Raw] = msgspec.json.decode(msgspec.json.decode(answer.content, type=Raw)["data"],
                                                          type=list[msgspec.Raw])  # fmt: skip
@@ -81,7 +82,7 @@ def doors(api: Api, token: str) -> dict[str, dict[str, bytes]]:
 
     ids = [str(number) for number in range(len(SPELLED))]
     last = 2 * len(SPELLED)
-    asked = {"sort": "-registered_at", "limit": "3"}
+    asked = {"sort": "-registered_at", "limit": "3", **included}
     paged = [bytes(row) for path in pages(api, token, asked) for row in rows(path)]
     return {
         "list": by_id([bytes(row) for row in rows("/v1/participants")]),
@@ -92,8 +93,8 @@ def doors(api: Api, token: str) -> dict[str, dict[str, bytes]]:
         "one as of": by_id([api.ask(f"/v1/participants/{id_}", token, as_of=last).content for id_ in ids]),
         "changes": states("/v1/changes", after="0"),
         "history": {id_: states(f"/v1/participants/{id_}/history")[id_] for id_ in ids},
-        "ndjson": by_id(api.ask("/v1/participants.ndjson", token).content.splitlines()),
-        "ndjson as of": by_id(api.ask("/v1/participants.ndjson", token, as_of=last).content.splitlines()),
+        "ndjson": by_id(api.ask("/v1/participants.ndjson", token, **included).content.splitlines()),
+        "ndjson as of": by_id(api.ask("/v1/participants.ndjson", token, as_of=last, **included).content.splitlines()),
     }
 
 
@@ -150,5 +151,6 @@ def test_answers_are_of_the_shapes_that_the_document_has(told: str, engine: Engi
             ("/v1/participants", "Participants"), ("/v1/participants?count=exact", "Participants"),
             ("/v1/participants/2", "Participant"), ("/v1/participants/2/history", "History"),
             ("/v1/changes?after=0", "ChangesFound"), ("/v1/events", "Events"), ("/v1/status", "Status"),
+            ("/v1/questions", "Questions"), ("/v1/participants?columns=bib&include=answers", "Participants"),
         ):  # fmt: skip
             SHAPES[shape].validate_json(api.ask(path, token).content, extra="forbid")

@@ -28,7 +28,10 @@ def state(id_: str, event: str, status: str) -> bytes:
     return model.body(
         id_, event_id=event, event_name=mark, sub_event={"id": mark, "name": mark}, first_name=mark, last_name=mark,
         email=f"{mark}@example.org", bib=mark, team=mark, status=status, city=mark, gender=mark, note=mark,
-        answers=[{"question": "Shirt size", "answer": mark}],
+        answers=[
+            {"question": "Shirt size", "answer": mark}, {"question_id": 7, "question": mark, "answer": "yes"},
+            {"question_id": mark, "question": "Of this event", "answer": ["yes", mark]},
+        ],
     )  # fmt: skip
 
 
@@ -70,31 +73,44 @@ QUERIES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "last_name__startswith": st.just(MARK),
         "participant_id__in": st.just(",".join(IDS)),
         "answer.Shirt size": st.sampled_from(MARKS),
+        "answer.7": st.just("yes"),
+        f"answer.{MARKS[1]}__isnull": st.just("false"),
+        "include": st.just("answers"),
         "sort": st.sampled_from(["last_name", "-event_id,bib", "position", "-updated_at"]),
     },
 )
 LISTS = st.fixed_dictionaries(
     {"limit": st.sampled_from([1, 5, 100])}, optional={"count": st.sampled_from(["exact", "estimated"])}
 )
+FORMS = st.fixed_dictionaries({}, optional={"answers": st.sampled_from(["columns", "one-hot", "rows"])})
 AS_OF = st.fixed_dictionaries({}, optional={"as_of": st.integers(0, 48)})
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    kind = draw(st.sampled_from(["list", "export", "one", "history", "changes", "events", "event", "status"]))
+    kind = draw(
+        st.sampled_from(["list", "export", "one", "history", "changes", "events", "event", "status", "questions"])
+    )
     id_, event = draw(st.sampled_from(IDS)), draw(st.sampled_from(EVENTS))
     if kind == "list":
         return "/v1/participants", {**draw(QUERIES), **draw(LISTS)}
     if kind == "export":
-        return f"/v1/participants.{draw(st.sampled_from(['csv', 'ndjson']))}", draw(QUERIES)
-    return {
+        format_ = draw(st.sampled_from(["csv", "ndjson"]))
+        return f"/v1/participants.{format_}", {**draw(QUERIES), **draw(FORMS), **draw(AS_OF)}
+    of_event: dict[str, Any] = draw(st.sampled_from([{}, {"event_id": event}, {"limit": 1}]))
+    others: dict[str, Request] = {
         "one": (f"/v1/participants/{id_}", draw(AS_OF)),
-        "history": (f"/v1/participants/{id_}/history", {}),
-        "changes": ("/v1/changes", {"after": draw(st.integers(0, 48)), "limit": draw(st.sampled_from([1, 100]))}),
+        "history": (f"/v1/participants/{id_}/history", {"include": "answers"}),
+        "questions": ("/v1/questions", {**draw(AS_OF), **of_event}),
+        "changes": (
+            "/v1/changes",
+            {"after": draw(st.integers(0, 48)), "limit": draw(st.sampled_from([1, 100])), "include": "answers"},
+        ),
         "events": ("/v1/events", draw(AS_OF)),
         "event": (f"/v1/events/{event}", draw(AS_OF)),
         "status": ("/v1/status", {}),
-    }[kind]
+    }
+    return others[kind]
 
 
 @given(scope=st.sampled_from(SCOPES), other=st.sampled_from(SCOPES), request=requests())

@@ -1,0 +1,133 @@
+"""The questions of a roster's forms: which there are, in which order, under which words, and which of them are meant.
+
+A question is one by its id under its newest words, those of the newest participant who was asked it; without an id it
+is one by its words. Filters by answers, columns of exports and the list of questions all ask here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Text, column, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from projections.roster.criteria import AnswerFilter, Criteria
+from projections.roster.roster import Roster
+
+
+@dataclass(frozen=True, slots=True)
+class FormQuestion:
+    """A question that participants were asked. `question_id`: None if it has none. `words`: the newest."""
+
+    key: str
+    question_id: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The newest time that a question was asked in an event: of the participant whose state is of this position."""
+
+    event_id: str | None
+    question: FormQuestion
+    position: int
+    participant_id: str
+
+
+def narrowed(roster: Roster, criteria: Criteria) -> Roster:
+    """The roster of the events alone that the criteria name: its questions are those of their forms."""
+    for filter_ in criteria.filters:
+        if filter_.column == "event_id" and filter_.operator in ("eq", "in"):
+            wanted = filter_.value if isinstance(filter_.value, tuple) else (str(filter_.value),)
+            seen = wanted if roster.event_ids is None else tuple(id_ for id_ in wanted if id_ in roster.event_ids)
+            roster = replace(roster, event_ids=seen)
+    return roster
+
+
+async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> Criteria:
+    """The criteria with the keys of the questions that each filter by answers means: by id first, then by words."""
+    if not criteria.answers:
+        return criteria
+    questions = named(await newest(connection, narrowed(roster, criteria)))
+    meant = (replace(filter_, keys=_meant(filter_, questions)) for filter_ in criteria.answers)
+    return replace(criteria, answers=tuple(meant))
+
+
+def _meant(filter_: AnswerFilter, questions: Iterable[FormQuestion]) -> tuple[str, ...]:
+    questions = list(questions)
+    by_id = [question.key for question in questions if question.question_id == filter_.question]
+    return tuple(by_id or sorted(question.key for question in questions if question.words == filter_.question))
+
+
+async def questions_of(connection: AsyncConnection, roster: Roster) -> list[FormQuestion]:
+    """The questions of the roster's forms, in their order."""
+    asked = await newest(connection, roster)
+    forms = await forms_of(connection, roster, asked)
+    by_key = {question.key: question for question in named(asked)}
+    return [by_key[key] for key in in_form_order(forms, asked)]
+
+
+async def newest(connection: AsyncConnection, roster: Roster) -> list[Asked]:
+    """Each question of each event, under the words of the newest participant of the event who was asked it."""
+    names = ("event_id", "question_key", "question_id", "question", "position", "participant_id")
+    if roster.as_of is None:
+        # One look-up per question; in the past all answers are read.
+        events = literal(None if roster.event_ids is None else list(roster.event_ids), ARRAY(Text))
+        rows: Any = func.newest_questions(roster.source, events).table_valued(
+            *(column(name, BigInteger if name == "position" else Text) for name in names)
+        )
+        statement = select(*(rows.c[name] for name in names))
+    else:
+        answers = roster.answers
+        keys = answers.c.event_id, answers.c.question_key
+        statement = (
+            select(*(answers.c[name] for name in names))
+            .where(roster.sees(answers))
+            .ext(distinct_on(*keys))
+            .order_by(*keys, answers.c.position.desc(), answers.c.place)
+        )
+    return [
+        Asked(event_id, FormQuestion(key, id_, words), position, participant_id)
+        for event_id, key, id_, words, position, participant_id in await connection.execute(statement)
+    ]
+
+
+def named(asked: Sequence[Asked]) -> list[FormQuestion]:
+    """Each question once, under its newest words."""
+    return [*{each.question.key: each.question for each in sorted(asked, key=attrgetter("position"))}.values()]
+
+
+async def forms_of(connection: AsyncConnection, roster: Roster, asked: Sequence[Asked]) -> Mapping[int, list[str]]:
+    """The forms of the participants who were asked these questions last: the keys in their order, by position."""
+    answers = roster.answers
+    people = {each.participant_id for each in asked}
+    rows = (
+        select(answers.c.position, answers.c.question_key)
+        .where(roster.sees(answers), answers.c.participant_id.in_(sorted(people)))
+        .order_by(answers.c.position, answers.c.place)
+    )
+    forms: dict[int, list[str]] = {each.position: [] for each in asked}
+    for position, key in (await connection.execute(rows)).all():
+        if position in forms and key not in forms[position]:
+            forms[position].append(key)
+    return forms
+
+
+def in_form_order(forms: Mapping[int, Sequence[str]], asked: Iterable[Asked]) -> list[str]:
+    """The keys of the questions in the order of the newest form; a question that it lacks stands after the one before
+    it in the newest form that has it.
+    """
+    wanted = {each.question.key for each in asked}
+    order: list[str] = []
+    for position in sorted({each.position for each in asked}, reverse=True):
+        form = [key for key in forms[position] if key in wanted]
+        place = next((order.index(key) for key in form if key in order), len(order))
+        for key in form:
+            if key in order:
+                place = order.index(key) + 1
+            else:
+                order.insert(place, key)
+                place += 1
+    return order

@@ -1,0 +1,44 @@
+"""The parameters in the OpenAPI document: each filter once, any question, what several endpoints share by reference."""
+
+import json
+from typing import Any
+
+from projections.roster.criteria import Sorted
+from projections.web.api import Api, ApiSettings
+from projections.web.openapi_parameters import concise
+from tests import ROOT
+
+
+def document() -> dict[str, Any]:
+    return Api("", (), ApiSettings(), None).document
+
+
+def test_each_filter_is_described_once_and_a_call_has_few_parameters() -> None:
+    told = document()
+    text = json.dumps(told)
+    filters = told["components"]["schemas"]["Filters"]["properties"]
+    assert set(filters) == set(Sorted.model_fields) - {"q", "sort"}
+    for name in ("status__in", "last_name__startswith", "registered_at__gte"):
+        assert text.count(f'"{name}": {{') == 1
+    for path in told["paths"].values():
+        assert len(path["get"]["parameters"]) <= 16
+    listed = {
+        parameter["$ref"] for parameter in told["paths"]["/v1/participants"]["get"]["parameters"] if "$ref" in parameter
+    }
+    assert {f"#/components/parameters/{name}" for name in ("filters", "answer_filters", "columns", "q")} <= listed
+    assert len((ROOT / "docs" / "openapi.json").read_text().splitlines()) < 2_500
+
+
+def test_any_question_can_be_asked_for() -> None:
+    asked = document()["components"]["parameters"]["answer_filters"]
+    assert (asked["style"], asked["explode"], asked["schema"]["type"]) == ("form", True, "object")
+    assert asked["schema"]["additionalProperties"]["type"] == "string"
+    assert "properties" not in asked["schema"]
+
+
+def test_a_nullable_type_is_a_list_of_two_and_no_property_is_lost_for_its_name() -> None:
+    text = {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}], "title": "Day"}
+    schema = {"title": "Shape", "properties": {"title": text, "anyOf": {"$ref": "#"}}}
+    assert concise(schema) == {
+        "properties": {"title": {"type": ["string", "null"], "format": "date"}, "anyOf": {"$ref": "#"}}
+    }
