@@ -26,12 +26,12 @@ from projections.cli.output import is_standard_output, written
 from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
-from projections.roster.export.formats import FORMATS, Format, NotInstalled
+from projections.roster.export.formats import FORMATS, Dialect, Format, NotInstalled
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
 from projections.roster.unmatched import empty_filters, unmatched
 from projections.roster.where import AnswersOfThePast
-from projections.web.parameters import ExportParameters, SheetParameters
+from projections.web.parameters import export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
 
@@ -44,7 +44,7 @@ class _Request:
     source: str
     criteria: Criteria
     as_of: int | datetime | None
-    keeps_formulas: bool
+    dialect: Dialect
 
 
 @click.command()
@@ -81,13 +81,12 @@ def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request
         values[name] = value
     try:
         plain, answers = split_answers(values)
-        parameters = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
+        parameters = read_parameters(export_parameters(format_), plain)
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
-    keeps_formulas = getattr(parameters, "formulas", None) == "keep"
-    return _Request(format_, source, criteria(parameters, answers), parameters.as_of, keeps_formulas)
+    return _Request(format_, source, criteria(parameters, answers), parameters.as_of, parameters.dialect)
 
 
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
@@ -127,7 +126,7 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         as_of = await resolve_as_of(connection, request.source, request.as_of, reached)
         roster = Roster(request.source, None, as_of)
         position = reached if as_of is None else as_of
-        return Export(request.format, roster, request.criteria, position, request.keeps_formulas)
+        return Export(request.format, roster, request.criteria, position, request.dialect)
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
-from projections.roster.export.formats import Format, NotInstalled
+from projections.roster.export.formats import Dialect, Format, NotInstalled
 from projections.roster.export.rows import csv, ndjson
 from projections.roster.reading import driver_of
 from projections.roster.roster import Roster
@@ -20,14 +20,14 @@ from projections.roster.roster import Roster
 class Export:
     """`position`: the log position that the roster reflects. Raises `NotInstalled`.
 
-    `keeps_formulas`: texts that begin like a formula are left unchanged.
+    `dialect`: how CSV is written; of a sheet, whether it keeps formulas.
     """
 
     format: Format
     roster: Roster
     criteria: Criteria
     position: int
-    keeps_formulas: bool = False
+    dialect: Dialect
 
     def __post_init__(self) -> None:
         if not self.format.is_installed:
@@ -51,7 +51,7 @@ def _bytes(connection: psycopg.AsyncConnection[Any], export: Export) -> AsyncGen
     if export.format.name == "ndjson":
         return ndjson(connection, export.roster, export.criteria)
     if export.format.name == "csv":
-        return csv(connection, export.roster, export.criteria, keeps_formulas=export.keeps_formulas)
-    rows = csv(connection, export.roster, export.criteria, keeps_formulas=True)
-    suffix = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
+        return csv(connection, export.roster, export.criteria, export.dialect)
+    rows = csv(connection, export.roster, export.criteria, Dialect(keeps_formulas=True))
+    suffix = "-keep" if export.format.is_for_sheets and export.dialect.keeps_formulas else ""
     return made(export.format.name + suffix, rows)

@@ -1,35 +1,51 @@
 """The rows of an export, written by PostgreSQL's COPY as CSV or as lines of JSON."""
 
-from collections.abc import AsyncGenerator
+import codecs
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import AsyncClientCursor
-from sqlalchemy import ColumnElement, Select, Text, case, func, select
+from psycopg import AsyncClientCursor, sql
+from sqlalchemy import JSON, Select, select
 
 from projections.roster.criteria import Criteria
-from projections.roster.export.formats import RUN_BY_SHEETS
+from projections.roster.export.formats import Dialect
+from projections.roster.export.guarded_rows import RowGuard
 from projections.roster.page import select_all
-from projections.roster.participant_json import as_json, spelled
+from projections.roster.participant_json import as_json
 from projections.roster.reading import for_psycopg
 from projections.roster.roster import Roster
 
 _CHUNK = 65_536  # bytes
-CSV = "copy ({}) to stdout with (format csv, header)"
 # JSON contains neither this quote nor this delimiter, so that COPY sends each line unchanged.
 _LINES = "copy ({}) to stdout with (format csv, quote e'\\x01', delimiter e'\\x02')"
+_Join = Callable[[Sequence[bytes | bytearray | memoryview]], bytes]
 
 
 async def csv(
-    connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria, *, keeps_formulas: bool
+    connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria, dialect: Dialect
 ) -> AsyncGenerator[bytes]:
     """CSV with a header; SQL's null is an empty field.
 
-    Unless `keeps_formulas`, texts that a spreadsheet would run get an apostrophe before them.
+    Unless the dialect keeps formulas, texts that a spreadsheet would run are made harmless, as `guard` says.
     """
-    rows = select_all(roster, criteria, spelled if keeps_formulas else _harmless)
-    async for chunk in _copied(connection, CSV, rows):
-        yield chunk
+    rows = select_all(roster, criteria)
+    begin = codecs.BOM_UTF8 if dialect.has_bom else b""
+    async for chunk in _copied(connection, copy_csv(dialect), rows, _join(rows, dialect)):
+        yield begin + chunk
+        begin = b""
+
+
+def copy_csv(dialect: Dialect) -> str:
+    """The statement that writes CSV; the query goes in the place of `{}`."""
+    return f"copy ({{}}) to stdout with (format csv, header, delimiter {sql.Literal(dialect.separator).as_string()})"
+
+
+def _join(rows: Select[Any], dialect: Dialect) -> _Join:
+    if dialect.keeps_formulas:
+        return b"".join
+    in_json = (place for place, column in enumerate(rows.selected_columns) if isinstance(column.type, JSON))
+    return RowGuard(dialect.separator, frozenset(in_json)).guarded
 
 
 async def ndjson(connection: psycopg.AsyncConnection[Any], roster: Roster, criteria: Criteria) -> AsyncGenerator[bytes]:
@@ -39,24 +55,20 @@ async def ndjson(connection: psycopg.AsyncConnection[Any], roster: Roster, crite
         yield chunk
 
 
-def _harmless(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    if not isinstance(column.type, Text):
-        return spelled(column)
-    return case((func.left(column, 1).in_(RUN_BY_SHEETS), "'" + column), else_=column)
-
-
-async def _copied(connection: psycopg.AsyncConnection[Any], statement: str, rows: Select[Any]) -> AsyncGenerator[bytes]:
+async def _copied(
+    connection: psycopg.AsyncConnection[Any], statement: str, rows: Select[Any], join: _Join = b"".join
+) -> AsyncGenerator[bytes]:
     """What COPY sends, in chunks of at least `_CHUNK` bytes: PostgreSQL sends one row at a time."""
     text, values = for_psycopg(rows)
     # COPY takes no bound values: psycopg quotes them into the statement, with libpq.
     query = AsyncClientCursor(connection).mogrify(text, values)
-    buffer: list[bytes] = []
+    buffer: list[bytes | bytearray | memoryview] = []
     size = 0
     async with connection.cursor().copy(statement.format(query).encode()) as copying:
         async for row in copying:
-            buffer.append(bytes(row))
+            buffer.append(row)
             size += len(row)
             if size >= _CHUNK:
-                yield b"".join(buffer)
+                yield join(buffer)
                 buffer, size = [], 0
-    yield b"".join(buffer)
+    yield join(buffer)

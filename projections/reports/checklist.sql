@@ -1,0 +1,54 @@
+-- A list for race day, by bib: who starts where, with the answers to the questions that are asked for, one column each.
+-- A question's column has its newest words as its name; several answers to it stand in one cell.
+--
+-- event text: only this event, by its id
+-- sub_event text: only this race or category, by its id
+-- status text: only participants of this status
+-- questions texts: answers to these questions, by their wording or their ids
+with people as (
+  select p.participant_id, p.bib, p.last_name, p.first_name, p.sub_event_id, p.sub_event_name, p.status
+  from reporting.participants p
+  where p.source = :source
+    and (cast(:event as text) is null or p.event_id = :event)
+    and (cast(:sub_event as text) is null or p.sub_event_id = :sub_event)
+    and (cast(:status as text) is null or p.status = :status)
+),
+given as (
+  select
+    coalesce(a.question_id, a.question) as key, a.question_id, a.question, a.answer, a.participant_id, a.position,
+    a.place
+  from reporting.participant_answers a
+  where a.source = :source and cardinality(cast(:questions as text[])) > 0
+),
+named as (
+  select
+    g.key, g.question_id, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
+    min(array_position(cast(:questions as text[]), w.word)) as place
+  from given g
+  cross join lateral (values (g.key), (g.question)) w (word)
+  group by g.key, g.question_id
+  having bool_or(w.word = any (cast(:questions as text[])))
+),
+titled as (
+  select
+    n.key, n.question_id, n.place,
+    n.question || case when count(*) over (partition by n.question) > 1 then coalesce(' (' || n.question_id || ')', '')
+      else '' end as title
+  from named n
+),
+answered as (
+  select g.participant_id, g.key, g.question_id, string_agg(g.answer, '; ' order by g.place) as answer
+  from given g
+  where g.answer is not null
+  group by g.participant_id, g.key, g.question_id
+)
+select
+  p.bib, p.last_name, p.first_name, coalesce(p.sub_event_name, p.sub_event_id) as sub_event, p.status,
+  (
+    select json_object_agg(t.title, a.answer order by t.place, t.title)
+    from titled t
+    left join answered a
+      on a.participant_id = p.participant_id and a.key = t.key and a.question_id is not distinct from t.question_id
+  ) as columns
+from people p
+order by cast(substring(p.bib from '[0-9]+') as numeric) nulls last, p.bib, p.last_name, p.first_name, p.participant_id
