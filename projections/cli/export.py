@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,25 +23,27 @@ from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
-from projections.roster.criteria import Criteria, ParameterRefused, criteria, read_parameters, split_answers
+from projections.roster.criteria import ANSWER, Criteria, ParameterRefused, criteria, read_parameters, split_answers
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Dialect, Format, NotInstalled
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
-from projections.roster.unmatched import empty_filters, unmatched
+from projections.roster.unmatched import empty_filters, is_met, read_on, unmatched
 from projections.roster.where import AnswersOfThePast
 from projections.web.parameters import export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
+_Filters = Sequence[tuple[str, str]]  # the name and the value of each
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the command line asks for. `as_of`: a position, a time, or None for now."""
+    """What the command line asks for: the filters as they were given, and as criteria. `as_of`: None for now."""
 
     format: Format
     source: str
+    filters: _Filters
     criteria: Criteria
     as_of: int | datetime | None
     dialect: Dialect
@@ -60,22 +62,27 @@ def export(
     """Write the roster to a file, or to standard output, as of one position.
 
     The filters are those of the API: status=active, dob__lt=2008-01-01, "answer.Shirt size=M", sort=last_name,
-    as_of=1041. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
+    as_of=1041. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them. CSV takes
+    separator=";", decimal=, and bom=true.
     """
     del what
-    request = _request(FORMATS[name], source_of(settings, source), filters)
+    request = _request(FORMATS[name], source_of(settings, source), [_pair(filter_) for filter_ in filters])
     if output is None and sys.stdout.isatty() and request.format.module is not None:
         raise WrongUsage(f"{name} is not for a terminal: add --output FILE")
     with migrated_database(settings) as conninfo:
         asyncio.run(_export(conninfo, request, output))
 
 
-def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request:
+def _pair(filter_: str) -> tuple[str, str]:
+    name, separator, value = filter_.partition("=")
+    if not separator:
+        raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+    return name, value
+
+
+def _request(format_: Format, source: str, filters: _Filters) -> _Request:
     values: dict[str, str] = {}
-    for filter_ in filters:
-        name, separator, value = filter_.partition("=")
-        if not separator:
-            raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+    for name, value in filters:
         if name in values:
             raise WrongUsage(f"{name} is given more than once")
         values[name] = value
@@ -86,17 +93,19 @@ def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request
         raise WrongUsage(str(error)) from None
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
-    return _Request(format_, source, criteria(parameters, answers), parameters.as_of, parameters.dialect)
+    return _Request(format_, source, filters, criteria(parameters, answers), parameters.as_of, parameters.dialect)
 
 
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
     async with _snapshot(conninfo) as connection:
-        export = await _export_of(connection, request)
+        export = await _export_of(connection, await _with_whole_questions(connection, request))
         for warning in empty_filters(export.criteria):
             say(warning)
         async for warning in unmatched(connection, export.roster, export.criteria):
             say(printable(unquote(warning)))
         try:
+            if request.filters and not await is_met(connection, export.roster, export.criteria):
+                say(f"nobody meets {printable(' and '.join('='.join(filter_) for filter_ in request.filters))}")
             await _write(connection, export, output)
         except AnswersOfThePast:
             raise WrongUsage("answers are kept of the newest states alone: leave out as_of, or the answers") from None
@@ -104,6 +113,18 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
             raise WrongUsage(str(error)) from None
         except NotMade as error:
             raise Failure(f"the file could not be made: {error}") from None
+
+
+async def _with_whole_questions(connection: AsyncConnection, request: _Request) -> _Request:
+    """The request with answers to questions that have a `=` themselves, which only the roster can tell."""
+    roster = Roster(request.source)
+    filters = []
+    for name, value in request.filters:
+        if name.startswith(ANSWER) and "=" in value:
+            question, value = await read_on(connection, roster, name.removeprefix(ANSWER), value)
+            name = ANSWER + question
+        filters.append((name, value))
+    return _request(request.format, request.source, filters)
 
 
 @asynccontextmanager

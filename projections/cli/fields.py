@@ -16,6 +16,7 @@ from ingest.log.event import Event
 from ingest.log.read import heads, read_after
 from ingest.session import LONG
 from ingest.settings import Settings
+from projections.participants.ahead import ahead_of_time, in_a_sentence
 from projections.participants.discovery import LONGEST_PATH, MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
@@ -38,10 +39,13 @@ def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
                     for event in events:
                         discovery.add(event)
                     advance(len(events))
+        ahead = sum(ahead_of_time(connection, sources).values())
     if as_json:
-        click.echo(to_json(_as_json(discovery)).decode())
+        click.echo(to_json({**_as_json(discovery), "ahead_of_time": ahead}).decode())
     else:
         _print(discovery)
+        if ahead:
+            say(in_a_sentence(ahead))
 
 
 def _events(connection: Connection, source: str, head: int) -> Iterator[list[Event]]:

@@ -29,9 +29,7 @@ _SOURCES = text("select source from reporting.freshness")
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; made if it is not there.")
 @click.option("--pii", is_flag=True, help="With --grant: also contact data, birth dates and the like.")
-@click.option(
-    "--revoke", "revoked", metavar="USER", help="Take back what --grant gave; drops a login that it made."
-)
+@click.option("--revoke", "revoked", metavar="USER", help="Take back what --grant gave; drops a login that it made.")
 @click.option("--dictionary", "only_dictionary", is_flag=True, help="Print what every view and column means.")
 @settings_of
 def report(

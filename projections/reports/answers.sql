@@ -1,5 +1,5 @@
--- How many participants gave each answer to a question, such as shirt sizes, their share of those who answered it, and
--- how many did not: the line without an answer.
+-- How many participants gave each answer to a question, such as shirt sizes, and how many gave none.
+-- The share is of those who answered; the line without an answer has those who did not.
 --
 -- A question is one by its id, under its newest words; without an id by its words. A participant who chose several
 -- answers counts once for each of them, so the shares of such a question add up to more than 100. Did not answer: who is

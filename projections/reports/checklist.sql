@@ -15,40 +15,49 @@ with people as (
 ),
 given as (
   select
-    coalesce(a.question_id, a.question) as key, a.question_id, a.question, a.answer, a.participant_id, a.position,
-    a.place
+    coalesce(a.question_id, a.question) as key, a.question_id is null as is_words, a.question, a.answer,
+    a.participant_id, a.position, a.place
   from reporting.participant_answers a
   where a.source = :source and cardinality(cast(:questions as text[])) > 0
 ),
 named as (
   select
-    g.key, g.question_id, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
+    g.key, g.is_words, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
     min(array_position(cast(:questions as text[]), w.word)) as place
   from given g
   cross join lateral (values (g.key), (g.question)) w (word)
-  group by g.key, g.question_id
+  group by g.key, g.is_words
   having bool_or(w.word = any (cast(:questions as text[])))
 ),
 titled as (
   select
-    n.key, n.question_id, n.place,
-    n.question || case when count(*) over (partition by n.question) > 1 then coalesce(' (' || n.question_id || ')', '')
-      else '' end as title
+    n.key, n.is_words, n.place,
+    case
+      when n.is_words or count(*) over (partition by n.question) = 1 then n.question
+      else n.question || ' (' || n.key || ')'
+    end as title
   from named n
 ),
-answered as (
-  select g.participant_id, g.key, g.question_id, string_agg(g.answer, '; ' order by g.place) as answer
+once as (
+  select g.participant_id, g.key, g.is_words, g.answer, min(g.place) as place
   from given g
   where g.answer is not null
-  group by g.participant_id, g.key, g.question_id
+  group by g.participant_id, g.key, g.is_words, g.answer
+),
+answered as (
+  select o.participant_id, o.key, o.is_words, string_agg(o.answer, '; ' order by o.place) as answer
+  from once o
+  group by o.participant_id, o.key, o.is_words
+),
+filled as (
+  select p.participant_id, json_object_agg(t.title, a.answer order by t.place, t.title) as columns
+  from people p
+  cross join titled t
+  left join answered a on a.participant_id = p.participant_id and a.key = t.key and a.is_words = t.is_words
+  group by p.participant_id
 )
 select
-  p.bib, p.last_name, p.first_name, coalesce(p.sub_event_name, p.sub_event_id) as sub_event, p.status,
-  (
-    select json_object_agg(t.title, a.answer order by t.place, t.title)
-    from titled t
-    left join answered a
-      on a.participant_id = p.participant_id and a.key = t.key and a.question_id is not distinct from t.question_id
-  ) as columns
+  p.bib, p.last_name, p.first_name, coalesce(p.sub_event_name, p.sub_event_id) as sub_event, p.status, f.columns
 from people p
+left join filled f on f.participant_id = p.participant_id
 order by cast(substring(p.bib from '[0-9]+') as numeric) nulls last, p.bib, p.last_name, p.first_name, p.participant_id

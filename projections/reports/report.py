@@ -80,7 +80,7 @@ def run_report(connection: Connection, report: Report, source: str, values: Mapp
 
 
 def _spread(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> ReportRows:
-    """The rows with their last column, if it is `columns`, as a column for each key: an object of the same keys each."""
+    """The rows with their last column, if it is `columns`, as a column for each key: its objects have the same keys."""
     if names[-1] != _SPREAD:
         return ReportRows(names, rows)
     names = names[:-1]

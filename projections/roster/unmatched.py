@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.participants.table import participant_answers
 from projections.roster.criteria import ANSWER, Criteria, Filter
 from projections.roster.roster import Roster
-from projections.roster.where import is_answer, is_question
+from projections.roster.where import conditions, is_answer, is_question
 
 _LOOKED_AT = 2_000  # answers, to find one of somebody whom a token of some events sees
 _LONGEST = 40  # characters of a name or value that is shown; each is up to 12 bytes of a header
@@ -41,6 +41,25 @@ async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Crite
             yield f"{ANSWER}{_shown(question)}: nobody on this roster has answered it; questions are compared exactly"
         elif not await _is_given(connection, roster, question, answer):
             yield f"{ANSWER}{_shown(question)}: nobody on this roster has answered so; answers are compared exactly"
+
+
+async def is_met(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> bool:
+    """Whether somebody on the roster meets all criteria. Raises `AnswersOfThePast`."""
+    somebody = exists().where(conditions(roster, roster.rows, criteria))
+    return bool((await connection.execute(select(somebody))).scalar_one())
+
+
+async def read_on(connection: AsyncConnection, roster: Roster, question: str, answer: str) -> tuple[str, str]:
+    """A question and its answer, of a text that was divided at the first of several `=`: a question may have some, too.
+
+    It is the longest question that somebody on the roster has answered; what was given if there is none.
+    """
+    parts = answer.split("=")
+    for number in range(len(parts) - 1, -1, -1):
+        longer = "=".join([question, *parts[:number]])
+        if await _is_given(connection, roster, longer):
+            return longer, "=".join(parts[number:])
+    return question, answer
 
 
 async def _is_given(connection: AsyncConnection, roster: Roster, question: str, answer: str | None = None) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from projections.reports import formats
 from projections.reports.logins import LoginRefused, check_name
 from projections.reports.report import ReportRows, WrongParameter, reports, values_of
+from projections.roster.export.formats import Dialect
 
 FOUND = ReportRows(
     ("team", "members", "percent", "since"),
@@ -34,7 +35,7 @@ def test_a_table_has_even_columns_numbers_to_the_right_and_nothing_that_moves_th
 
 
 def test_csv_is_harmless_in_a_spreadsheet() -> None:
-    assert formats.comma_separated(FOUND).splitlines() == [
+    assert formats.separated(FOUND, Dialect()).splitlines() == [
         "team,members,percent,since",
         "'=cmd(),12,33.3,2026-03-02T08:00:00Z",
         '"Night\x1bOwls, all",,5.0,2026-03-02',

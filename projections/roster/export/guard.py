@@ -38,7 +38,7 @@ _PHONE = rf"[+\uff0b](?=[^{_DIGITS}]*[{_DIGITS}])[{_DIGITS} ()/.\-\uff0d]+"
 _PLAIN = re.compile(rf"{_NUMBER}|{_PHONE}")
 _SUSPECT = re.compile(rf"[{_BEGINNINGS}\t\r\n]")  # most texts have none of these, and cost no more than this
 _JSON_PLACES = re.compile(rf'(?P<lead>{_BEGIN}[" ]*)(?P<begins>[{_BEGINNINGS}])')
-_JSON_NUMBER = re.compile(r"-[0-9.]+(?:[eE][+-]?[0-9]+)?(?=[,\]}]|\Z)")
+_JSON_NUMBER = re.compile(r", -[0-9.]+(?:[eE][+-]?[0-9]+)?(?=[,\]}]|\Z)")
 
 
 def is_plain(text: str) -> bool:
@@ -73,6 +73,6 @@ def guarded_json(text: str) -> str:
 
 def _escaped(place: re.Match[str]) -> str:
     lead, begins = place["lead"], place["begins"]
-    if begins == "-" and '"' not in lead and _JSON_NUMBER.match(place.string, place.start("begins")):
-        return lead + begins  # a number, not a text: it has no escape
+    if lead == " " and _JSON_NUMBER.match(place.string, place.start() - 1):
+        return lead + begins  # a number, not a text, after another one: it has no escape
     return f"{lead}\\u{ord(begins):04x}"
