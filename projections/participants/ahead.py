@@ -23,8 +23,8 @@ def ahead_of_time(connection: Connection, sources: Iterable[str]) -> dict[str, i
 
 def in_a_sentence(participants: int) -> str:
     """What it means, and where it shows."""
-    who = "1 participant says" if participants == 1 else f"{participants} participants say"
+    who = "1 participant is" if participants == 1 else f"{participants} participants are"
     return (
-        f"{who} to have changed after now, by updated_at, so what arrives with a time before that changes nothing: "
+        f"{who} ahead of now, by updated_at, so what arrives with an earlier time changes nothing: "
         "rosterlog report late_arrivals shows it"
     )

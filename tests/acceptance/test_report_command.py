@@ -42,6 +42,9 @@ def test_every_format(env: dict[str, str]) -> None:
     assert (row["sub_event_name"], row["participants"]) == ("Marathon", "2")
     [row] = json.loads(run("report", "sub_events_by_status", "event=501", "--format", "json", env=env))
     assert (row["sub_event_name"], row["participants"]) == ("Marathon", 2)
+    dialect = ["separator=;", "decimal=,", "bom=true"]
+    said = run("report", "answers", *dialect, "--format", "csv", env=env)
+    assert said.startswith("\ufeffquestion;question_id;answer;participants;percent\nShirt size;;M;2;66,7\n")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,11 @@ def test_every_format(env: dict[str, str]) -> None:
         (["teams", "event="], "event is empty: leave it out"),
         (["teams", "--grant", "somebody"], "ask for one thing"),
         (["--pii"], "--pii belongs to --grant USER"),
+        (["--grant", "a", "--revoke", "a"], "ask for one thing"),
+        (["--revoke", "rosterlog_api"], "is reserved"),
+        (["teams", "separator=;"], "teams has no parameter separator"),
+        (["teams", "separator=:", "--format", "csv"], "separator takes one of , ; | and tab."),
+        (["checklist", 'questions="open'], "questions takes texts with commas between"),
         (["--grant", "pg_monitor"], "is reserved"),
     ],
 )
@@ -89,6 +97,16 @@ def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str
 def sees_personal_data(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
     row = connection.execute("select reporting.sees_personal_data()").fetchone()
     return row == (True,)
+
+
+def test_what_was_granted_is_taken_back(env: dict[str, str]) -> None:
+    user = f"gone_{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"
+    with psycopg.connect(run("report", "--grant", user, "--pii", env=env).splitlines()[-1], autocommit=True) as analyst:
+        assert analyst.execute("select count(*) from participants").fetchone() == (3,)
+        assert "the login is dropped" in run("report", "--revoke", user, env=env)
+        with pytest.raises(psycopg.Error):
+            analyst.execute("select count(*) from reporting.participants")
+    assert "there is no login" in run("report", "--revoke", user, env=env, code=2)
 
 
 def test_the_password_gets_into_no_log_of_the_server(env: dict[str, str]) -> None:
