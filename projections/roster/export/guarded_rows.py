@@ -16,7 +16,7 @@ _WIDE = re.compile(rb"\xef(?<=[,;|\t\n\r\x0b\x0c\x1c-\x1f\"' ]\xef)(?:\xbc[\x8b\
 _LINE_BREAKS = ((0xE2, "\u2028".encode()), (0xE2, "\u2029".encode()), (0xC2, "\x85".encode()))
 # A chunk by the classes of its bytes: what may begin a formula, as "="; what separates; what may stand between them.
 _CLASSES = bytes(
-    ord("=") if byte in b"=@+-\n" else ord(",") if byte in _SEPARATORS else byte if byte in b"\" '" else ord("x")
+    ord("=") if byte in b"=@+-\t\n\r" else ord(",") if byte in _SEPARATORS else byte if byte in b"\" '" else ord("x")
     for byte in range(256)
 )
 # Begins with the byte that is rarest, since only that search is quick, and looks back from there: up to three quotes
@@ -24,8 +24,11 @@ _CLASSES = bytes(
 _BEGINS = re.compile(
     rb"""=(?<=[=,"' ]=)(?:(?<=[=,]=)|(?<=[=,]["' ]=)|(?<=[=,]["' ]{2}=)|(?<=[=,]["' ]{3}=)|(?<=["' ]{4}=))"""
 )
-_LINE_FEED = ord("\n")
-_FIRST = (b"=", b"@", b"+", b"-", b" ", b'"', b"'", b"\xef")  # in the first row's first cell, before which nothing is
+_BLANK = b"\t\n\r"  # harmless, unless a cell begins with it
+_LEAD = b"\"' "
+_TAB = ord("\t")
+# What the first cell may begin with, before which nothing is.
+_FIRST = (b"\t", b"=", b"@", b"+", b"-", b" ", b'"', b"'", b"\xef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class RowGuard:
 
     def _may_need_it(self, chunk: bytes) -> bool:
         """False only if no cell of these rows can begin a formula, in any program."""
-        if chunk[:1] in _FIRST or self.separator == "\t" or b"\t" in chunk or b"\r" in chunk:
+        if chunk[:1] in _FIRST:
             return True
         if b"\xef" in chunk and _WIDE.search(chunk):
             return True
@@ -55,9 +58,10 @@ class RowGuard:
         counted = quotes = 0
         for match in _BEGINS.finditer(classes):
             place = match.start()
-            if chunk[place] == _LINE_FEED and chunk[place - 1] == delimiter:
-                continue  # a line's end after an empty cell, or in a text
-            if chunk[place - 1] != delimiter or not plain.match(chunk, place):
+            begin, before = chunk[place], chunk[place - 1]
+            if begin in _BLANK and before not in _LEAD and (begin != _TAB or before == _TAB):
+                continue  # between lines, or after an empty cell
+            if before != delimiter or not plain.match(chunk, place):
                 return True
             quotes += classes.count(b'"', counted, place)
             counted = place
