@@ -46,6 +46,7 @@ def is_run(cell: str) -> bool:
         ("-5-cmd", "'-5-cmd"),
         ("Smith - Jones", "Smith - Jones"),
         ("1.5;2", "1.5;2"),
+        ("\ufe661|\ufe6bx", "'\ufe661|'\ufe6bx"),
     ],
 )
 def test_a_formula_gets_an_apostrophe_wherever_a_cell_can_begin(text: str, harmless: str) -> None:
@@ -111,6 +112,35 @@ def test_rows_are_harmless_in_every_program_and_read_back_as_they_were(
             assert not any(map(is_run, line)), (other, line)
         for text in re.split("[\n\r\x0b\u2028]", harmless):
             assert not any(map(is_run, text.split(other))), (other, text)
+
+
+@pytest.mark.parametrize(
+    ("row", "harmless"),
+    [
+        (["x", "a,+49,b"], '"a,\'+49,b"'),  # a number, but not by itself
+        (["x", "a;+49"], "a;'+49"),
+        (["x", "+49"], "+49"),
+        (["x", "\uff1d1"], "'\uff1d1"),
+        (["x", "a\u2028=1"], "a\u2028'=1"),
+        (["x", "a\x85=1"], "a\x85'=1"),
+        (["x", "a;\tb"], "a;'\tb"),
+        (["x", "\tb"], "'\tb"),
+        (["x", "\nb"], '"\'\nb"'),
+        (["x", '    "=1'], '"\'    ""=1"'),
+        (["x", "first\r\n\r\nsecond,\n--"], '"first\r\n\r\nsecond,\n\'--"'),
+    ],
+)
+def test_a_row_that_needs_it_is_seen_by_its_bytes(row: list[str | None], harmless: str) -> None:
+    [raw] = copied([row], ",")
+    assert RowGuard(",", frozenset()).guarded([b"first,row\n", raw]).decode() == f"first,row\nx,{harmless}\n"
+
+
+def test_a_number_in_the_first_column_goes_on_in_another_program() -> None:
+    """Where a semicolon separates, its cell is +1,5*cmd|'/C calc'!A0: a formula."""
+    [raw, alone] = copied([["+1", "5*cmd|'/C calc'!A0;"]], ",") + copied([["+1"]], ",")
+    assert RowGuard(",", frozenset()).guarded([raw]) == b"'" + raw
+    assert RowGuard(",", frozenset()).guarded([b"=1,x\n"]) == b"'=1,x\n"
+    assert RowGuard(",", frozenset()).guarded([alone]) == alone
 
 
 def test_usual_rows_are_passed_on_as_they_are() -> None:
