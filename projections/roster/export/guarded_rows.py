@@ -38,7 +38,7 @@ class RowGuard:
     separator: str
     json_columns: frozenset[int]
 
-    def guarded(self, rows: Sequence[bytes | bytearray | memoryview]) -> bytes:
+    def guarded(self, rows: Sequence[bytes | memoryview]) -> bytes:
         """Rows as COPY wrote them, each with its line's end, as one piece of bytes that is harmless."""
         chunk = b"".join(rows)
         if not self._may_need_it(chunk):

@@ -6,6 +6,9 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncClientCursor, sql
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
 from sqlalchemy import JSON, Select, select
 
 from projections.roster.criteria import Criteria
@@ -19,7 +22,7 @@ from projections.roster.roster import Roster
 _CHUNK = 65_536  # bytes
 # JSON contains neither this quote nor this delimiter, so that COPY sends each line unchanged.
 _LINES = "copy ({}) to stdout with (format csv, quote e'\\x01', delimiter e'\\x02')"
-_Join = Callable[[Sequence[bytes | bytearray | memoryview]], bytes]
+_Join = Callable[[Sequence[bytes | memoryview]], bytes]
 
 
 async def csv(
@@ -62,13 +65,21 @@ async def _copied(
     text, values = for_psycopg(rows)
     # COPY takes no bound values: psycopg quotes them into the statement, with libpq.
     query = AsyncClientCursor(connection).mogrify(text, values)
-    buffer: list[bytes | bytearray | memoryview] = []
+    is_complete = False
+    async with connection.cursor().copy(statement.format(query).encode()):
+        while not is_complete:
+            part, is_complete = await connection.wait(_read(connection.pgconn))
+            yield join(part)
+
+
+def _read(pgconn: PGconn) -> PQGen[tuple[list[memoryview], bool]]:
+    """The next rows, and whether they are the last ones: one wait for all of them costs half of a wait for each."""
+    rows: list[memoryview] = []
     size = 0
-    async with connection.cursor().copy(statement.format(query).encode()) as copying:
-        async for row in copying:
-            buffer.append(row)
-            size += len(row)
-            if size >= _CHUNK:
-                yield join(buffer)
-                buffer, size = [], 0
-    yield join(buffer)
+    while size < _CHUNK:
+        row = yield from copy_from(pgconn)
+        if not isinstance(row, memoryview):
+            return rows, True
+        rows.append(row)
+        size += len(row)
+    return rows, False
