@@ -23,7 +23,15 @@ from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
-from projections.roster.criteria import ANSWER, Criteria, ParameterRefused, criteria, read_parameters, split_answers
+from projections.roster.criteria import (
+    ANSWER,
+    Criteria,
+    ParameterRefused,
+    Sorted,
+    criteria,
+    read_parameters,
+    split_answers,
+)
 from projections.roster.export.export import Export, exported
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Dialect, Format, NotInstalled
@@ -34,6 +42,7 @@ from projections.roster.where import AnswersOfThePast
 from projections.web.parameters import export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
+_SELECTING = Sorted.model_fields.keys() - {"sort"}
 _Filters = Sequence[tuple[str, str]]  # the name and the value of each
 
 
@@ -104,8 +113,7 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
         async for warning in unmatched(connection, export.roster, export.criteria):
             say(printable(unquote(warning)))
         try:
-            if request.filters and not await is_met(connection, export.roster, export.criteria):
-                say(f"nobody meets {printable(' and '.join('='.join(filter_) for filter_ in request.filters))}")
+            await _say_if_nobody(connection, export, request.filters)
             await _write(connection, export, output)
         except AnswersOfThePast:
             raise WrongUsage("answers are kept of the newest states alone: leave out as_of, or the answers") from None
@@ -113,6 +121,12 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
             raise WrongUsage(str(error)) from None
         except NotMade as error:
             raise Failure(f"the file could not be made: {error}") from None
+
+
+async def _say_if_nobody(connection: AsyncConnection, export: Export, filters: _Filters) -> None:
+    met = ["=".join(filter_) for filter_ in filters if filter_[0].startswith(ANSWER) or filter_[0] in _SELECTING]
+    if met and not await is_met(connection, export.roster, export.criteria):
+        say(f"nobody meets {printable(' and '.join(met))}")
 
 
 async def _with_whole_questions(connection: AsyncConnection, request: _Request) -> _Request:

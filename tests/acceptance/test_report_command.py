@@ -36,6 +36,18 @@ def test_without_a_name_it_lists_a_line_a_report(env: dict[str, str]) -> None:
     assert re.fullmatch(r"teams +The teams of each event by size, .*\. \(event, least\)", teams)
 
 
+def test_a_table_is_even_where_letters_are_wide(env: dict[str, str], database: str, worker_engine: Engine) -> None:
+    wide = {"team": "日本語ランナーズ", "event_id": 7, "event_name": "駅伝"}
+    model.append(database, [model.body(number, **wide) for number in range(2)])
+    drain(worker_engine)
+    assert run("report", "teams", env=env).splitlines() == [
+        "event_id  event_name  team              members",
+        "--------  ----------  ----------------  -------",
+        "7         駅伝        日本語ランナーズ        2",
+        "(1 row)",
+    ]
+
+
 def test_every_format(env: dict[str, str]) -> None:
     assert "Marathon" in run("report", "sub_events_by_status", env=env)
     [row] = csv.DictReader(io.StringIO(run("report", "sub_events_by_status", "event=501", "--format", "csv", env=env)))
