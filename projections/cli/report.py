@@ -12,7 +12,7 @@ from ingest.failures import WrongUsage
 from ingest.settings import Settings
 from projections.reports import logins
 from projections.reports.dictionary import dictionary
-from projections.reports.formats import CSV, FORMATS, write
+from projections.reports.formats import CSV, REPORT_FORMATS, report_text
 from projections.reports.report import Report, WrongParameter, reports, run_report, values_of
 from projections.roster.criteria import ParameterRefused, read_parameters
 from projections.roster.export.formats import Dialect
@@ -25,7 +25,7 @@ _SOURCES = text("select source from reporting.freshness")
 @click.command()
 @click.argument("name", required=False)
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE ...]")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--format", "format_", type=click.Choice(REPORT_FORMATS), default="table", show_default=True)
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @click.option("--grant", "user", metavar="USER", help="Let a login read the schema reporting; made if it is not there.")
 @click.option("--pii", is_flag=True, help="With --grant: also contact data, birth dates and the like.")
@@ -64,17 +64,20 @@ def report(
     elif name is None:
         _list()
     else:
-        chosen = _named(name)
-        texts = _texts(chosen, parameters)
-        dialect = _dialect(texts) if format_ == CSV else Dialect()
-        values = _values(chosen, texts)
-        with migrated_engine(settings, REPORTING_PII_ROLE) as engine, engine.connect() as connection:
-            connection.execute(text(_SETTINGS))
-            sources = connection.execute(_SOURCES).scalars()
-            result = run_report(connection, chosen, source_of(settings, source, sources), values)
-        click.echo(write(result, format_, dialect))
-        if not result.rows:
-            say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(chosen)}")
+        _run(settings, source, _named(name), parameters, format_)
+
+
+def _run(settings: Settings, source: str | None, chosen: Report, parameters: tuple[str, ...], format_: str) -> None:
+    texts = _texts(chosen, parameters)
+    dialect = _dialect(texts) if format_ == CSV else Dialect()
+    values = _values(chosen, texts)
+    with migrated_engine(settings, REPORTING_PII_ROLE) as engine, engine.connect() as connection:
+        connection.execute(text(_SETTINGS))
+        sources = connection.execute(_SOURCES).scalars()
+        result = run_report(connection, chosen, source_of(settings, source, sources), values)
+    click.echo(report_text(result, format_, dialect))
+    if not result.rows:
+        say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(chosen)}")
 
 
 def _list() -> None:
@@ -140,7 +143,7 @@ def _revoke(settings: Settings, user: str) -> None:
     try:
         logins.check_name(user)
         with migrated_database(settings, tells=True) as conninfo, connect(conninfo) as connection:
-            is_dropped = logins.revoke(connection, user)
+            is_dropped = logins.withdraw(connection, user)
     except logins.LoginRefused as error:
         raise WrongUsage(printable(str(error))) from None
     say(f"{printable(user)} may not read the schema reporting any more")

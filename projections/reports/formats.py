@@ -51,14 +51,14 @@ def json(result: ReportRows) -> str:
     return to_json(rows, indent=2).decode()
 
 
-def write(result: ReportRows, name: str, dialect: Dialect) -> str:
-    """The rows in one of `FORMATS`. `dialect`: of CSV."""
+def report_text(result: ReportRows, name: str, dialect: Dialect) -> str:
+    """The rows in one of `REPORT_FORMATS`. `dialect`: of CSV."""
     return separated(result, dialect) if name == CSV else _WRITERS[name](result)
 
 
 CSV = "csv"
 _WRITERS: dict[str, Callable[[ReportRows], str]] = {"table": table, "json": json}
-FORMATS = ("table", CSV, "json")
+REPORT_FORMATS = ("table", CSV, "json")
 
 
 def _is_number(value: object) -> bool:

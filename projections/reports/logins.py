@@ -110,7 +110,7 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
     return Granted(_url(connection, user, password), password is not None)
 
 
-def revoke(connection: psycopg.Connection[Any], user: str) -> bool:
+def withdraw(connection: psycopg.Connection[Any], user: str) -> bool:
     """Take back what `grant` gave; whether the login is dropped: one that `grant` made, unless it owns something.
 
     It holds for each database of the server, as roles do. Raises `LoginRefused` if there is nothing to take back.

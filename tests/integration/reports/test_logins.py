@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.reports.logins import LoginRefused, check_name, grant, revoke
+from projections.reports.logins import LoginRefused, check_name, grant, withdraw
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_a_login_that_is_not_ours_or_owns_something_loses_its_rights_and_stays(d
                 grant(owner, name, sees_personal_data=name == names["earlier"])
             owner.execute("create schema authorization {owning}".format(**names).encode())
             for name in names.values():
-                assert not revoke(owner, name)
+                assert not withdraw(owner, name)
                 rights = "select has_schema_privilege(%s::name, 'reporting', 'usage')"
                 assert owner.execute(rights, [name]).fetchone() == (False,)
                 with pytest.raises(LoginRefused, match="was not granted"):
-                    revoke(owner, name)
+                    withdraw(owner, name)
             assert owner.execute(
                 "select rolconfig from pg_roles where rolname = %s", [names["earlier"]]
             ).fetchone() == (None,)
@@ -123,8 +123,8 @@ def test_a_right_that_somebody_else_gave_is_not_said_to_be_taken_back(database: 
                 "set role {chief}; grant rosterlog_reporting to {reader}; reset role".format(**names).encode()
             )
             with pytest.raises(LoginRefused, match="from somebody else"), owner.transaction():
-                revoke(owner, names["reader"])
+                withdraw(owner, names["reader"])
             with pytest.raises(LoginRefused, match="there is no login"):
-                revoke(owner, "nobody_at_all")
+                withdraw(owner, "nobody_at_all")
         finally:
             owner.execute("drop role {reader}; drop role {chief}".format(**names).encode())
