@@ -30,6 +30,21 @@ def printable(value: str | None) -> str:
     return "-" if value is None else escaped(value)
 
 
+def width(text: str) -> int:
+    """How many columns of a terminal a text takes, of which `printable` has left nothing that moves the cursor."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # its tables take as long to load as most commands need to start
+
+    return max(wcswidth(text), 0)
+
+
+def padded(text: str, columns: int, *, to_the_right: bool = False) -> str:
+    """The text with blanks to fill so many columns of a terminal."""
+    blanks = " " * (columns - width(text))
+    return blanks + text if to_the_right else text + blanks
+
+
 def unicode(value: str, name: str) -> str:
     """The value, if it is text that can be sent to a database: an argument can be any bytes. Raises `WrongUsage`."""
     try:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,8 +22,8 @@ from ingest.failures import Failure, WrongUsage
 from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
-from projections.roster.answer_filters import split_answers
-from projections.roster.criteria import AnswerFilter, ParameterRefused, criteria, read_parameters
+from projections.roster.answer_filters import ANSWER, split_answers
+from projections.roster.criteria import AnswerFilter, ParameterRefused, Sorted, criteria, read_parameters
 from projections.roster.days import in_zone, one_race
 from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
@@ -32,22 +32,24 @@ from projections.roster.questions import resolved
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown, shown_of
-from projections.roster.unmatched import empty_filters, unmatched
-from projections.web.parameters import ExportParameters, SheetParameters
+from projections.roster.unmatched import empty_filters, is_met, read_on, unmatched
+from projections.web.parameters import ExportParameters, export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
+_SELECTING = Sorted.model_fields.keys() - {"sort"}
+_Filters = Sequence[tuple[str, str]]  # the name and the value of each
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What the command line asks for. `answers`: the filters by answers, by question."""
+    """What the command line asks for: its filters as they were given, then as they were read."""
 
     format: Format
     source: str
+    filters: _Filters
     parameters: ExportParameters
     answers: Sequence[AnswerFilter]
     shown: Shown
-    keeps_formulas: bool
 
 
 @click.command()
@@ -64,51 +66,73 @@ def export(
 
     The filters are those of the API: status=active, dob__lt=2008-01-01, "answer.Shirt size=M", sort=last_name,
     as_of=1041. columns=bib,last_name chooses columns, answers=columns adds a column per question. Texts that a
-    spreadsheet would run as a formula are made harmless; formulas=keep leaves them.
+    spreadsheet would run as a formula are made harmless; formulas=keep leaves them. CSV takes separator=";", decimal=,
+    and bom=true.
     """
     del what
-    request = _request(FORMATS[name], source_of(settings, source), filters)
+    request = _request(FORMATS[name], source_of(settings, source), [_pair(filter_) for filter_ in filters])
     if output is None and sys.stdout.isatty() and request.format.module is not None:
         raise WrongUsage(f"{name} is not for a terminal: add --output FILE")
     with migrated_database(settings) as conninfo:
         asyncio.run(_export(conninfo, request, output))
 
 
-def _request(format_: Format, source: str, filters: tuple[str, ...]) -> _Request:
+def _pair(filter_: str) -> tuple[str, str]:
+    name, separator, value = filter_.partition("=")
+    if not separator:
+        raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+    return name, value
+
+
+def _request(format_: Format, source: str, filters: _Filters) -> _Request:
     values: dict[str, str] = {}
-    for filter_ in filters:
-        name, separator, value = filter_.partition("=")
-        if not separator:
-            raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+    for name, value in filters:
         if name in values:
             raise WrongUsage(f"{name} is given more than once")
         values[name] = value
     try:
         plain, answers = split_answers(values)
-        parameters = read_parameters(SheetParameters if format_.is_for_sheets else ExportParameters, plain)
+        parameters = read_parameters(export_parameters(format_), plain)
         shown = shown_in(shown_of(parameters), parameters.answers, has_columns=parameters.columns is not None)
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
     if parameters.min_position is not None:
         raise WrongUsage("min_position is for the API; rosterlog status shows how far the roster is")
-    keeps_formulas = getattr(parameters, "formulas", None) == "keep"
-    return _Request(format_, source, parameters, answers, shown, keeps_formulas)
+    return _Request(format_, source, filters, parameters, answers, shown)
 
 
 async def _export(conninfo: str, request: _Request, output: Path | None) -> None:
     async with _snapshot(conninfo) as connection:
-        export = await _export_of(connection, request)
+        export = await _export_of(connection, await _with_whole_questions(connection, request))
         for warning in empty_filters(export.criteria):
             say(warning)
         asked = await resolved(connection, export.roster, export.criteria)
         async for warning in unmatched(connection, export.roster, asked):
             say(printable(unquote(warning)))
         try:
+            await _say_if_nobody(connection, replace(export, criteria=asked), request.filters)
             await _write(connection, export, output)
         except DoesNotFit as error:
             raise WrongUsage(str(error)) from None
         except NotMade as error:
             raise Failure(f"the file could not be made: {error}") from None
+
+
+async def _say_if_nobody(connection: AsyncConnection, export: Export, filters: _Filters) -> None:
+    met = ["=".join(filter_) for filter_ in filters if filter_[0].startswith(ANSWER) or filter_[0] in _SELECTING]
+    if met and not await is_met(connection, export.roster, export.criteria):
+        say(f"nobody meets {printable(' and '.join(met))}")
+
+
+async def _with_whole_questions(connection: AsyncConnection, request: _Request) -> _Request:
+    """The request with answers to questions that have a `=` themselves, which only the roster can tell."""
+    roster = Roster(request.source)
+    filters = []
+    for name, value in request.filters:
+        if name.startswith(ANSWER) and "=" in value:
+            name, value = await read_on(connection, roster, name, value)
+        filters.append((name, value))
+    return _request(request.format, request.source, filters)
 
 
 @asynccontextmanager
@@ -134,9 +158,7 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         roster = Roster(request.source, None, as_of)
         position = reached if as_of is None else as_of
         found = criteria(parameters, request.answers)
-        return Export(
-            request.format, roster, found, position, request.shown, parameters.answers, request.keeps_formulas
-        )
+        return Export(request.format, roster, found, position, request.shown, parameters.answers, parameters.dialect)
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 

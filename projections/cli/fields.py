@@ -10,7 +10,7 @@ from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_engine
 from ingest.cli.progress import progress
 from ingest.cli.sources import source_of
-from ingest.cli.terminal import printable, say
+from ingest.cli.terminal import padded, printable, say, width
 from ingest.database import WORKER_ROLE
 from ingest.log.event import Event
 from ingest.log.read import heads, read_after
@@ -18,6 +18,7 @@ from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.time_zone import time_zone
 from projections.folding.calendar import Calendar, RaceDates
+from projections.participants.ahead import ahead_of_time, in_a_sentence
 from projections.participants.discovery import LONGEST_PATH, MOST_PATHS, Discovery, FoundKey
 from projections.participants.fields import read_fields
 
@@ -41,11 +42,15 @@ def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
                     for event in events:
                         discovery.add(event)
                     advance(len(events))
+        ahead = sum(ahead_of_time(connection, sources).values())
     if as_json:
-        click.echo(to_json({**_as_json(discovery), **_calendar_json(declared.calendar)}).decode())
+        found = {**_as_json(discovery), **_calendar_json(declared.calendar), "ahead_of_time": ahead}
+        click.echo(to_json(found).decode())
     else:
         _print(discovery)
         _print_calendar(declared.calendar)
+        if ahead:
+            say(in_a_sentence(ahead))
 
 
 def _events(connection: Connection, source: str, head: int) -> Iterator[list[Event]]:
@@ -72,16 +77,17 @@ def _as_json(discovery: Discovery) -> dict[str, object]:
 
 def _print(discovery: Discovery) -> None:
     keys = discovery.keys
-    width = max([len(printable(key.path)) for key in keys] + [3])
-    click.echo(f"{'key':<{width}}  {'events':>10}  {'column':<18}  {'types':<28}  shapes")
+    longest = max([width(printable(key.path)) for key in keys] + [3])
+    click.echo(f"{'key':<{longest}}  {'events':>10}  {'column':<18}  {'types':<28}  shapes")
     for key in keys:
         types = ", ".join(f"{name} {number}" for name, number in key.types.most_common())
         shapes = "  ".join(printable(shape) for shape in key.shapes)
         click.echo(
-            f"{printable(key.path):<{width}}  {key.events:>10}  {_column(key):<18}  {types:<28}  {shapes}".rstrip()
+            f"{padded(printable(key.path), longest)}  {key.events:>10}  {_column(key):<18}  {types:<28}  "
+            f"{shapes}".rstrip()
         )
         for column, number in key.unconverted.items():
-            click.echo(f"{'':<{width}}  {number:>10}  did not convert to {column}")
+            click.echo(f"{'':<{longest}}  {number:>10}  did not convert to {column}")
     click.echo(f"\n{discovery.events} events with a participant, {discovery.unread} without, {discovery.erased} erased")
     for event_type, number in discovery.other_types.most_common():
         click.echo(f"{number} of the type {printable(event_type)}, which is not folded")

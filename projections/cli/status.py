@@ -1,6 +1,7 @@
 """`rosterlog status`: how far logs and projections are, and what needs a person."""
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
@@ -15,6 +16,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
 from projections.folding.health import Health, SourceHealth, in_words, read_health
 from projections.folding.needs import needs
+from projections.participants.ahead import ahead_of_time, in_a_sentence
 
 
 @click.command()
@@ -26,19 +28,22 @@ def status(settings: Settings, *, as_json: bool) -> None:
     free = free_bytes(settings.data_dir) if settings.database_url is None else None
     with migrated_engine(settings, tells=not as_json) as engine, engine.connect() as connection:
         health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE], free)
+        ahead = ahead_of_time(connection, [source.status.source for source in health.sources])
         database = {"database": place_of(settings, connection), "is_demo": is_demo(connection)}
     needed = needs(health)
     if as_json:
-        click.echo(to_json({**database, **_as_json(health, needed)}).decode())
+        click.echo(to_json({**database, **_as_json(health, ahead, needed)}).decode())
     else:
-        _print(health, needed)
+        _print(health, ahead, needed)
     sys.exit(1 if needed else 0)
 
 
-def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
+def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dict[str, object]:
     worker = health.worker
     return {
-        "sources": [source.as_json() for source in health.sources],
+        "sources": [
+            {**source.as_json(), "ahead_of_time": ahead.get(source.status.source, 0)} for source in health.sources
+        ],
         "projections": [live.as_json() for live in health.projections],
         "worker": None if worker is None else {"host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at},
         "seconds_behind": round(health.seconds_behind, 1),
@@ -53,13 +58,10 @@ def _as_json(health: Health, needed: list[str]) -> dict[str, object]:
     }
 
 
-def _print(health: Health, needed: list[str]) -> None:
+def _print(health: Health, ahead: Mapping[str, int], needed: list[str]) -> None:
     _print_sources(health)
     for source in health.sources:
-        if source.refused.last_at is not None:
-            reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items()) or "none"
-            last = _time(source.refused.last_at)
-            click.echo(f"{source.status.source}: refused in 1 h: {reasons}; the last at {last}")
+        _print_what_is_odd(source, ahead.get(source.status.source, 0))
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
         click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")
@@ -90,6 +92,15 @@ def _print_sources(health: Health) -> None:
     for first, *rest in rows:
         right = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
         click.echo("  ".join([f"{first:<{widths[0]}}", *right]))
+
+
+def _print_what_is_odd(source: SourceHealth, ahead: int) -> None:
+    name = source.status.source
+    if source.refused.last_hour:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items())
+        click.echo(f"{name}: refused in 1 h: {reasons}")
+    if ahead:
+        click.echo(f"{name}: {in_a_sentence(ahead)}")
 
 
 def _age(source: SourceHealth) -> str:

@@ -1,23 +1,25 @@
--- How often each answer to a question was given, such as shirt sizes, and its share of the participants who answered it.
+-- How many participants gave each answer to a question, such as shirt sizes, and how many gave none.
+-- The share is of those who answered; the line without an answer has those who did not.
 --
 -- A question is one by its id, under its newest words; without an id by its words. A participant who chose several
--- answers counts once for each of them, so the shares of such a question add up to more than 100.
+-- answers counts once for each of them, so the shares of such a question add up to more than 100. Did not answer: who is
+-- in an event in which the question was asked; and without the right to see personal data, whose answer is not shown.
 --
 -- question text: only this question, by its wording or its id
 -- event text: only participants of this event, by its id
 -- most integer: only questions with at most this many different answers (50); free text has more
-with given as (
+with people as (
+  select p.participant_id, coalesce(p.event_id, '') as event_id
+  from reporting.participants p
+  where p.source = :source and (cast(:event as text) is null or p.event_id = :event)
+),
+given as (
   select
     coalesce(a.question_id, a.question) as key, a.question_id is null as is_words, a.question, a.answer,
-    a.participant_id, a.position
+    a.participant_id, a.position, p.event_id
   from reporting.participant_answers a
+  join people p on p.participant_id = a.participant_id
   where a.source = :source
-    and (
-      cast(:event as text) is null
-      or a.participant_id in (
-        select p.participant_id from reporting.participants p where p.source = :source and p.event_id = :event
-      )
-    )
 ),
 named as (
   select
@@ -28,16 +30,27 @@ named as (
   group by g.key, g.is_words
   having cast(:question as text) is null or g.key = :question or bool_or(g.question = :question)
 ),
+asked as (
+  select i.key, i.is_words, sum(n.participants)::bigint as participants
+  from (select distinct g.key, g.is_words, g.event_id from given g) i
+  join (select p.event_id, count(*) as participants from people p group by p.event_id) n on n.event_id = i.event_id
+  group by i.key, i.is_words
+),
 counted as (
   select g.key, g.is_words, g.answer, count(distinct g.participant_id) as participants
   from given g
   where g.answer is not null
   group by g.key, g.is_words, g.answer
+  union all
+  select n.key, n.is_words, null, a.participants - n.answered
+  from named n
+  join asked a on a.key = n.key and a.is_words = n.is_words
+  where a.participants > n.answered
 )
 select
   n.question, case when not n.is_words then n.key end as question_id, c.answer, c.participants,
-  round(100.0 * c.participants / n.answered, 1) as percent
+  case when c.answer is not null then round(100.0 * c.participants / n.answered, 1) end as percent
 from counted c
 join named n on n.key = c.key and n.is_words = c.is_words
 where n.answers <= coalesce(cast(:most as integer), 50)
-order by n.question, n.key, c.participants desc, c.answer
+order by n.question, n.key, n.is_words, c.answer is null, c.participants desc, c.answer

@@ -8,15 +8,16 @@ from decimal import Decimal
 
 from pydantic_core import to_json
 
-from ingest.cli.terminal import printable, utc
+from ingest.cli.terminal import padded, printable, utc, width
 from projections.reports.report import ReportRows
-from projections.roster.export.formats import RUN_BY_SHEETS
+from projections.roster.export.formats import Dialect
+from projections.roster.export.guard import guarded
 
 
 def table(result: ReportRows) -> str:
     """Columns of even width, numbers to the right, then the number of rows."""
-    cells = [list(result.columns), *([_shown(value) for value in row] for row in result.rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    cells = [list(map(printable, result.columns)), *([_shown(value) for value in row] for row in result.rows)]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     numeric = [
         any(_is_number(row[number]) for row in result.rows)
         and all(row[number] is None or _is_number(row[number]) for row in result.rows)
@@ -24,22 +25,23 @@ def table(result: ReportRows) -> str:
     ]
     lines = [
         "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
+            padded(cell, size, to_the_right=right) for cell, size, right in zip(row, widths, numeric, strict=True)
         ).rstrip()
         for row in cells
     ]
-    rule = "  ".join("-" * width for width in widths)
+    rule = "  ".join("-" * size for size in widths)
     number = "1 row" if len(result.rows) == 1 else f"{len(result.rows)} rows"
     return "\n".join([lines[0], rule, *lines[1:], f"({number})"])
 
 
-def comma_separated(result: ReportRows) -> str:
-    """A line of names, then the rows; null is empty. Texts that a spreadsheet would run get an apostrophe first."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(result.columns)
-    writer.writerows([_harmless(value) for value in row] for row in result.rows)
+def separated(result: ReportRows, dialect: Dialect) -> str:
+    """CSV: a line of names, then the rows; null is empty. Texts that a spreadsheet would run are made harmless."""
+    file = io.StringIO("\ufeff" if dialect.has_bom else "", newline="")
+    file.seek(0, io.SEEK_END)
+    writer = csv.writer(file, delimiter=dialect.separator, lineterminator="\n")
+    writer.writerow([_cell(name, dialect, place, len(result.columns)) for place, name in enumerate(result.columns)])
+    for row in result.rows:
+        writer.writerow([_cell(value, dialect, place, len(row)) for place, value in enumerate(row)])
     return file.getvalue().removesuffix("\n")
 
 
@@ -49,7 +51,14 @@ def json(result: ReportRows) -> str:
     return to_json(rows, indent=2).decode()
 
 
-WRITERS: dict[str, Callable[[ReportRows], str]] = {"table": table, "csv": comma_separated, "json": json}
+def report_text(result: ReportRows, name: str, dialect: Dialect) -> str:
+    """The rows in one of `REPORT_FORMATS`. `dialect`: of CSV."""
+    return separated(result, dialect) if name == CSV else _WRITERS[name](result)
+
+
+CSV = "csv"
+_WRITERS: dict[str, Callable[[ReportRows], str]] = {"table": table, "json": json}
+REPORT_FORMATS = ("table", CSV, "json")
 
 
 def _is_number(value: object) -> bool:
@@ -62,11 +71,14 @@ def _shown(value: object) -> str:
     return utc(value) if isinstance(value, datetime) else printable(str(value))
 
 
-def _harmless(value: object) -> object:
+def _cell(value: object, dialect: Dialect, place: int, places: int) -> object:
     if isinstance(value, datetime):
         return utc(value)
-    if isinstance(value, str) and value[:1] in RUN_BY_SHEETS:
-        return f"'{value}"
+    if isinstance(value, Decimal | float):
+        return str(value).replace(".", dialect.decimal)
+    if isinstance(value, str) and not dialect.keeps_formulas:
+        # A program that separates elsewhere takes the row's first cell and all that follows it for one.
+        return guarded(value, is_plain_safe=place > 0 or places == 1)
     return value
 
 

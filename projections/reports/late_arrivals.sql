@@ -1,4 +1,6 @@
 -- Deliveries with an older state than the roster had already, which changed nothing; the newest delivery first.
+-- With days_ahead, the newest state says that it was changed so many days after now. It stays until then, or until a
+-- delivery says that it is newer still: have updated_at corrected where it comes from.
 --
 -- since date: only deliveries that arrived on this day or later
 -- most integer: at most this many deliveries (100)
@@ -25,7 +27,8 @@ changed_nothing as (
         and h.valid_to_position is not null
     )
 )
-select c.participant_id, c.position, c.received_at, p.position as newest_position, p.updated_at as newest_updated_at
+select c.participant_id, c.position, c.received_at, p.position as newest_position, p.updated_at as newest_updated_at,
+  case when p.updated_at > now() + interval '1 day' then extract(day from p.updated_at - now())::integer end as days_ahead
 from changed_nothing c
 join reporting.participants p on p.source = :source and p.participant_id = c.participant_id
 where p.first_position < c.position

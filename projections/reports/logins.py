@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DependentObjectsStillExist
 
 from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES
 
@@ -15,6 +16,7 @@ LONGEST_LOGIN = 63  # bytes; PostgreSQL cuts what is longer
 _WORDS = ("public", "none", "current_user", "session_user", "current_role", "user")
 # `work_mem`: the reports are measured with it. An open transaction keeps old builds from being dropped.
 _SETTINGS = {"statement_timeout": "60s", "idle_in_transaction_session_timeout": "10min", "work_mem": "64MB"}
+_READERS = [REPORTING_ROLE, REPORTING_PII_ROLE]
 _MADE_HERE = "a login for reporting, made by rosterlog"
 # Roles that may do more than read reports. A superuser counts as a member of each.
 _POWERFUL_ROLES = (
@@ -43,6 +45,17 @@ select
     )
 from pg_roles r
 where r.rolname = %s
+"""
+
+# Whether the login was made here, and whether it has one of the roles itself.
+_READS = """
+select
+  coalesce(shobj_description(r.oid, 'pg_authid') = %(made_here)s, false),
+  exists (
+    select from pg_auth_members m where m.member = r.oid and m.roleid = any (%(roles)s::text[]::regrole[]::oid[])
+  )
+from pg_roles r
+where r.rolname = %(user)s
 """
 
 
@@ -95,6 +108,34 @@ def grant(connection: psycopg.Connection[Any], user: str, *, sees_personal_data:
             f"{user} has {REPORTING_PII_ROLE} from somebody else, who alone can revoke it: nothing was changed"
         )
     return Granted(_url(connection, user, password), password is not None)
+
+
+def withdraw(connection: psycopg.Connection[Any], user: str) -> bool:
+    """Take back what `grant` gave; whether the login is dropped: one that `grant` made, unless it owns something.
+
+    It holds for each database of the server, as roles do. Raises `LoginRefused` if there is nothing to take back.
+    """
+    row = connection.execute(_READS, {"user": user, "roles": _READERS, "made_here": _MADE_HERE}).fetchone()
+    if row is None:
+        raise LoginRefused(f"there is no login {user}")
+    was_made_here, is_member = row
+    if not is_member:
+        raise LoginRefused(f"{user} was not granted to read the schema reporting: nothing was changed")
+    name = sql.Identifier(user)
+    for role in _READERS:
+        connection.execute(sql.SQL("revoke {} from {}").format(sql.Identifier(role), name))
+        if _may(connection, f"pg_has_role(%s::name, '{role}', 'member')", user):
+            raise LoginRefused(f"{user} has {role} from somebody else, who alone can revoke it: nothing was changed")
+    if not was_made_here:
+        for key in _SETTINGS:
+            connection.execute(sql.SQL("alter role {} reset {}").format(name, sql.SQL(key)))
+        return False
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("drop role {}").format(name))
+    except DependentObjectsStillExist:
+        return False
+    return True
 
 
 def _exists(connection: psycopg.Connection[Any], user: str) -> bool:

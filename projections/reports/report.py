@@ -1,5 +1,6 @@
 """Reads and runs the ready reports: what each answers, its parameters, its rows."""
 
+import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,8 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 _SQL = ".sql"
-_PARAMETER = re.compile(r"(\w+) (text|integer|date)(?: with (\w+))?: (.+)")
+_PARAMETER = re.compile(r"(\w+) (text|texts|integer|date)(?: with (\w+))?: (.+)")
 _LARGEST_NUMBER = 1_000_000
+_SPREAD = "columns"
+_ANSWER = "answer."  # before the words of a question that are the name of a column, as in the roster's filters
 
 
 class WrongParameter(Exception):
@@ -21,7 +24,7 @@ class WrongParameter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a report: `kind` is text, integer or date; SQL sees null if it is left out.
+    """A parameter of a report: `kind` is text, texts, integer or date; SQL sees null if it is left out.
 
     `companion`: the parameter that must be given with it, or None.
     """
@@ -73,7 +76,17 @@ def values_of(report: Report, texts: Mapping[str, str]) -> dict[str, object]:
 def run_report(connection: Connection, report: Report, source: str, values: Mapping[str, object]) -> ReportRows:
     """Run a report about one source, with the values that `values_of` gave."""
     result = connection.execute(text(report.sql), {**values, "source": source})
-    return ReportRows(tuple(result.keys()), result.all())
+    return _spread(tuple(result.keys()), result.all())
+
+
+def _spread(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> ReportRows:
+    """The rows with their last column, if it is `columns`, as a column for each key: its objects have the same keys."""
+    if names[-1] != _SPREAD:
+        return ReportRows(names, rows)
+    names = names[:-1]
+    keys = next((tuple(row[-1] or {}) for row in rows), ())
+    added = tuple(key if key not in names else f"{_ANSWER}{key}" for key in keys)
+    return ReportRows((*names, *added), [(*row[:-1], *(row[-1] or {}).values()) for row in rows])
 
 
 def _read(name: str) -> Report:
@@ -97,6 +110,14 @@ def _text(name: str, value: str) -> str:
     return value
 
 
+def _texts(name: str, value: str) -> list[str]:
+    try:
+        [values] = csv.reader([_text(name, value)], strict=True, skipinitialspace=True)
+    except (csv.Error, ValueError):
+        raise WrongParameter(f"{name} takes texts with commas between; put one with a comma in double quotes") from None
+    return [value for value in values if value]
+
+
 def _integer(name: str, value: str) -> int:
     if not value.isascii() or not value.isdecimal() or int(value[:20]) > _LARGEST_NUMBER:
         raise WrongParameter(f"{name} takes a whole number up to {_LARGEST_NUMBER} such as 14, not {value!r}")
@@ -110,4 +131,4 @@ def _date(name: str, value: str) -> date:
     raise WrongParameter(f"{name} takes a date such as 2026-05-31, not {value!r}")
 
 
-_KINDS: dict[str, Callable[[str, str], object]] = {"text": _text, "integer": _integer, "date": _date}
+_KINDS: dict[str, Callable[[str, str], object]] = {"text": _text, "texts": _texts, "integer": _integer, "date": _date}

@@ -1,17 +1,18 @@
 """Which criteria can match nobody, and why: an empty answer to a misspelt question looks like an empty roster."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.table import participant_answers
-from projections.roster.answer_filters import ANSWER
-from projections.roster.criteria import AnswerFilter, Criteria, Filter
-from projections.roster.questions import narrowed
+from projections.roster.answer_filters import ANSWER, split_answers
+from projections.roster.criteria import AnswerFilter, Criteria, Filter, ParameterRefused
+from projections.roster.questions import narrowed, resolved
 from projections.roster.roster import Roster
-from projections.roster.where import is_answer, is_question
+from projections.roster.where import conditions, is_answer, is_question
 
 _LOOKED_AT = 2_000  # answers, to find one of somebody whom a token of some events sees
 _LONGEST = 40  # characters of a name or value that is shown; each is up to 12 bytes of a header
@@ -50,13 +51,36 @@ async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Crite
             yield f"{_question(asked)}: nobody on this roster has answered so; answers are compared exactly"
 
 
+async def is_met(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> bool:
+    """Whether somebody on the roster meets all criteria, whose questions are resolved."""
+    somebody = exists().where(conditions(roster, roster.rows, criteria))
+    return bool((await connection.execute(select(somebody))).scalar_one())
+
+
+async def read_on(connection: AsyncConnection, roster: Roster, name: str, value: str) -> tuple[str, str]:
+    """The name and the value of a filter by answers that was divided at the first of several `=`.
+
+    A question may have some, too: it is the longest that somebody on the roster was asked; if there is none, what was
+    given.
+    """
+    parts = value.split("=")
+    for number in range(len(parts) - 1, -1, -1):
+        longer, rest = "=".join([name, *parts[:number]]), "=".join(parts[number:])
+        with suppress(ParameterRefused):
+            _, asked = split_answers({longer: rest})
+            [found] = (await resolved(connection, roster, Criteria(answers=asked))).answers
+            if found.keys:
+                return longer, rest
+    return name, value
+
+
 async def _is_given(connection: AsyncConnection, roster: Roster, asked: AnswerFilter) -> bool:
     """Whether somebody has answered a question so. True also where that would take long."""
     answers = participant_answers
-    conditions = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(answers, asked)]
+    given_so = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(answers, asked)]
     if roster.event_ids is None:
-        return bool((await connection.execute(select(exists().where(*conditions)))).scalar_one())
-    given = select(answers.c.event_id).where(*conditions).limit(_LOOKED_AT).subquery()
+        return bool((await connection.execute(select(exists().where(*given_so)))).scalar_one())
+    given = select(answers.c.event_id).where(*given_so).limit(_LOOKED_AT).subquery()
     seen = func.count().filter(given.c.event_id.in_(roster.event_ids))
     looked_at, number = (await connection.execute(select(func.count(), seen).select_from(given))).one()
     return number > 0 or looked_at == _LOOKED_AT

@@ -23,7 +23,7 @@ from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged, warning_headers
 from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
 from projections.web.endpoint import Endpoint, EndpointRequest
-from projections.web.parameters import ExportParameters, SheetParameters
+from projections.web.parameters import export_parameters
 from projections.web.places import exported_place, place_text
 from projections.web.question import FOLLOWED_BY, Question
 from projections.web.sending import Streamed
@@ -53,7 +53,7 @@ class Exports:
             f"/v1/participants.{format_.name}",
             f"export{format_.name.capitalize()}",
             f"The roster as {format_.name.upper()}, as of one position, which is in the file's name.",
-            SheetParameters if format_.is_for_sheets else ExportParameters,
+            export_parameters(format_),
             "",
             takes_answers=True,
             media=format_.media,
@@ -122,11 +122,16 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:
     parameters = validated.parameters
-    keeps_formulas = getattr(parameters, "formulas", None) == "keep"
     shown = shown_in(validated.shown, parameters.answers, has_columns=parameters.columns is not None)
     try:
         return Export(
-            format_, question.roster, validated.criteria, question.position, shown, parameters.answers, keeps_formulas
+            format_,
+            question.roster,
+            validated.criteria,
+            question.position,
+            shown,
+            parameters.answers,
+            parameters.dialect,
         )
     except NotInstalled as error:
         raise question.refuse(501, f"{error}.") from None

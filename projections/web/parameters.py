@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from projections.roster.criteria import Sorted, Strict, Words, moment, takes
+from projections.roster.export.formats import Dialect, Format
 from projections.roster.shown import Included, Showing
 
 LARGEST_PAGE = 1000
@@ -80,6 +81,16 @@ _FORMULAS = takes(
 )
 
 
+_SEPARATOR = takes(
+    "one of , ; | and tab",
+    "What separates the cells. A spreadsheet of a country that writes 1,5 expects a semicolon.",
+)
+_DECIMAL = takes(
+    ". or ,", "What a number's decimals begin with, in columns of numbers that have any. Texts are left as they are."
+)
+_BOM = takes("true or false", "Whether the file begins with a byte order mark, by which Excel knows that it is UTF-8.")
+
+
 class Nothing(Strict):
     """An endpoint without parameters."""
 
@@ -132,6 +143,39 @@ class ExportParameters(Sorted, Showing):
     as_of: Moment | None = _AS_OF
     min_position: Position | None = _MIN_POSITION
 
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect()
+
 
 class SheetParameters(ExportParameters):
     formulas: Literal["keep"] | None = _FORMULAS
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect(keeps_formulas=self.formulas == "keep")
+
+
+class DialectParameters(Strict):
+    """How CSV is written, of the roster and of reports alike."""
+
+    formulas: Literal["keep"] | None = _FORMULAS
+    separator: Literal[",", ";", "|", "tab"] | None = _SEPARATOR
+    decimal: Literal[".", ","] | None = _DECIMAL
+    bom: Literal["true", "false"] | None = _BOM
+
+    @property
+    def dialect(self) -> Dialect:
+        separator = "\t" if self.separator == "tab" else self.separator or ","
+        return Dialect(separator, self.decimal or ".", self.bom == "true", self.formulas == "keep")
+
+
+class CsvParameters(DialectParameters, ExportParameters):
+    """The parameters of an export and of CSV."""
+
+
+def export_parameters(format_: Format) -> type[ExportParameters]:
+    """What an export in this format takes."""
+    if format_.name == "csv":
+        return CsvParameters
+    return SheetParameters if format_.is_for_sheets else ExportParameters

@@ -55,6 +55,7 @@ def test_filters_that_can_match_nobody_are_told_beside_the_rows(env: dict[str, s
         "rosterlog: status= matches nobody: an empty text is null; see status__isnull=true",
         "rosterlog: event_id=7: nobody on this roster is in such an event",
         r"rosterlog: answer.Shirt siez\u001b: nobody on this roster has answered it; questions are compared exactly",
+        r"rosterlog: nobody meets status= and event_id=7 and answer.Shirt siez\u001b=M",
     ]
 
 
@@ -77,6 +78,37 @@ def test_columns_and_answers_are_chosen_as_over_http(database: str, worker_engin
     rows = (tmp_path / "participants-movemint-1.csv").read_text().splitlines()
     assert rows[0] == "participant_id,question_id,question,answer"
     assert rows[1:] == ["0,4,Shirt size,'=M", "0,,Meals,a", "0,,Meals,b"]
+
+
+def test_a_filter_that_finds_nobody_is_told_in_every_format(env: dict[str, str], tmp_path: Path) -> None:
+    nobody = ("bib=99", "q=x", "sort=bib", "as_of=10")
+    for name in ("csv", "xlsx"):
+        said = run("export", "participants", "--format", name, "--output", str(tmp_path), *nobody, env=env)
+        assert said.splitlines()[0] == "rosterlog: nobody meets bib=99 and q=x"
+    assert "nobody" not in run("export", "participants", "--format", "csv", "event_id=1", env=env)
+
+
+def test_a_question_may_have_an_equals_sign_itself(database: str, worker_engine: Engine) -> None:
+    answers = [{"question": "Pace = ?", "answer": "5"}, {"question": "Pace", "answer": "a=b"}]
+    model.append(database, [model.body(1, answers=answers), model.body(2)])
+    drain(worker_engine)
+    for filter_ in ("answer.Pace = ?=5", "answer.Pace=a=b"):
+        command = [*COMMAND, "export", "participants", "--format", "ndjson", filter_]
+        done = subprocess.run(
+            command, env=environ(DATABASE_URL=database), capture_output=True, text=True, check=True, timeout=DEADLINE
+        )
+        assert [json.loads(line)["participant_id"] for line in done.stdout.splitlines()] == ["1"], filter_
+        assert "nobody" not in done.stderr
+
+
+def test_csv_is_written_for_the_program_that_opens_it(env: dict[str, str], tmp_path: Path) -> None:
+    dialect = ["separator=;", "decimal=,", "bom=true"]
+    run("export", "participants", "--format", "csv", "--output", str(tmp_path), *dialect, "event_id=1", env=env)
+    content = (tmp_path / "participants-movemint-10.csv").read_text("utf-8-sig")
+    assert [row["first_name"] for row in csv.DictReader(content.splitlines(), delimiter=";")] == ["'=1+1"] * 5
+    assert "separator takes one of , ; | and tab." in run(
+        "export", "participants", "--format", "csv", "separator=:", env=env, code=2
+    )
 
 
 @pytest.mark.parametrize(

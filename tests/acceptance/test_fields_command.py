@@ -1,12 +1,15 @@
 """`rosterlog fields`: which keys arrived, without a value; and a file of fields that cannot be used stops the start."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from tests import model
-from tests.program import environ, run
+from tests.fold_all import drain, query
+from tests.program import environ, run, status_json
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,6 +43,23 @@ def test_fields_shows_what_really_arrived_and_no_value(database: str, env: dict[
     assert keys["bib"]["types"] == {"integer": 1}
     assert keys["answers[].question"]["columns"] == ["answers"]
     assert "email" in fields["empty_columns"]
+
+
+def test_who_is_ahead_of_now_is_named_by_status_and_fields(
+    database: str, worker_engine: Engine, env: dict[str, str]
+) -> None:
+    model.append(database, [
+        model.body(1, updated_at="2999-01-01T00:00:00Z", status="active"),
+        model.body(1, updated_at="2026-03-02T08:00:00Z", status="cancelled"),
+        model.body(2, updated_at=datetime.now(UTC).isoformat()),
+    ])  # fmt: skip
+    drain(worker_engine)
+    assert query(database, "select status from participants where participant_id = '1'") == [("active",)]
+    says = "1 participant is ahead of now, by updated_at"
+    assert f"movemint: {says}" in run("status", env=env, code=1)  # no worker is there
+    assert says in run("fields", env=env)
+    assert [source["ahead_of_time"] for source in status_json(env)["sources"]] == [1]
+    assert json.loads(run("fields", "--json", env=env).splitlines()[-1])["ahead_of_time"] == 1
 
 
 def test_a_file_of_fields_that_cannot_be_used_stops_the_start(env: dict[str, str], tmp_path: Path) -> None:

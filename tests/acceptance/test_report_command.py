@@ -36,12 +36,27 @@ def test_without_a_name_it_lists_a_line_a_report(env: dict[str, str]) -> None:
     assert re.fullmatch(r"teams +The teams of each event by size, .*\. \(event, least\)", teams)
 
 
+def test_a_table_is_even_where_letters_are_wide(env: dict[str, str], database: str, worker_engine: Engine) -> None:
+    wide = {"team": "日本語ランナーズ", "event_id": 7, "event_name": "駅伝"}
+    model.append(database, [model.body(number, **wide) for number in range(2)])
+    drain(worker_engine)
+    assert run("report", "teams", env=env).splitlines() == [
+        "event_id  event_name  team              members",
+        "--------  ----------  ----------------  -------",
+        "7         駅伝        日本語ランナーズ        2",
+        "(1 row)",
+    ]
+
+
 def test_every_format(env: dict[str, str]) -> None:
     assert "Marathon" in run("report", "sub_events_by_status", env=env)
     [row] = csv.DictReader(io.StringIO(run("report", "sub_events_by_status", "event=501", "--format", "csv", env=env)))
     assert (row["sub_event_name"], row["participants"]) == ("Marathon", "2")
     [row] = json.loads(run("report", "sub_events_by_status", "event=501", "--format", "json", env=env))
     assert (row["sub_event_name"], row["participants"]) == ("Marathon", 2)
+    dialect = ["separator=;", "decimal=,", "bom=true"]
+    said = run("report", "answers", *dialect, "--format", "csv", env=env)
+    assert said.startswith("\ufeffquestion;question_id;answer;participants;percent\nShirt size;;M;2;66,7\n")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +69,11 @@ def test_every_format(env: dict[str, str]) -> None:
         (["teams", "event="], "event is empty: leave it out"),
         (["teams", "--grant", "somebody"], "ask for one thing"),
         (["--pii"], "--pii belongs to --grant USER"),
+        (["--grant", "a", "--revoke", "a"], "ask for one thing"),
+        (["--revoke", "rosterlog_api"], "is reserved"),
+        (["teams", "separator=;"], "teams has no parameter separator"),
+        (["teams", "separator=:", "--format", "csv"], "separator takes one of , ; | and tab."),
+        (["checklist", 'questions="open'], "questions takes texts with commas between"),
         (["--grant", "pg_monitor"], "is reserved"),
     ],
 )
@@ -89,6 +109,16 @@ def test_a_login_reads_reporting_and_nothing_else(env: dict[str, str], user: str
 def sees_personal_data(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
     row = connection.execute("select reporting.sees_personal_data()").fetchone()
     return row == (True,)
+
+
+def test_what_was_granted_is_taken_back(env: dict[str, str]) -> None:
+    user = f"gone_{conninfo_to_dict(env['DATABASE_URL'])['dbname']}"
+    with psycopg.connect(run("report", "--grant", user, "--pii", env=env).splitlines()[-1], autocommit=True) as analyst:
+        assert analyst.execute("select count(*) from participants").fetchone() == (3,)
+        assert "the login is dropped" in run("report", "--revoke", user, env=env)
+        with pytest.raises(psycopg.Error):
+            analyst.execute("select count(*) from reporting.participants")
+    assert "there is no login" in run("report", "--revoke", user, env=env, code=2)
 
 
 def test_the_password_gets_into_no_log_of_the_server(env: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from projections.reports import formats
 from projections.reports.logins import LoginRefused, check_name
 from projections.reports.report import ReportRows, WrongParameter, reports, values_of
+from projections.roster.export.formats import Dialect
 
 FOUND = ReportRows(
     ("team", "members", "percent", "since"),
@@ -33,8 +34,29 @@ def test_a_table_has_even_columns_numbers_to_the_right_and_nothing_that_moves_th
     assert formats.table(ReportRows(("a",), [("x",)])).endswith("(1 row)")
 
 
+def test_letters_of_every_width_leave_the_columns_even() -> None:
+    found = ReportRows(("team", "チーム", "members"), [("日本語ランナーズ", "x", 12), ("Zoe\u0308", "한국", 3)])
+    assert formats.table(found).splitlines() == [
+        "team              チーム  members",
+        "----------------  ------  -------",
+        "日本語ランナーズ  x            12",
+        "Zoe\u0308               한국          3",
+        "(2 rows)",
+    ]
+
+
+def test_csv_is_written_for_the_program_that_opens_it() -> None:
+    found = ReportRows(("x;=1", "percent"), [("a,-b", Decimal("33.3")), ("+1", 0.5), ("-1", None)])
+    german = Dialect(";", ",", has_bom=True)
+    assert formats.separated(found, german).splitlines() == [
+        '\ufeff"x;\'=1";percent', "a,'-b;33,3", "'+1;0,5", "'-1;",
+    ]  # fmt: skip
+    kept = formats.separated(found, Dialect(keeps_formulas=True)).splitlines()
+    assert kept == ["x;=1,percent", '"a,-b",33.3', "+1,0.5", "-1,"]
+
+
 def test_csv_is_harmless_in_a_spreadsheet() -> None:
-    assert formats.comma_separated(FOUND).splitlines() == [
+    assert formats.separated(FOUND, Dialect()).splitlines() == [
         "team,members,percent,since",
         "'=cmd(),12,33.3,2026-03-02T08:00:00Z",
         '"Night\x1bOwls, all",,5.0,2026-03-02',

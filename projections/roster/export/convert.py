@@ -20,14 +20,14 @@ from typing import Any
 
 from sqlalchemy import types
 
-from projections.roster.export.formats import RUN_BY_SHEETS
+from projections.roster.export.guard import begins_formula
 
 _TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001
 _LONGEST_LINE = 16_000_000  # bytes of one participant's CSV; DuckDB's buffer must hold a line
 _ROW_GROUP = 10_240  # rows; Parquet's writer keeps a group in memory until it is complete
 _MEGABYTES = 160  # DuckDB's memory limit
 _LARGEST_SHEET = 1_048_576  # rows, with the header
-_LONGEST_CELL = 32_767  # characters
+_LONGEST_CELL = 32_767  # UTF-16 units: a letter beyond the first 65,536 of Unicode, such as an emoji, is two
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
 TOO_MANY = 3  # exit code: more rows than the format holds
 
@@ -113,8 +113,7 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     """
 
     def write_text(row: int, number: int, value: str) -> None:
-        cut = value if len(value) <= _LONGEST_CELL else value[: _LONGEST_CELL - 1] + "\u2026"
-        sheet.write_string(row, number, cut, quoted if cut.startswith(RUN_BY_SHEETS) else None)
+        sheet.write_string(row, number, _cut(value), quoted if begins_formula(value) else None)
 
     def write_number(row: int, number: int, value: str) -> None:
         sheet.write_number(row, number, int(value))
@@ -132,6 +131,16 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     if kind in _NUMBERS:
         return write_number
     return write_time if kind in ("date", "timestamptz") else write_text
+
+
+def _cut(text: str) -> str:
+    """The text, cut to what a cell holds, between two letters."""
+    if 2 * len(text) <= _LONGEST_CELL:
+        return text
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _LONGEST_CELL:
+        return text
+    return units[: 2 * (_LONGEST_CELL - 1)].decode("utf-16-le", errors="ignore") + "\u2026"
 
 
 if __name__ == "__main__":

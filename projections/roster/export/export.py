@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
-from projections.roster.export.formats import Format, NotInstalled
+from projections.roster.export.formats import Dialect, Format, NotInstalled
 from projections.roster.export.rows import csv_rows, ndjson_rows
 from projections.roster.export.table import ExportTable, table_of
 from projections.roster.questions import resolved
@@ -23,8 +23,8 @@ from projections.roster.shown import Shown
 class Export:
     """`position`: the log position that the roster reflects. Raises `NotInstalled`.
 
-    `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `keeps_formulas`: texts
-    that begin like a formula are left unchanged.
+    `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `dialect`: how CSV is
+    written; of a sheet, whether it keeps formulas.
     """
 
     format: Format
@@ -32,8 +32,8 @@ class Export:
     criteria: Criteria
     position: int
     shown: Shown
-    answers: str | None = None
-    keeps_formulas: bool = False
+    answers: str | None
+    dialect: Dialect
 
     def __post_init__(self) -> None:
         if not self.format.is_installed:
@@ -65,7 +65,7 @@ def _bytes(connection: psycopg.AsyncConnection[Any], export: Export, table: Expo
     if export.format.name == "ndjson":
         return ndjson_rows(connection, table)
     if export.format.name == "csv":
-        return csv_rows(connection, table, keeps_formulas=export.keeps_formulas)
-    rows = csv_rows(connection, table, keeps_formulas=True)
-    suffix = "-keep" if export.format.is_for_sheets and export.keeps_formulas else ""
+        return csv_rows(connection, table, export.dialect)
+    rows = csv_rows(connection, table, Dialect(keeps_formulas=True))
+    suffix = "-keep" if export.format.is_for_sheets and export.dialect.keeps_formulas else ""
     return made(export.format.name + suffix, rows, table.titles)

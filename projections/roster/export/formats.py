@@ -1,10 +1,7 @@
-"""The formats of an export: name, media type, and the module that has to be installed."""
+"""The formats of an export: name, media type, and the module that has to be installed; how CSV is written."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-
-# The characters that begin a formula in a spreadsheet, or that it skips before one.
-RUN_BY_SHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,20 @@ FORMATS = {
         ),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How CSV is written, for the program that opens it: the separator of cells, the sign before decimals.
+
+    `has_bom`: with a byte order mark, by which Excel knows UTF-8. `keeps_formulas`: texts are left as they are, though
+    a spreadsheet would run those that begin like a formula.
+    """
+
+    separator: str = ","
+    decimal: str = "."
+    has_bom: bool = False
+    keeps_formulas: bool = False
 
 
 class NotInstalled(Exception):

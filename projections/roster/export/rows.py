@@ -1,37 +1,49 @@
 """The rows of an export, written by PostgreSQL's COPY as CSV or as lines of JSON."""
 
+import codecs
 import csv
 import io
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import AsyncClientCursor
+from psycopg import AsyncClientCursor, sql
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
 from pydantic_core import to_json
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, case, func, literal, select, true
+from sqlalchemy import ARRAY, JSON, ColumnElement, Select, Text, func, literal, select, true
 from sqlalchemy.dialects.postgresql import array
 
-from projections.roster.export.formats import RUN_BY_SHEETS
+from projections.roster.export.formats import Dialect
+from projections.roster.export.guarded_rows import RowGuard
 from projections.roster.export.table import ExportTable, column_name
 from projections.roster.participant_json import as_json, spelled
 from projections.roster.reading import for_psycopg
 
 _CHUNK = 65_536  # bytes
-CSV = "copy ({}) to stdout with (format csv)"
 # JSON contains neither this quote nor this delimiter, so that COPY sends each line unchanged.
 _LINES = "copy ({}) to stdout with (format csv, quote e'\\x01', delimiter e'\\x02')"
+_Join = Callable[[Sequence[bytes | memoryview]], bytes]
 
 
 async def csv_rows(
-    connection: psycopg.AsyncConnection[Any], table: ExportTable, *, keeps_formulas: bool
+    connection: psycopg.AsyncConnection[Any], table: ExportTable, dialect: Dialect
 ) -> AsyncGenerator[bytes]:
     """CSV with a header; SQL's null is an empty field.
 
-    Unless `keeps_formulas`, texts that a spreadsheet would run get an apostrophe before them.
+    Unless the dialect keeps formulas, texts that a spreadsheet would run are made harmless, as `guard` says.
     """
-    header = _header([title for title, _ in table.titles], keeps_formulas=keeps_formulas)
-    async for chunk in _copied(connection, CSV, table.rows(_cell if keeps_formulas else _harmless), header):
-        yield chunk
+    join = _join(table, dialect)
+    header = (codecs.BOM_UTF8 if dialect.has_bom else b"") + join([_header(table, dialect)])
+    async for chunk in _copied(connection, copy_csv(dialect), table.rows(_cell), join):
+        yield header + chunk  # nothing is sent before the query runs
+        header = b""
+
+
+def copy_csv(dialect: Dialect) -> str:
+    """The statement that writes CSV without a header; the query goes in the place of `{}`."""
+    return f"copy ({{}}) to stdout with (format csv, delimiter {sql.Literal(dialect.separator).as_string()})"
 
 
 async def ndjson_rows(connection: psycopg.AsyncConnection[Any], table: ExportTable) -> AsyncGenerator[bytes]:
@@ -53,10 +65,16 @@ def _lines(table: ExportTable) -> Select[Any]:
     return select(line).select_from(rows.join(own, true()))
 
 
-def _header(titles: list[str], *, keeps_formulas: bool) -> bytes:
-    harmless = [f"'{title}" if title.startswith(RUN_BY_SHEETS) else title for title in titles]
+def _join(table: ExportTable, dialect: Dialect) -> _Join:
+    if dialect.keeps_formulas:
+        return b"".join
+    in_json = (place for place, (_, type_) in enumerate(table.titles) if isinstance(type_, JSON | ARRAY))
+    return RowGuard(dialect.separator, frozenset(in_json)).guarded
+
+
+def _header(table: ExportTable, dialect: Dialect) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(titles if keeps_formulas else harmless)
+    csv.writer(line, delimiter=dialect.separator, lineterminator="\n").writerow(title for title, _ in table.titles)
     return line.getvalue().encode()
 
 
@@ -65,29 +83,28 @@ def _cell(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.to_json(column).cast(Text) if isinstance(column.type, ARRAY) else spelled(column)
 
 
-def _harmless(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    if not isinstance(column.type, Text):
-        return _cell(column)
-    return case((func.left(column, 1).in_(RUN_BY_SHEETS), "'" + column), else_=column)
-
-
 async def _copied(
-    connection: psycopg.AsyncConnection[Any], statement: str, rows: Select[Any], header: bytes = b""
+    connection: psycopg.AsyncConnection[Any], statement: str, rows: Select[Any], join: _Join = b"".join
 ) -> AsyncGenerator[bytes]:
-    """What COPY sends, in chunks of at least `_CHUNK` bytes: PostgreSQL sends one row at a time.
-
-    The first chunk begins with the header: nothing is sent before the query runs.
-    """
+    """What COPY sends, in chunks of at least `_CHUNK` bytes: PostgreSQL sends one row at a time."""
     text, values = for_psycopg(rows)
     # COPY takes no bound values: psycopg quotes them into the statement, with libpq.
     query = AsyncClientCursor(connection).mogrify(text, values)
-    buffer = [header]
+    is_complete = False
+    async with connection.cursor().copy(statement.format(query).encode()):
+        while not is_complete:
+            part, is_complete = await connection.wait(_read(connection.pgconn))
+            yield join(part)
+
+
+def _read(pgconn: PGconn) -> PQGen[tuple[list[memoryview], bool]]:
+    """The next rows, and whether they are the last ones: one wait for all of them costs half of a wait for each."""
+    rows: list[memoryview] = []
     size = 0
-    async with connection.cursor().copy(statement.format(query).encode()) as copying:
-        async for row in copying:
-            buffer.append(bytes(row))
-            size += len(row)
-            if size >= _CHUNK:
-                yield b"".join(buffer)
-                buffer, size = [], 0
-    yield b"".join(buffer)
+    while size < _CHUNK:
+        row = yield from copy_from(pgconn)
+        if not isinstance(row, memoryview):
+            return rows, True
+        rows.append(row)
+        size += len(row)
+    return rows, False

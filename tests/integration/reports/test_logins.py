@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.reports.logins import LoginRefused, check_name, grant
+from projections.reports.logins import LoginRefused, check_name, grant, withdraw
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,41 @@ def test_personal_data_that_somebody_else_lets_a_login_see_is_not_passed_over(da
                 grant(owner, names["analyst"], sees_personal_data=False)
         finally:
             owner.execute("drop role {analyst}; drop role {boss}".format(**names).encode())
+
+
+def test_a_login_that_is_not_ours_or_owns_something_loses_its_rights_and_stays(database: str) -> None:
+    names = {name: f"{name}_{conninfo_to_dict(database)['dbname']}" for name in ("owning", "earlier")}
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("create role {earlier} login".format(**names).encode())
+        try:
+            for name in names.values():
+                grant(owner, name, sees_personal_data=name == names["earlier"])
+            owner.execute("create schema authorization {owning}".format(**names).encode())
+            for name in names.values():
+                assert not withdraw(owner, name)
+                rights = "select has_schema_privilege(%s::name, 'reporting', 'usage')"
+                assert owner.execute(rights, [name]).fetchone() == (False,)
+                with pytest.raises(LoginRefused, match="was not granted"):
+                    withdraw(owner, name)
+            assert owner.execute(
+                "select rolconfig from pg_roles where rolname = %s", [names["earlier"]]
+            ).fetchone() == (None,)
+        finally:
+            owner.execute("drop owned by {owning}; drop role {owning}, {earlier}".format(**names).encode())
+
+
+def test_a_right_that_somebody_else_gave_is_not_said_to_be_taken_back(database: str) -> None:
+    names = {name: f"{name}_{conninfo_to_dict(database)['dbname']}" for name in ("reader", "chief")}
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute("create role {reader} login; create role {chief}".format(**names).encode())
+        try:
+            owner.execute("grant rosterlog_reporting to {chief} with admin option".format(**names).encode())
+            owner.execute(
+                "set role {chief}; grant rosterlog_reporting to {reader}; reset role".format(**names).encode()
+            )
+            with pytest.raises(LoginRefused, match="from somebody else"), owner.transaction():
+                withdraw(owner, names["reader"])
+            with pytest.raises(LoginRefused, match="there is no login"):
+                withdraw(owner, "nobody_at_all")
+        finally:
+            owner.execute("drop role {reader}; drop role {chief}".format(**names).encode())

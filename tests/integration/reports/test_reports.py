@@ -22,6 +22,7 @@ def somebody(id_: int, day: str, **fields: object) -> bytes:
 CITY_2025 = {"event": {"id": 1, "name": "City Run 2025", "start_date": "2025-06-10"}}
 CITY_2026 = {"event": {"id": 2, "name": "City Run 2026", "start_date": "2026-06-20"}}
 LAKE = {"event_id": 3, "event_name": "Lake"}
+MO = {"first_name": "Mo", "last_name": "Ve", "bib": "77"}
 TEN = {"sub_event_id": 8, "sub_event_name": "10 km"}
 BODIES = [
     somebody(1, "2025-06-01", **CITY_2025, bib="5", athlete_id=70, first_name="Ada", last_name="Lo"),
@@ -36,7 +37,12 @@ BODIES = [
     somebody(9, "2026-06-19", **LAKE, answers=[{"question_id": 41, "question": "Shirt size", "answer": "S"}]),
     somebody(9, "2026-06-18", **LAKE, status="this is older"),
     somebody(8, "2026-06-19", **LAKE, created_at="2026-06-18T08:00:00Z", bib="9"),
+    somebody(10, "2026-05-01", **MO, event_id=11, sub_event_id=1, sub_event_name="Long"),
+    somebody(10, "2026-05-02", **MO, event_id=11, sub_event_id=2, sub_event_name="Short"),
+    somebody(10, "2026-05-03", **MO, event_id=12),
+    somebody(10, "2026-05-04", **MO, event_id=12, sub_event_id=3),
 ]  # fmt: skip
+UNANSWERED = ("Shirt size", "41", None, "1", None)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +94,10 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
     ("gender_and_age", {"event": "2", "status": "deferred"}, [
         ("2", "City Run 2026", "male", "under 18", "1", "100.0", "as sent"),
     ]),
-    ("answers", {}, [("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0")]),
+    ("answers", {}, [("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0"), UNANSWERED]),
     ("answers", {"most": "1"}, []),
     ("answers", {"question": "41", "event": "3"}, [
-        ("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0"),
+        ("Shirt size", "41", "M", "1", "50.0"), ("Shirt size", "41", "S", "1", "50.0"), UNANSWERED,
     ]),
     ("answers", {"event": "2"}, []),
     ("answers", {"question": "Age"}, []),
@@ -104,9 +110,20 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
     ("bibs", {"event": "2", "status": "deferred"}, []),
     ("not_updated", {"event": "3"}, [("3", "Lake", None, "3", "2", "66.7", "2026-06-18 08:00:00+00:00")]),
     ("not_updated", {"days": "1000000"}, []),
-    ("late_arrivals", {}, [("9", "10", ..., "9", "2026-06-19 08:00:00+00:00")]),
+    ("late_arrivals", {}, [("9", "10", ..., "9", "2026-06-19 08:00:00+00:00", None)]),
     ("late_arrivals", {"since": "2999-01-01"}, []),
     ("late_arrivals", {"most": "0"}, []),
+    ("transfers", {}, [
+        ("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None),
+        ("10", "Mo", "Ve", "77", ..., "13", "11", "1", "Long", "11", "2", "Short"),
+    ]),
+    ("transfers", {"event": "12"}, [("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None)]),
+    ("transfers", {"most": "1"}, [("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None)]),
+    ("transfers", {"since": "2999-01-01"}, []),
+    ("checklist", {"event": "3", "questions": '41,"Age, in years"'}, [
+        ("1", "Loh", "Ada", None, None, "M"), ("9", None, None, None, None, None), (None, None, None, None, None, "S"),
+    ]),
+    ("checklist", {"event": "2", "sub_event": "8", "status": "active"}, [(None, None, None, "10 km", "active")] * 2),
     ("repeat_participants", {}, [("70", "Ada", "Loh", "3", "1, 2, 3", "1")]),
     ("repeat_participants", {"least": "4"}, []),
     ("repeat_participants", {"most": "0"}, []),
@@ -192,29 +209,79 @@ def test_what_was_unreadable_nameless_or_in_no_event_misleads_no_report(database
     engine.dispose()
 
 
-def test_answers_count_people_once_and_a_question_by_its_id_under_its_newest_words(
-    database: str, worker_engine: Engine
-) -> None:
-    def answered(id_: int, *rows_: tuple[int | None, str, object]) -> bytes:
-        return somebody(
-            id_, "2026-03-02",
-            answers=[{"question_id": id_of, "question": words, "answer": answer} for id_of, words, answer in rows_],
-        )  # fmt: skip
+def answered(id_: int, *rows_: tuple[int | None, str, object], **fields: object) -> bytes:
+    answers = [{"question_id": id_of, "question": words, "answer": answer} for id_of, words, answer in rows_]
+    return somebody(id_, "2026-03-02", answers=answers, **fields)
 
+
+@pytest.fixture
+def asked(database: str, worker_engine: Engine) -> Iterator[Engine]:
+    """Renamed questions, check boxes, and two questions of the same words; in the event 7 none."""
     model.append(database, [
-        answered(1, (1, "Shirt size", "M"), (2, "Shirt size", "M"), (5, "Meals", [])),
-        answered(2, (1, "Shirt size", "L"), (5, "Meals", ["Pasta", "Pizza, thin"])),
-        answered(3, (1, "T-shirt size", "M"), (5, "Meals", ["Pasta", "Pasta"]), (None, "Shirt size", "S")),
+        answered(1, (1, "Shirt size", "M"), (2, "Shirt size", "M"), (5, "Meals", []), bib="100"),
+        answered(2, (1, "Shirt size", "L"), (5, "Meals", ["Pasta", "Pizza, thin"]), bib="20"),
+        answered(3, (1, "T-shirt size", "M"), (5, "Meals", ["Pasta", "Pasta"]), (None, "Shirt size", "S"), bib="3"),
+        answered(4),
+        answered(5, event_id=7),
     ])  # fmt: skip
     drain(worker_engine)
     engine = sync_engine(database, REPORTING_PII_ROLE)
-    assert rows(engine, "answers") == [
+    yield engine
+    engine.dispose()
+
+
+def test_answers_count_people_once_and_a_question_by_its_id_under_its_newest_words(asked: Engine) -> None:
+    sizes = [
+        ("Shirt size", "2", "M", "1", "100.0"), ("Shirt size", "2", None, "3", None),
+        ("Shirt size", None, "S", "1", "100.0"), ("Shirt size", None, None, "3", None),
+        ("T-shirt size", "1", "M", "2", "66.7"), ("T-shirt size", "1", "L", "1", "33.3"),
+        ("T-shirt size", "1", None, "1", None),
+    ]  # fmt: skip
+    assert rows(asked, "answers") == [
         ("Meals", "5", "Pasta", "2", "100.0"), ("Meals", "5", "Pizza, thin", "1", "50.0"),
-        ("Shirt size", "2", "M", "1", "100.0"), ("Shirt size", None, "S", "1", "100.0"),
-        ("T-shirt size", "1", "M", "2", "66.7"), ("T-shirt size", "1", "L", "1", "33.3"),
+        ("Meals", "5", None, "2", None), *sizes,
     ]  # fmt: skip
-    assert rows(engine, "answers", question="Shirt size") == [
-        ("Shirt size", "2", "M", "1", "100.0"), ("Shirt size", None, "S", "1", "100.0"),
-        ("T-shirt size", "1", "M", "2", "66.7"), ("T-shirt size", "1", "L", "1", "33.3"),
-    ]  # fmt: skip
+    assert rows(asked, "answers", question="Shirt size") == sizes
+
+
+def test_a_checklist_has_a_column_for_each_question_that_is_asked_for(asked: Engine) -> None:
+    report = reports()["checklist"]
+    with asked.connect() as connection:
+        shown = run_report(
+            connection, report, "movemint", values_of(report, {"questions": "Meals, Shirt size, nobody's"})
+        )
+        none = run_report(connection, report, "movemint", values_of(report, {}))
+    assert shown.columns[5:] == ("Meals", "Shirt size", "Shirt size (2)", "T-shirt size")
+    assert [(row[0], *row[5:]) for row in shown.rows] == [
+        ("3", "Pasta", "S", None, "M"),
+        ("20", "Pasta; Pizza, thin", None, None, "L"),
+        ("100", None, None, "M", "M"),
+        (None, None, None, None, None),
+        (None, None, None, None, None),
+    ]
+    assert none.columns == ("bib", "last_name", "first_name", "sub_event", "status")
+    assert none.rows[0] == ("3", None, None, None, None)
+
+
+def test_a_question_called_like_a_column_has_a_column_of_its_own(database: str, worker_engine: Engine) -> None:
+    model.append(database, [answered(1, (None, "bib", "left"), bib="1")])
+    drain(worker_engine)
+    engine, report = sync_engine(database, REPORTING_PII_ROLE), reports()["checklist"]
+    with engine.connect() as connection:
+        shown = run_report(connection, report, "movemint", values_of(report, {"questions": "bib"}))
+    engine.dispose()
+    assert shown.columns[-1] == "answer.bib"
+    assert (shown.rows[0][0], shown.rows[0][-1]) == ("1", "left")
+
+
+def test_late_arrivals_name_who_is_ahead_of_now(database: str, worker_engine: Engine) -> None:
+    model.append(database, [
+        somebody(1, "2026-03-02", updated_at="2999-01-01T00:00:00Z", status="active"),
+        somebody(1, "2026-03-03", status="cancelled"),
+    ])  # fmt: skip
+    drain(worker_engine)
+    engine = sync_engine(database, REPORTING_PII_ROLE)
+    [(participant_id, position, _, newest, updated_at, days_ahead)] = rows(engine, "late_arrivals")
+    assert (participant_id, position, newest, updated_at) == ("1", "2", "1", "2999-01-01 00:00:00+00:00")
+    assert int(days_ahead) > 300_000
     engine.dispose()

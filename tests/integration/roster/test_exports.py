@@ -16,13 +16,19 @@ from sqlalchemy import Engine
 
 from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.roster.export import formats
+from projections.roster.export.convert import _LONGEST_CELL, _cut
 from projections.roster.export.files import NotMade, made
+from projections.roster.export.guard import unguarded
 from tests import model
 from tests.api_client import Api, make_token, running, scope_of
 from tests.fold_all import drain, query
 
 NAMES = [column.name for column in PARTICIPANT_COLUMNS]
-RISKY = ["=1+1", "+1", "-1", "@a", "\tb", "plain", 'quo"te, and\nline']
+RISKY = ["=1+1", "+1", "-x", "@a", "\tb", "plain", 'quo"te, and\nline']
+HARMLESS = ["'=1+1", "+1", "'-x", "'@a", "'\tb", *RISKY[5:]]
+# A text for each way to begin a formula, and one for each separator after which it could begin.
+FORMULAS = ["x;=cmd|'/C calc'!A0;y", "\n=1+1", "\uff1d1\uff0b1", "a\t@b", "a|+1x", "a,-x", 'a;"=b"', "\r-", "🏃;＠x"]
+NUMBERS = ["+49 (170) 12/34-5", "-5", "-1.5"]
 
 
 @pytest.fixture
@@ -39,6 +45,21 @@ def named(database: str, worker_engine: Engine) -> str:
         )
         for number, name in enumerate(RISKY)
     ]
+    model.append(database, bodies)
+    drain(worker_engine)
+    return database
+
+
+@pytest.fixture
+def risky(database: str, worker_engine: Engine) -> str:
+    """Formulas in a text, in the object, in a question; and numbers that are none."""
+    bodies = [
+        model.body(
+            number, first_name=text, phone=text, event_name=text, note={text: [text, -5]},
+            answers=[{"question": text, "answer": text}],
+        )
+        for number, text in enumerate(FORMULAS + NUMBERS)
+    ]  # fmt: skip
     model.append(database, bodies)
     drain(worker_engine)
     return database
@@ -61,11 +82,44 @@ def test_csv_is_harmless_unless_a_program_asks_for_the_texts(named: str, engine:
         kept = exported(api, token, "csv", sort="position", formulas="keep").decode()
         some = exported(api, token, "csv", event_id="1", age__gte=2).decode()
     assert list(rows[0]) == NAMES
-    assert [row["first_name"] for row in rows] == [f"'{name}" for name in RISKY[:5]] + RISKY[5:]
+    assert [row["first_name"] for row in rows] == HARMLESS
     assert [row["first_name"] for row in csv.DictReader(io.StringIO(kept, newline=""))] == RISKY
     assert [row["participant_id"] for row in csv.DictReader(io.StringIO(some))] == ["3", "5"]
     assert json.loads(rows[0]["attributes"])["first_name"] == "=1+1"
     assert rows[0]["team"] == ""
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "tab"])
+def test_no_cell_of_csv_begins_with_a_formula_whatever_separates_it(risky: str, engine: Engine, separator: str) -> None:
+    with running(risky) as api:
+        text = api.ask("/v1/participants.csv", make_token(engine), separator=separator, sort="position").text
+    own = "\t" if separator == "tab" else separator
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=own))
+    assert [unguarded(row["first_name"]) for row in rows] == FORMULAS + NUMBERS
+    assert [row["phone"] for row in rows[len(FORMULAS) :]] == NUMBERS
+    assert [json.loads(row["attributes"])["first_name"] for row in rows] == FORMULAS + NUMBERS
+    for program in ",;|\t":
+        for row in csv.reader(io.StringIO(text, newline=None), delimiter=program):
+            for cell in (cell.lstrip('"\t' if own == "\t" else '"') for cell in row):
+                assert not cell.startswith(("=", "@", "\uff1d", "\uff20", "\t", "\r", "\n")), cell
+                assert not cell.startswith(("+", "-", "\uff0b")) or cell in NUMBERS, cell
+
+
+def test_csv_is_written_for_the_program_that_opens_it(named: str, engine: Engine) -> None:
+    with running(named) as api:
+        token = make_token(engine)
+        answer = api.ask("/v1/participants.csv", token, bom="true", separator=";", decimal=",", event_id="1")
+        plain = api.ask("/v1/participants.csv", token, bom="false", event_id="1")
+        refused = [api.ask("/v1/participants.csv", token, **{name: "x"}) for name in ("bom", "separator", "decimal")]
+        elsewhere = api.ask("/v1/participants.xlsx", token, separator=";")
+    assert answer.content.startswith(b"\xef\xbb\xbfparticipant_id;event_id;")
+    assert plain.content.startswith(b"participant_id,event_id,")
+    first = next(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""), delimiter=";"))
+    assert (first["first_name"], first["registered_at"]) == ("+1", "2026-03-01T10:00:00Z")
+    assert [each.json()["detail"] for each in refused] == [
+        "bom takes true or false.", "separator takes one of , ; | and tab.", "decimal takes . or ,.",
+    ]  # fmt: skip
+    assert elsewhere.status_code == 400
 
 
 def test_lines_of_json_are_the_list(named: str, engine: Engine) -> None:
@@ -107,6 +161,19 @@ def test_a_sheet_has_texts_as_text_and_times_as_times(named: str, engine: Engine
         assert f"<is><t>{name}</t></is>" in sheet
     assert ("quotePrefix" in styles) is not keeps
     assert "<v>32999</v>" in sheet, "1990-05-06 as a sheet counts days"
+
+
+@pytest.mark.parametrize("text", ["x", "é", "\N{RUNNER}", "x\N{RUNNER}"])
+def test_a_cell_of_a_sheet_is_cut_by_the_units_that_a_sheet_counts(text: str) -> None:
+    def units(text: str) -> int:
+        return len(text.encode("utf-16-le")) // 2
+
+    fits = text * (_LONGEST_CELL // units(text))
+    assert _cut(fits) == fits
+    cut = _cut(fits + text)
+    assert _LONGEST_CELL - 1 <= units(cut) <= _LONGEST_CELL
+    assert cut[-1] == "…"
+    assert fits.startswith(cut[:-1])
 
 
 def test_an_export_of_the_past_is_of_its_position(named: str, engine: Engine) -> None:
