@@ -14,7 +14,7 @@ from ingest.session import EXPORTING
 from ingest.simulator.people import person
 from projections.roster.criteria import Criteria
 from projections.roster.export.export import Export, exported
-from projections.roster.export.formats import FORMATS
+from projections.roster.export.formats import FORMATS, Dialect
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 
@@ -50,7 +50,7 @@ def _with_answers(number: int) -> JsonObject:
 
 async def _exported(conninfo: str, form: str | None) -> float:
     engine = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
-    export = Export(FORMATS["csv"], Roster("movemint"), Criteria(), _PEOPLE, Shown(), form)
+    export = Export(FORMATS["csv"], Roster("movemint"), Criteria(), _PEOPLE, Shown(), form, Dialect())
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
         await connection.execute(text("set local statement_timeout = 0"))

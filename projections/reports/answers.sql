@@ -3,7 +3,8 @@
 --
 -- A question is one by its id, under its newest words; without an id by its words. A participant who chose several
 -- answers counts once for each of them, so the shares of such a question add up to more than 100. Did not answer: who is
--- in an event in which the question was asked; and without the right to see personal data, whose answer is not shown.
+-- in an event in which the question was asked; and without the right to see personal data, whose answer is not shown. A question
+-- of fewer than ten people is left out without that right.
 --
 -- question text: only this question, by its wording or its id
 -- event text: only participants of this event, by its id
@@ -19,11 +20,14 @@ given as (
     a.participant_id, a.position, p.event_id
   from reporting.participant_answers a
   join people p on p.participant_id = a.participant_id
-  where a.source = :source
+  where a.source = :source and coalesce(a.question_id, a.question) is not null
 ),
 named as (
   select
-    g.key, g.is_words, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
+    g.key, g.is_words,
+    coalesce(
+      (array_agg(g.question order by g.position desc, g.participant_id) filter (where g.question is not null))[1], g.key
+    ) as question,
     count(distinct g.answer) as answers,
     count(distinct g.participant_id) filter (where g.answer is not null) as answered
   from given g
