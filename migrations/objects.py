@@ -21,13 +21,13 @@ ROOMS = {
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """
-        unaccented sort_key bib_key words search_words search_query
-        participants participants_searched participant_answers participant_history
+        text_key_by_letter
+        participants participants_keyed participant_answers participant_history participant_history_keyed
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use lineage_at iso_time
     """,
     "reporting": """
-        sees_personal_data age_band age_band_at iso_date answers_of_many
+        text_key sees_personal_data age_band age_band_at iso_date answers_of_many
         participants participant_history participants_as_of participant_answers
         events sub_events registrations_daily deliveries freshness
         publish_these publish_participants

@@ -8,24 +8,25 @@ from sqlalchemy import Connection, text
 from ingest.delivery import write_json
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
+from projections.participants.keys import row_keys
 from projections.participants.newest import Accepted, Advanced, Known, advance
 from projections.participants.state import State
 from projections.participants.table import (
     participant_answers,
     participant_answers_build,
-    participant_history,
     participant_history_build,
-    participants,
+    participant_history_keyed,
     participants_build,
+    participants_keyed,
 )
 
 ROSTER_TABLE, ANSWERS_TABLE, HISTORY_TABLE = (
     table.name for table in (participants_build, participant_answers_build, participant_history_build)
 )
 WRITTEN_COLUMNS = {
-    ROSTER_TABLE: [column.name for column in participants.c],
+    ROSTER_TABLE: [column.name for column in participants_keyed.c],
     ANSWERS_TABLE: [column.name for column in participant_answers.c],
-    HISTORY_TABLE: [column.name for column in participant_history.c],
+    HISTORY_TABLE: [column.name for column in participant_history_keyed.c],
 }
 _NO_ERRORS = "{}"
 
@@ -74,6 +75,7 @@ def _row(source: str, state: State, first_position: int, *until: int) -> Row:
         to_json(state.errors).decode() if state.errors else _NO_ERRORS,
         "" if state.attributes is None else write_json(state.attributes).decode(),
         *map(str, until),
+        *row_keys(state.values),
     )
 
 

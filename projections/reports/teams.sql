@@ -1,12 +1,12 @@
--- The teams of each event by size, their names compared without case and surrounding blanks.
+-- The teams of each event by size, their names compared without case, accents and the like.
 --
 -- event text: only this event, by its id
 -- least integer: only teams with at least this many members (2)
 with members as (
-  select p.event_id, lower(btrim(p.team)) as key, p.team, count(*) as participants
+  select p.event_id, reporting.text_key(p.team) as key, p.team, count(*) as participants
   from reporting.participants p
   where p.source = :source
-    and btrim(p.team) <> ''
+    and reporting.text_key(p.team) <> ''
     and (cast(:event as text) is null or p.event_id = :event)
   group by p.event_id, p.team
 ),

@@ -60,7 +60,7 @@ class Order:
         # The id has the direction of the first key, so that one index has both.
         sort_keys = [*sort] if has_id else [*sort, SortKey("participant_id", descending)]
         self._keys = [
-            _Key(name_of(index), key_of(rows.c[key.column]), key.descending, key.column not in NEVER_EMPTY)
+            _Key(name_of(index), key_of(rows, key.column), key.descending, key.column not in NEVER_EMPTY)
             for index, key in enumerate(sort_keys)
         ]
 
