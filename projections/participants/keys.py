@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from operator import itemgetter
+from typing import NamedTuple
 
 from projections.participants.fields import COLUMN_NAMES
 
@@ -32,30 +33,40 @@ def letters_text() -> str:
     return files("projections.participants").joinpath("letters.txt").read_text(encoding="utf-8")
 
 
-@cache
-def letters() -> Mapping[int, str]:
-    """What each letter becomes; a letter that is not in it stays as it is."""
-    table = dict(_syllables())
-    for first, last, how, numbers in _lines():
-        if how == "is":
-            table.update(dict.fromkeys(range(first, last + 1), "".join(map(chr, numbers))))
-        elif how == "from":
-            table.update((first + step, chr(numbers[0] + step)) for step in range(last + 1 - first))
-    return table
+class Run(NamedTuple):
+    """A line of the table: what it says of the letters from `first` to `last`.
+
+    `how`: each "is" the text `keys`, each is another one counted "from" the letter `keys`, or it "divides" words.
+    """
+
+    first: int
+    last: int
+    how: str
+    keys: str
+
+    @property
+    def letters(self) -> range:
+        return range(self.first, self.last + 1)
 
 
-@cache
-def dividers() -> frozenset[int]:
-    """The letters of keys that divide words."""
-    runs = (range(first, last + 1) for first, last, how, _ in _lines() if how == "divides")
-    return frozenset(number for run in runs for number in run)
-
-
-def _lines() -> Iterator[tuple[int, int, str, list[int]]]:
+def runs() -> Iterator[Run]:
+    """The lines of the table."""
     for line in letters_text().splitlines()[1:]:
-        run, how, *numbers = line.split(" ")
-        first, _, last = run.partition("-")
-        yield int(first, 16), int(last or first, 16), how, [int(number, 16) for number in numbers]
+        letters, how, *keys = line.split(" ")
+        first, _, last = letters.partition("-")
+        yield Run(int(first, 16), int(last or first, 16), how, "".join(chr(int(key, 16)) for key in keys))
+
+
+@cache
+def letter_keys() -> Mapping[int, str]:
+    """What each letter becomes; a letter that is not in it stays as it is."""
+    keys = dict(_syllables())
+    for run in runs():
+        if run.how == "is":
+            keys.update(dict.fromkeys(run.letters, run.keys))
+        elif run.how == "from":
+            keys.update((letter, chr(ord(run.keys) + step)) for step, letter in enumerate(run.letters))
+    return keys
 
 
 def _syllables() -> Iterator[tuple[int, str]]:
@@ -91,12 +102,13 @@ def joined_words_of(key: str) -> list[str]:
 
 @cache
 def _folding() -> Mapping[int, int | str]:
-    return {**_THEMSELVES, **letters()}
+    return {**_THEMSELVES, **letter_keys()}
 
 
 @cache
 def _dividing() -> Mapping[int, int | str]:
-    return {**_THEMSELVES, **dict.fromkeys(dividers(), " ")}
+    dividers = (letter for run in runs() if run.how == "divides" for letter in run.letters)
+    return {**_THEMSELVES, **dict.fromkeys(dividers, " ")}
 
 
 def bib_keys(key: str) -> tuple[str, str]:
