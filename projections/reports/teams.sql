@@ -12,8 +12,8 @@ with members as (
 ),
 teams as (
   select
-    m.event_id,
-    (array_agg(m.team order by m.participants desc, m.team))[1] as team,
+    m.event_id, m.key,
+    (array_agg(m.team order by m.participants desc, m.team collate "C"))[1] as team,
     sum(m.participants)::bigint as members
   from members m
   group by m.event_id, m.key
@@ -22,4 +22,4 @@ select t.event_id, e.event_name, t.team, t.members
 from teams t
 left join reporting.events e on e.source = :source and e.event_id = t.event_id
 where t.members >= coalesce(cast(:least as integer), 2)
-order by t.members desc, t.event_id nulls last, t.team
+order by t.members desc, t.event_id nulls last, t.key collate "C"

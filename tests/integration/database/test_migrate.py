@@ -105,7 +105,7 @@ def test_a_second_migrate_waits_for_nobody_and_nobody_for_it(database: str, engi
 def test_what_runs_is_what_the_files_say(database: str, engine: Engine, server: postgres.Server) -> None:
     before = schema(database, server.programs)
     with psycopg.connect(database) as owner:
-        owner.execute("create or replace function bib_key(in_bib text) returns text language sql immutable return 'x'")
+        owner.execute("create or replace function iso_time(in_moment timestamptz) returns text language sql return 'x'")
         changed = objects.file("roster", "registrations").replace("'registrations'", "'another'")
         owner.execute(changed.encode())
         owner.execute("grant execute on function note_token_use(bytea) to public")
@@ -124,7 +124,7 @@ def test_an_index_is_computed_by_what_the_files_say(
         without.setattr(objects, "make", lambda _: None)
         migrate(empty)
     frozen = query(empty_database, COMPUTES)
-    assert [name for name, _ in frozen] == ["bib_key", "search_words", "sort_key", "unaccented", "words"]
+    assert frozen == []  # the fold writes what indexes hold, so that no function can make one wrong
     migrate(empty)
     assert query(empty_database, COMPUTES) == frozen
 

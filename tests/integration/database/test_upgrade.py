@@ -18,9 +18,10 @@ from ingest.database import sync_engine
 from ingest.migrate import migrate
 from ingest.session import LONG
 from projections.folding.heartbeat import Heartbeat
+from projections.participants.keys import KEY_COLUMNS
 from projections.rebuild.swap import swap
-from tests import DEADLINE, HEAD, NEXT, model
-from tests.fold_all import PARTICIPANTS, build_anew, drain, query
+from tests import DEADLINE, HEAD, NEXT, ROOT, model
+from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
 from tests.secret_people import SECRETS, take
 
 LATER = f"{NEXT}_later"
@@ -29,8 +30,19 @@ ROWS = f'''
     Column("passport", "text", "Number of the passport.", is_personal=True, since="{LATER}"),
 )
 '''
-EVERYWHERE = ("participants", "participants_searched", "participant_history", "reporting.participants",
+EVERYWHERE = ("participants", "participants_keyed", "participant_history", "reporting.participants",
               "reporting.participant_history", "reporting.participants_as_of(now())")  # fmt: skip
+
+
+KEYED_PEOPLE: list[dict[str, object]] = [
+    {"last_name": "O‘Brien", "first_name": "Łukasz", "bib": "010", "team": "Night  Owls ", "email": "L@x.org"},
+    {"last_name": "Gal·la d`Arc", "first_name": "ΓΙΏΡΓΟΣ", "bib": "9", "team": "Runner's #1 / “Club”"},
+    {"last_name": "de la Cruz", "first_name": "ジョン・スミス", "bib": "A7", "email": "ﬁn@x.org"},
+    {"last_name": "כֹּהֵן", "first_name": "مُحَمَّد", "bib": "12a", "team": "한국 📣"},
+    {"last_name": "\u200b", "first_name": " \x07 x\t", "bib": "１07", "team": "日本語" * 90},
+    {"last_name": "x" * 150, "first_name": "ﷺ" * 20, "bib": "0" * 30, "team": "---"},
+    {"last_name": None, "bib": "9" * 25},
+]
 
 
 @pytest.fixture
@@ -157,8 +169,48 @@ def test_dismissals_are_added_to_a_filled_database_whose_quarantine_stays(report
     assert query(reported, "select quarantined from reporting.freshness") == [(0,)]
 
 
+def test_the_keys_of_a_filled_database_are_those_that_the_fold_writes(database: str, worker_engine: Engine) -> None:
+    """Revision 0008: for everybody, now and in the past."""
+    model.append(database, [model.body(number, **person) for number, person in enumerate(KEYED_PEOPLE * 2)])
+    model.append(database, [model.body(number, **person) for number, person in enumerate(reversed(KEYED_PEOPLE))])
+    drain(worker_engine)
+    build = live(worker_engine, PARTICIPANTS)
+    folded = contents(database, PARTICIPANTS, build)
+    with psycopg.connect(database, autocommit=True) as connection:
+        before_0008(connection)
+        connection.execute("update alembic_version set version_num = '0007_progress'")
+    engine = sync_engine(database, deadlines=LONG)
+    assert migrate(engine) == ("0007_progress", HEAD)
+    engine.dispose()
+    assert contents(database, PARTICIPANTS, build) == folded
+    assert {row["bib_key"] for row in folded["participants_build"]} >= {"19", "210", "3107", "a17", "212a"}
+
+
+def before_0008(connection: psycopg.Connection[Any]) -> None:
+    """Take back what revision 0008 does, rows and all."""
+    frozen = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encoding="utf-8")
+    connection.execute(frozen[: frozen.index("-- Every build has")].encode())
+    connection.execute("drop view participants_keyed, participant_history_keyed")
+    connection.execute("drop function reporting.text_key(text)")
+    connection.execute("drop function text_key_by_letter(text)")
+    connection.execute("drop table letter")
+    for table in ("participants_build", "participant_history_build"):
+        dropped = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
+        connection.execute(f"alter table {table} {dropped}".encode())
+    connection.execute(
+        "alter table participants_build add column words tsvector "
+        "generated always as (search_words(first_name, last_name, bib, team)) stored"
+    )
+    for column in ("last_name", "first_name", "email", "bib"):
+        key = f"{'bib' if column == 'bib' else 'sort'}_key({column})"
+        columns = f'source, ({key} collate "C"), participant_id'
+        connection.execute(f"create index participants_build_{column} on participants_build ({columns})".encode())
+    connection.execute("create index participants_build_words on participants_build using gin (words)")
+
+
 def before_0006(connection: psycopg.Connection[Any]) -> None:
-    """Take back what revisions 0006 and 0007 do."""
+    """Take back what revisions 0006 to 0008 do."""
+    before_0008(connection)
     connection.execute("drop table verification")
     connection.execute(
         "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at"
