@@ -138,7 +138,8 @@ Test = Callable[[dict[str, Any]], bool]
 def parameters(draw: st.DrawFn) -> tuple[str, str, Test]:
     """A name, its value as it is sent, and what it means as a test of a row."""
     if draw(st.integers(0, 9)) == 0:
-        return draw(st.one_of(same_key(), bibs_by_number()))
+        by_key: tuple[str, str, Test] = draw(st.one_of(same_key(), bibs_by_number()))
+        return by_key
     column = draw(st.sampled_from(list(VALUES)))
     values = VALUES[column]
     operators = ["", "ne", "in", *(["startswith"] if isinstance(values[0], str) else ["lt", "lte", "gt", "gte"])]

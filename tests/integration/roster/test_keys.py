@@ -174,9 +174,7 @@ def test_sql_has_the_table_of_letters_that_the_fold_has(database: str) -> None:
 def test_sql_has_the_key_of_any_text(place: Place, texts: list[str]) -> None:
     """A blank of ASCII, a grave accent: what the quick way must leave to the table is drawn often enough."""
     many = [*texts, *(f"{text} \t`{text.lower()}" for text in texts if text.isascii()), "  a", "a\x1fb", "\x7f"]
-    asked = (
-        "select reporting.text_key(t.text) from unnest(%s::text[]) with ordinality as t (text, place) order by place"
-    )
+    asked = "select reporting.text_key(t.text) from unnest(%s::text[]) with ordinality as t (text, n) order by n"
     keys = query(place.conninfo, asked, many)
     assert [key for (key,) in keys] == [text_key(text) for text in many]
 
