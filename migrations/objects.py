@@ -1,7 +1,7 @@
 """The functions and views as they are today, one per file in `sql`: executed after the versions, at every migrate.
 
-A file there is what the database has, with its comments and grants. To change a function or a view, change its file; a
-version is needed only if an index or a generated column is computed by the function.
+A file there is what the database has, with its comments and grants. To change a function or a view, change its file. No
+index and no generated column may be computed by such a function.
 """
 
 import re
