@@ -19,8 +19,8 @@
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build
 --
---   worker --> participants_build ............................. participants, participants_searched
---              participant_history_build ...................... participant_history
+--   worker --> participants_build ............................. participants, participants_keyed
+--              participant_history_build ...................... participant_history, participant_history_keyed
 --              participant_answers_build ...................... participant_answers
 --              registrations_build ............................ registrations
 --              registrations_daily_build (uncount_registration()) registrations_daily
@@ -28,13 +28,13 @@
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
 --   iso_time(): how times are written in answers
---   sort_key() bib_key() unaccented() words() search_words() search_query(): how participants are sorted and found
+--   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
 --
 --   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many())
 --   events, sub_events, registrations_daily                        deliveries, freshness
---   age_band() iso_date(): computed from a participant's columns
+--   age_band() iso_date() text_key(): computed from a participant's columns
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
 --              the publication rosterlog_reporting, for a warehouse that subscribes
 
@@ -260,10 +260,6 @@ begin
   return number;
 end
 $$;
-
-CREATE FUNCTION public.bib_key(in_bib text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN lpad("left"(in_bib, 20), 20, '0'::text);
 
 CREATE FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -632,25 +628,14 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.unaccented(in_text text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (octet_length(in_text) = length(in_text)) THEN lower(in_text) ELSE replace(replace(replace(replace(translate(lower(regexp_replace(NORMALIZE(in_text, NFKD), (('['::text || '̀-ͯ'::text) || ']+'::text), ''::text, 'g'::text)), 'øłđðıħŧŋ'::text, 'olddihtn'::text), 'ß'::text, 'ss'::text), 'æ'::text, 'ae'::text), 'œ'::text, 'oe'::text), 'þ'::text, 'th'::text) END;
-
-CREATE FUNCTION public.words(in_text text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN array_remove(string_to_array(regexp_replace("left"(public.unaccented(in_text), 500), '[-/,;:()\[\]&"''\u2019\u2010-\u2013\u00a0\t\n\r\f\v]'::text, ' '::text, 'g'::text), ' '::text), ''::text);
-
-CREATE FUNCTION public.search_query(in_text text) RETURNS tsquery
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT (string_agg(((''''::text || replace(replace(word.word, '\'::text, '\\'::text), ''''::text, ''''''::text)) || ''':*'::text), ' & '::text))::tsquery AS string_agg FROM unnest(public.words(search_query.in_text)) word(word));
-
-CREATE FUNCTION public.search_words(in_first_name text, in_last_name text, in_bib text, in_team text) RETURNS tsvector
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN array_to_tsvector(public.words(((((((COALESCE("left"(in_first_name, 100), ''::text) || ' '::text) || COALESCE("left"(in_last_name, 100), ''::text)) || ' '::text) || COALESCE("left"(in_bib, 100), ''::text)) || ' '::text) || COALESCE("left"(in_team, 100), ''::text))));
-
-CREATE FUNCTION public.sort_key(in_text text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN "left"(public.unaccented("left"(in_text, 100)), 100);
+CREATE FUNCTION public.text_key_by_letter(in_text text) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  select left(btrim(regexp_replace(string_agg(coalesce(l.key, c.letter), '' order by c.place), ' +', ' ', 'g'), ' '), 100)
+  from string_to_table(in_text, null) with ordinality as c (letter, place)
+  left join letter l on l.letter = c.letter collate "C"
+$$;
 
 CREATE FUNCTION public.uncount_registration() RETURNS trigger
     LANGUAGE plpgsql
@@ -774,7 +759,14 @@ CREATE TABLE public.participant_history_build (
     field_errors jsonb NOT NULL,
     attributes jsonb,
     build integer NOT NULL,
-    until_position bigint NOT NULL
+    until_position bigint NOT NULL,
+    last_name_key text COLLATE pg_catalog."C",
+    first_name_key text COLLATE pg_catalog."C",
+    email_key text COLLATE pg_catalog."C",
+    team_key text COLLATE pg_catalog."C",
+    bib_key text COLLATE pg_catalog."C",
+    bib_number bigint,
+    words tsvector
 )
 PARTITION BY LIST (build);
 
@@ -856,7 +848,13 @@ CREATE TABLE public.participants_build (
     field_errors jsonb NOT NULL,
     attributes jsonb,
     build integer NOT NULL,
-    words tsvector GENERATED ALWAYS AS (public.search_words(first_name, last_name, bib, team)) STORED
+    words tsvector,
+    last_name_key text COLLATE pg_catalog."C",
+    first_name_key text COLLATE pg_catalog."C",
+    email_key text COLLATE pg_catalog."C",
+    team_key text COLLATE pg_catalog."C",
+    bib_key text COLLATE pg_catalog."C",
+    bib_number bigint
 )
 PARTITION BY LIST (build);
 
@@ -1252,6 +1250,12 @@ END;
 
 COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';
 
+CREATE FUNCTION reporting.text_key(in_text text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN ((octet_length(in_text) = length(in_text)) AND (in_text !~ '[\x01-\x1f`]|^ |  | $'::text)) THEN "left"(lower((in_text COLLATE "C")), 100) ELSE public.text_key_by_letter(in_text) END;
+
+COMMENT ON FUNCTION reporting.text_key(in_text text) IS 'The form of a text in which the roster compares it: without case, marks, width and invisible letters.';
+
 CREATE TABLE public.api_token (
     source text NOT NULL COLLATE pg_catalog."C",
     name text NOT NULL COLLATE pg_catalog."C",
@@ -1306,6 +1310,12 @@ CREATE TABLE public.event_redelivery (
     last_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.letter (
+    letter text NOT NULL COLLATE pg_catalog."C",
+    key text NOT NULL COLLATE pg_catalog."C",
+    divides boolean NOT NULL
+);
+
 CREATE TABLE public.participant_answers_build (
     source text NOT NULL COLLATE pg_catalog."C",
     participant_id text NOT NULL COLLATE pg_catalog."C",
@@ -1331,7 +1341,7 @@ CREATE VIEW public.participant_answers AS
            FROM public.projection r
           WHERE (r.projection = 'participants'::text)));
 
-CREATE VIEW public.participants_searched AS
+CREATE VIEW public.participant_history_keyed AS
  SELECT p.source,
     p.participant_id,
     p.event_id,
@@ -1361,6 +1371,57 @@ CREATE VIEW public.participants_searched AS
     p."position",
     p.received_at,
     p.field_errors,
+    p.until_position,
+    p.last_name_key,
+    p.first_name_key,
+    p.email_key,
+    p.team_key,
+    p.bib_key,
+    p.bib_number,
+    p.words,
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+   FROM (public.participant_history_build p
+     LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
+CREATE VIEW public.participants_keyed AS
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
+    p.email,
+    p.phone,
+    p.bib,
+    p.gender,
+    p.dob,
+    p.age,
+    p.team,
+    p.wave,
+    p.city,
+    p.state,
+    p.country,
+    p.zip_code,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
+    p.last_name_key,
+    p.first_name_key,
+    p.email_key,
+    p.team_key,
+    p.bib_key,
+    p.bib_number,
     p.words,
     COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
    FROM (public.participants_build p
@@ -1800,6 +1861,9 @@ ALTER TABLE ONLY public.event_log
 ALTER TABLE ONLY public.event_redelivery
     ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
 
+ALTER TABLE ONLY public.letter
+    ADD CONSTRAINT letter_pkey PRIMARY KEY (letter);
+
 ALTER TABLE ONLY public.participant_answers_build
     ADD CONSTRAINT participant_answers_build_pkey PRIMARY KEY (source, participant_id, place, build);
 
@@ -1853,19 +1917,21 @@ CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject)
 
 CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, "left"(question, 100), "left"(answer, 100), participant_id);
 
-CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, public.bib_key(bib) COLLATE "C", participant_id);
+CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, bib_key, participant_id);
 
-CREATE INDEX participants_build_email ON ONLY public.participants_build USING btree (source, public.sort_key(email) COLLATE "C", participant_id);
+CREATE INDEX participants_build_email ON ONLY public.participants_build USING btree (source, email_key, participant_id);
 
 CREATE INDEX participants_build_event ON ONLY public.participants_build USING btree (source, event_id, participant_id);
 
-CREATE INDEX participants_build_first_name ON ONLY public.participants_build USING btree (source, public.sort_key(first_name) COLLATE "C", participant_id);
+CREATE INDEX participants_build_first_name ON ONLY public.participants_build USING btree (source, first_name_key, participant_id);
 
-CREATE INDEX participants_build_last_name ON ONLY public.participants_build USING btree (source, public.sort_key(last_name) COLLATE "C", participant_id);
+CREATE INDEX participants_build_last_name ON ONLY public.participants_build USING btree (source, last_name_key, participant_id);
 
 CREATE INDEX participants_build_position ON ONLY public.participants_build USING btree (source, "position") INCLUDE (build);
 
 CREATE INDEX participants_build_registered ON ONLY public.participants_build USING btree (source, registered_at, participant_id);
+
+CREATE INDEX participants_build_team ON ONLY public.participants_build USING btree (source, team_key, participant_id);
 
 CREATE INDEX participants_build_updated ON ONLY public.participants_build USING btree (source, updated_at, participant_id);
 
@@ -2033,7 +2099,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_answers_build TO r
 GRANT SELECT ON TABLE public.participant_answers TO rosterlog_worker;
 GRANT SELECT ON TABLE public.participant_answers TO rosterlog_api;
 
-GRANT SELECT ON TABLE public.participants_searched TO rosterlog_api;
+GRANT SELECT ON TABLE public.participant_history_keyed TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.participants_keyed TO rosterlog_api;
 
 GRANT SELECT,DELETE ON TABLE public.projection_build TO rosterlog_worker;
 GRANT SELECT ON TABLE public.projection_build TO rosterlog_api;
