@@ -187,7 +187,7 @@ def test_a_question_that_takes_too_long_is_ended_and_says_so(
         ))  # fmt: skip
     monkeypatch.setattr("projections.web.api.SERVING", Deadlines(statement=0.2, idle=20))
     with running(some) as api:
-        answer = api.ask("/v1/participants", make_token(engine), q="anna")
+        answer = api.ask("/v1/participants", make_token(engine))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "takes too long" in answer.json()["detail"]
 
