@@ -36,8 +36,16 @@ from event_log l
 cross join lateral jsonb_extract_path(convert_from(l.body, 'UTF8')::jsonb, 'data', 'object') as o
 where l.source = 'movemint'
 """
-# With the words by which a participant is searched, which are computed in parallel too.
-_WORDS = "create table by_sql as select *, search_words(first_name, last_name, bib, team) as words from ({}) r"
+# By what a participant is sorted and searched, as a plain statement would make it: only of ASCII it is the same.
+KEYS = """
+left(lower(last_name), 100) as last_name_key, left(lower(first_name), 100) as first_name_key,
+left(lower(email), 100) as email_key, left(lower(team), 100) as team_key, lpad(left(bib, 20), 20, '0') as bib_key,
+case when bib ~ '^[0-9]{1,18}$' then bib::bigint end as bib_number,
+array_to_tsvector(array_remove(regexp_split_to_array(
+  lower(concat_ws(' ', first_name, last_name, bib, team)), '[-/,;:()"'' ]+'
+), '')) as words
+"""
+_STATEMENT_OF_ALL = "create table by_sql as select *, " + KEYS.replace("{", "{{").replace("}", "}}") + " from ({}) r"
 _INDEXES_OF = """
 select regexp_replace(
   regexp_replace(pg_get_indexdef(i.indexrelid), '(, build|\\) INCLUDE \\(build)\\)', ')'),
@@ -154,7 +162,7 @@ def by_sql(connection: psycopg.Connection[Any], *, attributes: bool, answers: bo
     columns = ", ".join(f"{_expression(field)} as {field.column}" for field in DECLARED.columns)
     statement = _STATEMENT.format(columns=columns, attributes=", o as attributes" if attributes else "")
     begun = time.perf_counter()
-    _make(connection, _WORDS.format(statement), "participants_build", "by_sql")
+    _make(connection, _STATEMENT_OF_ALL.format(statement), "participants_build", "by_sql")
     if answers:
         _make(connection, *_ANSWERS)
     return time.perf_counter() - begun

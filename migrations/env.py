@@ -34,8 +34,8 @@ _TABLES = (
 _TIMEOUTS = "set local lock_timeout = '5s'; set local statement_timeout = '1h'"
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rosterlog migrate'))"
 
-# A build's tables come and go; the published tables are written by functions of the database alone.
-_NOT_DECLARED = re.compile(r".+_build_\d+|published_.+")
+# Builds come and go; functions of the database alone write the published tables, versions write the letters.
+_NOT_DECLARED = re.compile(r".+_build_\d+|published_.+|letter")
 
 
 def is_declared(name: str | None, kind: str, _parents: object) -> bool:

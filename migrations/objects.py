@@ -1,7 +1,7 @@
 """The functions and views as they are today, one per file in `sql`: executed after the versions, at every migrate.
 
-A file there is what the database has, with its comments and grants. To change a function or a view, change its file; a
-version is needed only if an index or a generated column is computed by the function.
+A file there is what the database has, with its comments and grants. To change a function or a view, change its file. No
+index and no generated column may be computed by such a function.
 """
 
 import re
@@ -21,13 +21,14 @@ ROOMS = {
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """
-        unaccented sort_key bib_key words search_words search_query
-        participants participants_searched participant_answers participant_history past_answers newest_questions
+        text_key_by_letter
+        participants participants_keyed participant_answers participant_history participant_history_keyed
+        past_answers newest_questions
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use lineage_at iso_time local_day day_begins
     """,
     "reporting": """
-        sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
+        text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
         calendar day_of day_begins
         participants participant_history participants_as_of participant_answers
         events sub_events registrations_daily deliveries freshness

@@ -4,8 +4,32 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
+from projections.participants.keys import KEY_COLUMNS
+from tests import ROOT
+
+_ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encoding="utf-8")
+_WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0012_keys": (
+        _ROSTER[: _ROSTER.index("-- Every build has")],  # the functions that indexes were made with
+        "drop view participants_keyed, participant_history_keyed",
+        "drop function reporting.text_key(text)",
+        "drop function text_key_by_letter(text)",
+        "drop table letter",
+        f"alter table participants_build {_WITHOUT_KEYS}",
+        f"alter table participant_history_build {_WITHOUT_KEYS}",
+        (
+            "alter table participants_build add column words tsvector "
+            "generated always as (search_words(first_name, last_name, bib, team)) stored"
+        ),
+        *(
+            f"create index participants_build_{column} on participants_build "
+            f'(source, ({key}_key({column}) collate "C"), participant_id)'
+            for column, key in (("last_name", "sort"), ("first_name", "sort"), ("email", "sort"), ("bib", "bib"))
+        ),
+        "create index participants_build_words on participants_build using gin (words)",
+    ),
     "0011_sorts": (
         "drop function newest_questions",
         "drop view past_answers, participant_answers, participant_history cascade",

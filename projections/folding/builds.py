@@ -72,7 +72,7 @@ def indexes(connection: Connection, table: str) -> list[str]:
         from pg_index i
         join pg_class c on c.oid = i.indexrelid
         where i.indrelid = to_regclass('public.' || quote_ident(:table))
-        order by i.indexprs is null, i.indexrelid
+        order by i.indexprs is null, i.indexrelid desc -- those of texts and words were declared last
     """)
     return list(connection.execute(query, {"table": table}).scalars())
 

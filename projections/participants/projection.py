@@ -3,17 +3,17 @@
 from ingest import delivery
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answers, bounds, convert, fields, fold, newest, rows, state, storable
+from projections.participants import answers, bounds, convert, fields, fold, keys, newest, rows, state, storable
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, calendar, fields, convert, answers, bounds, state, storable, fold, newest, rows, outcome)
+FOLDING = (delivery, calendar, fields, convert, answers, bounds, state, storable, fold, newest, keys, rows, outcome)
 
 
 def projection(declared: fields.Fields) -> Projection:
     """The projection for these fields."""
     return Projection(
         name="participants",
-        definition=definition.digest_of(FOLDING, declared),
+        definition=definition.digest_of(FOLDING, (declared, keys.letters_text())),
         columns=rows.WRITTEN_COLUMNS,
         fold=fold.folding(declared),
         save=rows.save,

@@ -10,24 +10,25 @@ from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
 from projections.participants.answers import Answer, question_key
 from projections.participants.fields import COLUMN_NAMES
+from projections.participants.keys import row_keys
 from projections.participants.newest import Accepted, Advanced, Known, advance
 from projections.participants.state import State
 from projections.participants.table import (
     participant_answers,
     participant_answers_build,
-    participant_history,
     participant_history_build,
-    participants,
+    participant_history_keyed,
     participants_build,
+    participants_keyed,
 )
 
 ROSTER_TABLE, ANSWERS_TABLE, HISTORY_TABLE = (
     table.name for table in (participants_build, participant_answers_build, participant_history_build)
 )
 WRITTEN_COLUMNS = {
-    ROSTER_TABLE: [column.name for column in participants.c],
+    ROSTER_TABLE: [column.name for column in participants_keyed.c],
     ANSWERS_TABLE: [column.name for column in participant_answers.c],
-    HISTORY_TABLE: [column.name for column in participant_history.c],
+    HISTORY_TABLE: [column.name for column in participant_history_keyed.c],
 }
 _NO_ERRORS = "{}"
 _EVENT_ID = COLUMN_NAMES.index("event_id")
@@ -56,14 +57,14 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
 
 def _rows(source: str, advanced: Advanced[State]) -> Rows:
     return {
-        ROSTER_TABLE: [_row(source, state, first) for state, first, _ in advanced.newest],
+        ROSTER_TABLE: [(*_row(source, state, first), *row_keys(state.values)) for state, first, _ in advanced.newest],
         ANSWERS_TABLE: [
             _answer_row(source, state, place, answer)
             for state, _, _ in advanced.newest
             for place, answer in enumerate(state.answers, 1)
         ],
         HISTORY_TABLE: [
-            (*_row(source, state, first), str(until), _as_json(state.answers))
+            (*_row(source, state, first), str(until), _as_json(state.answers), *row_keys(state.values))
             for state, first, until in advanced.superseded
         ],
     }

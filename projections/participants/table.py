@@ -6,7 +6,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
-    Computed,
     Date,
     DateTime,
     Index,
@@ -23,6 +22,7 @@ from sqlalchemy.types import TypeEngine
 
 from ingest.database import metadata
 from projections.participants.fields import DECLARED, Kind
+from projections.participants.keys import KEY_COLUMNS, KEYED
 
 _TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.ID: Text(collation="C"),
@@ -44,6 +44,12 @@ def _participant_columns() -> list[Column[Any]]:
         Column("field_errors", JSONB, nullable=False),
         Column("attributes", JSONB),
     ]
+
+
+def _key_columns() -> list[Column[Any]]:
+    """By what participants are sorted, compared and searched."""
+    types: dict[str, TypeEngine[Any]] = {"bib_number": BigInteger(), "words": TSVECTOR()}
+    return [Column(name, types.get(name, Text(collation="C"))) for name in KEY_COLUMNS]
 
 
 def _answer_columns() -> list[Column[Any]]:
@@ -77,14 +83,10 @@ participants_build = Table(
     metadata,
     *_participant_columns(),
     _build_column(),
-    Column("words", TSVECTOR, Computed("search_words(first_name, last_name, bib, team)", persisted=True)),
+    *_key_columns(),
     PrimaryKeyConstraint("source", "participant_id", "build", name="participants_build_pkey"),
     Index("participants_build_event", "source", "event_id", "participant_id"),
-    *(
-        Index(f"participants_build_{column}", "source", text(f"sort_key({column})"), "participant_id")
-        for column in ("last_name", "first_name", "email")
-    ),
-    Index("participants_build_bib", "source", text("bib_key(bib)"), "participant_id"),
+    *(Index(f"participants_build_{column}", "source", f"{column}_key", "participant_id") for column in KEYED),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
     # Most rosters have few of these values: an index of those that there are costs little.
@@ -125,6 +127,7 @@ participant_history_build = Table(
     *_participant_columns(),
     _build_column(),
     *_ended_columns(),
+    *_key_columns(),
     PrimaryKeyConstraint("source", "participant_id", "position", "build", name="participant_history_build_pkey"),
     postgresql_partition_by=_BY_BUILD,
 )
@@ -148,9 +151,12 @@ roster_change = Table(
 # them for missing tables.
 _views = MetaData()
 participants = Table("participants", _views, *_participant_columns())
-participants_searched = Table("participants_searched", _views, *_participant_columns(), Column("words", TSVECTOR))
+participants_keyed = Table("participants_keyed", _views, *_participant_columns(), *_key_columns())
 participant_answers = Table("participant_answers", _views, *_answer_columns())
 participant_history = Table("participant_history", _views, *_participant_columns(), *_ended_columns())
+participant_history_keyed = Table(
+    "participant_history_keyed", _views, *_participant_columns(), *_ended_columns(), *_key_columns()
+)
 past_answers = Table("past_answers", _views, *_answer_columns(), Column("until_position", BigInteger, nullable=False))
 
 # A participant's columns in the order of every answer: all but the source, which the token decides.

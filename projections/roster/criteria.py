@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from projections.participants.fields import DECLARED, Kind
+from projections.participants.keys import whole_key, words_of
 
 _LARGEST_INTEGER = 2**63 - 1
 MOST_COMPARED = 1_000
@@ -84,7 +85,7 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """All filters, words and answers must hold. `words`: each begins a word of the participant; separated by blanks."""
+    """All filters, words and answers must hold. `words`: their key; each begins a word of the participant."""
 
     filters: tuple[Filter, ...] = ()
     words: str | None = None
@@ -165,12 +166,15 @@ _MEANS = {
     "in": "is one of these",
     "isnull": "is empty, or is not",
     "startswith": "begins with this",
+    "iexact": "is this, whatever its case, accents and width",
+    "number": "is this number, with or without zeros before it",
     "lt": "is before this",
     "lte": "is this or before",
     "gt": "is after this",
     "gte": "is this or after",
 }
 _COMPARED = ("lt", "lte", "gt", "gte")
+_COMPARED_BY_KEY = ("first_name", "last_name", "email", "team")
 _OPERATORS = dict.fromkeys(Kind, ("eq", "ne", "in", "isnull", *_COMPARED)) | dict.fromkeys(
     (Kind.ID, Kind.TEXT), ("eq", "ne", "in", "isnull", "startswith")
 )
@@ -195,8 +199,8 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
 
 
 def _words(value: str) -> str:
-    """The words with one blank between; a hyphen between blanks is not a word."""
-    words = [word for word in value.split() if any(map(str.isalnum, word))]
+    """The words' key, with one blank between; a hyphen between blanks is not a word."""
+    words = [word for word in whole_key(value).split(" ") if words_of(word)]
     if not 0 < len(words) <= _MOST_WORDS:
         raise ValueError("words")
     return " ".join(words)
@@ -216,6 +220,8 @@ _FILTERS = {
     for operator in _OPERATORS[kind]
     if operator != "isnull" or column not in NEVER_EMPTY
 }
+_FILTERS |= {f"{column}__iexact": (column, Kind.TEXT, "iexact") for column in _COMPARED_BY_KEY}
+_FILTERS |= {f"bib__{operator}": ("bib", Kind.INTEGER, operator) for operator in ("number", *_COMPARED)}
 
 
 class Strict(BaseModel):

@@ -18,10 +18,11 @@ def name_of(index: int) -> str:
     return f"key_{index}"
 
 
-def _sorted_by(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What rows are sorted by: the key that has an index, or of these texts the same kind of key without one."""
-    is_text = column.name in ("team", "status", "sub_event_name")
-    return func.sort_key(column, type_=Text()).collate("C") if is_text else key_of(column)
+def _sorted_by(rows: FromClause, column: str) -> ColumnElement[Any]:
+    """What rows are sorted by: the column's key, which has an index; of these texts a key that is made here."""
+    if column in ("status", "sub_event_name"):
+        return func.text_key_by_letter(rows.c[column], type_=Text()).collate("C")
+    return key_of(rows, column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Order:
         # The id has the direction of the first key, so that one index has both.
         sort_keys = [*sort] if has_id else [*sort, SortKey("participant_id", descending)]
         self._keys = [
-            _Key(name_of(index), _sorted_by(rows.c[key.column]), key.descending, key.column not in NEVER_EMPTY)
+            _Key(name_of(index), _sorted_by(rows, key.column), key.descending, key.column not in NEVER_EMPTY)
             for index, key in enumerate(sort_keys)
         ]
 

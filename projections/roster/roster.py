@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Label, and_, case, func, select, true, union_all
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import ColumnElement, FromClause, and_, case, select, true, union_all
 
+from projections.participants.keys import KEY_COLUMNS
 from projections.participants.table import (
     PARTICIPANT_COLUMNS,
     participant_answers,
-    participant_history,
-    participants,
-    participants_searched,
+    participant_history_keyed,
+    participants_keyed,
     past_answers,
 )
 
@@ -30,7 +29,7 @@ class Roster:
     @property
     def rows(self) -> FromClause:
         """The unfiltered rows, one per participant; add `sees(rows)`."""
-        return participants_searched if self.as_of is None else _roster_at(self.source, self.as_of)
+        return participants_keyed if self.as_of is None else _roster_at(self.source, self.as_of)
 
     @property
     def answers(self) -> FromClause:
@@ -62,16 +61,16 @@ def _roster_at(source: str, position: int) -> FromClause:
     Each of its participants also has a newest state, so the cost grows with the roster's size and not with the log's.
     Source and id come from the newest state, so that filters on them use its index and a page's limit ends the scan.
     """
-    newest = participants.alias()
+    newest, earlier = participants_keyed.alias(), participant_history_keyed.c
     past = (
-        select(participant_history)
+        select(participant_history_keyed)
         .where(
             newest.c.position > position,
-            participant_history.c.source == newest.c.source,
-            participant_history.c.participant_id == newest.c.participant_id,
-            participant_history.c.position <= position,
+            earlier.source == newest.c.source,
+            earlier.participant_id == newest.c.participant_id,
+            earlier.position <= position,
         )
-        .order_by(participant_history.c.position.desc())
+        .order_by(earlier.position.desc())
         .limit(1)
         .lateral()
     )
@@ -81,12 +80,8 @@ def _roster_at(source: str, position: int) -> FromClause:
             return newest.c[name]
         return case((newest.c.position <= position, newest.c[name]), else_=past.c[name]).label(name)
 
-    columns = [column(name) for name in ("source", *NAMES)]
-    texts = [column(name) for name in ("first_name", "last_name", "bib", "team")]
-    unlabelled = (text.element if isinstance(text, Label) else text for text in texts)
-    words = func.search_words(*unlabelled, type_=TSVECTOR())
     return (
-        select(*columns, words.label("words"))
+        select(*map(column, ("source", *NAMES, *KEY_COLUMNS)))
         .select_from(newest.join(past, true(), isouter=True))
         .where(newest.c.source == source, newest.c.first_position <= position)
         .subquery()

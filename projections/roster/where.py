@@ -1,15 +1,16 @@
 """Criteria as conditions on the rows of a roster, written so that PostgreSQL can use the indexes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Text, and_, exists, func, literal, or_, tuple_
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, cast, exists, func, literal, or_, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 
+from projections.participants.keys import KEYED, bib_keys, joined_words_of, text_key, words_of
 from projections.roster.criteria import AnswerFilter, Criteria, Filter
 from projections.roster.roster import Roster
 
-_SORTED_AS_TEXT = ("last_name", "first_name", "email")
-_LAST_LETTER = 0x10FFFF  # the last code point: a word followed by it is the upper bound of all that begin with the word
+_LAST_LETTER = chr(0x10FFFF)  # of all: a word followed by it is the upper bound of whatever begins with the word
 _INDEXED_LETTERS = 100  # how much of an answer is in the index
 
 
@@ -25,7 +26,7 @@ def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnEl
 
 def has_words(rows: FromClause, words: str) -> ColumnElement[bool]:
     """Whether each word (separated by blanks) begins a word of the row, or its e-mail."""
-    return and_(*(_has_word(rows, word) for word in words.split()))
+    return and_(*(_has_word(rows, word, func.starts_with(rows.c.email_key, word)) for word in words.split(" ")))
 
 
 def has_words_by_index(rows: FromClause, source: str, words: str) -> ColumnElement[bool]:
@@ -34,78 +35,77 @@ def has_words_by_index(rows: FromClause, source: str, words: str) -> ColumnEleme
     PostgreSQL combines scans only if they share no condition: so the source is part of each range of e-mails, and no
     other condition may name it. The words also match rows of other sources: the caller filters them out afterwards.
     """
-    return and_(*(or_(_in_words(rows, word), _begins_email_of(rows, source, word)) for word in words.split()))
+    return and_(*(_has_word(rows, word, _begins_email_of(rows, source, word)) for word in words.split(" ")))
 
 
-def _has_word(rows: FromClause, word: str) -> ColumnElement[bool]:
-    return or_(_in_words(rows, word), func.starts_with(key_of(rows.c.email), _key(word)))
+def _has_word(rows: FromClause, word: str, begins_email: ColumnElement[bool]) -> ColumnElement[bool]:
+    if "@" in word:  # an address, and not all people who have a word of it in their names
+        return begins_email
+    return or_(rows.c.words.op("@@", is_comparison=True)(cast(_search_query(word), TSQUERY)), begins_email)
 
 
-def _in_words(rows: FromClause, word: str) -> ColumnElement[bool]:
-    return rows.c.words.op("@@", is_comparison=True)(func.search_query(word))
+def _search_query(word: str) -> str:
+    """What finds a word between blanks: its parts begin words, or all of it without its apostrophes does."""
+    ways = dict.fromkeys(
+        " & ".join(f"'{part}':*" for part in parts) for parts in (words_of(word), joined_words_of(word))
+    )
+    return " | ".join(ways)
 
 
 def _begins_email_of(rows: FromClause, source: str, word: str) -> ColumnElement[bool]:
-    begin = _key(word)
-    end = begin.concat(func.chr(_LAST_LETTER))
-    key = tuple_(rows.c.source, key_of(rows.c.email))
-    return and_(key >= tuple_(literal(source), begin), key < tuple_(literal(source), end))
+    key = tuple_(rows.c.source, rows.c.email_key)
+    return and_(key >= tuple_(literal(source), word), key < tuple_(literal(source), word + _LAST_LETTER))
 
 
-def _key(word: str) -> ColumnElement[str]:
-    return func.sort_key(word, type_=Text()).collate("C")
-
-
-def key_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What a column is sorted by: itself; for names and e-mail without case and accents; for the bib its key."""
-    name = column.name
-    if name in _SORTED_AS_TEXT:
-        return func.sort_key(column, type_=Text()).collate("C")
-    return func.bib_key(column, type_=Text()).collate("C") if name == "bib" else column
+def key_of(rows: FromClause, column: str) -> ColumnElement[Any]:
+    """What a column is sorted by: itself; names, e-mail, team and bib by their keys."""
+    return rows.c[f"{column}_key" if column in KEYED else column]
 
 
 def _condition(rows: FromClause, filter_: Filter) -> ColumnElement[bool]:
     column: ColumnElement[Any] = rows.c[filter_.column]
     value: Any = filter_.value
+    if filter_.operator == "iexact":
+        return key_of(rows, filter_.column) == text_key(value)
+    if filter_.column == "bib" and isinstance(value, int) and filter_.operator != "isnull":
+        return _by_number(rows, filter_.operator, value)
     if isinstance(column.type, Integer) and filter_.operator != "isnull":  # a number may not fit the column's type
         value = [_number(number) for number in value] if filter_.operator == "in" else _number(value)
-    return _OPERATORS[filter_.operator](column, value)
+    by_key = _by_key(rows, filter_) if filter_.column in KEYED else []
+    return and_(_OPERATORS[filter_.operator](column, value), *by_key)
 
 
 def _number(value: int) -> ColumnElement[int]:
     return literal(value, BigInteger())
 
 
-def _is(column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
-    # Equal values have equal keys, and the keys have an index.
-    return and_(column == value, *_same_keys(column, [value]))
-
-
-def _in(column: ColumnElement[Any], values: Sequence[object]) -> ColumnElement[bool]:
-    return and_(column.in_(values), *_same_keys(column, values))
-
-
-def _same_keys(column: ColumnElement[Any], values: Sequence[object]) -> list[ColumnElement[bool]]:
-    key = key_of(column)
-    if key is column:
+def _by_key(rows: FromClause, filter_: Filter) -> list[ColumnElement[bool]]:
+    """What follows from a filter for the key, which has an index: equal texts have equal keys."""
+    key, value = key_of(rows, filter_.column), filter_.value
+    values = value if isinstance(value, tuple) else (value,)
+    keys = [text_key(text) for text in values if isinstance(text, str)]
+    if not keys or not all(keys):  # a text without a letter has no key
         return []
-    of_value = func.bib_key if column.name == "bib" else func.sort_key
-    return [key.in_([of_value(value).collate("C") for value in values])]
+    if filter_.column == "bib":
+        return [key.in_([bib_keys(text)[0] for text in keys])] if filter_.operator in ("eq", "in") else []
+    if filter_.operator in ("eq", "in"):
+        return [key.in_(keys)]
+    return [func.starts_with(key, keys[0])] if filter_.operator == "startswith" else []
 
 
-def _startswith(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = func.starts_with(column, value)
-    if column.name in _SORTED_AS_TEXT and value.isascii():  # beyond ASCII, a prefix's key need not begin the text's key
-        return and_(condition, func.starts_with(key_of(column), func.sort_key(value).collate("C")))
-    return condition
+def _by_number(rows: FromClause, operator: str, value: int) -> ColumnElement[bool]:
+    """A bib compared as a number. The keys of numbers have their order, and an index."""
+    compare = _OPERATORS["eq" if operator == "number" else operator]
+    condition = compare(rows.c.bib_number, _number(value))
+    return and_(condition, compare(rows.c.bib_key, bib_keys(str(value))[0])) if value >= 0 else condition
 
 
 _OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
-    "eq": _is,
+    "eq": lambda column, value: column == value,
     "ne": lambda column, value: column.is_distinct_from(value),
-    "in": _in,
+    "in": lambda column, value: column.in_(value),
     "isnull": lambda column, value: column.is_(None) if value else column.is_not(None),
-    "startswith": _startswith,
+    "startswith": func.starts_with,
     "lt": lambda column, value: column < value,
     "lte": lambda column, value: column <= value,
     "gt": lambda column, value: column > value,

@@ -11,6 +11,7 @@ from projections.folding.definition import code_of, digest_of
 from projections.participants import convert
 from projections.participants import projection as participants
 from projections.participants.fields import DECLARED
+from projections.participants.keys import letters_text
 from projections.registrations import projection as registrations
 from tests import ROOT
 
@@ -85,9 +86,19 @@ def test_the_digest_is_of_every_module_and_of_the_data() -> None:
     assert len(digest_of((convert,), 1)) == 12
 
 
-@pytest.mark.parametrize("room", [participants, registrations], ids=["participants", "registrations"])
-def test_the_definition_is_the_digest_of_the_list_of_modules(room: ModuleType) -> None:
-    assert room.projection(DECLARED).definition == digest_of(room.FOLDING, DECLARED)
+@pytest.mark.parametrize(
+    ("room", "data"),
+    [(participants, (DECLARED, letters_text())), (registrations, DECLARED)],
+    ids=["participants", "registrations"],
+)
+def test_the_definition_is_the_digest_of_the_list_of_modules(room: ModuleType, data: object) -> None:
+    assert room.projection(DECLARED).definition == digest_of(room.FOLDING, data)
+
+
+def test_another_table_of_letters_asks_for_a_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = participants.projection(DECLARED).definition
+    monkeypatch.setattr("projections.participants.keys.letters_text", lambda: letters_text() + "1F600 is 61\n")
+    assert participants.projection(DECLARED).definition != before
 
 
 @pytest.mark.parametrize("room", [participants, registrations], ids=["participants", "registrations"])

@@ -19,7 +19,7 @@ from ingest.session import LONG
 from projections.folding.heartbeat import Heartbeat
 from projections.rebuild.swap import swap
 from tests import DEADLINE, HEAD, NEXT, model
-from tests.fold_all import PARTICIPANTS, build_anew, drain, query
+from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
 from tests.revisions import as_before
 from tests.secret_people import SECRETS, take
 
@@ -29,8 +29,19 @@ ROWS = f'''
     Column("passport", "text", "Number of the passport.", is_personal=True, since="{LATER}"),
 )
 '''
-EVERYWHERE = ("participants", "participants_searched", "participant_history", "reporting.participants",
+EVERYWHERE = ("participants", "participants_keyed", "participant_history", "reporting.participants",
               "reporting.participant_history", "reporting.participants_as_of(now())")  # fmt: skip
+
+
+KEYED_PEOPLE: list[dict[str, object]] = [
+    {"last_name": "O‘Brien", "first_name": "Łukasz", "bib": "010", "team": "Night  Owls ", "email": "L@x.org"},
+    {"last_name": "Gal·la d`Arc", "first_name": "ΓΙΏΡΓΟΣ", "bib": "9", "team": "Runner's #1 / “Club”"},
+    {"last_name": "de la Cruz", "first_name": "ジョン・スミス", "bib": "A7", "email": "ﬁn@x.org"},
+    {"last_name": "כֹּהֵן", "first_name": "مُحَمَّد", "bib": "12a", "team": "한국 📣"},
+    {"last_name": "\u200b", "first_name": " \x07 x\t", "bib": "１07", "team": "日本語" * 90},
+    {"last_name": "x" * 150, "first_name": "ﷺ" * 20, "bib": "0" * 30, "team": "---"},
+    {"last_name": None, "bib": "9" * 25},
+]
 
 
 @pytest.fixture
@@ -177,3 +188,15 @@ def test_answers_of_the_release_before_are_found_by_their_questions(reported: st
     upgraded_from(reported, "0011_sorts")
     assert query(reported, kept) == before
     assert len(query(reported, "select * from newest_questions('movemint', null)")) > 4
+
+
+def test_the_keys_of_a_filled_database_are_those_that_the_fold_writes(database: str, worker_engine: Engine) -> None:
+    """For everybody, now and in the past."""
+    model.append(database, [model.body(number, **person) for number, person in enumerate(KEYED_PEOPLE * 2)])
+    model.append(database, [model.body(number, **person) for number, person in enumerate(reversed(KEYED_PEOPLE))])
+    drain(worker_engine)
+    build = live(worker_engine, PARTICIPANTS)
+    folded = contents(database, PARTICIPANTS, build)
+    upgraded_from(database, "0012_keys")
+    assert contents(database, PARTICIPANTS, build) == folded
+    assert {row["bib_key"] for row in folded["participants_build"]} >= {"19", "210", "3107", "a17", "212a"}

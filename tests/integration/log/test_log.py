@@ -241,6 +241,6 @@ def test_the_worker_reads_bodies_in_the_view_alone(database: str) -> None:
         for column in ("body", "*", "signature", "chain", "octet_length(body)"):
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute(f"select {column} from event_log".encode())
-        for view in ("participants", "participants_searched", "participant_history"):  # which show a body's object
+        for view in ("participants", "participants_keyed", "participant_history"):  # which show a body's object
             with pytest.raises(errors.InsufficientPrivilege):
                 connection.execute(f"select attributes from {view}".encode())

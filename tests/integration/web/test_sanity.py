@@ -182,12 +182,12 @@ def test_a_question_that_takes_too_long_is_ended_and_says_so(
 ) -> None:
     with engine.begin() as connection:
         connection.execute(text(
-            "create or replace function unaccented(in_text text) returns text language sql volatile as "
+            "create or replace function iso_time(in_moment timestamptz) returns text language sql volatile as "
             "$$ select pg_sleep(60)::text $$"
         ))  # fmt: skip
     monkeypatch.setattr("projections.web.api.SERVING", Deadlines(statement=0.2, idle=20))
     with running(some) as api:
-        answer = api.ask("/v1/participants", make_token(engine), q="anna")
+        answer = api.ask("/v1/participants", make_token(engine))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "takes too long" in answer.json()["detail"]
 
