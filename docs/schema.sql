@@ -7,12 +7,14 @@
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
---   operator: verify --> verification                          when the log was last proved; oldest_transaction(): for metrics
+--   operator: verify --> verification                          when the log was last proved, and what was found
+--   open_transactions(), oldest_transaction(), slots(): what keeps a database from being tidied up
 --   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
 --   begin_build() make_index() attach_build() analyze_build() drop_build() end_overdue() --> projection --> projection_build
+--   begin_build() --> event_calendar                            in which zone the days of each race are in a build
 --   worker --> worker_seen: when it looked at the log last
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
 --   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
@@ -20,21 +22,21 @@
 -- ROSTER       Tables with a partition per build                 Views of the live build
 --
 --   worker --> participants_build ............................. participants, participants_keyed
---              participant_history_build ...................... participant_history, participant_history_keyed
---              participant_answers_build ...................... participant_answers
+--              participant_history_build ...................... participant_history, participant_history_keyed, past_answers
+--              participant_answers_build ...................... participant_answers, newest_questions()
 --              registrations_build ............................ registrations
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
---   iso_time(): how times are written in answers
+--   iso_time(): how times are written in answers      local_day() day_begins(): days in a zone of event_calendar
 --   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
 --
---   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many())
+--   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many(), questions_of_many())
 --   events, sub_events, registrations_daily                        deliveries, freshness
---   age_band() iso_date() text_key(): computed from a participant's columns
+--   age_band() iso_date() text_key(): computed from a participant's columns      calendar, day_of(), day_begins(): days of an event
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
 --              the publication rosterlog_reporting, for a warehouse that subscribes
 
@@ -159,7 +161,9 @@ begin
     array_agg(e.position order by e.position) filter (where e.body is not null)
   into found_at, emptied
   from event_log e
-  where e.source = in_source and e.subject = erasure.subject and e.digest = any (erasure.digests);
+  where e.source = in_source and e.digest = any (erasure.digests) and (
+    e.subject = erasure.subject or (e.subject is null and starts_with(e.event_type, 'event.participant.'))
+  );
 
   if emptied is not null then
     update event_log e set body = null where e.source = in_source and e.position = any (emptied);
@@ -232,7 +236,7 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.begin_build(in_projection text, in_definition text) RETURNS integer
+CREATE FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -246,6 +250,14 @@ begin
   where p.projection = in_projection
   returning p.last_build, p.tables into strict number, parents;
   insert into projection_build (projection, build, definition) values (in_projection, number, in_definition);
+  insert into event_calendar (
+    projection, build, event_id, time_zone, changes, offsets, starts_on, previous_event_id
+  )
+  select
+    in_projection, number, c.event_id, c.time_zone, c.changes, c.offsets, c.starts_on, c.previous_event_id
+  from jsonb_to_recordset(in_calendar) as c (
+    event_id text, time_zone text, changes timestamptz[], offsets integer[], starts_on date, previous_event_id text
+  );
 
   foreach parent in array parents loop
     made := parent || '_' || number;
@@ -291,6 +303,10 @@ begin
   where r.source = in_source and r.reason = in_reason and r.hour < clock_timestamp() - interval '400 days';
 end
 $$;
+
+CREATE FUNCTION public.day_begins(in_day date, in_changes timestamp with time zone[], in_offsets integer[]) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT min(begin.at) AS min FROM (generate_series(1, cardinality(day_begins.in_offsets)) part(number) CROSS JOIN LATERAL (SELECT GREATEST((day_begins.in_changes)[(part.number - 1)], (((day_begins.in_day)::timestamp without time zone - make_interval(secs => ((day_begins.in_offsets)[part.number])::double precision)) AT TIME ZONE 'UTC'::text)) AS "greatest") begin(at)) WHERE (((day_begins.in_changes)[part.number] IS NULL) OR (begin.at < (day_begins.in_changes)[part.number])));
 
 CREATE FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -386,6 +402,10 @@ CREATE FUNCTION public.lineage_at(in_source text, in_position bigint, in_change 
   )
 $$;
 
+CREATE FUNCTION public.local_day(in_moment timestamp with time zone, in_changes timestamp with time zone[], in_offsets integer[]) RETURNS date
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((in_moment AT TIME ZONE 'UTC'::text) + make_interval(secs => ((in_offsets)[(width_bucket(in_moment, in_changes) + 1)])::double precision)))::date;
+
 CREATE FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -409,6 +429,51 @@ begin
     format(' INDEX IF NOT EXISTS %I ON public.%I ', in_index || '_' || in_build, in_table || '_' || in_build)
   );
 end
+$$;
+
+CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RETURNS TABLE(event_id text, question_key text, question_id text, question text, "position" bigint, participant_id text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+  with recursive of_all as (
+    (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and in_event_ids is null
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      limit 1
+    )
+    union all
+    select following.*
+    from of_all o
+    cross join lateral (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and (coalesce(a.event_id, ''), a.question_key) > (coalesce(o.event_id, ''), o.question_key)
+      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      limit 1
+    ) following
+  ),
+  of_some as (
+    select
+      wanted.event_id, '' collate "C" as question_key, null collate "C" as question_id, null::text as question,
+      0::bigint as position, null collate "C" as participant_id
+    from (select distinct e.event_id collate "C" as event_id from unnest(in_event_ids) as e (event_id)) wanted
+    union all
+    select following.*
+    from of_some o
+    cross join lateral (
+      select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
+      from participant_answers a
+      where a.source = in_source and coalesce(a.event_id, '') = o.event_id and a.question_key > o.question_key
+      order by a.question_key, a.position desc, a.place
+      limit 1
+    ) following
+  )
+  select o.event_id, o.question_key, o.question_id, o.question, o.position, o.participant_id from of_all o
+  union all
+  select o.event_id, o.question_key, o.question_id, o.question, o.position, o.participant_id
+  from of_some o
+  where o.question is not null
 $$;
 
 CREATE FUNCTION public.note_new_roster() RETURNS trigger
@@ -465,16 +530,21 @@ CREATE FUNCTION public.oldest_transaction() RETURNS timestamp with time zone
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  select min(began)
-  from (
-    select a.xact_start
-    from pg_stat_activity a
-    where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
-    union all
-    select p.prepared
-    from pg_prepared_xacts p
-    where p.database = current_database()
-  ) as transactions (began)
+  select min(t.began) from open_transactions() t
+$$;
+
+CREATE FUNCTION public.open_transactions() RETURNS TABLE(who text, began timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  select 'pid ' || a.pid || ' (' || coalesce(nullif(a.application_name, ''), a.usename, '?') || ')', a.xact_start
+  from pg_stat_activity a
+  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
+    and a.xact_start is not null
+  union all
+  select 'prepared ' || p.gid, p.prepared
+  from pg_prepared_xacts p
+  where p.database = current_database()
 $$;
 
 CREATE FUNCTION public.position_at(in_source text, in_moment timestamp with time zone) RETURNS bigint
@@ -576,28 +646,28 @@ CREATE FUNCTION public.publish_these(in_source text, in_ids text[]) RETURNS void
     source, participant_id,
     event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
     team, wave, state, country, checked_in_at, registered_at, updated_at,
-    first_position, position, received_at, age_band
+    first_position, position, received_at, age_band, age_basis
   )
   select
     p.source, p.participant_id,
     p.event_id, p.event_name, p.sub_event_id, p.sub_event_name, p.athlete_id, p.status, p.first_name, p.last_name,
     p.bib, p.gender, p.team, p.wave, p.state, p.country, p.checked_in_at, p.registered_at, p.updated_at,
     p.first_position, p.position, p.received_at,
-    p.age_band
+    p.age_band, p.age_basis
   from reporting.participants p
   where p.source = in_source and p.participant_id = any (in_ids)
   on conflict (source, participant_id) do update set
     (
       event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
       team, wave, state, country, checked_in_at, registered_at, updated_at,
-      first_position, position, received_at, age_band
+      first_position, position, received_at, age_band, age_basis
     ) = (
       excluded.event_id, excluded.event_name, excluded.sub_event_id, excluded.sub_event_name, excluded.athlete_id,
       excluded.status, excluded.first_name, excluded.last_name, excluded.bib, excluded.gender, excluded.team,
       excluded.wave, excluded.state, excluded.country, excluded.checked_in_at, excluded.registered_at,
       excluded.updated_at,
       excluded.first_position, excluded.position, excluded.received_at,
-      excluded.age_band
+      excluded.age_band, excluded.age_basis
     )
   where known is distinct from excluded;
 $$;
@@ -619,13 +689,27 @@ CREATE FUNCTION public.refuse_change_but_erasure() RETURNS trigger
 begin
   if new.body is null and exists (
     select from erasures r
-    where r.source = old.source and r.subject = old.subject and old.digest = any (r.digests)
+    where r.source = old.source and old.digest = any (r.digests) and (
+      r.subject = old.subject or (old.subject is null and starts_with(old.event_type, 'event.participant.'))
+    )
   ) then
     return new;
   end if;
   raise exception '% is append-only: % is refused', tg_table_name, lower(tg_op)
     using errcode = 'restrict_violation';
 end
+$$;
+
+CREATE FUNCTION public.slots() RETURNS TABLE(slot_name text, is_active boolean, is_lost boolean, is_unbounded boolean, held_bytes bigint)
+    LANGUAGE sql STABLE
+    AS $$
+  select s.slot_name::text, s.active, s.wal_status is not distinct from 'lost',
+    current_setting('max_slot_wal_keep_size') = '-1',
+    pg_wal_lsn_diff(
+      case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, s.restart_lsn
+    )::bigint
+  from pg_replication_slots s
+  where not s.temporary and s.slot_name !~ '^pg_[0-9]+_sync_'
 $$;
 
 CREATE FUNCTION public.text_key_by_letter(in_text text) RETURNS text
@@ -662,19 +746,28 @@ CREATE FUNCTION reporting.age_band(in_age integer) RETURNS text
 
 COMMENT ON FUNCTION reporting.age_band(in_age integer) IS 'The band of an age in years.';
 
+CREATE FUNCTION reporting.age_band(in_dob date, in_age integer, in_day date) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(reporting.age_band((EXTRACT(year FROM age((in_day)::timestamp without time zone, (in_dob)::timestamp without time zone)))::integer), reporting.age_band(in_age));
+
+COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_day date) IS 'The band of an age on a day: by the date of birth, else by the given age.';
+
 CREATE FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN COALESCE(reporting.age_band((EXTRACT(year FROM age((in_at AT TIME ZONE 'UTC'::text), (in_dob)::timestamp without time zone)))::integer), reporting.age_band(in_age));
+    RETURN reporting.age_band(in_dob, in_age, ((in_at AT TIME ZONE 'UTC'::text))::date);
 
-COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) IS 'The band of an age at a time: by the date of birth, else by the given age.';
+COMMENT ON FUNCTION reporting.age_band(in_dob date, in_age integer, in_at timestamp with time zone) IS 'The band of an age at a time, on its day in UTC: by the date of birth, else by the given age.';
 
 CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question text, answer text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
   with given as (
-    select distinct a.source, a.question, a.answer, a.participant_id
+    select distinct
+      a.source, coalesce(a.question_id, a.question) as question, a.answer,
+      coalesce(p.athlete_id, p.participant_id) as person
     from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
     where a.answer is not null
   ),
   counted as (
@@ -699,6 +792,77 @@ CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question 
 $$;
 
 COMMENT ON FUNCTION reporting.answers_of_many() IS 'Answers that people chose, not wrote; every reader may see them.';
+
+CREATE TABLE public.event_calendar (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    build integer NOT NULL,
+    event_id text COLLATE pg_catalog."C",
+    time_zone text NOT NULL COLLATE pg_catalog."C",
+    changes timestamp with time zone[] NOT NULL,
+    offsets integer[] NOT NULL,
+    starts_on date,
+    previous_event_id text COLLATE pg_catalog."C"
+);
+ALTER TABLE ONLY public.event_calendar ALTER COLUMN changes SET STORAGE PLAIN;
+ALTER TABLE ONLY public.event_calendar ALTER COLUMN offsets SET STORAGE PLAIN;
+
+CREATE TABLE public.projection (
+    projection text NOT NULL COLLATE pg_catalog."C",
+    tables text[] NOT NULL,
+    last_build integer DEFAULT 0 NOT NULL,
+    live integer,
+    previous integer
+);
+
+CREATE VIEW reporting.calendar AS
+ SELECT event_id,
+    time_zone,
+    starts_on,
+    previous_event_id,
+    changes,
+    offsets
+   FROM public.event_calendar c
+  WHERE ((projection = 'participants'::text) AND (build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text))));
+
+COMMENT ON VIEW reporting.calendar IS 'In which time zone the days of events are, as ROSTERLOG_TIME_ZONE and the file of ROSTERLOG_FIELDS say.';
+
+COMMENT ON COLUMN reporting.calendar.event_id IS 'The event; null: every event that has no row of its own.';
+
+COMMENT ON COLUMN reporting.calendar.time_zone IS 'IANA name of the time zone.';
+
+COMMENT ON COLUMN reporting.calendar.starts_on IS 'First day of the event; null if the file does not say it.';
+
+COMMENT ON COLUMN reporting.calendar.previous_event_id IS 'The previous edition of the event; null if the file names none.';
+
+COMMENT ON COLUMN reporting.calendar.changes IS 'The times from which the zone has another offset, for day_of().';
+
+COMMENT ON COLUMN reporting.calendar.offsets IS 'The offsets in seconds, east of UTC positive: before the first change, then from each change on.';
+
+CREATE FUNCTION reporting.day_begins(in_day date, in_event_id text DEFAULT NULL::text) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT public.day_begins(day_begins.in_day, c.changes, c.offsets) AS day_begins
+    FROM reporting.calendar c
+   WHERE ((c.event_id = day_begins.in_event_id) OR (c.event_id IS NULL))
+   ORDER BY c.event_id
+  LIMIT 1;
+END;
+
+COMMENT ON FUNCTION reporting.day_begins(in_day date, in_event_id text) IS 'The first moment of a day in the time zone of an event; without an event, in that of ROSTERLOG_TIME_ZONE.';
+
+CREATE FUNCTION reporting.day_of(in_moment timestamp with time zone, in_event_id text DEFAULT NULL::text) RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT public.local_day(day_of.in_moment, c.changes, c.offsets) AS local_day
+    FROM reporting.calendar c
+   WHERE ((c.event_id = day_of.in_event_id) OR (c.event_id IS NULL))
+   ORDER BY c.event_id
+  LIMIT 1;
+END;
+
+COMMENT ON FUNCTION reporting.day_of(in_moment timestamp with time zone, in_event_id text) IS 'The day of a time in the time zone of an event; without an event, in that of ROSTERLOG_TIME_ZONE.';
 
 CREATE FUNCTION reporting.iso_date(in_text text) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -760,6 +924,7 @@ CREATE TABLE public.participant_history_build (
     attributes jsonb,
     build integer NOT NULL,
     until_position bigint NOT NULL,
+    answers jsonb,
     last_name_key text COLLATE pg_catalog."C",
     first_name_key text COLLATE pg_catalog."C",
     email_key text COLLATE pg_catalog."C",
@@ -769,14 +934,6 @@ CREATE TABLE public.participant_history_build (
     words tsvector
 )
 PARTITION BY LIST (build);
-
-CREATE TABLE public.projection (
-    projection text NOT NULL COLLATE pg_catalog."C",
-    tables text[] NOT NULL,
-    last_build integer DEFAULT 0 NOT NULL,
-    live integer,
-    previous integer
-);
 
 CREATE VIEW public.participant_history AS
  SELECT p.source,
@@ -809,7 +966,8 @@ CREATE VIEW public.participant_history AS
     p.received_at,
     p.field_errors,
     p.until_position,
-    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
+    p.answers
    FROM (public.participant_history_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -947,12 +1105,17 @@ CREATE VIEW reporting.participant_history AS
             WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.attributes
             ELSE NULL::jsonb
         END AS attributes,
-    reporting.age_band(p.dob, p.age, COALESCE(p.registered_at, p.received_at)) AS age_band,
+    reporting.age_band(p.dob, p.age, counted.day) AS age_band,
     p."position" AS valid_from_position,
     p.until_position AS valid_to_position,
     p.received_at AS valid_from,
-    ended.received_at AS valid_to
-   FROM (( SELECT h.source,
+    ended.received_at AS valid_to,
+        CASE
+            WHEN (reporting.age_band(p.dob, NULL::integer, counted.day) IS NOT NULL) THEN counted.basis
+            WHEN (reporting.age_band(p.age) IS NOT NULL) THEN 'as sent'::text
+            ELSE NULL::text
+        END AS age_basis
+   FROM (((( SELECT h.source,
             h.participant_id,
             h.event_id,
             h.event_name,
@@ -1017,7 +1180,17 @@ CREATE VIEW reporting.participant_history AS
             n.attributes,
             NULL::bigint
            FROM public.participants n) p
-     LEFT JOIN public.event_log ended ON (((ended.source = p.source) AND (ended."position" = p.until_position))));
+     LEFT JOIN public.event_log ended ON (((ended.source = p.source) AND (ended."position" = p.until_position))))
+     LEFT JOIN reporting.calendar c ON ((c.event_id = p.event_id)))
+     CROSS JOIN LATERAL ( SELECT COALESCE(c.starts_on, public.local_day(COALESCE(p.registered_at, p.received_at), COALESCE(c.changes, ( SELECT o.changes
+                   FROM reporting.calendar o
+                  WHERE (o.event_id IS NULL))), COALESCE(c.offsets, ( SELECT o.offsets
+                   FROM reporting.calendar o
+                  WHERE (o.event_id IS NULL))))) AS "coalesce",
+                CASE
+                    WHEN (c.starts_on IS NULL) THEN 'registration'::text
+                    ELSE 'race day'::text
+                END AS "case") counted(day, basis));
 
 COMMENT ON VIEW reporting.participant_history IS 'Every state that participants had and have, one row per state; valid_to of the newest state is null.';
 
@@ -1081,7 +1254,7 @@ COMMENT ON COLUMN reporting.participant_history.field_errors IS 'Columns that ar
 
 COMMENT ON COLUMN reporting.participant_history.attributes IS 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participant_history.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
+COMMENT ON COLUMN reporting.participant_history.age_band IS 'Band of the age on the day that age_basis says, by date of birth, else by age: under 18, 18-24 ... 65+.';
 
 COMMENT ON COLUMN reporting.participant_history.valid_from_position IS 'Log position of the delivery that brought this state.';
 
@@ -1091,60 +1264,77 @@ COMMENT ON COLUMN reporting.participant_history.valid_from IS 'When the delivery
 
 COMMENT ON COLUMN reporting.participant_history.valid_to IS 'When the delivery arrived that ended this state; null for the newest state.';
 
+COMMENT ON COLUMN reporting.participant_history.age_basis IS 'Of which day the age is: race day, if the calendar has the start of the event, else registration; or as sent.';
+
 CREATE VIEW reporting.participants AS
- SELECT source,
-    participant_id,
-    event_id,
-    event_name,
-    sub_event_id,
-    sub_event_name,
-    athlete_id,
-    status,
-    first_name,
-    last_name,
+ SELECT p.source,
+    p.participant_id,
+    p.event_id,
+    p.event_name,
+    p.sub_event_id,
+    p.sub_event_name,
+    p.athlete_id,
+    p.status,
+    p.first_name,
+    p.last_name,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN email
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.email
             ELSE NULL::text
         END AS email,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN phone
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.phone
             ELSE NULL::text
         END AS phone,
-    bib,
-    gender,
+    p.bib,
+    p.gender,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN dob
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.dob
             ELSE NULL::date
         END AS dob,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN age
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.age
             ELSE NULL::integer
         END AS age,
-    team,
-    wave,
+    p.team,
+    p.wave,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN city
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.city
             ELSE NULL::text
         END AS city,
-    state,
-    country,
+    p.state,
+    p.country,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN zip_code
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.zip_code
             ELSE NULL::text
         END AS zip_code,
-    checked_in_at,
-    registered_at,
-    updated_at,
-    first_position,
-    "position",
-    received_at,
-    field_errors,
+    p.checked_in_at,
+    p.registered_at,
+    p.updated_at,
+    p.first_position,
+    p."position",
+    p.received_at,
+    p.field_errors,
         CASE
-            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN attributes
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN p.attributes
             ELSE NULL::jsonb
         END AS attributes,
-    reporting.age_band(dob, age, COALESCE(registered_at, received_at)) AS age_band
-   FROM public.participants p;
+    reporting.age_band(p.dob, p.age, counted.day) AS age_band,
+        CASE
+            WHEN (reporting.age_band(p.dob, NULL::integer, counted.day) IS NOT NULL) THEN counted.basis
+            WHEN (reporting.age_band(p.age) IS NOT NULL) THEN 'as sent'::text
+            ELSE NULL::text
+        END AS age_basis
+   FROM ((public.participants p
+     LEFT JOIN reporting.calendar c ON ((c.event_id = p.event_id)))
+     CROSS JOIN LATERAL ( SELECT COALESCE(c.starts_on, public.local_day(COALESCE(p.registered_at, p.received_at), COALESCE(c.changes, ( SELECT o.changes
+                   FROM reporting.calendar o
+                  WHERE (o.event_id IS NULL))), COALESCE(c.offsets, ( SELECT o.offsets
+                   FROM reporting.calendar o
+                  WHERE (o.event_id IS NULL))))) AS "coalesce",
+                CASE
+                    WHEN (c.starts_on IS NULL) THEN 'registration'::text
+                    ELSE 'race day'::text
+                END AS "case") counted(day, basis));
 
 COMMENT ON VIEW reporting.participants IS 'The roster: the newest state of each participant, one row per participant.';
 
@@ -1208,7 +1398,9 @@ COMMENT ON COLUMN reporting.participants.field_errors IS 'Columns that are null 
 
 COMMENT ON COLUMN reporting.participants.attributes IS 'The whole participant as Movemint sent it, an object. Personal: null without rosterlog_reporting_pii.';
 
-COMMENT ON COLUMN reporting.participants.age_band IS 'Band of the age on the day of registration, by date of birth, else by age: under 18, 18-24 ... 65+.';
+COMMENT ON COLUMN reporting.participants.age_band IS 'Band of the age on the day that age_basis says, by date of birth, else by age: under 18, 18-24 ... 65+.';
+
+COMMENT ON COLUMN reporting.participants.age_basis IS 'Of which day the age is: race day, if the calendar has the start of the event, else registration; or as sent.';
 
 CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) RETURNS SETOF reporting.participants
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1243,12 +1435,30 @@ CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone)
      h.received_at,
      h.field_errors,
      h.attributes,
-     h.age_band
+     h.age_band,
+     h.age_basis
     FROM reporting.participant_history h
    WHERE ((h.valid_from <= participants_as_of.in_moment) AND ((h.valid_to IS NULL) OR (h.valid_to > participants_as_of.in_moment)));
 END;
 
 COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';
+
+CREATE FUNCTION reporting.questions_of_many() RETURNS TABLE(source text, question_id text, question text)
+    LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  with asked as (
+    select distinct a.source, a.question_id, a.question, coalesce(p.athlete_id, p.participant_id) as person
+    from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
+  )
+  select q.source, q.question_id, q.question
+  from asked q
+  group by grouping sets ((q.source, q.question_id), (q.source, q.question))
+  having count(distinct q.person) >= 10
+$$;
+
+COMMENT ON FUNCTION reporting.questions_of_many() IS 'Ids and words of questions that ten people or more have, a row each; every reader may see them.';
 
 CREATE FUNCTION reporting.text_key(in_text text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1324,7 +1534,9 @@ CREATE TABLE public.participant_answers_build (
     question text NOT NULL,
     answer text,
     "position" bigint NOT NULL,
-    build integer NOT NULL
+    build integer NOT NULL,
+    question_key text NOT NULL COLLATE pg_catalog."C",
+    event_id text COLLATE pg_catalog."C"
 )
 PARTITION BY LIST (build);
 
@@ -1335,7 +1547,9 @@ CREATE VIEW public.participant_answers AS
     question_id,
     question,
     answer,
-    "position"
+    "position",
+    question_key,
+    event_id
    FROM public.participant_answers_build p
   WHERE (build = ( SELECT r.live
            FROM public.projection r
@@ -1379,7 +1593,8 @@ CREATE VIEW public.participant_history_keyed AS
     p.bib_key,
     p.bib_number,
     p.words,
-    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
+    p.answers
    FROM (public.participant_history_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1430,6 +1645,23 @@ CREATE VIEW public.participants_keyed AS
            FROM public.projection r
           WHERE (r.projection = 'participants'::text)));
 
+CREATE VIEW public.past_answers AS
+ SELECT p.source,
+    p.participant_id,
+    (a.place)::integer AS place,
+    (a.answer ->> 'question_id'::text) AS question_id,
+    (a.answer ->> 'question'::text) AS question,
+    (a.answer ->> 'answer'::text) AS answer,
+    p."position",
+    (a.answer ->> 'question_key'::text) AS question_key,
+    p.event_id,
+    p.until_position
+   FROM (public.participant_history_build p
+     CROSS JOIN LATERAL jsonb_array_elements(p.answers) WITH ORDINALITY a(answer, place))
+  WHERE (p.build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
 CREATE TABLE public.projection_build (
     projection text NOT NULL COLLATE pg_catalog."C",
     build integer NOT NULL,
@@ -1463,7 +1695,8 @@ CREATE TABLE public.published_participants (
     first_position bigint NOT NULL,
     "position" bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
-    age_band text
+    age_band text,
+    age_basis text
 );
 
 COMMENT ON TABLE public.published_participants IS 'The roster without personal data, for subscribers of rosterlog_reporting; filled while there is a subscriber';
@@ -1582,7 +1815,8 @@ CREATE TABLE public.verification (
     source text NOT NULL COLLATE pg_catalog."C",
     finished_at timestamp with time zone DEFAULT now() NOT NULL,
     head bigint NOT NULL,
-    problems bigint NOT NULL
+    problems bigint NOT NULL,
+    with_signatures boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.worker_seen (
@@ -1657,20 +1891,31 @@ CREATE VIEW reporting.events AS
            FROM named n
           GROUP BY n.source, n.event_id
         )
- SELECT source,
-    event_id,
-    event_name,
-    participants,
-    first_registered_at,
-    last_registered_at,
-    ( SELECT d.starts_on
+ SELECT c.source,
+    c.event_id,
+    c.event_name,
+    c.participants,
+    c.first_registered_at,
+    c.last_registered_at,
+    COALESCE(k.starts_on, ( SELECT d.starts_on
            FROM ((unnest(c.positions[1:20]) WITH ORDINALITY newest("position", place)
              JOIN public.participants p ON (((p.source = c.source) AND (p."position" = newest."position"))))
              CROSS JOIN LATERAL ( SELECT reporting.iso_date(COALESCE((p.attributes #>> '{event,start_date}'::text[]), (p.attributes ->> 'event_start_date'::text))) AS iso_date) d(starts_on))
-          WHERE (d.starts_on IS NOT NULL)
+          WHERE ((d.starts_on IS NOT NULL) AND (( SELECT reporting.sees_personal_data() AS sees_personal_data) OR (10 <= ( SELECT count(DISTINCT o.person) AS count
+                   FROM ( SELECT COALESCE(s.athlete_id, s.participant_id) AS person,
+                            COALESCE((s.attributes #>> '{event,start_date}'::text[]), (s.attributes ->> 'event_start_date'::text)) AS said
+                           FROM public.participants s
+                          WHERE ((s.source = c.source) AND (s.event_id = c.event_id))
+                         LIMIT 1000) o
+                  WHERE (reporting.iso_date(o.said) = d.starts_on)))))
           ORDER BY newest.place
-         LIMIT 1) AS starts_on
-   FROM counted c;
+         LIMIT 1)) AS starts_on,
+    COALESCE(k.time_zone, ( SELECT o.time_zone
+           FROM reporting.calendar o
+          WHERE (o.event_id IS NULL))) AS time_zone,
+    k.previous_event_id
+   FROM (counted c
+     LEFT JOIN reporting.calendar k ON ((k.event_id = c.event_id)));
 
 COMMENT ON VIEW reporting.events IS 'The events that participants are in.';
 
@@ -1686,7 +1931,11 @@ COMMENT ON COLUMN reporting.events.first_registered_at IS 'The earliest registra
 
 COMMENT ON COLUMN reporting.events.last_registered_at IS 'The latest registration of these participants.';
 
-COMMENT ON COLUMN reporting.events.starts_on IS 'First day of the event, if its newest deliveries say it under event.start_date, a key that is a guess.';
+COMMENT ON COLUMN reporting.events.starts_on IS 'First day: as the calendar says, else as the newest deliveries say under event.start_date, a key that is a guess.';
+
+COMMENT ON COLUMN reporting.events.time_zone IS 'IANA name of the time zone in which days of the event are.';
+
+COMMENT ON COLUMN reporting.events.previous_event_id IS 'The previous edition of the event; null if the calendar names none.';
 
 CREATE VIEW reporting.freshness AS
  WITH RECURSIVE live AS (
@@ -1753,14 +2002,32 @@ COMMENT ON COLUMN reporting.freshness.lag IS 'Number of deliveries that the rost
 COMMENT ON COLUMN reporting.freshness.quarantined IS 'Number of deliveries that could not be folded, are parked, and were not dismissed; rosterlog quarantine list.';
 
 CREATE VIEW reporting.participant_answers AS
+ WITH many AS MATERIALIZED (
+         SELECT q.source,
+            q.question_id,
+            q.question
+           FROM reporting.questions_of_many() q(source, question_id, question)
+        )
  SELECT source,
     participant_id,
     place,
-    question_id,
-    question,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN question_id
+            WHEN ((source, question_id) IN ( SELECT m.source,
+                m.question_id
+               FROM many m)) THEN question_id
+            ELSE NULL::text
+        END AS question_id,
+        CASE
+            WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN question
+            WHEN ((source, question) IN ( SELECT m.source,
+                m.question
+               FROM many m)) THEN question
+            ELSE NULL::text
+        END AS question,
         CASE
             WHEN ( SELECT reporting.sees_personal_data() AS sees_personal_data) THEN answer
-            WHEN ((source, question, answer) IN ( SELECT m.source,
+            WHEN ((source, COALESCE(question_id, question), answer) IN ( SELECT m.source,
                 m.question,
                 m.answer
                FROM reporting.answers_of_many() m(source, question, answer))) THEN answer
@@ -1777,22 +2044,33 @@ COMMENT ON COLUMN reporting.participant_answers.participant_id IS 'The participa
 
 COMMENT ON COLUMN reporting.participant_answers.place IS 'Place of the row among the participant''s answers, from 1.';
 
-COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it.';
+COMMENT ON COLUMN reporting.participant_answers.question_id IS 'The question in Movemint, where the answer names it. Without rosterlog_reporting_pii null unless ten people have it.';
 
-COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question; its key or its id if there is no wording.';
+COMMENT ON COLUMN reporting.participant_answers.question IS 'The wording of the question, else its id. Without rosterlog_reporting_pii null unless ten people have it.';
 
 COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer, or one of several that were chosen; null if the question was not answered. Without rosterlog_reporting_pii null unless many people chose it; see docs/reporting.md.';
 
 COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that the answer comes from.';
 
 CREATE VIEW reporting.registrations_daily AS
- SELECT source,
-    event_id,
-    sub_event_id,
-    day,
-    registrations,
-    (sum(registrations) OVER (PARTITION BY source, event_id, sub_event_id ORDER BY day))::bigint AS cumulative
-   FROM public.registrations_daily d;
+ WITH live AS (
+         SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'registrations'::text)
+        )
+ SELECT d.source,
+    d.event_id,
+    d.sub_event_id,
+    d.day,
+    d.registrations,
+    (sum(d.registrations) OVER (PARTITION BY d.source, d.event_id, d.sub_event_id ORDER BY d.day))::bigint AS cumulative,
+    COALESCE(z.time_zone, ( SELECT o.time_zone
+           FROM public.event_calendar o
+          WHERE ((o.projection = 'registrations'::text) AND (o.build = ( SELECT r.live
+                   FROM live r)) AND (o.event_id IS NULL)))) AS time_zone
+   FROM (public.registrations_daily d
+     LEFT JOIN public.event_calendar z ON (((z.projection = 'registrations'::text) AND (z.build = ( SELECT r.live
+           FROM live r)) AND (z.event_id = d.event_id))));
 
 COMMENT ON VIEW reporting.registrations_daily IS 'Registrations by event, sub-event and day of registration, whatever their status.';
 
@@ -1802,11 +2080,13 @@ COMMENT ON COLUMN reporting.registrations_daily.event_id IS 'The event; null if 
 
 COMMENT ON COLUMN reporting.registrations_daily.sub_event_id IS 'The race or category; null if the delivery names none.';
 
-COMMENT ON COLUMN reporting.registrations_daily.day IS 'Day of registration, in UTC; the day of arrival if Movemint does not say when.';
+COMMENT ON COLUMN reporting.registrations_daily.day IS 'Day of registration in time_zone; the day of arrival if Movemint does not say when.';
 
 COMMENT ON COLUMN reporting.registrations_daily.registrations IS 'Registrations on that day.';
 
 COMMENT ON COLUMN reporting.registrations_daily.cumulative IS 'Registrations up to and including that day, of the same event and sub-event.';
+
+COMMENT ON COLUMN reporting.registrations_daily.time_zone IS 'IANA name of the time zone in which the day is.';
 
 CREATE VIEW reporting.sub_events AS
  WITH named AS (
@@ -1851,6 +2131,9 @@ ALTER TABLE ONLY public.dismissed_event
 
 ALTER TABLE ONLY public.erasures
     ADD CONSTRAINT erasures_pkey PRIMARY KEY (source, erasure_id);
+
+ALTER TABLE ONLY public.event_calendar
+    ADD CONSTRAINT event_calendar_key UNIQUE NULLS NOT DISTINCT (projection, build, event_id);
 
 ALTER TABLE ONLY public.event_log
     ADD CONSTRAINT event_log_dedup UNIQUE (source, digest);
@@ -1915,9 +2198,17 @@ CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
 
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
 
-CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, "left"(question, 100), "left"(answer, 100), participant_id);
+CREATE INDEX event_log_without_subject ON public.event_log USING btree (source, "position") WHERE (subject IS NULL);
+
+CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
+
+CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, "position" DESC, place);
+
+CREATE INDEX participants_build_age ON ONLY public.participants_build USING btree (source, age, participant_id) WHERE (age IS NOT NULL);
 
 CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, bib_key, participant_id);
+
+CREATE INDEX participants_build_checked_in ON ONLY public.participants_build USING btree (source, checked_in_at, participant_id) WHERE (checked_in_at IS NOT NULL);
 
 CREATE INDEX participants_build_email ON ONLY public.participants_build USING btree (source, email_key, participant_id);
 
@@ -1960,6 +2251,9 @@ CREATE TRIGGER registrations_build_uncounts AFTER DELETE ON public.registrations
 ALTER TABLE ONLY public.checkpoint
     ADD CONSTRAINT checkpoint_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.event_calendar
+    ADD CONSTRAINT event_calendar_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
 
@@ -1985,8 +2279,8 @@ GRANT ALL ON FUNCTION public.apply_erasure(in_source text, in_erasure uuid) TO r
 REVOKE ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
 
-REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text) TO rosterlog_worker;
+REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) TO rosterlog_worker;
 
 REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) TO rosterlog_ingest;
@@ -2003,6 +2297,9 @@ GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_c
 REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;
 
+REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
+
 REVOKE ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) TO rosterlog_worker;
 
@@ -2018,6 +2315,19 @@ REVOKE ALL ON FUNCTION public.publish_participants(in_source text, in_limit inte
 GRANT ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) TO rosterlog_worker;
 
 REVOKE ALL ON FUNCTION public.publish_these(in_source text, in_ids text[]) FROM PUBLIC;
+
+GRANT SELECT ON TABLE public.event_calendar TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.projection TO rosterlog_worker;
+GRANT SELECT ON TABLE public.projection TO rosterlog_api;
+GRANT SELECT ON TABLE public.projection TO rosterlog_operator;
+
+GRANT UPDATE(live) ON TABLE public.projection TO rosterlog_worker;
+
+GRANT UPDATE(previous) ON TABLE public.projection TO rosterlog_worker;
+
+GRANT SELECT ON TABLE reporting.calendar TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.calendar TO rosterlog_reporting_pii;
 
 GRANT SELECT ON TABLE public.event_log TO rosterlog_operator;
 
@@ -2038,14 +2348,6 @@ GRANT SELECT(subject) ON TABLE public.event_log TO rosterlog_worker;
 GRANT SELECT(digest) ON TABLE public.event_log TO rosterlog_worker;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_history_build TO rosterlog_worker;
-
-GRANT SELECT ON TABLE public.projection TO rosterlog_worker;
-GRANT SELECT ON TABLE public.projection TO rosterlog_api;
-GRANT SELECT ON TABLE public.projection TO rosterlog_operator;
-
-GRANT UPDATE(live) ON TABLE public.projection TO rosterlog_worker;
-
-GRANT UPDATE(previous) ON TABLE public.projection TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.participant_history TO rosterlog_api;
 
@@ -2102,6 +2404,8 @@ GRANT SELECT ON TABLE public.participant_answers TO rosterlog_api;
 GRANT SELECT ON TABLE public.participant_history_keyed TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.participants_keyed TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.past_answers TO rosterlog_api;
 
 GRANT SELECT,DELETE ON TABLE public.projection_build TO rosterlog_worker;
 GRANT SELECT ON TABLE public.projection_build TO rosterlog_api;
