@@ -49,7 +49,7 @@ def read(body: bytes) -> tuple[str, dict[str, Any]]:
     """The type, and the participant if it is of the type that is folded."""
     document = parsed(body)
     type_ = name(document.get("type")) if isinstance(document, dict) else None
-    if type_ is None or isinstance(document.get("type"), int):
+    if type_ is None or isinstance(document.get("type"), int | float):
         raise Unreadable
     if type_ != REGISTERED:
         return type_, {}
@@ -111,6 +111,8 @@ def name(value: object) -> str | None:
     """A type or an id as text."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**LONGEST:
         return str(value)
+    if isinstance(value, Fraction) and value.is_integer():
+        value = str(value)
     return value if isinstance(value, str) and 0 < len(value) <= LONGEST and "\0" not in value else None
 
 

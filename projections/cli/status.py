@@ -96,9 +96,9 @@ def _print_sources(health: Health) -> None:
 
 def _print_what_is_odd(source: SourceHealth, ahead: int) -> None:
     name = source.status.source
-    if source.refused.last_hour:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items())
-        click.echo(f"{name}: refused in 1 h: {reasons}")
+    if source.refused.last_at is not None:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items()) or "none"
+        click.echo(f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}")
     if ahead:
         click.echo(f"{name}: {in_a_sentence(ahead)}")
 

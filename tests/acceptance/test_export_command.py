@@ -54,7 +54,7 @@ def test_filters_that_can_match_nobody_are_told_beside_the_rows(env: dict[str, s
     assert [line for line in done.stderr.splitlines() if "nobody" in line] == [
         "rosterlog: status= matches nobody: an empty text is null; see status__isnull=true",
         "rosterlog: event_id=7: nobody on this roster is in such an event",
-        r"rosterlog: answer.Shirt siez\u001b: nobody on this roster has answered it; questions are compared exactly",
+        r"rosterlog: answer.Shirt siez\u001b: nobody in such an event has answered it; questions are compared exactly",
         r"rosterlog: nobody meets status= and event_id=7 and answer.Shirt siez\u001b=M",
     ]
 

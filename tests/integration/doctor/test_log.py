@@ -38,7 +38,7 @@ def long_log(server: postgres.Server, template: str) -> Iterator[Engine]:
     drain(engine)
     model.append(conninfo, [model.body(number) for number in range(LENGTH // 2, LENGTH)])
     with engine.begin() as connection:  # what was folded into a build that is not live is nobody's next
-        number = connection.scalar(text("select begin_build('participants', 'another')"))
+        number = connection.scalar(text("select begin_build('participants', 'another', '[]')"))
         values = {"build": number, "position": 13}
         connection.execute(
             text("insert into checkpoint values ('movemint', 'participants', :build, :position)"), values
