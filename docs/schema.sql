@@ -1931,7 +1931,7 @@ CREATE INDEX participants_build_position ON ONLY public.participants_build USING
 
 CREATE INDEX participants_build_registered ON ONLY public.participants_build USING btree (source, registered_at, participant_id);
 
-CREATE INDEX participants_build_team ON ONLY public.participants_build USING btree (source, team_key, participant_id);
+CREATE INDEX participants_build_team ON ONLY public.participants_build USING btree (source, team_key, participant_id) WHERE (team_key IS NOT NULL);
 
 CREATE INDEX participants_build_updated ON ONLY public.participants_build USING btree (source, updated_at, participant_id);
 
