@@ -245,6 +245,7 @@ declare
   parents text[];
   parent text;
   made text;
+  unsampled text;
 begin
   update projection p set last_build = p.last_build + 1
   where p.projection = in_projection
@@ -265,6 +266,14 @@ begin
       'create table public.%I (like public.%I including defaults including generated including storage)', made, parent
     );
     execute format('alter table public.%I alter column build set default %s', made, number);
+    -- `like` does not take over of which columns the planner keeps no samples.
+    for unsampled in
+      select a.attname from pg_attribute a
+      where a.attrelid = to_regclass('public.' || quote_ident(parent)) and a.attnum > 0 and a.attstattarget = 0
+        and not a.attisdropped
+    loop
+      execute format('alter table public.%I alter column %I set statistics 0', made, unsampled);
+    end loop;
     -- So that attaching the table need not check every row.
     execute format('alter table public.%I add constraint %I check (build = %s)', made, made || '_check', number);
     execute format('grant select, insert, update, delete on public.%I to rosterlog_worker', made);
@@ -934,6 +943,7 @@ CREATE TABLE public.participant_history_build (
     words tsvector
 )
 PARTITION BY LIST (build);
+ALTER TABLE ONLY public.participant_history_build ALTER COLUMN words SET STATISTICS 0;
 
 CREATE VIEW public.participant_history AS
  SELECT p.source,
@@ -2222,7 +2232,7 @@ CREATE INDEX participants_build_position ON ONLY public.participants_build USING
 
 CREATE INDEX participants_build_registered ON ONLY public.participants_build USING btree (source, registered_at, participant_id);
 
-CREATE INDEX participants_build_team ON ONLY public.participants_build USING btree (source, team_key, participant_id);
+CREATE INDEX participants_build_team ON ONLY public.participants_build USING btree (source, team_key, participant_id) WHERE (team_key IS NOT NULL);
 
 CREATE INDEX participants_build_updated ON ONLY public.participants_build USING btree (source, updated_at, participant_id);
 

@@ -86,7 +86,16 @@ participants_build = Table(
     *_key_columns(),
     PrimaryKeyConstraint("source", "participant_id", "build", name="participants_build_pkey"),
     Index("participants_build_event", "source", "event_id", "participant_id"),
-    *(Index(f"participants_build_{column}", "source", f"{column}_key", "participant_id") for column in KEYED),
+    *(
+        Index(
+            f"participants_build_{column}",
+            "source",
+            f"{column}_key",
+            "participant_id",
+            postgresql_where=text("team_key is not null") if column == "team" else None,
+        )
+        for column in KEYED
+    ),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
     # Most rosters have few of these values: an index of those that there are costs little.
