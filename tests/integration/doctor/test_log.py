@@ -189,7 +189,9 @@ def test_of_a_source_without_deliveries_nothing_is_said(database: str, engine: E
             "values ('w', 'h', 1, 'v', now() - interval '1 day')"
         )
     with engine.connect() as connection:
-        assert "none is needed now" in only(watched(connection), "worker")[1]
+        found = watched(connection)
+        assert of(found, "worker") == []
+        assert only(found, "status")[1].startswith("nothing runs")
     with engine.connect() as connection, psycopg.connect(database, application_name="rosterlog"):
         found = watched(connection)
         assert (of(found, "worker"), only(found, "status")[0]) == ([], "fail")
