@@ -62,14 +62,21 @@ returns tsvector language sql stable as $$
 $$;
 
 -- Made by the files of the release before, so a new database has neither.
+-- squawk-ignore ban-drop-view
 drop view if exists participants_searched;
+-- squawk-ignore ban-drop-function
 drop function if exists search_query(text);
 
--- All other indexes are made again when the rows are written again.
+-- All other indexes are made again when the rows are written again. A partitioned index cannot be dropped concurrently.
+-- squawk-ignore require-concurrent-index-deletion
 drop index participants_build_last_name;
+-- squawk-ignore require-concurrent-index-deletion
 drop index participants_build_first_name;
+-- squawk-ignore require-concurrent-index-deletion
 drop index participants_build_email;
+-- squawk-ignore require-concurrent-index-deletion
 drop index participants_build_bib;
+-- squawk-ignore ban-drop-generated-expression
 alter table participants_build alter column words drop expression;
 alter table participants_build
   add column last_name_key text collate "C",
@@ -116,13 +123,13 @@ create index participants_build_email on participants_build (source, email_key, 
 create index participants_build_team on participants_build (source, team_key, participant_id) where team_key is not null;
 create index participants_build_bib on participants_build (source, bib_key, participant_id);
 
+-- squawk-ignore ban-drop-function
 drop function search_words(text, text, text, text);
+-- squawk-ignore ban-drop-function
 drop function words(text);
+-- squawk-ignore ban-drop-function
 drop function sort_key(text);
+-- squawk-ignore ban-drop-function
 drop function unaccented(text);
+-- squawk-ignore ban-drop-function
 drop function bib_key(text);
-drop function pg_temp.words(text, text, text, text);
-drop function pg_temp.divided(text);
-drop function pg_temp.bib_number(text);
-drop function pg_temp.bib_key(text);
-drop function pg_temp.text_key(text);
