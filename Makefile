@@ -37,7 +37,7 @@ run: setup
 test: dev
 	$(BIN)/python -m pytest
 
-# Five minutes of everything that can fail, under load; FAULT_SECONDS=60 is what CI runs.
+# Five minutes of everything that can fail, under load; FAULT_SECONDS=40 is what CI runs.
 test-faults: dev
 	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 

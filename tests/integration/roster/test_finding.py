@@ -255,7 +255,7 @@ def in_order(rows: list[dict[str, Any]], sort: list[str]) -> list[str]:
     sort=sorts(),
     limit=st.sampled_from([3, 7, 40, 1000]),
 )
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_criteria_find_what_plain_python_finds_in_the_same_order_on_any_pages(
     rostered: Rostered,
     filters: list[tuple[str, str, Test]],
