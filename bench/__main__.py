@@ -1,8 +1,8 @@
-"""`python -m bench [NAME ...]`: the measurements named, or all but `counting`, which needs another checkout."""
+"""`python -m bench [NAME ...]`: the measurements named, or all but those that need another checkout."""
 
 import sys
 
-from bench import answers, api, counting, deliveries, following, growth, proof, rebuild, reporting
+from bench import answers, api, counting, deliveries, following, growth, proof, rebuild, releases, reporting
 from bench.machine import database, server
 
 MEASUREMENTS = {
@@ -15,12 +15,14 @@ MEASUREMENTS = {
     "proof": proof.measure,
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
+    "releases": releases.measure,
     "reporting": reporting.measure,
 }
+BESIDE_ANOTHER = ("counting", "releases")  # these need another checkout
 # These measurements make their own databases; each other one is given a database.
-ON_THE_SERVER = ("answers", "api", "following", "growth", "rebuild", "rebuild-growth", "reporting")
+ON_THE_SERVER = ("answers", "api", "following", "growth", "rebuild", "rebuild-growth", "releases", "reporting")
 
-for name in sys.argv[1:] or [name for name in MEASUREMENTS if name != "counting"]:
+for name in sys.argv[1:] or [name for name in MEASUREMENTS if name not in BESIDE_ANOTHER]:
     print(f"\n# {name}")
     with server() as conninfo:
         MEASUREMENTS[name](conninfo if name in ON_THE_SERVER else database(conninfo, name))

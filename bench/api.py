@@ -20,6 +20,7 @@ import psycopg
 
 from bench.machine import database, show, show_head
 from bench.roster import PEOPLE, fill_roster
+from bench.words import WORDS
 from ingest.database import sync_engine
 from ingest.session import COMMAND, session_commands
 from projections.roster.criteria import Criteria, Sorted, criteria, read_parameters
@@ -39,11 +40,6 @@ SEARCHES = 200
 EXPORTS = 3
 _PORT = 8231
 _SOURCE = "movemint"
-# What people type: names, beginnings, two words, addresses, bibs, teams.
-_WORDS = (
-    "anna smi lin gar son tor ols hana|kim sam|wal ele|ros ngo owl caf yara.zh 4711 a48 sofia.tanaka.9 zhang|wei "
-    "mü ok pa|ra night|owls|li jo o'b van-d"
-).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +95,10 @@ def _pages(api: Server, sql: psycopg.Connection[Any], sort: str | None, depth: i
 
 
 def _searches(api: Server, sql: psycopg.Connection[Any]) -> None:
-    queries = [words.replace("|", " ") for words in _WORDS]
     generator = random.Random(1)
     took: dict[str, list[float]] = {"api": [], "sql": []}
     for number in range(SEARCHES + WARM_UP):
-        parameters = {"q": generator.choice(queries)}
+        parameters = {"q": generator.choice(WORDS)}
         statement, values = _statement(parameters, None)
         by_api = _timed(partial(api.read, "/v1/participants", limit=100, **parameters))
         by_sql = _timed(partial(_rows, sql, statement, values))

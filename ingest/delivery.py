@@ -28,6 +28,7 @@ LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limi
 PARTICIPANT_TYPES = "event.participant."
 _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
 _LARGEST_ID = 10**LONGEST_NAME
+USUAL_ID = 2**63  # non-negative integers below it need no `identifier`, which is slower
 _LONGEST_TYPE = 2_000  # bytes
 _LONGEST_NUMBER = 300  # characters, far below the limit of `jsonb`
 

@@ -5,21 +5,25 @@ A time that came as a date alone is its midnight in UTC, and the only one that i
 """
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 
-from ingest.delivery import LONGEST_NAME, identifier, number_as_text
+from ingest.delivery import LONGEST_NAME, USUAL_ID, identifier, number_as_text
 from projections.participants.fields import Kind
 
 _LARGEST_INTEGER = 2_147_483_647
-_USUAL_ID = 2**63  # non-negative integers below it skip `identifier`, which is slower
 _NO_DATE = "not an ISO date such as 1990-12-31"
 _DATE_LENGTH = len("1990-12-31")
 _MIDNIGHT = time(0)
 _FIRST_SECOND = "1970-01-01T00:00:00"
 _NO_YEARS = ("0001", "9999")  # programs write 0001-01-01 and 9999-12-31 for no date
 _STANDS_FOR_NONE = "a date that stands for none"
-_TIME_LENGTH = len("2026-05-01T09:30:00Z")
+_NO_TIME = "not an ISO time such as 2026-05-01T09:30:00Z"
+# A time as it is given here, and nearly always comes; the others are read as below, which takes twice as long.
+_is_usual_time = re.compile(
+    r"(?!0001|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+).fullmatch
 _MIDNIGHT_TEXT = "T00:00Z"
 DAY_ALONE_LENGTH = _DATE_LENGTH + len(_MIDNIGHT_TEXT)  # of a converted time that came as a date alone
 
@@ -32,7 +36,7 @@ Reader = Callable[[object], str]
 
 
 def _id(value: object) -> str:
-    id_ = str(value) if value.__class__ is int and 0 <= value < _USUAL_ID else identifier(value)
+    id_ = str(value) if value.__class__ is int and 0 <= value < USUAL_ID else identifier(value)
     if id_ is None:
         raise WillNotConvert(f"not an id: neither an integer nor a text of 1 to {LONGEST_NAME} characters")
     return id_
@@ -65,7 +69,7 @@ def _date(value: object) -> str:
             date.fromisoformat(value)
         except ValueError:
             raise WillNotConvert(_NO_DATE) from None
-        if value.startswith(_NO_YEARS):
+        if value[:4] in _NO_YEARS:
             raise WillNotConvert(_STANDS_FOR_NONE)
         return value
     moment = _iso(value, _NO_DATE)
@@ -77,9 +81,13 @@ def _date(value: object) -> str:
 
 
 def _time(value: object) -> str:
-    moment = _iso(value, "not an ISO time such as 2026-05-01T09:30:00Z")
-    if moment.tzinfo is UTC and _is_canonical(text := str(value)):
-        return text
+    if value.__class__ is str and _is_usual_time(value):
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise WillNotConvert(_NO_TIME) from None
+        return value
+    moment = _iso(value, _NO_TIME)
     if len(text := str(value)) == _DATE_LENGTH:
         return text + _MIDNIGHT_TEXT
     try:
@@ -87,10 +95,6 @@ def _time(value: object) -> str:
     except OverflowError:
         raise WillNotConvert("a time outside the years 1 to 9999") from None
     return moment.isoformat()
-
-
-def _is_canonical(text: str) -> bool:
-    return len(text) == _TIME_LENGTH and text[10] == "T" and text[13:17:3] == "::" and text[19] == "Z"
 
 
 def _iso(value: object, expected: str) -> datetime:

@@ -119,11 +119,14 @@ def bib_keys(key: str) -> tuple[str, str]:
     if not (key.isascii() and key.isdigit()):
         return _NUMBER.sub(lambda number: _by_value(number[0]), key)[:LONGEST_KEY], ""
     digits = key.lstrip("0") or "0"
-    return _by_value(key), digits if len(digits) <= _MOST_DIGITS else ""
+    return _by_length(digits), digits if len(digits) <= _MOST_DIGITS else ""
 
 
 def _by_value(number: str) -> str:
-    digits = number.lstrip("0") or "0"
+    return _by_length(number.lstrip("0") or "0")
+
+
+def _by_length(digits: str) -> str:
     return chr(ord("0") + len(digits)) + digits
 
 
@@ -151,5 +154,7 @@ def _key_and_words(text: str) -> tuple[str, str]:
 
 @lru_cache(16_384)
 def _bib_and_words(text: str) -> tuple[str, str, str]:
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_KEY:  # its own key, and its only word
+        return *bib_keys(text), f"'{text}' "
     key, words = _key_and_words(text)
     return *bib_keys(key), words

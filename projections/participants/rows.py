@@ -57,14 +57,14 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
 
 def _rows(source: str, advanced: Advanced[State]) -> Rows:
     return {
-        ROSTER_TABLE: [(*_row(source, state, first), *row_keys(state.values)) for state, first, _ in advanced.newest],
+        ROSTER_TABLE: [_row(source, state, first) for state, first, _ in advanced.newest],
         ANSWERS_TABLE: [
             _answer_row(source, state, place, answer)
             for state, _, _ in advanced.newest
             for place, answer in enumerate(state.answers, 1)
         ],
         HISTORY_TABLE: [
-            (*_row(source, state, first), str(until), _as_json(state.answers), *row_keys(state.values))
+            _row(source, state, first, str(until), _as_json(state.answers))
             for state, first, until in advanced.superseded
         ],
     }
@@ -89,7 +89,7 @@ def _as_json(answers: Sequence[Answer]) -> str:
     return to_json(rows).decode() if rows else ""
 
 
-def _row(source: str, state: State, first_position: int) -> Row:
+def _row(source: str, state: State, first_position: int, *ended: str) -> Row:
     return (
         source,
         state.participant_id,
@@ -99,6 +99,8 @@ def _row(source: str, state: State, first_position: int) -> Row:
         state.received_at,
         to_json(state.errors).decode() if state.errors else _NO_ERRORS,
         "" if state.attributes is None else write_json(state.attributes).decode(),
+        *ended,
+        *row_keys(state.values),
     )
 
 
