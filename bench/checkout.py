@@ -44,12 +44,12 @@ class Checkout:
     folder: Path
     conninfo: str
 
-    def run(self, *arguments: str) -> str:
-        """Run Python with these arguments in the checkout; give what it prints."""
+    def run(self, *arguments: str, conninfo: str | None = None) -> str:
+        """Run Python with these arguments in the checkout, on its database or another one; give what it prints."""
         done = subprocess.run(
             [self.python, *arguments],
             cwd=self.folder,
-            env=self._environ(),
+            env=self._environ() | ({"DATABASE_URL": conninfo} if conninfo else {}),
             stdout=subprocess.PIPE,
             text=True,
             check=True,

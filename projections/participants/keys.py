@@ -80,14 +80,14 @@ def _syllables() -> Iterator[tuple[int, str]]:
 
 def whole_key(text: str) -> str:
     """The key of a text, of any length."""
-    if text.isascii():
-        return " ".join(text.lower().replace("`", "'").split())
-    return " ".join(filter(None, text.translate(_folding()).split(" ")))
+    return text_key(text, None)
 
 
-def text_key(text: str) -> str:
+def text_key(text: str, longest: int | None = LONGEST_KEY) -> str:
     """The key of a text as it is kept, compared and sorted by."""
-    return whole_key(text)[:LONGEST_KEY]
+    if text.isascii():
+        return " ".join(text.lower().replace("`", "'").split())[:longest]
+    return " ".join(filter(None, text.translate(_folding()).split(" ")))[:longest]
 
 
 def words_of(key: str) -> list[str]:

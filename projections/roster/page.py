@@ -36,6 +36,7 @@ from projections.roster.where import conditions
 
 _Column = ColumnElement[Any]
 IDS = "ids"  # the bind name of participants' ids
+_ID = "id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,19 @@ async def participant(
     connection: AsyncConnection, roster: Roster, participant_id: str, shown: Shown = EVERYTHING
 ) -> bytes | None:
     """A participant as JSON; None if the participant is not on the roster."""
+    statement, values = _of_one(roster, shown)
+    text: str | None = (await connection.exec_driver_sql(statement, {**values, _ID: participant_id})).scalar()
+    return None if text is None else text.encode()
+
+
+@lru_cache(256)
+def _of_one(roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
+    """Cached for the same reason as `_compiled`. The id is bound as `_ID`."""
     rows = roster.rows
     written = written_participant(rows, shown, roster.answers)
     statement = select(cast(as_json(written), Text)).select_from(rows.join(written, true()))
-    of_one = statement.where(roster.sees(rows), rows.c.participant_id == participant_id)
-    text: str | None = (await connection.execute(of_one)).scalar()
-    return None if text is None else text.encode()
+    id_ = bindparam(_ID, required=False, type_=Text())
+    return for_psycopg(statement.where(roster.sees(rows), rows.c.participant_id == id_))
 
 
 async def find(
