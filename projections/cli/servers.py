@@ -22,7 +22,7 @@ from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
 from ingest.web.app import Part, build_app
-from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve
+from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
 from ingest.webhook import ingest_part
 from projections.catalogue import catalogue
 from projections.folding.pulse import Pulse
@@ -118,6 +118,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
             stack.enter_context(observed_beside(_worker_app(settings, conninfo, worker, pulse), observed))
             beat = _each(pulse.beat, beat)
             log_addresses(observed)
+        spare_collections()
         worker.run(settings.poll_seconds, stop, beat)
 
 
