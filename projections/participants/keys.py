@@ -141,7 +141,7 @@ def row_keys(values: Sequence[str]) -> tuple[str, ...]:
     return last_name, first_name, text_key(email), team, bib, number, words
 
 
-# Names, teams and bibs come again and again.
+# Names and teams come again and again; bibs mostly not.
 @lru_cache(16_384)
 def _key_and_words(text: str) -> tuple[str, str]:
     """The key, and its words as PostgreSQL reads a `tsvector`: quotes and backslashes divide words, so none has one."""
@@ -152,7 +152,6 @@ def _key_and_words(text: str) -> tuple[str, str]:
     return key, "".join(f"'{word}' " for word in words)
 
 
-@lru_cache(16_384)
 def _bib_and_words(text: str) -> tuple[str, str, str]:
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_KEY:  # its own key, and its only word
         return *bib_keys(text), f"'{text}' "
