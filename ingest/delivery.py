@@ -161,7 +161,8 @@ def identifier(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _LARGEST_ID else None
     if isinstance(value, float):
-        value = number_as_text(value) if value.is_integer() else None
+        text = number_as_text(value)
+        value = text if value.is_integer() and ("." not in text or "e" in text.lower()) else None
     return _name(value)
 
 

@@ -1,8 +1,10 @@
 """Reads a participant's answers to questions, in each of the shapes that platforms are known to send. Pure and total.
 
 How Movemint sends answers is not published. Three shapes are read: a list of objects with question and answer, a list
-of objects with question id and answer, and an object whose keys lead to an answer or to an object of label and value.
-Each row is read by itself. What cannot be told apart is left out and named, never guessed.
+of objects with question id and answer, and an object whose keys lead to an answer or to an object of label and value;
+one object with question and answer is a list of one.
+Each row is read by itself. What cannot be told apart is left out and named, never guessed. docs/projections.md has the
+rules for people.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,10 +17,18 @@ from ingest.delivery import USUAL_ID, identifier, number_as_text
 _ID_KEYS = ("question_id", "id", "key", "identifier")
 _QUESTION_KEYS = ("question", "question_text", "title", "label", "name")
 _OBJECTS_OF_QUESTION = ("question", "field")
-_ANSWER_KEYS = ("answer", "value", "response", "choice", "choices", "answers", "values")
-# What may be something else where another key has the answer: the options to choose from, the words of the question.
-_LESSER_ANSWER_KEYS = ("options", "text")
+_OF_ONE_ROW = ("question", "question_id", "question_text")  # a map with one of these is a row, not a form
+_ANSWER_KEYS = ("answer", "value", "response", "choice")
+# Answers too, where there is none of these keys; beside one that is empty they may be what could be chosen.
+_SEVERAL_KEYS = ("answers", "choices", "values")
+# The same, in a row that has none of those; `text` may also be the words of the question.
+_LESSER_KEYS = ("options", "text")
+_EVERY_ANSWER_KEY = frozenset({*_ANSWER_KEYS, *_SEVERAL_KEYS, *_LESSER_KEYS})
+_CHOICES = ("choices", "options")  # by their names what could be chosen
 _LABEL_KEYS = ("label", "value", "name", "title", "text", "answer")
+# What a row may say of its question beside words and id; ids and times of other things too.
+_OF_QUESTION = frozenset({*_ID_KEYS, *_QUESTION_KEYS, *_OBJECTS_OF_QUESTION, "type", "position", "order", "required"})
+_OF_OTHERS = ("_id", "_at", "_identifier")
 _MOST_NAMED = 5  # rows
 _LONGEST_KEY = 200  # characters of a question that has no id
 
@@ -44,23 +54,35 @@ def question_key(question_id: str, question: str) -> str:
 
 
 class Unreadable(Exception):
-    """A row has none of the known shapes; the message says why, and never shows what is in it."""
+    """A row has none of the known shapes; the message says why, and never shows what is in it.
+
+    `answers`: what of the row could be read all the same.
+    """
+
+    def __init__(self, reason: str, answers: Sequence[Answer] = ()) -> None:
+        super().__init__(reason)
+        self.answers = answers
 
 
-def read_answers(value: object) -> tuple[list[Answer], str | None]:
-    """The answers in the order in which they are sent; and which rows could not be read, and why."""
+def read_answers(value: object, *, may_be_form: bool = False) -> tuple[list[Answer], str | None]:
+    """The answers in the order in which they are sent; and which rows could not be read, and why.
+
+    `may_be_form`: the value may be the form that everybody got, so what could be chosen is no answer.
+    """
     if isinstance(value, list):
         rows: Iterable[tuple[object, object]] = zip(repeat(None), value)
     elif isinstance(value, dict):
-        rows = value.items()
+        is_row = any(key in value for key in _OF_ONE_ROW) and not _EVERY_ANSWER_KEY.isdisjoint(value)
+        rows = [(None, value)] if is_row else value.items()
     else:
         return [], "neither a list of answers nor a map of them"
     answers: list[Answer] = []
     unread: list[str] = []
     for place, (key, row) in enumerate(rows, 1):
         try:
-            answers += _row(row) if key is None else _entry(key, row)
+            answers += _row(row, may_be_form) if key is None else _entry(key, row)
         except Unreadable as error:
+            answers += error.answers
             unread.append(f"row {place}: {error}")
     if not unread:
         return answers, None
@@ -68,7 +90,7 @@ def read_answers(value: object) -> tuple[list[Answer], str | None]:
     return answers, "; ".join(unread[:_MOST_NAMED]) + more
 
 
-def _row(row: object) -> list[Answer]:
+def _row(row: object, may_be_form: bool) -> list[Answer]:  # noqa: FBT001 - by name it takes longer
     """The answers of an item of a list."""
     if not isinstance(row, dict):
         raise Unreadable("not an object")
@@ -77,15 +99,22 @@ def _row(row: object) -> list[Answer]:
     if is_usual and words and text and "field" not in row:
         return [Answer(str(id_), words, text)]  # nearly every row, five times as quick
     id_, words = _question(row)
-    return _answers(id_, words, _given(row))
+    answers = _answers(id_, words, _given(row, may_be_form=may_be_form))
+    if reason := _doubt(row, answers, may_be_form=may_be_form):
+        raise Unreadable(reason, answers)
+    return answers
 
 
 def _entry(key: object, value: object) -> list[Answer]:
-    """The answers under a key of a map; the key is the question's id."""
-    if isinstance(value, dict) and any(name in value for name in _ANSWER_KEYS):
-        words = _first(value, _QUESTION_KEYS[:-1])  # not `name`: of an emergency contact it is the contact's
-        return _answers(key, words or key, _given(value))
+    """The answers under a key of a map; the key is the question's id, unless the question has one of its own."""
+    if isinstance(value, dict) and not _EVERY_ANSWER_KEY.isdisjoint(value):
+        id_, words = _question({name: value[name] for name in value if name not in _NOT_OF_ENTRY})
+        return _answers(id_ or key, words or key, _given(value))
     return _answers(key, key, value)
+
+
+# Of an entry in a map: of an emergency contact `name` is the contact's; `id` may be that of the answer.
+_NOT_OF_ENTRY = frozenset({"name", "text", "id", "key", "identifier"})
 
 
 def _question(row: Mapping[str, object]) -> tuple[object, object]:
@@ -101,21 +130,49 @@ def _question(row: Mapping[str, object]) -> tuple[object, object]:
     return id_, words
 
 
-def _given(row: Mapping[str, object]) -> object:
+def _given(row: Mapping[str, object], *, may_be_form: bool = False) -> object:
     """What was answered; None for no answer. A lesser key counts only in a row that has no other."""
+    for kind_of_key in (_ANSWER_KEYS, _SEVERAL_KEYS, _LESSER_KEYS):
+        keys = [key for key in kind_of_key if key in row and not (may_be_form and key in _CHOICES)]
+        if keys:
+            return _first(row, keys)
+    kind = row.get("type")  # of some platforms it names the key that has the answer
+    return row.get(kind) if isinstance(kind, str) and kind not in _OF_QUESTION else None
+
+
+def _doubt(row: Mapping[str, object], answers: Sequence[Answer], *, may_be_form: bool) -> str | None:
+    """Why a row without an answer may have one that is not known as such; None if it has none."""
+    if any(answer.answer for answer in answers):
+        return None
     if any(key in row for key in _ANSWER_KEYS):
-        return _first(row, _ANSWER_KEYS)
-    return _first(row, _LESSER_ANSWER_KEYS)
+        has_others = _first(row, [key for key in _SEVERAL_KEYS if key not in _CHOICES]) is not None
+        return "several answers beside an empty one: which of them were given is not said" if has_others else None
+    if may_be_form and _first(row, _CHOICES) is not None:
+        return "choices, of which none is said to be chosen"
+    known = _OF_QUESTION | _EVERY_ANSWER_KEY
+    others = (value for key, value in row.items() if key not in known and not key.endswith(_OF_OTHERS))
+    if any(value and not isinstance(value, dict | list) for value in others):
+        return "no answer under a key that is known"
+    return None
 
 
 def _answers(id_: object, words: object, value: object) -> list[Answer]:
+    """Raises `Unreadable` if there is no question, or with the other answers if a value is none."""
     question_id = identifier(id_) or ""
     question = words if isinstance(words, str) and words else question_id
     if not question:
         raise Unreadable("neither a question nor the id of one")
-    values = value if isinstance(value, list) else [value]
-    texts = [text for text in map(_text, values) if text]
-    return [Answer(question_id, question, text) for text in texts or [""]]
+    texts: list[str] = []
+    reason: str | None = None
+    for each in value if isinstance(value, list) else [value]:
+        try:
+            texts.append(_text(each))
+        except Unreadable as error:
+            reason = reason or str(error)
+    answers = [Answer(question_id, question, text) for text in filter(None, texts)]
+    if reason is not None:
+        raise Unreadable(reason, answers)
+    return answers or [Answer(question_id, question, "")]
 
 
 def _first(row: Mapping[str, object], keys: Sequence[str]) -> object:

@@ -16,7 +16,7 @@ _LARGEST_INTEGER = 2_147_483_647
 _NO_DATE = "not an ISO date such as 1990-12-31"
 _DATE_LENGTH = len("1990-12-31")
 _MIDNIGHT = time(0)
-_FIRST_SECOND = "1970-01-01T00:00:00"
+_FIRST_SECOND = datetime(1970, 1, 1)  # noqa: DTZ001 - as it is written
 _NO_YEARS = ("0001", "9999")  # programs write 0001-01-01 and 9999-12-31 for no date
 _STANDS_FOR_NONE = "a date that stands for none"
 _NO_TIME = "not an ISO time such as 2026-05-01T09:30:00Z"
@@ -75,7 +75,7 @@ def _date(value: object) -> str:
     moment = _iso(value, _NO_DATE)
     if moment.time() != _MIDNIGHT or moment.utcoffset():
         raise WillNotConvert("a time, which is another day in another zone; a date such as 1990-12-31 is none")
-    if isinstance(value, str) and value.startswith(_FIRST_SECOND):
+    if moment.replace(tzinfo=None) == _FIRST_SECOND:
         raise WillNotConvert("the beginning of 1970 as a time, which stands for no date")
     return moment.date().isoformat()
 

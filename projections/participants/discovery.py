@@ -3,14 +3,15 @@
 No value is kept, only its shape: letters as a, digits as 9. No database.
 """
 
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
-from projections.participants.fields import Fields
+from projections.participants.fields import ANSWERS, Fields
 from projections.participants.fold import REGISTERED
 from projections.participants.taken import ID_COLUMN, ID_KEY, FoldInquiry
 
@@ -19,6 +20,8 @@ LONGEST_PATH = 200  # characters; each key of nested objects repeats those above
 MOST_TYPES = 1_000  # of events
 _OTHER_TYPES = "(others)"
 _MOST_SHAPES = 3
+_MOST_LOOKS = 1_000  # at a key within answers that nothing is taken from
+_PLACE = re.compile(r"\.[0-9]+(?=\.|$)")
 _LONGEST_SHAPE = 40
 _TYPES = {
     str: "string",
@@ -36,7 +39,10 @@ class FoundKey:
     """One key, `a.b` if it is nested, `a[]` for the items of a list: in how many events, with which types and shapes.
 
     `taken`: by column, in how many events the fold took the column's value from here. `unconverted`: by column, in how
-    many the value did not convert. `declared`: the columns that would read the key. `inside`: the answers it is in.
+    many the value did not convert. `declared`: the columns that would read the key.
+
+    A key within answers is taken by `answers` if one event's answers would be others without it; `looks`: how many
+    events were asked.
     """
 
     path: str
@@ -46,13 +52,11 @@ class FoundKey:
     declared: list[str] = field(default_factory=list)
     taken: Counter[str] = field(default_factory=Counter)
     unconverted: Counter[str] = field(default_factory=Counter)
-    inside: "FoundKey | None" = None
+    looks: int = 0
 
     @property
     def columns(self) -> list[str]:
         """The columns that the fold reads from this key; of a key that never had a value, those that would."""
-        if self.inside is not None:
-            return self.inside.columns
         if set(self.types) == {"null"}:
             return self.declared
         return list(self.taken | self.unconverted)
@@ -117,41 +121,54 @@ class Discovery:
         else:
             self.events += 1
             self.left_out += envelope.left_out is not None
-            self._add_values(envelope.participant)
-            self._ask(envelope.participant)
+            self._ask(envelope.participant, self._add_values(envelope.participant))
 
-    def _add_values(self, participant: Mapping[str, object]) -> None:
-        paths = set()
+    def _add_values(self, participant: Mapping[str, object]) -> Iterable[str]:
+        """Count the keys of a participant, and give their paths in the order in which they are sent."""
+        paths: dict[str, None] = {}
         for path, value in _walk("", participant):
             key = self._key(path) if len(path) <= LONGEST_PATH else None
             if key is None:
                 self.left_out += 1
                 continue
             if path not in paths:
-                paths.add(path)
+                paths[path] = None
                 key.events += 1
             key.types[_TYPES.get(type(value), "number")] += 1
             if len(key.shapes) < _MOST_SHAPES and (shape := _shape(value)) and shape not in key.shapes:
                 key.shapes.append(shape)
+        return paths
 
-    def _ask(self, participant: JsonObject) -> None:
+    def _ask(self, participant: JsonObject, paths: Iterable[str]) -> None:
         state = self._inquiry.fold(participant)
         if state is None:
             return
-        for column, path in self._inquiry.taken(participant, state):
-            if path in self._keys:
-                self._keys[path].taken[column] += 1
-        for column, path in self._inquiry.unread(participant, state):
-            if path in self._keys:
-                self._keys[path].unconverted[column] += 1
+        for column, declared in self._inquiry.taken(participant, state):
+            if key := self._found(declared):
+                key.taken[column] += 1
+            if column == ANSWERS:
+                self._ask_within(participant, declared, paths)
+        for column, declared in self._inquiry.unread(participant, state):
+            if key := self._found(declared):
+                key.unconverted[column] += 1
+
+    def _ask_within(self, participant: JsonObject, answers: str, paths: Iterable[str]) -> None:
+        """Ask which of the keys within the answers the answers were taken from."""
+        within = [path for path in paths if path.startswith((f"{answers}[", f"{answers}."))]
+        asked = [path for path in within if not self._keys[path].taken and self._keys[path].looks < _MOST_LOOKS]
+        for path in asked:
+            self._keys[path].looks += 1
+        for path in self._inquiry.taken_within(participant, answers, [each.removeprefix(answers) for each in asked]):
+            self._keys[answers + path].taken[ANSWERS] += 1
+
+    def _found(self, declared: str) -> FoundKey | None:
+        """The key that was found for a declared one, in which a number may be a place in a list."""
+        return self._keys.get(declared) or self._keys.get(_PLACE.sub("[]", declared))
 
     def _key(self, path: str) -> FoundKey | None:
         key = self._keys.get(path)
         if key is None and len(self._keys) < MOST_PATHS:
             key = self._keys[path] = FoundKey(path, declared=self._columns.get(path, []))
-            for answers in self._fields.answers:
-                if path.startswith((f"{answers}[", f"{answers}.")):
-                    key.inside = self._keys.get(answers)
         return key
 
 

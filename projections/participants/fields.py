@@ -4,6 +4,7 @@ Movemint's list of fields is not published. Every key but `id` is a guess, and o
 keys, name them in the file of `ROSTERLOG_FIELDS` and rebuild. The same file says in which zone the days of a race are.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -127,15 +128,19 @@ def _with_keys(from_file: Mapping[str, object]) -> Fields:
     return Fields(columns, keys[ANSWERS])
 
 
+def _first_of_list(key: str) -> str:
+    return re.sub(r"\[[^\]]*\]?", ".0", key)
+
+
 def _keys(column: str, value: object) -> tuple[str, ...]:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys:
         keys = [None]
-    through_list = next((key for key in keys if isinstance(key, str) and "[]" in key), None)
+    through_list = next((key for key in keys if isinstance(key, str) and "[" in key), None)
     if through_list is not None:
         raise FieldsError(
-            f"ROSTERLOG_FIELDS: {column} = {through_list!r} goes through a list, which may have many values: name "
-            "a key of an object"
+            f"ROSTERLOG_FIELDS: {column} = {through_list!r} goes through a list, which may have many values: name the "
+            f"place of one, such as {_first_of_list(through_list)!r} for the first"
         )
     usable = tuple(key for key in keys if isinstance(key, str) and all(key.split(".")))
     if len(usable) != len(keys):

@@ -15,6 +15,11 @@ from projections.participants.state import State
 from projections.participants.storable import storable
 
 _EVENT_ID = COLUMN_NAMES.index("event_id")
+_ANOTHER_ID = (
+    "the log has the event under another id, or under none, as an earlier release read it: newer deliveries of this "
+    "person are read, so it can be dismissed once there is one"
+)
+_MOST_DIGITS = 6  # of a place in a list
 _DAY_LENGTH = len("2026-05-01")
 _TIMES = [number for number, field in enumerate(DECLARED.columns) if field.kind is Kind.TIME]
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
@@ -27,7 +32,7 @@ def folding(fields: Fields) -> Fold:
     """The roster's fold for these fields. It is total: any body gives an outcome."""
     columns = _Columns(fields)
     day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
-    first_key, other_paths = _paths(fields.answers)
+    read_answers_of = _answers_reader(fields.answers)
     first_keys = {name: {path.split(".")[0] for path in paths} for name, paths in fields.keys.items()}
     wanted = tuple(path.split(".")[0] for paths in fields.keys.values() for path in paths)
 
@@ -43,11 +48,11 @@ def folding(fields: Fields) -> Fold:
         if subject is None:
             return Parked(event.position, event.subject, "the participant has no usable id")
         if subject != event.subject:  # an erasure by this id would not find the event
-            return Parked(event.position, event.subject, "the log has the event under another id, or under none")
+            return Parked(event.position, event.subject, _ANOTHER_ID)
         values, errors = columns.read(participant)
         if day_begins is not None:
             _begin_days(values, day_begins)
-        answers = _answers(participant.get(first_key) or _at(participant, other_paths), errors)
+        answers = read_answers_of(participant, errors)
         attributes = None if is_plain else participant
         state = State(subject, event.position, event.received_at, values, errors, attributes, answers)
         if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
@@ -58,12 +63,19 @@ def folding(fields: Fields) -> Fold:
     return read
 
 
-_Path = tuple[str, tuple[str, ...]]  # the first key, and the keys inside of its object
+Path = tuple[str, tuple[str, ...]]
+"""The first key, and the keys inside of its object."""
 
 
-def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[_Path, ...]]:
+def path_of(key: str) -> Path:
+    """The path that a declared key is."""
+    first_key, *inner_keys = key.split(".")
+    return first_key, tuple(inner_keys)
+
+
+def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[Path, ...]]:
     """The first key, since most values are under it, or `_NO_KEY` if it has a dot; and the other keys as paths."""
-    paths = [(parts[0], tuple(parts[1:])) for parts in (key.split(".") for key in keys)]
+    paths = [*map(path_of, keys)]
     first_key = _NO_KEY if paths[0][1] else paths.pop(0)[0]
     return first_key, tuple(paths)
 
@@ -95,7 +107,7 @@ class _Columns:
 
 
 def _read(
-    participant: JsonObject, value: object, column: tuple[int, str, tuple[_Path, ...], Reader], errors: dict[str, str]
+    participant: JsonObject, value: object, column: tuple[int, str, tuple[Path, ...], Reader], errors: dict[str, str]
 ) -> str:
     _, name, other_paths, read = column
     if value is None or value == "":
@@ -121,23 +133,56 @@ def _begin_days(values: list[str], day_begins: Callable[[str, str], str]) -> Non
             values[number] = day_begins(values[_EVENT_ID], values[number][:_DAY_LENGTH])
 
 
-def _at(participant: JsonObject, paths: tuple[_Path, ...]) -> object:
+def _at(participant: JsonObject, paths: tuple[Path, ...]) -> object:
     """The value at the first of the paths that has one; None if no path has."""
-    for first_key, inner_keys in paths:
+    for path in paths:
+        first_key, inner_keys = path
         value = participant.get(first_key)
-        if value is None:
-            continue
-        for key in inner_keys:
-            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and inner_keys:
+            value = value_at(participant, path)
         if value is not None and value != "":
             return value
     return None
 
 
-def _answers(value: object, errors: dict[str, str]) -> list[Answer]:
-    if not value:
+def value_at(participant: JsonObject, path: Path) -> object:
+    """The value at a path; None if there is none. A number in it is also the place in a list, from 0."""
+    first_key, inner_keys = path
+    value = participant.get(first_key)
+    for key in inner_keys:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isascii() and key.isdigit():
+            value = value[int(key)] if len(key) < _MOST_DIGITS and int(key) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _answers_reader(keys: tuple[str, ...]) -> Callable[[JsonObject, dict[str, str]], list[Answer]]:
+    """Reads the answers under the first of these keys that has any, else says why the first could not be read."""
+    paths = [(path_of(key), _may_be_form(key)) for key in keys]
+
+    def read(participant: JsonObject, errors: dict[str, str]) -> list[Answer]:
+        fault = None
+        for path, may_be_form in paths:
+            value = value_at(participant, path)
+            if not value:
+                continue
+            answers, unread = read_answers(value, may_be_form=may_be_form)
+            if answers:
+                if unread is not None:
+                    errors[ANSWERS] = unread
+                return answers
+            fault = fault or unread
+        if fault is not None:
+            errors[ANSWERS] = fault
         return []
-    answers, unread = read_answers(value)
-    if unread is not None:
-        errors[ANSWERS] = unread
-    return answers
+
+    return read
+
+
+def _may_be_form(key: str) -> bool:
+    """Whether what is under a key of answers may be the form that everybody got, by its name."""
+    name = key.rpartition(".")[2]
+    return "question" in name and "answer" not in name

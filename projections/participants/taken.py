@@ -1,15 +1,17 @@
 """Which keys the fold took the columns of a participant from: found by asking the fold. No database."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from ingest.delivery import JsonObject, identifier, write_json
 from ingest.log.event import Event
 from projections.participants.fields import ANSWERS, Fields
-from projections.participants.fold import REGISTERED, folding
+from projections.participants.fold import REGISTERED, folding, path_of, value_at
 from projections.participants.state import State
 
 ID_KEY, ID_COLUMN = "id", "participant_id"
 _ANY_ID = "0"
+_STEPS = re.compile(r"(\[\])|\.")
 
 
 class FoldInquiry:
@@ -33,37 +35,65 @@ class FoldInquiry:
         for column in (*self._numbers, ANSWERS):
             if not self._has(state, column):
                 continue
-            keys = [key for key in self._keys[column] if _may_be(column, value_at(participant, key))]
+            keys = [key for key in self._keys[column] if _may_be(column, value_at(participant, path_of(key)))]
             yield column, next((key for key in keys[:-1] if self._takes(participant, column, key)), keys[-1])
 
     def unread(self, participant: JsonObject, state: State) -> Iterator[tuple[str, str]]:
         """Pairs of a column whose value could not be read, and the first of its keys that has one."""
         for column in state.errors:
             for key in self._keys.get(column, ()):
-                if value_at(participant, key) not in (None, ""):
+                if value_at(participant, path_of(key)) not in (None, ""):
                     yield column, key
                     break
 
+    def taken_within(self, participant: JsonObject, key: str, paths: Iterable[str]) -> Iterator[str]:
+        """Which of these paths within the answers under a key are needed: without any of them the answers are others.
+
+        `paths`: in the order in which they are sent, each after the key, such as `[].question`. Of two that say the
+        same, the first is needed.
+        """
+        value = value_at(participant, path_of(key))
+        answers = self._answers_of(key, value)
+        for path in reversed([*paths]):
+            without = _without(value, [step for step in _STEPS.split(path) if step])
+            if self._answers_of(key, without) == answers:
+                value = without
+            else:
+                yield path
+
+    def _answers_of(self, key: str, value: object) -> object:
+        state = self.fold(_under(key, value))
+        return None if state is None else (state.answers, state.errors)
+
     def _takes(self, participant: JsonObject, column: str, key: str) -> bool:
         """Whether the column has a value if the participant has nothing but this key."""
-        value = value_at(participant, key)
-        for name in reversed(key.split(".")):
-            value = {name: value}
-        state = self.fold(value) if isinstance(value, dict) else None
+        state = self.fold(_under(key, value_at(participant, path_of(key))))
         return state is not None and self._has(state, column)
 
     def _has(self, state: State, column: str) -> bool:
         return bool(state.answers if column == ANSWERS else state.values[self._numbers[column]])
 
 
+def _under(key: str, value: object) -> JsonObject:
+    """A participant that has nothing but a value under a declared key."""
+    first_name, *names = key.split(".")
+    for name in reversed(names):
+        value = {name: value}
+    return {first_name: value}
+
+
+def _without(value: object, steps: Sequence[str]) -> object:
+    """A value without what is at these steps in it: a key of an object, or `[]` for every item of a list."""
+    step, *more = steps
+    if step == "[]":
+        return [_without(item, more) for item in value] if isinstance(value, list) and more else []
+    if not isinstance(value, dict) or step not in value:
+        return value
+    if more:
+        return {**value, step: _without(value[step], more)}
+    return {name: inner for name, inner in value.items() if name != step}
+
+
 def _may_be(column: str, value: object) -> bool:
     """Whether a column may have this value. An object is none: the name in it is, by a key of its own."""
     return value not in (None, "") and (column == ANSWERS or not isinstance(value, dict))
-
-
-def value_at(participant: Mapping[str, object], key: str) -> object:
-    """The value at a declared key; a dot in it goes into an object. None if there is none."""
-    value: object = participant
-    for name in key.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value

@@ -47,6 +47,17 @@ JSON = st.recursive(
         ]),
         ({"41": {"value": None}}, [("41", "41", "")]),
         ({"ice": {"name": "Eve Doe, +1 555 0100", "value": None}}, [("ice", "ice", "")]),
+        ([{"type": "boolean", "boolean": True, "field": {"id": "b1", "title": "Ok?"}}], [("b1", "Ok?", "true")]),
+        ([{"type": "email", "email": "x@example.org", "field": {"id": "c1"}}], [("c1", "c1", "x@example.org")]),
+        ([{"type": "question", "question": "Size"}, {"type": ["x"], "question": "Meal"}],
+         [("", "Size", ""), ("", "Meal", "")]),
+        ({"question": "Shirt size", "answer": "M"}, [("", "Shirt size", "M")]),
+        ({"question_id": 7, "answer": ["M", "L"]}, [("7", "7", "M"), ("7", "7", "L")]),
+        ({"q1": {"question": {"id": 7, "title": "Shirt"}, "answer": "M"}}, [("7", "Shirt", "M")]),
+        ({"q1": {"question": "Shirt", "id": 900, "answer": "M"}}, [("q1", "Shirt", "M")]),
+        ([{"question": "Size", "answer": "", "choices": ["S", "M"]}], [("", "Size", "")]),
+        ([{"question_id": 42, "participant_id": 7, "created_at": "2026-05-01", "required": True, "hidden": False}],
+         [("42", "42", "")]),
         ([], []),
         ({}, []),
     ],
@@ -71,6 +82,24 @@ def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: obj
     good = {"question": "Shirt size", "answer": "M"}
     assert read_answers([good, bad, good]) == ([Answer("", "Shirt size", "M")] * 2, f"row 2: {said}")
     assert read_answers([bad]) == ([], f"row 1: {said}")
+
+
+@pytest.mark.parametrize(
+    ("row", "left", "said"),
+    [
+        ({"question": "Size", "selected": "M"}, "", "no answer under a key that is known"),
+        ({"question_id": 5, "question": "Age group", "number": 3}, "", "no answer under a key that is known"),
+        ({"question": "Waiver", "checked": True}, "", "no answer under a key that is known"),
+        ({"question": "Size", "answer": None, "answers": ["S", "M"]}, "",
+         "several answers beside an empty one: which of them were given is not said"),
+        ({"question": "Size", "value": "", "values": ["S"]}, "",
+         "several answers beside an empty one: which of them were given is not said"),
+        ({"question": "Meals", "answer": ["Pasta", {"id": 3}]}, "Pasta", "an answer that is an object without a label"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str, said: str) -> None:
+    answers, unread = read_answers([row])
+    assert ([answer.answer for answer in answers], unread) == ([left], f"row 1: {said}")
 
 
 def test_many_bad_rows_are_named_in_a_few_words() -> None:

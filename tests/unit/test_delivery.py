@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from ingest.delivery import LONGEST_NAME, identifier, read_envelope
+from ingest.delivery import LONGEST_NAME, WrittenNumber, identifier, read_envelope
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -60,6 +60,8 @@ def test_a_body_that_is_no_envelope_names_its_problem(body: bytes) -> None:
     [
         (12, "12"), ("12", "12"), (-5, "-5"), (0, "0"), ("x y", "x y"), (2**70, str(2**70)),
         (None, None), (True, None), (1.5, None), ("", None), ("a\x00b", None), ([], None), ({}, None),
+        (WrittenNumber("12345678901234567890.5"), None),
+        (WrittenNumber("12345678901234567890.0"), "12345678901234567890"),
         ("x" * 255, "x" * 255), ("x" * 256, None), (10**255, None), (10**254, "1" + "0" * 254),
     ],
 )  # fmt: skip

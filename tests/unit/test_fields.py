@@ -60,6 +60,23 @@ def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path
     assert [answer.answer for answer in folded(extras={"size": "M"}, answers={"no": "no"}).answers] == ["M"]
 
 
+def test_a_number_in_a_path_is_a_place_in_a_list_or_a_key(tmp_path: Path) -> None:
+    file = tmp_path / "fields.toml"
+    file.write_text('sub_event_id = "sub_events.1.id"\nbib = "custom.41"\nteam = "clubs.0"', encoding="utf-8")
+    fields = read_fields(file)
+    both = model.body(1, sub_events=[{"id": 7}, {"id": 8}], custom={"41": "12"}, clubs=["Owls"])
+    for content, expected in (
+        (both, ("8", "12", "Owls")),
+        (model.body(1, sub_events=[{"id": 7}], clubs=[]), ("",) * 3),
+    ):
+        folded = folding(fields)(Event("movemint", 1, "", "event.participant.created", "1", content))
+        assert isinstance(folded, State)
+        values = dict(zip(COLUMN_NAMES, folded.values, strict=True))
+        assert (values["sub_event_id"], values["bib"], values["team"]) == expected
+    seen = columns_of({"sub_events": [{"id": 7}, {"id": 8}], "clubs": ["Owls"]}, fields=fields)
+    assert (seen["sub_events[].id"], seen["clubs[]"]) == (["sub_event_id"], ["team"])
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -71,6 +88,7 @@ def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path
         ("bib = 'a..b'", "bib takes a key"),
         ("[bib]\nkey = 'x'", "bib takes a key"),
         ("sub_event_id = 'sub_events[].id'", "sub_event_id = 'sub_events[].id' goes through a list"),
+        ("sub_event_id = 'sub_events[0].id'", "the place of one, such as 'sub_events.0.id' for the first"),
         ("bib", "is not TOML"),
         ("events = 7", 'events takes tables such as [events."501"]'),
         ("[events]\n501 = 'x'", "[events.'501'] has to be a table, with any of time_zone, starts_on, previous"),
@@ -235,6 +253,16 @@ def test_a_key_is_mapped_if_the_fold_took_a_value_from_it() -> None:
         ["answers"],
         [],
     )
+    row = {"question": 12, "question_identifier": "WY3", "answer": "M", "options": [4], "field": {"x": 1}, "id": 12}
+    within = columns_of({"answers": [row, {"title": "Size", "response": {"label": "L", "id": 4}}]})
+    assert [path for path in within if within[path] == ["answers"]] == [
+        "answers", "answers[]", "answers[].answer", "answers[].question", "answers[].response",
+        "answers[].response.label", "answers[].title",
+    ]  # fmt: skip
+    assert within["(unmapped)"] == [
+        "answers[].field.x", "answers[].id", "answers[].options[]", "answers[].question_identifier",
+        "answers[].response.id",
+    ]  # fmt: skip
     assert columns_of({"id": [1], "city": "Leeds"})["city"] == ["city"], "whatever the id is"
 
 

@@ -79,6 +79,8 @@ def test_any_participant_folds_into_a_row_postgres_can_hold(fields: dict[str, ob
             ("dob", "1990-05-14T22:00:00.000Z", ""), ("dob", "1990-05-14T00:00:00+02:00", ""), ("dob", 0, ""),
             ("dob", "0001-01-01", ""), ("dob", "9999-12-31", ""), ("dob", "9999-12-31T00:00:00Z", ""),
             ("dob", "1970-01-01T00:00:00.000Z", ""), ("dob", "1970-01-01", "1970-01-01"),
+            ("dob", "1970-01-01 00:00:00", ""), ("dob", "1970-01-01T00:00", ""), ("dob", "1970-01-01T00Z", ""),
+            ("event_id", "1.5", "1.5"),
         ("dob", "31/12/1990", ""), ("dob", "01/02/1990", ""), ("dob", 19901231, ""), ("dob", "19901231", ""),
         ("updated_at", "2026-05-01T10:00:00Z", "2026-05-01T10:00:00Z"),
         ("updated_at", "2026-05-01T10:00:00+02:00", "2026-05-01T08:00:00+00:00"),
@@ -121,6 +123,27 @@ def test_a_number_that_jsonb_would_write_with_many_digits_is_replaced_and_named(
     assert isinstance(folded, State)
     assert folded.attributes == {"id": 1, "n": {"m": [kept]}}
     assert ("attributes" in folded.errors) == (kept is None)
+
+
+SIZE = [{"question": "Shirt size", "answer": "M"}]
+
+
+@pytest.mark.parametrize("first", [5, "none", [], {}, [None], [{"question": ""}], {"a": {"b": {}}}])
+def test_answers_that_cannot_be_read_are_left_to_the_next_key(first: object) -> None:
+    folded = state(answers=first, question_answers=first, custom_answers=SIZE)
+    assert ([answer.answer for answer in folded.answers], folded.errors) == (["M"], {})
+    assert bool(state(answers=first).errors) == bool(first)
+
+
+def test_what_everybody_may_choose_is_no_answer() -> None:
+    form = [{"id": 5, "title": "Shirt size", "options": ["S", "M"]}, {"id": 6, "title": "Meal", "choices": ["Soup"]}]
+    for key in ("questions", "custom_questions"):
+        folded = state(**{key: form})
+        assert [(answer.question, answer.answer) for answer in folded.answers] == [("Shirt size", ""), ("Meal", "")]
+        named = "choices, of which none is said to be chosen"
+        assert folded.errors == {"answers": f"row 1: {named}; row 2: {named}"}
+    chosen = [answer.answer for answer in state(answers=form).answers]
+    assert chosen == ["S", "M", "Soup"], "under a key of answers they are answers"
 
 
 def test_what_jsonb_cannot_hold_is_replaced_and_named() -> None:
