@@ -4,10 +4,11 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from html import escape
+from urllib.parse import quote
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -33,6 +34,8 @@ from ingest.web.bounds import Bounds
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
 from ingest.web.readiness import WEBHOOK, Check
+from ingest.web.request_head import Headers
+from ingest.web.shortcut import SendAnswer, Shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -139,19 +142,42 @@ class Webhook:
             return self._unverified(source, reason, scope, body)
         if not is_signed(body, signature, secrets):
             return self._unverified(source, Reason.SIGNATURE_WRONG, scope, body)
-        envelope = read_envelope(body)
-        delivery = Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
         try:
-            receipt = await self._append(delivery)
+            receipt = await self._append(_delivery(source, body, signature))
         finally:
             self._seconds.observe(time.monotonic() - begun)
-        status = _STORED if receipt.stored else _DUPLICATE
-        self._kept[source, status] += 1
-        answer = f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
+        answer = self._kept_answer(source, receipt)
         headers = [*_HEADERS, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
         return None
+
+    def take(self, source: str, headers: Headers, body: bytes, answer: SendAnswer) -> bool:
+        """The shortcut of a source with secrets: takes what is signed, and leaves all else to the application."""
+        begun = time.monotonic()
+        signature = signature_in(headers)
+        if signature is None or len(body) > self._max_body_bytes:
+            return False
+        if not is_signed(body, signature, self._sources[source]):
+            return False
+        receipt = asyncio.ensure_future(self._append(_delivery(source, body, signature)))
+        receipt.add_done_callback(partial(self._taken, source, begun, answer))
+        return True
+
+    def _taken(self, source: str, begun: float, answer: SendAnswer, receipt: asyncio.Future[Receipt]) -> None:
+        self._seconds.observe(time.monotonic() - begun)
+        error = NotKept() if receipt.cancelled() else receipt.exception()
+        if error is None:
+            answer(self._kept_answer(source, receipt.result()))
+            return
+        if not isinstance(error, NotKept):
+            logger.error("webhook failed", exc_info=error)
+        answer(partial(self._try_again, source))
+
+    def _kept_answer(self, source: str, receipt: Receipt) -> bytes:
+        status = _STORED if receipt.stored else _DUPLICATE
+        self._kept[source, status] += 1
+        return f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         declared = _declared_length(scope)
@@ -179,6 +205,15 @@ class Webhook:
 
 def webhook_route(webhook: Webhook) -> Route:
     return Route("/webhooks/{source}", webhook, methods=["POST"])
+
+
+def _shortcuts(webhook: Webhook, sources: Iterable[str]) -> Shortcuts:
+    return {f"/webhooks/{quote(source)}".encode(): partial(webhook.take, source) for source in sources}
+
+
+def _delivery(source: str, body: bytes, signature: bytes) -> Delivery:
+    envelope = read_envelope(body)
+    return Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
 
 
 def _declared_length(scope: Scope) -> int:
@@ -231,7 +266,7 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
         checks["disk"] = hindrance_of_disk
     return Part(
         [webhook_route(webhook), *misdirected_routes(refusals)], running, checks, bounds=bounds, readings=readings,
-        serves=WEBHOOK, about=_about(settings.public_url),
+        shortcuts=_shortcuts(webhook, settings.sources), serves=WEBHOOK, about=_about(settings.public_url),
     )  # fmt: skip
 
 

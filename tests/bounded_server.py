@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest.logs import configure_logging
 from ingest.settings import read_settings
@@ -21,6 +22,7 @@ from ingest.webhook import ingest_part
 from tests import model
 from tests.program import Running, environ, free_port, running
 
+BY_APPLICATION = "the application has it"
 COMMAND = (sys.executable, "-m", "tests.bounded_server")
 LARGE = 24_000_000  # bytes of `/large`: more than the buffers of both sides hold
 
@@ -50,13 +52,32 @@ async def _large(_request: Request) -> Response:
     return StreamingResponse(pieces(), headers={"content-length": str(LARGE)})
 
 
+def _telling(route: BaseRoute) -> BaseRoute:
+    """The route of the webhook, which says when the application gets a delivery; others as they are."""
+    if not isinstance(route, Route) or route.path != "/webhooks/{source}":
+        return route
+    return Route(route.path, _Telling(route.app), methods=["POST"])
+
+
+class _Telling:
+    """An ASGI application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        print(BY_APPLICATION, flush=True)  # noqa: T201
+        await self.app(scope, receive, send)
+
+
 def main() -> None:
     database, port, bounds, descriptors = sys.argv[1:]
     if limit := int(descriptors):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit // 2, limit))  # the server raises the first itself
     configure_logging("info")
     settings = read_settings({"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()})
-    webhook = replace(ingest_part(settings, database), bounds=Bounds(**json.loads(bounds)))
+    webhook = ingest_part(settings, database)
+    webhook = replace(webhook, bounds=Bounds(**json.loads(bounds)), routes=[*map(_telling, webhook.routes)])
     app = build_app([webhook, Part([Route("/large", _large)], nullcontext, {})])
     run_server(serve(app, bind("127.0.0.1", int(port)), lambda: print("up", flush=True)))  # noqa: T201
 

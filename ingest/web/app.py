@@ -21,6 +21,7 @@ from ingest.web.headers import AnswerHeaders
 from ingest.web.metrics import Metrics
 from ingest.web.problems import on_fault, on_http_exception
 from ingest.web.readiness import ROSTER, Check, Served, readiness_routes
+from ingest.web.shortcut import Shortcuts
 
 _SCRAPERS = 64  # connections to the port of metrics
 
@@ -35,8 +36,8 @@ def _no_readings() -> Iterable[Reading]:
 class Part:
     """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
     what they are of (`serves`); the handlers of its exceptions, the bounds of connections, if it needs others than
-    usual, its metrics, and what the page at `/` says of it, as HTML. A check gives what hinders the part; None if
-    nothing does.
+    usual, its metrics, the requests that it takes by a shortcut, and what the page at `/` says of it, as HTML. A check
+    gives what hinders the part; None if nothing does.
     """
 
     routes: Sequence[BaseRoute]
@@ -45,6 +46,7 @@ class Part:
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
     bounds: Bounds | None = None
     readings: Callable[[], Iterable[Reading]] = _no_readings
+    shortcuts: Shortcuts = field(default_factory=dict)
     serves: Served = ROSTER
     about: str = ""
 
@@ -73,6 +75,7 @@ def build_app(parts: Sequence[Part], figures: DatabaseFigures | None = None) -> 
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
     app = _application([*routes, *readiness_routes(checks)], errors, clients, lifespan)
     app.state.metrics = metrics
+    app.state.shortcuts = {target: take for part in parts for target, take in part.shortcuts.items()}
     observed = [*readiness_routes(checks), Route("/metrics", metrics.answer)]
     app.state.observation = _application(observed, {}, Clients(Bounds(connections=_SCRAPERS)))
     return app
@@ -91,5 +94,6 @@ def _application(
         exception_handlers={HTTPException: on_http_exception, Exception: on_fault, **errors},
     )
     app.state.clients = clients
+    app.state.shortcuts = {}
     app.router.redirect_slashes = False  # a redirected POST would lose a delivery
     return app

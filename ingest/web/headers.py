@@ -2,14 +2,16 @@
 
 import re
 import secrets
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingest.logs import request_id
 
 REQUEST_ID = "X-Request-Id"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_NAME = REQUEST_ID.lower().encode()
+_WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -18,8 +20,16 @@ SAFE = {
 }
 
 
+def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The id of a request: the one that a proxy gave it, if it is well-formed, else a new one. Names are lower case."""
+    for name, value in headers:
+        if name == _NAME:
+            return value.decode("ascii") if _WELL_FORMED.match(value) else secrets.token_hex(8)
+    return secrets.token_hex(8)
+
+
 class AnswerHeaders:
-    """Middleware. A well-formed request id from a proxy is kept; any other is replaced by a new one."""
+    """Middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,8 +38,7 @@ class AnswerHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        received = Headers(scope=scope).get(REQUEST_ID, "")
-        id_ = received if _WELL_FORMED.match(received) else secrets.token_hex(8)
+        id_ = id_of(scope["headers"])
         request_id.set(id_)
 
         async def send_with(message: Message) -> None:

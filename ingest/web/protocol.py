@@ -2,27 +2,17 @@
 
 import asyncio
 import logging
-import urllib.parse
 from typing import Any
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from ingest.web.clients import Clients, Stage
-from ingest.web.connection import ClientConnection
-from ingest.web.request_head import (
-    MALFORMED,
-    TOO_LARGE,
-    Fault,
-    expects_continue,
-    fault_in,
-    is_too_large,
-    line_sizes,
-    without_upgrade,
-)
+from ingest.web.exchange import ExchangingConnection, RequestHead
+from ingest.web.request_head import MALFORMED, TOO_LARGE, Fault, fault_in, is_too_large, line_sizes, without_upgrade
+from ingest.web.shortcut import Shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +29,7 @@ class RequestRefused(Exception):
         self.fault = fault
 
 
-class BoundedProtocol(ClientConnection):
+class BoundedProtocol(ExchangingConnection):
     """A connection whose requests keep the bounds of size of its `Clients`, and are put to the application.
 
     A segment with one whole request, the usual case, costs no more than with uvicorn's own protocol: bytes are counted
@@ -54,8 +44,9 @@ class BoundedProtocol(ClientConnection):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         clients: Clients,
+        shortcuts: Shortcuts,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop, clients=clients)
+        super().__init__(config, server_state, app_state, _loop, clients=clients, shortcuts=shortcuts)
         self.headers = []
         self._bounds = clients.bounds
         self._turns = 0  # beginnings and ends of requests
@@ -69,7 +60,7 @@ class BoundedProtocol(ClientConnection):
         if self._rest or self.pipeline or (stage is not _IDLE and stage is not _BODY and self._must_wait()):
             self._put_by(data)
         elif data.count(_HEADS) > 1:
-            self._feed_in_slices(data)
+            self.read_slices(data)
         else:
             self._feed(data)
 
@@ -86,7 +77,7 @@ class BoundedProtocol(ClientConnection):
             self.heard_at = self.loop.time()
             self.clients.hold(self, len(self._rest))
 
-    def _feed_in_slices(self, data: bytes) -> None:
+    def read_slices(self, data: bytes) -> None:
         """Parse until a request is complete; the rest waits for its answer."""
         for start in range(0, len(data), _SLICE):
             if self._must_wait():
@@ -103,7 +94,10 @@ class BoundedProtocol(ClientConnection):
             self._read_without_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
+            self.release()
             self.refuse(_fault_of(error))
+        if self._take is not None:
+            self.release()
         if self.stage is not _COMPLETE:
             self._count(self._turns - turns, was_idle=was_idle)
 
@@ -139,7 +133,7 @@ class BoundedProtocol(ClientConnection):
         self.stage = _IDLE
         self._received = 0
         self._feed(head)
-        self._feed_in_slices(rest)
+        self.read_slices(rest)
 
     # -- the parser's calls
 
@@ -165,25 +159,20 @@ class BoundedProtocol(ClientConnection):
             raise RequestRefused(fault)
         if parser.should_upgrade():
             return  # `_read_without_upgrade` comes next
-        cycle = self._cycle(method, version, headers)
+        self.begin(RequestHead(method, version, headers, version != "1.0" and parser.should_keep_alive()))
         self.headers = []  # for trailers, which are no headers
         self.stage = _BODY
         self.since = self.clients.now
         self._body_size = self._chunks = 0
-        self._begin(cycle)
 
     def on_chunk_header(self) -> None:
         self._chunks += 1
 
     def on_body(self, body: bytes) -> None:
         self._body_size += len(body)
-        cycle = self.cycle
-        if cycle.response_complete:
-            return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
+        cycle = self.add_body(body)
+        if cycle is not None and len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self.stage is _HEAD:
@@ -194,87 +183,12 @@ class BoundedProtocol(ClientConnection):
         self._received = 0
         if self.held:
             self.clients.hold(self, 0)
-        cycle = self.cycle
-        if cycle.response_complete:
+        if self._take is None and self.cycle.response_complete:
             self.stage = _IDLE
             self.since = self.clients.now
             return
         self.stage = _COMPLETE
-        cycle.more_body = False
-        cycle.message_event.set()
-
-    # -- requests and answers
-
-    def _cycle(self, method: bytes, version: str, headers: list[tuple[bytes, bytes]]) -> RequestResponseCycle:
-        """The request as the application gets it. Raises `HttpParserInvalidURLError`."""
-        target = httptools.parse_url(self.url)
-        raw_path = target.path or b"/"
-        path = raw_path.decode("ascii")
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": "http",
-            "method": method.decode("ascii"),
-            "root_path": self.root_path,
-            "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": target.query or b"",
-            "headers": headers,
-            "state": self.app_state.copy(),
-        }
-        return RequestResponseCycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=expects_continue(version, headers),
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
-        )
-
-    def _begin(self, cycle: RequestResponseCycle) -> None:
-        """Run the application for a request, or queue the request behind an earlier one."""
-        self.cycle = cycle
-        if self._running is None or self._running.response_complete:
-            self._running = cycle
-            self._start_asgi_task(cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
-
-    def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
-        if self.stage is _CLOSING:
-            return
-        self._go_on()
-        if self._is_half_closed and not self.is_answered() and not self._socket.is_closing():
-            self._socket.close()
-
-    def _go_on(self) -> None:
-        """Begin with what has come after the request that is answered now."""
-        self.since = self.clients.now
-        if self.pipeline:
-            self._running, app = self.pipeline.pop()
-            self._start_asgi_task(self._running, app)
-            if self.stage is not _BODY or self.pipeline:
-                return  # the request is complete; else the rest of its body is still to be parsed
-        elif self.stage is _COMPLETE:
-            self.stage = _IDLE
-        if self._fault is not None:
-            self._end(self._fault)
-            return
-        self.flow.resume_reading()
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self.clients.hold(self, 0)
-            self._feed_in_slices(rest)
+        self.complete()
 
 
 def _fault_of(error: httptools.HttpParserError) -> Fault:

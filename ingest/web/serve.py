@@ -137,7 +137,7 @@ def _config(app: Starlette) -> uvicorn.Config:
     clients.limit(raise_descriptor_limit())
     return uvicorn.Config(
         app,
-        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, clients=clients)),
+        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, clients=clients, shortcuts=app.state.shortcuts)),
         ws="none",
         lifespan="on",
         log_config=None,
