@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ingest import postgres
@@ -16,6 +16,9 @@ from ingest.driver import AsyncConnection, SyncConnection, answered_within
 from ingest.session import COMMAND, SERVING, Deadlines, session_commands
 from ingest.settings import Settings
 from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, unusable
+
+if TYPE_CHECKING:  # most commands need none of it, and it takes a tenth of a second to load
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 metadata = MetaData()
 
@@ -128,11 +131,12 @@ async def connect_async(
 
 def async_engine(
     conninfo: str, role: str, *, read_only: bool, keeps: bool = True, deadlines: Deadlines = SERVING
-) -> AsyncEngine:
+) -> "AsyncEngine":
     """An engine for servers. Connections are checked before use, so a restart of the database breaks no request.
 
     `keeps`: connections are pooled; otherwise each is closed after one use.
     """
+    from sqlalchemy.ext.asyncio import create_async_engine
 
     async def connect_one(*_: object, **__: object) -> AsyncConnection:
         connection = await connect_async(conninfo, role, deadlines, read_only=read_only)

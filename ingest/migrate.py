@@ -4,10 +4,6 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -47,6 +43,7 @@ end $$
 _OWNS_THE_LOG = text("""
 select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('public.event_log')
 """)
+_REVISION = text("select version_num from alembic_version")
 _BEFORE_BASELINE = re.compile(r"\d{4}")  # such as 0009; a revision of today has a name as well
 
 
@@ -86,10 +83,8 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         _refuse_unknown(before)
         make_roles(connection)
         connection.commit()  # or the migration of another database on the server would wait for this one
-        if before != _head() or connection.execute(_OWNS_THE_LOG).scalar_one():
-            config = _config()
-            config.attributes.update(connection=connection, makes_objects=True)
-            command.upgrade(config, "head")
+        if before != revisions()[-1] or connection.execute(_OWNS_THE_LOG).scalar_one():
+            _upgrade(connection)
         connection.commit()
         return before, _revision(connection)
 
@@ -104,26 +99,33 @@ def check_migrated(connection: Connection) -> None:
         return  # a login that has a single service's rights; its first query fails if the schema is another
     revision = _revision(connection)
     _refuse_unknown(revision)
-    if revision != _head():
+    if revision != revisions()[-1]:
         current = revision or "nothing"
         raise DatabaseUnusable(f"the database is not migrated (it is at {current}): run rosterlog migrate")
 
 
-def _config() -> Config:
+def revisions() -> list[str]:
+    """Every revision of the schema, the oldest first: each is the name of its file."""
+    names = (file.name for file in files("migrations").joinpath("versions").iterdir())
+    return sorted(name.removesuffix(".py") for name in names if name.endswith(".py") and name != "__init__.py")
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported here: every command looks at the revision, and only this one needs what takes half a second to load.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    return config
-
-
-def _head() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    config.attributes.update(connection=connection, makes_objects=True)
+    command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
     try:
-        revision = MigrationContext.configure(connection).get_current_revision()
-    except ProgrammingError:
+        revision: str | None = connection.execute(_REVISION).scalar_one_or_none()
+    except ProgrammingError:  # there is no such table, or it may not be read
         revision = None
     connection.rollback()
     return revision
@@ -132,6 +134,5 @@ def _revision(connection: Connection) -> str | None:
 def _refuse_unknown(revision: str | None) -> None:
     if revision is not None and _BEFORE_BASELINE.fullmatch(revision):
         raise BeforeFirstRelease(revision)
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in revisions():
         raise DatabaseUnusable(f"the database was migrated by a newer rosterlog (to {revision}): upgrade rosterlog")

@@ -87,6 +87,14 @@ def test_the_help_imports_no_command() -> None:
         assert f"\n  {name} " in done.stdout
 
 
+def test_status_loads_nothing_of_migrations_and_of_servers() -> None:
+    program = "import sys, projections.cli.status; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"alembic", "sqlalchemy.orm", "sqlalchemy.ext.asyncio", "starlette", "uvicorn"} & {
+        *loaded.stdout.split()
+    }
+
+
 @pytest.mark.parametrize(("name", "place"), COMMANDS.items(), ids=COMMANDS.keys())
 def test_every_command_has_a_whole_sentence_in_the_list(name: str, place: str) -> None:
     summary = summary_of(place)

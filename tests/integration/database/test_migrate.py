@@ -9,13 +9,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
 from ingest import postgres
 from ingest.database import sync_engine
-from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migrate
+from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migrate, revisions
 from ingest.sqlstate import DatabaseUnusable
 from migrations import objects
 from migrations.schema import schema
@@ -66,6 +68,12 @@ def test_from_nothing_and_a_second_time_with_the_same_outcome(
     before = schema(empty_database, server.programs), query(empty_database, MADE)
     assert migrate(empty) == (HEAD, HEAD)
     assert (schema(empty_database, server.programs), query(empty_database, MADE)) == before
+
+
+def test_the_revisions_are_those_that_alembic_finds() -> None:
+    config = Config(ROOT / "alembic.ini")
+    scripts = ScriptDirectory.from_config(config)
+    assert revisions() == [script.revision for script in reversed([*scripts.walk_revisions()])]
 
 
 def test_the_document_of_the_schema_is_the_schema(database: str, server: postgres.Server) -> None:
