@@ -155,12 +155,15 @@ class Webhook:
     def take(self, source: str, headers: Headers, body: bytes, answer: SendAnswer) -> bool:
         """The shortcut of a source with secrets: takes what is signed, and leaves all else to the application."""
         begun = time.monotonic()
-        signature = signature_in(headers)
-        if signature is None or len(body) > self._max_body_bytes:
-            return False
-        if not is_signed(body, signature, self._sources[source]):
-            return False
-        receipt = asyncio.ensure_future(self._append(_delivery(source, body, signature)))
+        try:
+            signature = signature_in(headers)
+            if signature is None or len(body) > self._max_body_bytes:
+                return False
+            if not is_signed(body, signature, self._sources[source]):
+                return False
+            receipt = asyncio.ensure_future(self._append(_delivery(source, body, signature)))
+        except Exception:
+            return False  # a fault of ours: the application says so, and has the sender deliver again
         receipt.add_done_callback(partial(self._taken, source, begun, answer))
         return True
 

@@ -22,7 +22,7 @@ from ingest.webhook import ingest_part
 from tests import model
 from tests.program import Running, environ, free_port, running
 
-BY_APPLICATION = "the application has it"
+BY_APPLICATION = "the application has it:"
 COMMAND = (sys.executable, "-m", "tests.bounded_server")
 LARGE = 24_000_000  # bytes of `/large`: more than the buffers of both sides hold
 
@@ -66,7 +66,7 @@ class _Telling:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        print(BY_APPLICATION, flush=True)  # noqa: T201
+        print(BY_APPLICATION, scope["query_string"].decode(), flush=True)  # noqa: T201
         await self.app(scope, receive, send)
 
 

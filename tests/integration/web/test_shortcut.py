@@ -1,5 +1,6 @@
 """A whole delivery goes round the application, and is answered as the application would have answered it."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ import psycopg
 import pytest
 
 from ingest import postgres
+from ingest.log.event import Delivery, Receipt
+from ingest.refusals import Numbers, Reason, Refusals
+from ingest.web.shortcut import MakeRefusal
+from ingest.webhook import Webhook
 from tests import model
 from tests.bounded_server import BY_APPLICATION, bounded_server
 from tests.conftest import create
@@ -39,14 +44,17 @@ class Served:
 
     def asked(self, content: bytes, *lines: bytes, signature: bytes = b"") -> bool:
         """Whether the application gets a delivery like this one."""
-        before = self._lines()
+        before, aside = self._told()
         self.answer(content, *lines, signature=signature)
-        self.answer(self.body(), first=ASIDE)  # says so after the one before
-        until(lambda: self._lines() > before)
-        return self._lines() > before + 1
+        self.answer(self.body(), first=ASIDE)  # what is told of it comes after what is told of the one before
+        until(lambda: self._told()[1] > aside)
+        return self._told()[0] > before
 
-    def _lines(self) -> int:
-        return sum(BY_APPLICATION in line for line in self.process.lines)
+    def _told(self) -> tuple[int, int]:
+        """How many deliveries the application got by the usual address, and by the other."""
+        told = [line for line in self.process.lines if line.startswith(BY_APPLICATION)]
+        aside = sum("by=application" in line for line in told)
+        return len(told) - aside, aside
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +143,33 @@ def test_a_delivery_whose_client_is_gone_is_kept_and_disturbs_nobody(served: Ser
     until(lambda: content in model.stored_bodies(served.database))
     assert served.answer(served.body()).status == 200
     assert not [line for line in served.process.lines if "traceback" in line.lower()]
+
+
+def test_a_fault_of_ours_is_left_to_the_application_or_answered_503() -> None:
+    refusals = Refusals(_write_nothing)
+    content = model.body(1)
+    headers = [(b"x-signature", model.signature(content).encode())]
+    answers: list[bytes | MakeRefusal] = []
+
+    def at_once(_delivery: Delivery) -> asyncio.Future[Receipt]:
+        raise ZeroDivisionError
+
+    async def later(_delivery: Delivery) -> Receipt:
+        raise ZeroDivisionError
+
+    async def take() -> None:
+        of_secrets = {"movemint": (model.SECRET,)}
+        assert not Webhook(of_secrets, at_once, refusals, 1_000).take("movemint", headers, content, answers.append)
+        assert Webhook(of_secrets, later, refusals, 1_000).take("movemint", headers, content, answers.append)
+        while not answers:
+            await asyncio.sleep(0)
+
+    asyncio.run(take())
+    [refusal] = answers
+    assert not isinstance(refusal, bytes)
+    assert refusal().status_code == 503
+    assert refusals.total["movemint", Reason.UNAVAILABLE] == 1
+
+
+async def _write_nothing(_numbers: Numbers) -> None:
+    pass
