@@ -23,7 +23,8 @@
 --
 --   worker --> participants_build ............................. participants, participants_keyed
 --              participant_history_build ...................... participant_history, participant_history_keyed, past_answers
---              participant_answers_build ...................... participant_answers, newest_questions()
+--              participant_answers_build ...................... participant_answers, newest_questions(),
+--                                                               answers_of_many(), questions_of_many()
 --              registrations_build ............................ registrations
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
@@ -54,6 +55,38 @@ begin
   end if;
   execute format('analyze public.%I', in_table || '_' || in_build);
 end
+$$;
+
+CREATE FUNCTION public.answers_of_many(in_source text) RETURNS TABLE(source text, question text, answer text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+  with given as (
+    select distinct
+      a.source, coalesce(a.question_id, a.question) as question, a.answer,
+      coalesce(p.athlete_id, p.participant_id) as person
+    from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
+    where a.answer is not null and (in_source is null or a.source = in_source)
+  ),
+  counted as (
+    select g.source, g.question, g.answer, count(*) as people
+    from given g
+    group by g.source, g.question, g.answer
+  ),
+  measured as (
+    select
+      c.source, c.question, c.answer, c.people,
+      sum(c.people) filter (where c.people >= 10) over of_question as by_many,
+      sum(c.people) over of_question as by_all
+    from counted c
+    window of_question as (partition by c.source, c.question)
+  )
+  select m.source, m.question, m.answer
+  from measured m
+  where m.people >= 10
+    and m.by_many >= 0.9 * m.by_all
+    and length(m.answer) <= 100
+    and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
 $$;
 
 CREATE FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) RETURNS TABLE(ordinal bigint, event_position bigint, is_stored boolean)
@@ -681,6 +714,21 @@ CREATE FUNCTION public.publish_these(in_source text, in_ids text[]) RETURNS void
   where known is distinct from excluded;
 $$;
 
+CREATE FUNCTION public.questions_of_many(in_source text) RETURNS TABLE(source text, question_id text, question text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+  with asked as (
+    select distinct a.source, a.question_id, a.question, coalesce(p.athlete_id, p.participant_id) as person
+    from participant_answers a
+    join participants p on p.source = a.source and p.participant_id = a.participant_id
+    where in_source is null or a.source = in_source
+  )
+  select q.source, q.question_id, q.question
+  from asked q
+  group by grouping sets ((q.source, q.question_id), (q.source, q.question))
+  having count(distinct q.person) >= 10
+$$;
+
 CREATE FUNCTION public.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -771,33 +819,7 @@ CREATE FUNCTION reporting.answers_of_many() RETURNS TABLE(source text, question 
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  with given as (
-    select distinct
-      a.source, coalesce(a.question_id, a.question) as question, a.answer,
-      coalesce(p.athlete_id, p.participant_id) as person
-    from participant_answers a
-    join participants p on p.source = a.source and p.participant_id = a.participant_id
-    where a.answer is not null
-  ),
-  counted as (
-    select g.source, g.question, g.answer, count(*) as people
-    from given g
-    group by g.source, g.question, g.answer
-  ),
-  measured as (
-    select
-      c.source, c.question, c.answer, c.people,
-      sum(c.people) filter (where c.people >= 10) over of_question as by_many,
-      sum(c.people) over of_question as by_all
-    from counted c
-    window of_question as (partition by c.source, c.question)
-  )
-  select m.source, m.question, m.answer
-  from measured m
-  where m.people >= 10
-    and m.by_many >= 0.9 * m.by_all
-    and length(m.answer) <= 100
-    and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
+  select m.source, m.question, m.answer from answers_of_many(null) m
 $$;
 
 COMMENT ON FUNCTION reporting.answers_of_many() IS 'Answers that people chose, not wrote; every reader may see them.';
@@ -1457,15 +1479,7 @@ CREATE FUNCTION reporting.questions_of_many() RETURNS TABLE(source text, questio
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  with asked as (
-    select distinct a.source, a.question_id, a.question, coalesce(p.athlete_id, p.participant_id) as person
-    from participant_answers a
-    join participants p on p.source = a.source and p.participant_id = a.participant_id
-  )
-  select q.source, q.question_id, q.question
-  from asked q
-  group by grouping sets ((q.source, q.question_id), (q.source, q.question))
-  having count(distinct q.person) >= 10
+  select m.source, m.question_id, m.question from questions_of_many(null) m
 $$;
 
 COMMENT ON FUNCTION reporting.questions_of_many() IS 'Ids and words of questions that ten people or more have, a row each; every reader may see them.';
@@ -1484,7 +1498,8 @@ CREATE TABLE public.api_token (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone
+    last_used_at timestamp with time zone,
+    sees_personal_data boolean DEFAULT true NOT NULL
 );
 
 CREATE TABLE public.checkpoint (
@@ -2280,6 +2295,9 @@ GRANT USAGE ON SCHEMA reporting TO rosterlog_reporting_pii;
 REVOKE ALL ON FUNCTION public.analyze_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.analyze_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
 
+REVOKE ALL ON FUNCTION public.answers_of_many(in_source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.answers_of_many(in_source text) TO rosterlog_api;
+
 REVOKE ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) TO rosterlog_ingest;
 
@@ -2325,6 +2343,9 @@ REVOKE ALL ON FUNCTION public.publish_participants(in_source text, in_limit inte
 GRANT ALL ON FUNCTION public.publish_participants(in_source text, in_limit integer) TO rosterlog_worker;
 
 REVOKE ALL ON FUNCTION public.publish_these(in_source text, in_ids text[]) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.questions_of_many(in_source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.questions_of_many(in_source text) TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.event_calendar TO rosterlog_api;
 

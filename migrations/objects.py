@@ -23,7 +23,7 @@ ROOMS = {
     "roster": """
         text_key_by_letter
         participants participants_keyed participant_answers participant_history participant_history_keyed
-        past_answers newest_questions
+        past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use lineage_at iso_time local_day day_begins
     """,

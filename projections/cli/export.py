@@ -93,7 +93,9 @@ def _request(format_: Format, source: str, filters: _Filters) -> _Request:
     try:
         plain, answers = split_answers(values)
         parameters = read_parameters(export_parameters(format_), plain)
-        shown = shown_in(shown_of(parameters), parameters.answers, has_columns=parameters.columns is not None)
+        shown = shown_in(
+            shown_of(parameters, Roster(source)), parameters.answers, has_columns=parameters.columns is not None
+        )
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
     if parameters.min_position is not None:

@@ -28,11 +28,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column. Its value is that of the first key whose value converts; a dot in a key goes into an object."""
+    """A column. Its value is that of the first key whose value converts; a dot in a key goes into an object.
+
+    `is_personal`: hidden from readers without the right to personal data.
+    """
 
     column: str
     kind: Kind
     keys: tuple[str, ...]
+    is_personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ class FieldsError(WrongUsage):
     """The file of `ROSTERLOG_FIELDS` cannot be used; the message says what is wrong with it."""
 
 
-def _field(column: str, kind: Kind = Kind.TEXT, others: tuple[str, ...] = ()) -> Field:
+def _field(column: str, kind: Kind = Kind.TEXT, others: tuple[str, ...] = (), *, is_personal: bool = False) -> Field:
     """A field whose first key is the column's own name."""
-    return Field(column, kind, (column, *others))
+    return Field(column, kind, (column, *others), is_personal)
 
 
 ANSWERS = "answers"
@@ -69,18 +73,18 @@ DECLARED = Fields(
         _field("status", others=("registration_status",)),
         _field("first_name", others=("athlete.first_name",)),
         _field("last_name", others=("athlete.last_name",)),
-        _field("email", others=("email_address", "athlete.email")),
-        _field("phone", others=("phone_number", "athlete.phone")),
+        _field("email", others=("email_address", "athlete.email"), is_personal=True),
+        _field("phone", others=("phone_number", "athlete.phone"), is_personal=True),
         _field("bib", others=("bib_number",)),
         _field("gender", others=("gender_identity", "gender_name", "athlete.gender_identity")),
-        _field("dob", Kind.DATE, ("date_of_birth", "birth_date", "athlete.dob")),
-        _field("age", Kind.INTEGER),
+        _field("dob", Kind.DATE, ("date_of_birth", "birth_date", "athlete.dob"), is_personal=True),
+        _field("age", Kind.INTEGER, is_personal=True),
         _field("team", others=("team_name", "team.name")),
         _field("wave", others=("wave_name", "wave.name")),
-        _field("city", others=("address.city",)),
+        _field("city", others=("address.city",), is_personal=True),
         _field("state", others=("address.state",)),
         _field("country", others=("address.country",)),
-        _field("zip_code", others=("postal_code", "address.zip_code", "address.postal_code")),
+        _field("zip_code", others=("postal_code", "address.zip_code", "address.postal_code"), is_personal=True),
         _field("checked_in_at", Kind.TIME),
         _field("registered_at", Kind.TIME, ("created_at",)),
         _field("updated_at", Kind.TIME),

@@ -2,7 +2,8 @@
 
 from collections.abc import Hashable, Mapping
 
-from projections.roster.criteria import MOST_COMPARED, AnswerFilter, ParameterRefused, between_commas
+from projections.roster.criteria import MOST_COMPARED, AnswerFilter, ParameterRefused
+from projections.roster.values import between_commas
 
 ANSWER = "answer."  # the prefix of a parameter's name
 _MOST_ANSWERS = 20

@@ -3,21 +3,19 @@
 Each parameter is declared once, as a field of a pydantic model that both validates and documents it.
 """
 
-import csv
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from projections.participants.fields import DECLARED, Kind
 from projections.participants.keys import whole_key, words_of
+from projections.roster.values import LARGEST_INTEGER, between_commas, day, moment, text, whole_number
 
-_LARGEST_INTEGER = 2**63 - 1
 MOST_COMPARED = 1_000
 _MOST_WORDS = 20
-_DATE_LENGTH = len("2026-05-01")
 
 _KINDS = {
     "participant_id": Kind.ID,
@@ -63,6 +61,11 @@ class Filter:
     operator: str
     value: Hashable
 
+    @property
+    def name(self) -> str:
+        """The name of its parameter."""
+        return self.column if self.operator == "eq" else f"{self.column}__{self.operator}"
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerFilter:
@@ -93,64 +96,12 @@ class Criteria:
     sort: tuple[SortKey, ...] = ()
 
 
-def text(value: str) -> str:
-    """Validate a text: PostgreSQL's cannot hold NUL characters."""
-    if "\x00" in value:
-        raise ValueError("a text without NUL characters")
-    return value
-
-
-def _integer(value: object) -> object:
-    if isinstance(value, str):
-        digits = value.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and abs(int(value)) <= _LARGEST_INTEGER):
-            raise ValueError("a whole number")
-        return int(value)
-    return value
-
-
-def _day(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            # fromisoformat also takes 20261231 and 2026-W01-1, which are not documented.
-            return date.fromisoformat(value) if len(value) == 10 and value[4] == value[7] == "-" else None
-        except ValueError:
-            return None
-    return value
-
-
-def moment(value: object) -> object:
-    """A time in UTC from its ISO form, None if it is none; without a zone it is in UTC.
-
-    A date is its midnight without a zone: `days.in_zone` says when that is.
-    """
-    if isinstance(value, str):
-        try:
-            time = datetime.fromisoformat(value.upper()) if value[4:5] == value[7:8] == "-" else None
-            if time is not None and len(value) == _DATE_LENGTH:
-                return time
-            return None if time is None else (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
-    return value
-
-
-def between_commas(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            [values] = csv.reader([value], strict=True)
-        except (csv.Error, ValueError):
-            raise ValueError("values with commas between them") from None
-        return values
-    return value
-
-
 Words = Annotated[str, AfterValidator(text), Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
 _TYPES: dict[Kind, Any] = {
     Kind.ID: Words,
     Kind.TEXT: Words,
-    Kind.INTEGER: Annotated[int, Field(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER), BeforeValidator(_integer)],
-    Kind.DATE: Annotated[date, BeforeValidator(_day)],
+    Kind.INTEGER: Annotated[int, Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER), BeforeValidator(whole_number)],
+    Kind.DATE: Annotated[date, BeforeValidator(day)],
     Kind.TIME: Annotated[datetime, BeforeValidator(moment)],
 }
 _TAKES = {
@@ -215,7 +166,7 @@ def _sort(value: str) -> str:
 
 # Filters by the name of their parameter: column, kind, operator.
 _FILTERS = {
-    column if operator == "eq" else f"{column}__{operator}": (column, kind, operator)
+    Filter(column, operator, None).name: (column, kind, operator)
     for column, kind in _KINDS.items()
     for operator in _OPERATORS[kind]
     if operator != "isnull" or column not in NEVER_EMPTY

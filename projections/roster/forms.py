@@ -66,8 +66,9 @@ async def _counts(
         in_events = or_(in_events, answers.c.event_id.is_(None))
     keys = answers.c.event_id, answers.c.question_key
     people = func.count(answers.c.position.distinct())
+    written = answers.c.get("written", answers.c.answer)  # how many answered is no secret; what is
     counts = (
-        select(*keys, people, people.filter(answers.c.answer.is_not(None)))
+        select(*keys, people, people.filter(written.is_not(None)))
         .where(roster.sees(answers), in_events)
         .group_by(*keys)
     )

@@ -13,7 +13,9 @@ from sqlalchemy import ARRAY, BigInteger, Text, column, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.roster.criteria import AnswerFilter, Criteria
+from projections.roster.answer_filters import ANSWER
+from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
+from projections.roster.mask import Mask
 from projections.roster.roster import Roster
 
 
@@ -55,6 +57,21 @@ async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criter
     return replace(criteria, answers=tuple(meant))
 
 
+async def refuse_hidden_answers(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> None:
+    """Raises `ParameterRefused` if criteria ask for answers to questions of which no answer is seen on this roster."""
+    if roster.mask is None:
+        return
+    by_key = {each.key: each for each in named(await newest(connection, narrowed(roster, criteria)))}
+    for filter_ in (await resolved(connection, roster, criteria)).answers:
+        meant = [by_key[key] for key in filter_.keys or ()]
+        if meant and not any(roster.mask.has_answers_to(each.question_id, each.words) for each in meant):
+            raise ParameterRefused(
+                f"{ANSWER}{filter_.question}",
+                "The answers to this question are personal, and hidden from this token, which was made without "
+                "personal data.",
+            )
+
+
 def _meant(filter_: AnswerFilter, questions: Iterable[FormQuestion]) -> tuple[str, ...]:
     questions = list(questions)
     by_id = [question.key for question in questions if question.question_id == filter_.question]
@@ -89,9 +106,19 @@ async def newest(connection: AsyncConnection, roster: Roster) -> list[Asked]:
             .order_by(*keys, answers.c.position.desc(), answers.c.place)
         )
     return [
-        Asked(event_id, FormQuestion(key, id_, words), position, participant_id)
+        Asked(event_id, question, position, participant_id)
         for event_id, key, id_, words, position, participant_id in await connection.execute(statement)
+        if (question := _seen(roster.mask, FormQuestion(key, id_, words))) is not None
     ]
+
+
+def _seen(mask: Mask | None, question: FormQuestion) -> FormQuestion | None:
+    """A question as it is seen: by its id where its words are hidden; None if both are."""
+    if mask is None:
+        return question
+    id_ = question.question_id if question.question_id in mask.question_ids else None
+    words = question.words if question.words in mask.words else id_
+    return None if words is None else replace(question, question_id=id_, words=words)
 
 
 def named(asked: Sequence[Asked]) -> list[FormQuestion]:

@@ -13,6 +13,7 @@ from projections.participants.table import (
     participants_keyed,
     past_answers,
 )
+from projections.roster.mask import PERSONAL, Mask
 
 NAMES = tuple(column.name for column in PARTICIPANT_COLUMNS)  # the columns of every answer, in the contract's order
 _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
@@ -20,11 +21,20 @@ _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A source's roster. `event_ids`: participants in these events, None: all. `as_of`: a log position, None: now."""
+    """A source's roster. `event_ids`: participants in these events, None: all. `as_of`: a log position, None: now.
+
+    `mask`: through which it is seen; None: with personal data.
+    """
 
     source: str
     event_ids: tuple[str, ...] | None = None
     as_of: int | None = None
+    mask: Mask | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are seen, in the order of every answer."""
+        return NAMES if self.mask is None else tuple(name for name in NAMES if name not in PERSONAL)
 
     @property
     def rows(self) -> FromClause:
@@ -34,7 +44,11 @@ class Roster:
     @property
     def answers(self) -> FromClause:
         """The unfiltered answers, one row per participant, question and value; add `sees(answers)`."""
-        return participant_answers if self.as_of is None else _answers_at(self.source, self.as_of)
+        return self.seen(participant_answers if self.as_of is None else _answers_at(self.source, self.as_of))
+
+    def seen(self, answers: FromClause) -> FromClause:
+        """Answers as they are seen on this roster."""
+        return answers if self.mask is None else self.mask.masked(answers)
 
     def sees(self, rows: FromClause) -> ColumnElement[bool]:
         """The condition that a row is of this roster's source and events."""

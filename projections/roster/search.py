@@ -35,7 +35,7 @@ async def few(connection: AsyncConnection, roster: Roster, criteria: Criteria) -
     Changes planner settings in the caller's transaction and resets them.
     """
     rows = roster.rows
-    has_words = has_words_by_index(rows, roster.source, criteria.words or "")
+    has_words = has_words_by_index(roster, rows, criteria.words or "")
     # `offset 0` keeps PostgreSQL from moving the condition on the source into the index scans.
     matches = select(rows.c.source, rows.c.participant_id).where(has_words).offset(0).subquery()
     of_source = select(matches.c.participant_id).where(matches.c.source == roster.source)

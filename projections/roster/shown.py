@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from projections.participants.fields import ANSWERS
-from projections.roster.criteria import ParameterRefused, Strict, between_commas, takes
-from projections.roster.roster import NAMES
+from projections.roster.criteria import Criteria, ParameterRefused, Strict, takes
+from projections.roster.roster import NAMES, Roster
+from projections.roster.values import between_commas
 
 _NAMED = Field(min_length=1, json_schema_extra={"items": {"enum": list(NAMES)}})
 _LONGEST_NAME = 60  # characters of an unknown name that are shown
@@ -40,22 +41,38 @@ class Showing(Included):
     )
 
 
-def shown_of(parameters: Strict, allowed: Sequence[str] = NAMES) -> Shown:
-    """What an endpoint's parameters show, of the columns that are allowed.
+def shown_of(parameters: Strict, roster: Roster, *, has_answers: bool = False) -> Shown:
+    """What an endpoint's parameters show of the participants on a roster.
 
-    Raises `ParameterRefused`, which names the columns that there are not.
+    `has_answers`: also where the parameters do not say so, unless they name columns. Raises `ParameterRefused`, which
+    names the columns that there are not, and those that may not be seen.
     """
     asked: Any = getattr(parameters, "columns", None)
-    has_answers = getattr(parameters, "include", None) == ANSWERS
+    is_included = getattr(parameters, "include", None) == ANSWERS
     if asked is None:
-        return Shown(tuple(allowed), has_answers)
-    unknown = [name for name in dict.fromkeys(asked) if name not in allowed]
+        return Shown(roster.names, is_included or has_answers)
+    unknown = [name for name in dict.fromkeys(asked) if name not in NAMES]
     if unknown:
-        raise ParameterRefused("columns", _refusal(unknown, allowed))
+        raise ParameterRefused("columns", _refusal(unknown, roster.names))
+    _refuse(roster, asked, "columns")
     double = next((name for name in asked if asked.count(name) > 1), None)
     if double is not None:
         raise ParameterRefused("columns", f"columns takes each column once; {double} is there more than once.")
-    return Shown(tuple(asked), has_answers)
+    return Shown(tuple(asked), is_included)
+
+
+def refuse_hidden(roster: Roster, criteria: Criteria) -> None:
+    """Raises `ParameterRefused` if criteria filter or sort by a column that is not seen on this roster."""
+    for filter_ in criteria.filters:
+        _refuse(roster, [filter_.column], filter_.name)
+    _refuse(roster, [key.column for key in criteria.sort], "sort")
+
+
+def _refuse(roster: Roster, columns: Sequence[str], parameter: str) -> None:
+    for column in columns:
+        if column not in roster.names:
+            detail = f"{column} is personal, and hidden from this token, which was made without personal data."
+            raise ParameterRefused(parameter, detail)
 
 
 def _refusal(unknown: Sequence[str], allowed: Sequence[str]) -> str:

@@ -7,9 +7,8 @@ from urllib.parse import quote
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.participants.table import participant_answers
 from projections.roster.answer_filters import ANSWER, split_answers
-from projections.roster.criteria import AnswerFilter, Criteria, Filter, ParameterRefused
+from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
 from projections.roster.questions import narrowed, resolved
 from projections.roster.roster import Roster
 from projections.roster.where import conditions, is_answer, is_question
@@ -25,9 +24,9 @@ def empty_filters(criteria: Criteria) -> Iterator[str]:
         if set(values) != {""}:
             continue
         if filter_.operator in ("eq", "in"):
-            yield f"{_name(filter_)}= matches nobody: an empty text is null; see {filter_.column}__isnull=true"
+            yield f"{filter_.name}= matches nobody: an empty text is null; see {filter_.column}__isnull=true"
         elif filter_.operator == "ne":
-            yield f"{_name(filter_)}= excludes nobody: an empty text is null; see {filter_.column}__isnull=false"
+            yield f"{filter_.name}= excludes nobody: an empty text is null; see {filter_.column}__isnull=false"
 
 
 async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> AsyncIterator[str]:
@@ -38,7 +37,7 @@ async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Crite
             values = filter_.value if isinstance(filter_.value, tuple) else (filter_.value,)
             is_there = exists().where(roster.sees(rows), rows.c.event_id.in_(values))
             if not (await connection.execute(select(is_there))).scalar_one():
-                yield f"{_name(filter_)}={_shown(','.join(values))}: nobody on this roster is in such an event"
+                yield f"{filter_.name}={_shown(','.join(values))}: nobody on this roster is in such an event"
     if roster.as_of is not None:
         return
     where = "on this roster" if narrowed(roster, criteria) == roster else "in such an event"
@@ -76,7 +75,7 @@ async def read_on(connection: AsyncConnection, roster: Roster, name: str, value:
 
 async def _is_given(connection: AsyncConnection, roster: Roster, asked: AnswerFilter) -> bool:
     """Whether somebody has answered a question so. True also where that would take long."""
-    answers = participant_answers
+    answers = roster.answers
     given_so = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(answers, asked)]
     if roster.event_ids is None:
         return bool((await connection.execute(select(exists().where(*given_so)))).scalar_one())
@@ -88,10 +87,6 @@ async def _is_given(connection: AsyncConnection, roster: Roster, asked: AnswerFi
 
 def _question(asked: AnswerFilter) -> str:
     return f"{ANSWER}{_shown(asked.question)}"
-
-
-def _name(filter_: Filter) -> str:
-    return filter_.column if filter_.operator == "eq" else f"{filter_.column}__{filter_.operator}"
 
 
 def _shown(text: str) -> str:

@@ -1,6 +1,7 @@
 """Criteria as conditions on the rows of a roster, written so that PostgreSQL can use the indexes."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, cast, exists, func, literal, or_, tuple_
@@ -19,29 +20,36 @@ def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnEl
     all_of = [roster.sees(rows)]
     all_of += [_condition(rows, filter_) for filter_ in criteria.filters]
     if criteria.words is not None:
-        all_of.append(has_words(rows, criteria.words))
+        all_of.append(has_words(roster, rows, criteria.words))
     all_of += [_answered(roster, rows, filter_) for filter_ in criteria.answers]
     return and_(*all_of)
 
 
-def has_words(rows: FromClause, words: str) -> ColumnElement[bool]:
-    """Whether each word (separated by blanks) begins a word of the row, or its e-mail."""
-    return and_(*(_has_word(rows, word, func.starts_with(rows.c.email_key, word)) for word in words.split(" ")))
+def has_words(roster: Roster, rows: FromClause, words: str) -> ColumnElement[bool]:
+    """Whether each word (separated by blanks) begins a word of the row, or its e-mail where that is seen."""
+    by_email = None if roster.mask else partial(func.starts_with, rows.c.email_key)
+    return and_(*(_has_word(rows, word, by_email) for word in words.split(" ")))
 
 
-def has_words_by_index(rows: FromClause, source: str, words: str) -> ColumnElement[bool]:
-    """`has_words` for one source, as two index scans per word (words, e-mail), combined before any row is read.
+def has_words_by_index(roster: Roster, rows: FromClause, words: str) -> ColumnElement[bool]:
+    """`has_words`, as two index scans per word (words, e-mail), combined before any row is read.
 
     PostgreSQL combines scans only if they share no condition: so the source is part of each range of e-mails, and no
     other condition may name it. The words also match rows of other sources: the caller filters them out afterwards.
     """
-    return and_(*(_has_word(rows, word, _begins_email_of(rows, source, word)) for word in words.split(" ")))
+    by_email = None if roster.mask else partial(_begins_email_of, rows, roster.source)
+    return and_(*(_has_word(rows, word, by_email) for word in words.split(" ")))
 
 
-def _has_word(rows: FromClause, word: str, begins_email: ColumnElement[bool]) -> ColumnElement[bool]:
-    if "@" in word:  # an address, and not all people who have a word of it in their names
-        return begins_email
-    return or_(rows.c.words.op("@@", is_comparison=True)(cast(_search_query(word), TSQUERY)), begins_email)
+def _has_word(
+    rows: FromClause, word: str, by_email: Callable[[str], ColumnElement[bool]] | None
+) -> ColumnElement[bool]:
+    """`by_email`: whether a word begins the e-mail; None: that is not asked."""
+    has_it = rows.c.words.op("@@", is_comparison=True)(cast(_search_query(word), TSQUERY))
+    if by_email is None:
+        return has_it
+    # An address: not all people who have a word of it in their names.
+    return by_email(word) if "@" in word else or_(has_it, by_email(word))
 
 
 def _search_query(word: str) -> str:
@@ -139,7 +147,7 @@ def is_question(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElemen
 
 def is_answer(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
     """The conditions that an answer is the text of a filter, or one of its texts."""
-    column = answers.c.answer
     texts = filter_.value if isinstance(filter_.value, tuple) else (filter_.value,)
     begins = sorted({str(text)[:_INDEXED_LETTERS] for text in texts})
-    return [column.in_(texts), func.left(column, _INDEXED_LETTERS).in_(begins)]
+    written = answers.c.get("written", answers.c.answer)  # the former is there behind a mask, and has the index
+    return [answers.c.answer.in_(texts), func.left(written, _INDEXED_LETTERS).in_(begins)]

@@ -62,7 +62,8 @@ def warning_headers(warnings: Sequence[str]) -> dict[str, str]:
 
 def etag(question: Question) -> str:
     """Equal for equal questions at the same revision."""
-    key = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex())
+    mask = question.mask and question.mask.digest
+    key = (_RELEASE, question.path, sorted(question.parameters.items()), question.scope.digest.hex(), mask)
     revision = (question.revision.build, astuple(question.revision.lineage))
     return f'W/"{hashlib.sha256(to_json((key, revision))).hexdigest()[:32]}"'
 

@@ -42,6 +42,7 @@ from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
 from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
+from projections.web.masks import Masks
 from projections.web.openapi import document
 from projections.web.parameters import Nothing
 from projections.web.question import FOLLOWED_BY, POSITION, WARNING, Question
@@ -100,10 +101,17 @@ class Api:
         self._waiting = Waiting(self._engine, DATABASE_AWAY)
         self._token_use = TokenUse(self._writing, DATABASE_AWAY)
         self._bearers = Bearers(self._engine, self._token_use, settings.token_rate)
+        self._masks = Masks(self._exporting)
         self._answer_log = AnswerLog()
         held = HeldBytes(settings.held_bytes)
         self._dispatch = Dispatch(
-            self._engine, self._bearers, self._waiting, settings.page_bytes, held, settings.public_url
+            self._engine,
+            self._bearers,
+            self._waiting,
+            self._masks,
+            settings.page_bytes,
+            held,
+            settings.public_url,
         )
         self._exports = Exports(self._exporting, self._dispatch)
 
@@ -224,6 +232,7 @@ class Api:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            await self._masks.close()
             self._answer_log.flush()
             await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,11 +18,14 @@ from starlette.responses import Response
 
 from ingest.driver import answered_within
 from ingest.sqlstate import DRIVER_ERRORS
+from projections.participants.fields import ANSWERS
 from projections.roster.answer_filters import split_answers
-from projections.roster.criteria import AnswerFilter, ParameterRefused, read_parameters
+from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused, criteria, read_parameters
 from projections.roster.days import in_zone, one_race
+from projections.roster.mask import Mask
+from projections.roster.questions import refuse_hidden_answers
 from projections.roster.revision import Lineage, Revision, is_same_lineage
-from projections.roster.shown import shown_of
+from projections.roster.shown import Shown, refuse_hidden, shown_of
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
@@ -29,6 +33,7 @@ from projections.web.allowance import Allowance, HeldBytes
 from projections.web.answer import after, answer, is_kept, unchanged
 from projections.web.answer_log import mark_valid
 from projections.web.endpoint import Endpoint, EndpointRequest
+from projections.web.masks import Masks, NotCounted
 from projections.web.question import NotYet, Question
 from projections.web.waiting import Waiting
 
@@ -58,6 +63,7 @@ class Dispatch:
         engine: AsyncEngine,
         bearers: Bearers,
         waiting: Waiting,
+        masks: Masks,
         page_bytes: int,
         held: HeldBytes,
         public_url: str | None,
@@ -68,6 +74,7 @@ class Dispatch:
         self._engine = engine
         self._bearers = bearers
         self._waiting = waiting
+        self._masks = masks
 
     async def answer(self, endpoint: Endpoint[Any], request: Request) -> Response:
         """The JSON answer to a request."""
@@ -150,11 +157,12 @@ class Dispatch:
             event_ids = None if row.event_ids is None else tuple(row.event_ids)
             yield Question(
                 connection,
-                tokens.Scope(row.source, event_ids, bearer.digest),
+                tokens.Scope(row.source, event_ids, bearer.digest, row.sees_personal_data),
                 Revision(row.build, row.position, row.change, row.mark),
                 encoded_path(request.scope),
                 dict(request.query_params),
                 Allowance(self._page_bytes, self._held),
+                mask=None if row.sees_personal_data else Mask(),
             )
 
     async def read(
@@ -163,27 +171,49 @@ class Dispatch:
         """The question as of the request's `as_of`, and the request validated by the endpoint's parameters.
         Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
         """
-        named: Mapping[str, str] = question.parameters
-        answers: Sequence[AnswerFilter] = ()
-        try:
-            if endpoint.takes_answers:
-                named, answers = split_answers(named)
-            parameters: Any = read_parameters(endpoint.parameters, named)
-            shown = shown_of(parameters)
-        except ParameterRefused as error:
-            raise question.refused(error) from None
         if len(request.query_params.multi_items()) > len(question.parameters):
             [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
             raise question.refuse(400, f"{name} is given more than once.", parameter=name)
+        parameters, answers, shown = _validated(endpoint, question)
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         id_ = request.path_params.get(ID, "")
         race = id_ if endpoint.id == "event_id" else one_race(question.roster, parameters)
         parameters = await in_zone(question.connection, parameters, race)
         question = await question.back_to(getattr(parameters, "as_of", None))
+        if question.mask is not None and (answers or shown.has_answers or getattr(parameters, ANSWERS, None)):
+            question = await self._with_answers(question, criteria(parameters, answers))
         begins_after, seen = after(question, getattr(parameters, "cursor", None))
         if seen is not None and not endpoint.resets:
             await _check_lineage(question, seen)
         return question, EndpointRequest(id_, parameters, answers, shown, begins_after, is_last, seen)
+
+    async def _with_answers(self, question: Question, criteria: Criteria) -> Question:
+        """The question of a token without personal data, with what it sees of the answers. Raises 400, 503."""
+        try:
+            mask = await self._masks.of(question.scope.source, question.revision)
+            question = replace(question, mask=mask)
+            await refuse_hidden_answers(question.connection, question.roster, criteria)
+        except NotCounted:
+            detail = "Which answers many people gave is being counted; ask again."
+            raise question.refuse(503, detail, {"Retry-After": "2"}) from None
+        except ParameterRefused as error:
+            raise question.refused(error) from None
+        return question
+
+
+def _validated(endpoint: Endpoint[Any], question: Question) -> tuple[Any, Sequence[AnswerFilter], Shown]:
+    """The parameters by the endpoint's model, the filters by answers, and what is shown. Raises 400."""
+    named: Mapping[str, str] = question.parameters
+    answers: Sequence[AnswerFilter] = ()
+    try:
+        if endpoint.takes_answers:
+            named, answers = split_answers(named)
+        parameters = read_parameters(endpoint.parameters, named)
+        refuse_hidden(question.roster, criteria(parameters))
+        shown = shown_of(parameters, question.roster, has_answers=endpoint.has_answers)
+    except ParameterRefused as error:
+        raise question.refused(error) from None
+    return parameters, answers, shown
 
 
 async def _check_lineage(question: Question, seen: Lineage) -> None:

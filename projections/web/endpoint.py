@@ -60,6 +60,7 @@ class Endpoint(Generic[P]):
     """`id`: the name of the path's parameter, if it has one. `media`: an export's media type; None: the answer is JSON.
 
     `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
+    `takes_answers`: as filters. `has_answers`: it shows answers to questions, unless columns are asked for.
     `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `resets`: after the restore of a
     backup it answers a cursor of before with a reset; others refuse it.
     """
@@ -72,6 +73,7 @@ class Endpoint(Generic[P]):
     answer: Callable[[Question, EndpointRequest[P]], Awaitable[One | Page]] | None = None
     id: str | None = None
     takes_answers: bool = False
+    has_answers: bool = False
     media: str | None = None
     is_of_revision: bool = True
     resets: bool = False

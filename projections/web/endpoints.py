@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -48,9 +47,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
 
 
 async def get_participant(question: Question, request: EndpointRequest[ParticipantParameters]) -> One:
-    # Of one participant all is shown, unless columns are asked for.
-    shown = request.shown if request.parameters.columns else replace(request.shown, has_answers=True)
-    participant = await page.participant(question.connection, question.roster, request.id, shown)
+    participant = await page.participant(question.connection, question.roster, request.id, request.shown)
     if participant is None:
         raise question.not_there("participant")
     question.allowance.begin()(len(participant))
@@ -193,7 +190,7 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
     Endpoint(
         "/v1/participants/{participant_id}", "getParticipant", "One participant, with the answers to questions.",
         ParticipantParameters,
-        "Participant", get_participant, "participant_id",
+        "Participant", get_participant, "participant_id", has_answers=True,
     ),
     Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
@@ -205,7 +202,7 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
     ),
     Endpoint(
         "/v1/questions", "listQuestions", "The questions of each event's form, with how many answered.",
-        QuestionsParameters, "Questions", list_questions,
+        QuestionsParameters, "Questions", list_questions, has_answers=True,
     ),
     Endpoint(
         "/v1/events/{event_id}", "getEvent", "One event, with how many participants it has.", OfOne,

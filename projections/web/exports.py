@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -79,12 +80,13 @@ class Exports:
                 return Response(headers=await _headers(question, export), media_type=format_.media)
         async with AsyncExitStack() as resources:
             self._take_slot(resources, bearer)
-            return await self._stream(request, bearer, validated, format_, resources)
+            return await self._stream(request, bearer, question, validated, format_, resources)
 
     async def _stream(
         self,
         request: Request,
         bearer: Bearer,
+        asked: Question,
         validated: EndpointRequest[Any],
         format_: Format,
         resources: AsyncExitStack,
@@ -92,7 +94,7 @@ class Exports:
         session = await resources.enter_async_context(AsyncExitStack())
         with answered_within(ANSWER_SECONDS):
             opened = await session.enter_async_context(self._dispatch.opened(bearer, request, self._engine))
-            question = await opened.back_to(validated.parameters.as_of)
+            question = replace(await opened.back_to(validated.parameters.as_of), mask=asked.mask)
             export = _export(format_, question, validated)
             headers = await _headers(question, export)
             await question.connection.execute(text(f"set local statement_timeout = '{_LONGEST_SECONDS}s'"))

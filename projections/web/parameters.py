@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from projections.roster.criteria import Sorted, Strict, Words, moment, takes
+from projections.roster.criteria import Sorted, Strict, Words, takes
 from projections.roster.export.formats import Dialect, Format
 from projections.roster.shown import Included, Showing
+from projections.roster.values import moment
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from ingest.web.problems import Refusal
 from projections.roster.criteria import ParameterRefused
+from projections.roster.mask import Mask
 from projections.roster.revision import BeyondRoster, Revision, resolve_as_of
 from projections.roster.roster import Roster
 from projections.web.access.tokens import Scope
@@ -23,7 +24,7 @@ FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower
 class Question:
     """A question within one snapshot. `path`: encoded, as in links. `parameters`: as in the query string.
 
-    `allowance`: how many bytes of rows the answer may have.
+    `allowance`: how many bytes of rows the answer may have. `mask`: through which the roster is seen; None: all of it.
     """
 
     connection: AsyncConnection
@@ -33,10 +34,11 @@ class Question:
     parameters: Mapping[str, str]
     allowance: Allowance
     as_of: int | None = None
+    mask: Mask | None = None
 
     @property
     def roster(self) -> Roster:
-        return Roster(self.scope.source, self.scope.event_ids, self.as_of)
+        return Roster(self.scope.source, self.scope.event_ids, self.as_of, self.mask)
 
     @property
     def position(self) -> int:

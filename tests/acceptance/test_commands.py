@@ -67,8 +67,12 @@ def test_api_alone_serves_no_webhook(database: str) -> None:
 def test_tokens_are_created_listed_and_revoked(database: str) -> None:
     env = environ(DATABASE_URL=database)
     token = run("token", "create", "desk", "--event", "501", "--expires", "2999-01-01", env=env).splitlines()[-1]
+    run("token", "create", "start", "--without-personal-data", env=env)
     listed = run("token", "list", env=env)
-    assert "desk  movemint  events 501" in listed
+    assert "desk  movemint  events 501  made" in listed
+    assert "start  movemint  all events  without personal data  made" in listed
+    refused = run("token", "create", "watch", "--operator", "--without-personal-data", env=env, code=2)
+    assert "an operator's token sees no participant" in refused
     assert token not in listed
     assert "revoke it first" in run("token", "create", "desk", env=env, code=2)
     assert run("token", "revoke", "desk", env=env).splitlines()[-1] == "revoked desk"

@@ -7,11 +7,17 @@ import pytest
 
 from migrations import columns, objects
 from migrations.columns import Column, filled
-from projections.participants.fields import COLUMN_NAMES
+from projections.participants.fields import COLUMN_NAMES, DECLARED
 
 
 def test_the_list_has_the_declared_columns_in_their_order() -> None:
     assert tuple(column.name for column in columns.COLUMNS) == COLUMN_NAMES
+
+
+def test_what_is_personal_in_sql_is_personal_by_every_door() -> None:
+    assert {column.name for column in columns.COLUMNS if column.is_personal} == {
+        field.column for field in DECLARED.columns if field.is_personal
+    }
 
 
 def test_every_file_of_sql_is_executed() -> None:

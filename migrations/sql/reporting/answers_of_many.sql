@@ -1,6 +1,4 @@
--- The answers that every reader may see: those to questions that people answer by choosing, not by writing, which means
--- that nine of ten answers to the question were each given by ten people or more. Answers of fewer people are left out,
--- long answers too, and any that could be an e-mail address or a phone number. `question`: its id, else its words.
+-- `answers_of_many` of all sources, for every login that reports.
 create or replace function reporting.answers_of_many()
 returns table (source text, question text, answer text)
 language sql
@@ -9,33 +7,7 @@ parallel safe
 security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
-  with given as (
-    select distinct
-      a.source, coalesce(a.question_id, a.question) as question, a.answer,
-      coalesce(p.athlete_id, p.participant_id) as person
-    from participant_answers a
-    join participants p on p.source = a.source and p.participant_id = a.participant_id
-    where a.answer is not null
-  ),
-  counted as (
-    select g.source, g.question, g.answer, count(*) as people
-    from given g
-    group by g.source, g.question, g.answer
-  ),
-  measured as (
-    select
-      c.source, c.question, c.answer, c.people,
-      sum(c.people) filter (where c.people >= 10) over of_question as by_many,
-      sum(c.people) over of_question as by_all
-    from counted c
-    window of_question as (partition by c.source, c.question)
-  )
-  select m.source, m.question, m.answer
-  from measured m
-  where m.people >= 10
-    and m.by_many >= 0.9 * m.by_all
-    and length(m.answer) <= 100
-    and m.answer !~ '@|([0-9][^0-9]{0,2}){6}'
+  select m.source, m.question, m.answer from answers_of_many(null) m
 $$;
 
 comment on function reporting.answers_of_many()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     Column,
     Connection,
     DateTime,
@@ -47,6 +48,7 @@ api_token = Table(
     Column("expires_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
     Column("last_used_at", DateTime(timezone=True)),
+    Column("sees_personal_data", Boolean, nullable=False, server_default=text("true")),
     PrimaryKeyConstraint("digest", name="api_token_pkey"),
     Index("api_token_live_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
 )
@@ -58,15 +60,22 @@ class NameTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a token may see: one source, and of that either everything or the named events."""
+    """What a token may see: one source, of that everything or the named events; and whether what is personal."""
 
     source: str
     event_ids: tuple[str, ...] | None
     digest: bytes
+    sees_personal_data: bool = True
 
 
 def create(
-    connection: Connection, name: str, source: str, event_ids: Sequence[str], expires_at: datetime | None
+    connection: Connection,
+    name: str,
+    source: str,
+    event_ids: Sequence[str],
+    expires_at: datetime | None,
+    *,
+    sees_personal_data: bool = True,
 ) -> str:
     """Store a new token's digest and return the token, which is stored nowhere. Raises `NameTaken`.
 
@@ -81,6 +90,7 @@ def create(
                 digest=digest(token),
                 event_ids=list(event_ids) or None,
                 expires_at=expires_at,
+                sees_personal_data=sees_personal_data,
             )
         )
     except IntegrityError as error:
@@ -98,10 +108,11 @@ def revoke(connection: Connection, name: str) -> bool:
 
 def live_tokens(
     connection: Connection,
-) -> Sequence[Row[str, str, list[str] | None, datetime, datetime | None, datetime | None]]:
-    """The live tokens: name, source, events, made, expires, last used."""
+) -> Sequence[Row[str, str, list[str] | None, bool, datetime, datetime | None, datetime | None]]:
+    """The live tokens: name, source, events, whether each sees personal data, made, expires, last used."""
     token = api_token.c
-    columns = select(token.name, token.source, token.event_ids, token.created_at, token.expires_at, token.last_used_at)
+    scope = token.name, token.source, token.event_ids, token.sees_personal_data
+    columns = select(*scope, token.created_at, token.expires_at, token.last_used_at)
     return connection.execute(columns.where(token.revoked_at.is_(None)).order_by(token.name)).all()
 
 
@@ -111,14 +122,17 @@ def _looked_up() -> Select[Any]:
     build, position, change = revision_of(stored.source)
     revision = build.label("build"), position.label("position"), change.label("change")
     is_token = stored.digest == bindparam("digest", required=False)
-    tokens = select(stored.source, stored.event_ids, *revision).where(is_token, stored.revoked_at.is_(None), valid)
+    tokens = select(stored.source, stored.event_ids, stored.sees_personal_data, *revision).where(
+        is_token, stored.revoked_at.is_(None), valid
+    )
     found = tokens.subquery()
     mark = func.lineage_at(found.c.source, found.c.position, found.c.change)
     return select(found, func.coalesce(mark, "").label("mark"))
 
 
-# The scope of the token with this `digest` and the revision of its source's roster: source, event_ids, build, position,
-# change, mark; the source of an operator's is empty. No row: the token is unknown, revoked or expired.
+# The scope of the token with this `digest` and the revision of its source's roster: source, event_ids,
+# sees_personal_data, build, position, change, mark; the source of an operator's is empty. No row: the token is unknown,
+# revoked or expired.
 LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
 
 

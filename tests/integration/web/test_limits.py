@@ -89,7 +89,7 @@ def test_the_last_use_of_a_token_is_written_down(some: str, engine: Engine) -> N
         api.ask("/v1/status", make_token(engine))
         make_token(engine, "idle")
     with engine.connect() as connection:
-        used = {row[0]: row[5] for row in tokens.live_tokens(connection)}
+        used = {row[0]: row[6] for row in tokens.live_tokens(connection)}
         now = connection.execute(text("select now()")).scalar_one()
     assert used["idle"] is None
     assert used["t"] is not None
