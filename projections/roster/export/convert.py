@@ -97,7 +97,8 @@ def _csv(reading: int, columns: Sequence[tuple[str, str]]) -> str:
     named = ", ".join(f"{_quoted(title)}: '{kind}'" for title, kind in columns)
     return (
         f"read_csv('/dev/fd/{reading}', header = false, auto_detect = false, columns = {{{named}}}, quote = '\"', "
-        f"escape = '\"', delim = ',', new_line = '\\n', max_line_size = {_LONGEST_LINE}, buffer_size = {2 * _LONGEST_LINE})"
+        f"escape = '\"', delim = ',', new_line = '\\n', max_line_size = {_LONGEST_LINE}, "
+        f"buffer_size = {2 * _LONGEST_LINE})"
     )
 
 

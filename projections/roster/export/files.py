@@ -17,7 +17,7 @@ _CHUNK = 262_144  # bytes
 
 
 class DoesNotFit(Exception):
-    """There are more or larger rows, or more columns, than the format can hold; the message says what to ask for instead."""
+    """There are more or larger rows or columns than a format holds; the message says what to ask for instead."""
 
 
 class NotMade(Exception):
@@ -27,9 +27,9 @@ class NotMade(Exception):
 async def made(
     name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]]
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a file made from rows in CSV without a header, once it is complete. `name`: a format of `convert.main`.
+    """The bytes of a file made from rows in CSV without a header, once it is complete.
 
-    `titles`: of the columns, with their types.
+    `name`: a format of `convert.main`. `titles`: of the columns, with their types.
 
     Raises `DoesNotFit`, `NotMade`.
     """

@@ -29,8 +29,9 @@ WORDS = [
     'tab\tand "quote"\r', "\N{RUNNER}", "#", "long " * 90, "null",
 ]  # fmt: skip
 ANSWERED = [{"question_id": 70 + place, "question": words, "answer": f"{place}\r"} for place, words in enumerate(WORDS)]
-BOXES = {"question_id": 9, "question": "Meals\r", "answer": ["Pasta\r\n", "Piz\tza", '"']}
-HOT = [f"Meals\r: {answer}" for answer in sorted(BOXES["answer"])]
+CHOSEN = ["Pasta\r\n", "Piz\tza", '"']
+BOXES = {"question_id": 9, "question": "Meals\r", "answer": CHOSEN}
+HOT = [f"Meals\r: {answer}" for answer in sorted(CHOSEN)]
 Told = tuple[str, Api, str]
 
 

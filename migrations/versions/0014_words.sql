@@ -1,0 +1,7 @@
+-- Whether a question was asked in these words, in an event: one look-up, however many the answers are.
+create index participant_answers_build_words
+on participant_answers_build (source, ("left"(question, 100)), question_key, (coalesce(event_id, '')));
+
+-- Who has a text that is longer than its key: few, among whom the words are looked for at which keys were cut.
+create index participants_build_long on participants_build (source)
+where length(last_name_key) = 100 or length(first_name_key) = 100 or length(team_key) = 100;
