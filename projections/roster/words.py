@@ -7,8 +7,8 @@ search that is all of a text finds it by the key.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Text, and_, cast, exists, func, literal, or_, text, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ARRAY, Boolean, ColumnElement, FromClause, Text, and_, cast, func, literal, or_, text, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY, array
 
 from projections.participants.keys import LONGEST_KEY, joined_words_of, words_of
 from projections.roster.criteria import words_in
@@ -16,7 +16,6 @@ from projections.roster.roster import Roster
 
 _LAST_LETTER = chr(0x10FFFF)  # of all: a word followed by it is the upper bound of whatever begins with the word
 _DIVIDED = ("last_name_key", "first_name_key", "team_key")  # the texts whose words are searched, beside bibs
-_JOINING = "'·"  # as `joined_words_of` leaves them out
 _Condition = ColumnElement[bool]
 
 
@@ -55,40 +54,26 @@ def _has_word(rows: FromClause, word: str, by_email: Callable[[str], _Condition]
     begins_email = [] if by_email is None else [by_email(word[:LONGEST_KEY])]
     if "@" in word and begins_email:  # an address: not all people who have a word of it in their names
         return begins_email[0]
-    ways = [*dict.fromkeys((tuple(words_of(word)), tuple(joined_words_of(word))))]
-    at_cut = and_(_was_cut(rows), or_(*(_begin_at_cut(rows, parts) for parts in ways)))
-    return or_(_begin_words(rows, ways), *begins_email, at_cut)
+    ways = [[part[:LONGEST_KEY] for part in parts] for parts in _ways(word)]
+    query = " | ".join(" & ".join(f"'{part}':*" for part in parts) for parts in ways)
+    has_it = rows.c.words.op("@@", is_comparison=True)(cast(query, TSQUERY))
+    return or_(has_it, *begins_email, and_(_was_cut(rows), or_(*(_has_at_cut(rows, parts) for parts in ways))))
 
 
-def _begin_words(rows: FromClause, ways: Sequence[Sequence[str]]) -> _Condition:
-    """Whether all parts of a word begin words of the row, in one of the ways to divide it."""
-    query = " | ".join(" & ".join(f"'{part[:LONGEST_KEY]}':*" for part in parts) for parts in ways)
-    return rows.c.words.op("@@", is_comparison=True)(cast(query, TSQUERY))
+def _ways(word: str) -> list[list[str]]:
+    """The parts of a word between blanks, and those of it without its apostrophes, if these are others."""
+    parts, joined = words_of(word), joined_words_of(word)
+    return [parts] if parts == joined else [parts, joined]
 
 
 def _was_cut(rows: FromClause) -> _Condition:
     """As the index of these has it, so that it is used."""
-    return or_(*(_is_full(rows.c[name]) for name in _DIVIDED))
+    return or_(*(func.length(rows.c[name]) == text(str(LONGEST_KEY)) for name in _DIVIDED))
 
 
-def _is_full(key: ColumnElement[str]) -> _Condition:
-    return func.length(key) == text(str(LONGEST_KEY))
-
-
-def _begin_at_cut(rows: FromClause, parts: Sequence[str]) -> _Condition:
-    """Whether each part of a word begins a word of the row, or the row has only the beginning of it, at a cut."""
-    return and_(*(or_(_begin_words(rows, [[part]]), _is_at_cut(rows, part)) for part in parts))
-
-
-def _is_at_cut(rows: FromClause, part: str) -> _Condition:
-    beginnings = literal([part[:length] for length in range(1, min(len(part), LONGEST_KEY) + 1)], ARRAY(Text))
-    left = func.unnest(beginnings).table_valued("word").render_derived(name="left_of_it").c.word
-    ends = [
-        and_(_is_full(key), func.right(form, func.length(left)) == left)
-        for key in (rows.c[name] for name in _DIVIDED)
-        for form in (key, func.translate(key, _JOINING, ""))
-    ]
-    return exists().where(left == func.any(func.tsvector_to_array(rows.c.words)), or_(*ends))
+def _has_at_cut(rows: FromClause, parts: Sequence[str]) -> _Condition:
+    keys = array([rows.c[name] for name in _DIVIDED])
+    return func.has_words_at_cut(rows.c.words, keys, literal(parts, ARRAY(Text)), type_=Boolean())
 
 
 def _begins_email_of(rows: FromClause, source: str, word: str) -> _Condition:
