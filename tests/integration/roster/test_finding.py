@@ -107,7 +107,10 @@ def test_an_estimate_is_the_planners(rostered: Rostered) -> None:
         ("as_of", "151", "as_of is beyond the roster, which is at position 150."),
         ("min_position", "-1", "min_position takes a position."),
         ("q", "a\x00", "q takes up to 20 words."),
-        ("answer.", "x", "answer. takes a question after the dot"),
+        ("q", "()", "q has no word: it takes words with a letter or a digit."),
+        ("q", " ", "q has no word: it takes words with a letter or a digit."),
+        ("q", "x " * 21, "q takes up to 20 words."),
+        ("answer.", "1+1=x", "answer. takes a question after the dot, and its answer; in an address = is written %3D"),
         ("a\x1bb", "x", "A name is no parameter of this address"),
     ],
 )  # fmt: skip
@@ -118,6 +121,15 @@ def test_what_is_unknown_or_ill_typed_is_refused_by_name(rostered: Rostered, nam
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["parameter"] == name
     assert answer.json()["detail"].startswith(says)
+
+
+def test_blanks_around_names_between_commas_do_not_count(rostered: Rostered) -> None:
+    api, token = rostered.api, rostered.token
+    plain, blanks = (
+        api.ask("/v1/participants", token, **asked).json()["data"]
+        for asked in ({"columns": "bib,team", "sort": "bib,-team"}, {"columns": "bib, team ", "sort": " bib , -team"})
+    )
+    assert plain == blanks
 
 
 def test_not_any_number_of_answers_can_be_asked_for(rostered: Rostered) -> None:
