@@ -32,7 +32,7 @@ _GROUPS_IN_MEMORY = 8  # so much of a group's size may be in memory: as it was r
 _LARGEST_SHEET = 1_048_576  # rows, with the header
 _LONGEST_CELL = 32_767  # UTF-16 units: a letter beyond the first 65,536 of Unicode, such as an emoji, is two
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
-TOO_MANY, TOO_LARGE = 3, 4  # exit codes: more rows than the format holds, larger rows than the memory holds
+TOO_MANY, ROWS_TOO_LARGE = 3, 4  # exit codes: more rows than the format holds, larger rows than the memory holds
 
 COLUMNS_FILE = "columns.json"  # beside the file to be made: the titles of the columns, with their kinds
 # Of a column, as DuckDB calls its type; all others are texts.
@@ -89,7 +89,7 @@ def _parquet(path: Path) -> None:
                 f"row_group_size {_ROW_GROUP}, row_group_size_bytes '{megabytes // _GROUPS_IN_MEMORY}MB')"
             )
         except duckdb.OutOfMemoryException:
-            sys.exit(TOO_LARGE)
+            sys.exit(ROWS_TOO_LARGE)
 
 
 def _csv(reading: int, columns: Sequence[tuple[str, str]]) -> str:

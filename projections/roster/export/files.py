@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy.types import TypeEngine
 
-from projections.roster.export.convert import COLUMNS_FILE, TOO_LARGE, TOO_MANY, kind_of
+from projections.roster.export.convert import COLUMNS_FILE, ROWS_TOO_LARGE, TOO_MANY, kind_of
 
 _CHUNK = 262_144  # bytes
 
@@ -70,7 +70,7 @@ async def _convert(name: str, path: Path, rows: AsyncGenerator[bytes]) -> None:
         code = await process.wait()
         if code == TOO_MANY:
             raise DoesNotFit("there are more rows than this format holds: filter them, or take another format")
-        if code == TOO_LARGE:
+        if code == ROWS_TOO_LARGE:
             raise DoesNotFit(
                 "the rows are too large for this format: name fewer columns, filter, or take csv or ndjson"
             )
