@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from sqlalchemy import types
 
@@ -115,7 +116,7 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
         writers = []
         for column, (title, kind) in enumerate(_columns(path)):
-            sheet.write_string(0, column, _cut(title))
+            sheet.write_string(0, column, _plain(_cut(title)))
             writers.append(_writer(sheet, kind, day, time, quoted))
         for row, values in enumerate(rows, 1):
             if row == _LARGEST_SHEET:
@@ -132,7 +133,7 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     """
 
     def write_text(row: int, number: int, value: str) -> None:
-        sheet.write_string(row, number, _cut(value), quoted if begins_formula(value) else None)
+        sheet.write_string(row, number, _plain(_cut(value)), quoted if begins_formula(value) else None)
 
     def write_number(row: int, number: int, value: str) -> None:
         sheet.write_number(row, number, int(value))
@@ -150,6 +151,11 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     if kind in _NUMBERS:
         return write_number
     return write_time if kind in ("date", "timestamptz") else write_text
+
+
+def _plain(text: str) -> str:
+    """The text as XlsxWriter has to be given it: what looks like its own markup it would write as it is, unescaped."""
+    return f"<r><t>{escape(text)}</t></r>" if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _cut(text: str) -> str:
