@@ -31,6 +31,7 @@
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
 --   iso_time(): how times are written in answers      local_day() day_begins(): days in a zone of event_calendar
+--   has_words_at_cut(): a search for words of texts that are longer than their keys
 --   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
@@ -402,6 +403,10 @@ begin
   return case when ended > 0 then ended else -out_of_reach end;
 end
 $$;
+
+CREATE FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT bool_and(((has_words_at_cut.in_words @@ (((''''::text || p.part) || ''':*'::text))::tsquery) OR (EXISTS (SELECT FROM (generate_series(1, length(p.part)) l(letters) CROSS JOIN unnest(has_words_at_cut.in_keys) k(key)) WHERE ((length(k.key) = 100) AND ("left"(p.part, l.letters) = ANY (tsvector_to_array(has_words_at_cut.in_words))) AND (("left"(p.part, l.letters) = "right"(k.key, l.letters)) OR ("left"(p.part, l.letters) = "right"(translate(k.key, '''·'::text, ''::text), l.letters)))))))) AS bool_and FROM unnest(has_words_at_cut.in_parts) p(part));
 
 CREATE FUNCTION public.iso_time(in_moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -2243,6 +2248,8 @@ CREATE INDEX participants_build_first_name ON ONLY public.participants_build USI
 
 CREATE INDEX participants_build_last_name ON ONLY public.participants_build USING btree (source, last_name_key, participant_id);
 
+CREATE INDEX participants_build_long ON ONLY public.participants_build USING btree (source) WHERE ((length(last_name_key) = 100) OR (length(first_name_key) = 100) OR (length(team_key) = 100));
+
 CREATE INDEX participants_build_position ON ONLY public.participants_build USING btree (source, "position") INCLUDE (build);
 
 CREATE INDEX participants_build_registered ON ONLY public.participants_build USING btree (source, registered_at, participant_id);
@@ -2318,6 +2325,9 @@ GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.end_overdue() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) TO rosterlog_api;

@@ -52,6 +52,18 @@ COLUMNS = (
 _PERSONAL = " Personal: null without rosterlog_reporting_pii."
 _PLAIN = "{0}{1}"
 _MASKED = "case when (select reporting.sees_personal_data()) then {0}{1} end as {1}"
+# Joined with participants as `p`: the day of which their age is, and what day that is.
+_COUNTED = """\
+left join reporting.calendar c on c.event_id = p.event_id
+cross join lateral (
+  select
+    coalesce(c.starts_on, public.local_day(
+      coalesce(p.registered_at, p.received_at),
+      coalesce(c.changes, (select o.changes from reporting.calendar o where o.event_id is null)),
+      coalesce(c.offsets, (select o.offsets from reporting.calendar o where o.event_id is null))
+    )),
+    case when c.starts_on is null then 'registration' else 'race day' end
+) as counted (day, basis)"""
 _PLACE = re.compile(r"\{(?:(?P<table>\w+)\.)?(?P<added>added_)?(?P<form>columns|masked|not_personal)\}")
 
 
@@ -78,9 +90,10 @@ def filled(sql: str) -> str:
     `{p.columns}`: the columns of the first release, of the table `p`. `{p.masked}`: the same, the personal columns null
     for roles that may not see them. `{p.not_personal}`: the same without the personal columns. `{p.added_columns}` and
     so on: the columns added later, each after a comma; they stand at the end of a view, since PostgreSQL adds columns
-    to a view only there. `{comments}`: the comment on each column.
+    to a view only there. `{comments}`: the comment on each column. `{counted}`: the day of which an age is.
     """
-    return _PLACE.sub(_columns, sql).replace("{comments}", "\n".join(map(_comment, COLUMNS)))
+    filled_in = _PLACE.sub(_columns, sql).replace("{counted}", _COUNTED)
+    return filled_in.replace("{comments}", "\n".join(map(_comment, COLUMNS)))
 
 
 def _columns(place: re.Match[str]) -> str:

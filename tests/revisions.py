@@ -11,6 +11,7 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0014_words": ("drop index participants_build_long",),
     "0013_plain_tokens": ("alter table api_token drop column sees_personal_data",),
     "0012_keys": (
         _ROSTER[: _ROSTER.index("-- Every build has")],  # the functions that indexes were made with

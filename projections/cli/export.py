@@ -32,7 +32,7 @@ from projections.roster.questions import resolved
 from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown, shown_of
-from projections.roster.unmatched import empty_filters, is_met, read_on, unmatched
+from projections.roster.unmatched import empty_filters, excluding_nobody, is_met, read_on, unmatched
 from projections.web.parameters import ExportParameters, export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
@@ -81,6 +81,9 @@ def _pair(filter_: str) -> tuple[str, str]:
     name, separator, value = filter_.partition("=")
     if not separator:
         raise WrongUsage(f"{filter_} is no filter: write NAME=VALUE, such as status=active")
+    if name == ANSWER and "=" in value:  # the question begins with it
+        more, _, value = value.partition("=")
+        name = f"{name}={more}"
     return name, value
 
 
@@ -109,8 +112,9 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
         for warning in empty_filters(export.criteria):
             say(warning)
         asked = await resolved(connection, export.roster, export.criteria)
-        async for warning in unmatched(connection, export.roster, asked):
-            say(printable(unquote(warning)))
+        for look in (excluding_nobody, unmatched):
+            async for warning in look(connection, export.roster, asked):
+                say(printable(unquote(warning)))
         try:
             await _say_if_nobody(connection, replace(export, criteria=asked), request.filters)
             await _write(connection, export, output)

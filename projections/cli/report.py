@@ -76,6 +76,8 @@ def _run(settings: Settings, source: str | None, chosen: Report, parameters: tup
         sources = connection.execute(_SOURCES).scalars()
         result = run_report(connection, chosen, source_of(settings, source, sources), values)
     click.echo(report_text(result, format_, dialect))
+    for question in result.unknown:
+        say(f"{printable(question)}: nobody was asked this question; questions are compared exactly")
     if not result.rows:
         say(f"nothing was found; texts are compared exactly, as deliveries have them. {_takes(chosen)}")
 

@@ -111,6 +111,11 @@ participants_build = Table(
     ),
     Index("participants_build_position", "source", "position", postgresql_include=["build"]),
     Index("participants_build_words", "words", postgresql_using="gin"),
+    Index(
+        "participants_build_long",
+        "source",
+        postgresql_where=text("length(last_name_key) = 100 or length(first_name_key) = 100 or length(team_key) = 100"),
+    ),
     postgresql_partition_by=_BY_BUILD,
 )
 participant_answers_build = Table(

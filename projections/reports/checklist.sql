@@ -1,5 +1,6 @@
 -- A list for race day, by bib: who starts where, with the answers to the questions that are asked for, one column each.
--- A question's column has its newest words as its name; several answers to it stand in one cell.
+-- A question's column has its newest words as its name, as in exports; several answers to it stand in one cell, as they
+-- came. A question that nobody was asked has null words in the list, and no column.
 --
 -- event text: only this event, by its id
 -- sub_event text: only this race or category, by its id
@@ -23,37 +24,35 @@ given as (
 named as (
   select
     g.key, g.is_words, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
-    min(array_position(cast(:questions as text[]), w.word)) as place
+    array_agg(distinct w.word) as words, min(array_position(cast(:questions as text[]), w.word)) as place
   from given g
   cross join lateral (values (g.key), (g.question)) w (word)
   group by g.key, g.is_words
   having bool_or(w.word = any (cast(:questions as text[])))
 ),
-titled as (
-  select
-    n.key, n.is_words, n.place,
-    case
-      when n.is_words or count(*) over (partition by n.question) = 1 then n.question
-      else n.question || ' (' || n.key || ')'
-    end as title
+listed as (
+  select n.key, n.is_words, n.question, case when not n.is_words then n.key end as question_id, n.place
   from named n
-),
-once as (
-  select g.participant_id, g.key, g.is_words, g.answer, min(g.place) as place
-  from given g
-  where g.answer is not null
-  group by g.participant_id, g.key, g.is_words, g.answer
+  union all
+  select null, null, null, u.word, null
+  from (select unnest(cast(:questions as text[]))) as u (word)
+  where not exists (select from named n where u.word = any (n.words))
 ),
 answered as (
-  select o.participant_id, o.key, o.is_words, string_agg(o.answer, '; ' order by o.place) as answer
-  from once o
-  group by o.participant_id, o.key, o.is_words
+  select g.participant_id, g.key, g.is_words, string_agg(g.answer, '; ' order by g.place) as answer
+  from given g
+  group by g.participant_id, g.key, g.is_words
 ),
 filled as (
-  select p.participant_id, json_object_agg(t.title, a.answer order by t.place, t.title) as columns
+  select
+    p.participant_id,
+    json_agg(
+      json_build_object('question', l.question, 'question_id', l.question_id, 'answer', a.answer)
+      order by l.place, l.question, l.question_id nulls first
+    ) as columns
   from people p
-  cross join titled t
-  left join answered a on a.participant_id = p.participant_id and a.key = t.key and a.is_words = t.is_words
+  cross join listed l
+  left join answered a on a.participant_id = p.participant_id and a.key = l.key and a.is_words = l.is_words
   group by p.participant_id
 )
 select

@@ -1,7 +1,5 @@
 """Writes the rows of a report: a table for people, CSV for spreadsheets, JSON for programs."""
 
-import csv
-import io
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +10,7 @@ from ingest.cli.terminal import padded, printable, utc, width
 from projections.reports.report import ReportRows
 from projections.roster.export.formats import Dialect
 from projections.roster.export.guard import guarded
+from projections.roster.export.lines import csv_line
 
 
 def table(result: ReportRows) -> str:
@@ -36,13 +35,11 @@ def table(result: ReportRows) -> str:
 
 def separated(result: ReportRows, dialect: Dialect) -> str:
     """CSV: a line of names, then the rows; null is empty. Texts that a spreadsheet would run are made harmless."""
-    file = io.StringIO("\ufeff" if dialect.has_bom else "", newline="")
-    file.seek(0, io.SEEK_END)
-    writer = csv.writer(file, delimiter=dialect.separator, lineterminator="\n")
-    writer.writerow([_cell(name, dialect, place, len(result.columns)) for place, name in enumerate(result.columns)])
-    for row in result.rows:
-        writer.writerow([_cell(value, dialect, place, len(row)) for place, value in enumerate(row)])
-    return file.getvalue().removesuffix("\n")
+    lines = (
+        csv_line([_cell(value, dialect, place, len(row)) for place, value in enumerate(row)], dialect.separator)
+        for row in (result.columns, *result.rows)
+    )
+    return ("\ufeff" if dialect.has_bom else "") + "".join(lines).removesuffix("\n")
 
 
 def json(result: ReportRows) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from projections.roster.export.titles import titles_of
+
 _SQL = ".sql"
 _PARAMETER = re.compile(r"(\w+) (text|texts|integer|date)(?: with (\w+))?: (.+)")
 _LARGEST_NUMBER = 1_000_000
 _SPREAD = "columns"
-_ANSWER = "answer."  # before the words of a question that are the name of a column, as in the roster's filters
 
 
 class WrongParameter(Exception):
@@ -47,10 +48,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """The result of a report: the names of its columns, and its rows."""
+    """The result of a report: the names of its columns, and its rows. `unknown`: questions that nobody was asked."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
+    unknown: tuple[str, ...] = ()
 
 
 def reports() -> dict[str, Report]:
@@ -80,13 +82,15 @@ def run_report(connection: Connection, report: Report, source: str, values: Mapp
 
 
 def _spread(names: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> ReportRows:
-    """The rows with their last column, if it is `columns`, as a column for each key: its objects have the same keys."""
+    """The rows with their last column, if it is `columns`, as a column per question: its lists are of the same ones."""
     if names[-1] != _SPREAD:
         return ReportRows(names, rows)
     names = names[:-1]
-    keys = next((tuple(row[-1] or {}) for row in rows), ())
-    added = tuple(key if key not in names else f"{_ANSWER}{key}" for key in keys)
-    return ReportRows((*names, *added), [(*row[:-1], *(row[-1] or {}).values()) for row in rows])
+    listed = next((row[-1] or [] for row in rows), [])
+    asked = [(each["question"], each["question_id"]) for each in listed if each["question"] is not None]
+    unknown = tuple(each["question_id"] for each in listed if each["question"] is None)
+    spread = [(*row[:-1], *(each["answer"] for each in row[-1] or [] if each["question"] is not None)) for row in rows]
+    return ReportRows((*names, *titles_of(asked, names)), spread, unknown)
 
 
 def _read(name: str) -> Report:

@@ -2,7 +2,7 @@
 -- Being put into an event or sub-event for the first time is no change.
 --
 -- event text: only from this event, into it, or within it, by its id
--- since date: only deliveries that arrived on this day or later
+-- since date: only deliveries that arrived on this day or later, in the time zone of the event
 -- most integer: at most this many changes (100)
 with moved as (
   select
@@ -19,7 +19,10 @@ with moved as (
       or h.sub_event_id is not null and n.sub_event_id is distinct from h.sub_event_id
     )
     and (cast(:event as text) is null or h.event_id = :event or n.event_id = :event)
-    and (cast(:since as date) is null or n.received_at >= cast(:since as date)::timestamp at time zone 'UTC')
+    and (
+      cast(:since as date) is null
+      or n.received_at >= reporting.day_begins(cast(:since as date), coalesce(n.event_id, h.event_id))
+    )
   order by n.position desc
   limit coalesce(cast(:most as integer), 100)
 )

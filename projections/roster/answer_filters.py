@@ -24,7 +24,8 @@ def _filter(name: str, value: str) -> AnswerFilter:
     if not separator or operator not in _OPERATORS:
         question, operator = name.removeprefix(ANSWER), "eq"
     if not question or "\x00" in question + value:
-        raise ParameterRefused(name, f"{ANSWER} takes a question after the dot, and its answer; no NUL characters.")
+        written = "in an address = is written %3D in a question, and there are no NUL characters"
+        raise ParameterRefused(name, f"{ANSWER} takes a question after the dot, and its answer; {written}.")
     return AnswerFilter(question, operator, _value(name, operator, value))
 
 

@@ -88,7 +88,9 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """All filters, words and answers must hold. `words`: their key; each begins a word of the participant."""
+    """All filters, words and answers must hold. `words`: their key; each begins a word of the participant, or all of
+    them begin one of the texts.
+    """
 
     filters: tuple[Filter, ...] = ()
     words: str | None = None
@@ -150,18 +152,27 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
 
 
 def _words(value: str) -> str:
-    """The words' key, with one blank between; a hyphen between blanks is not a word."""
-    words = [word for word in whole_key(value).split(" ") if words_of(word)]
-    if not 0 < len(words) <= _MOST_WORDS:
+    """The key of the words, as a whole: it may be all of a long text, of which the roster has the beginning."""
+    key = whole_key(value)
+    number = len(words_in(key))
+    if not number:
+        raise ParameterRefused("q", "q has no word: it takes words with a letter or a digit.")
+    if number > _MOST_WORDS:
         raise ValueError("words")
-    return " ".join(words)
+    return key
+
+
+def words_in(key: str) -> list[str]:
+    """The words between the blanks of a key; a hyphen between blanks is none."""
+    return [word for word in key.split(" ") if words_of(word)]
 
 
 def _sort(value: str) -> str:
-    columns = [part.removeprefix("-") for part in value.split(",")]
+    parts = [part.strip(" ") for part in value.split(",")]
+    columns = [part.removeprefix("-") for part in parts]
     if not set(columns) <= set(SORTABLE) or len(set(columns)) != len(columns):
         raise ValueError("columns to sort by")
-    return value
+    return ",".join(parts)
 
 
 # Filters by the name of their parameter: column, kind, operator.

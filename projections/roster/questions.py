@@ -1,14 +1,18 @@
 """The questions of a roster's forms: which there are, in which order, under which words, and which of them are meant.
 
 A question is one by its id under its newest words, those of the newest participant who was asked it; without an id it
-is one by its words. Filters by answers, columns of exports and the list of questions all ask here.
+is one by its words. Words that it had are found too, where no question has them now. Filters by answers, columns of
+exports and the list of questions all ask here.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import ARRAY, BigInteger, Text, column, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +21,9 @@ from projections.roster.answer_filters import ANSWER
 from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
 from projections.roster.mask import Mask
 from projections.roster.roster import Roster
+
+_MOST_KEPT = 2_000  # letters of keys in a cursor, which stands in an address
+Kept = Sequence[Sequence[str]] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +55,36 @@ def narrowed(roster: Roster, criteria: Criteria) -> Roster:
     return roster
 
 
-async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> Criteria:
-    """The criteria with the keys of the questions that each filter by answers means: by id first, then by words."""
+async def resolved(
+    connection: AsyncConnection, roster: Roster, criteria: Criteria, kept: Kept | None = None
+) -> Criteria:
+    """The criteria with the keys of the questions that each filter by answers means.
+
+    By id first, then by the newest words, then by words that anybody has. `kept`: what they meant on the page before,
+    and mean now, whatever the questions are called since. Raises `ParameterRefused` if that is not known any more.
+    """
     if not criteria.answers:
         return criteria
-    questions = named(await newest(connection, narrowed(roster, criteria)))
-    meant = (replace(filter_, keys=_meant(filter_, questions)) for filter_ in criteria.answers)
-    return replace(criteria, answers=tuple(meant))
+    if isinstance(kept, str) or kept is None:
+        of_events = narrowed(roster, criteria)
+        asked = await newest(connection, of_events)
+        meant = [await _meant(connection, of_events, filter_, asked) for filter_ in criteria.answers]
+    else:
+        meant = [tuple(keys) for keys in kept]
+    if isinstance(kept, str) and kept != _digest(meant):
+        raise ParameterRefused("cursor", "Questions got other words since the first page: start again without cursor.")
+    answers = (replace(filter_, keys=keys) for filter_, keys in zip(criteria.answers, meant, strict=True))
+    return replace(criteria, answers=tuple(answers))
+
+
+def kept(criteria: Criteria) -> Kept:
+    """What filters by answers mean, for the next page: the keys, or where they are too many for a cursor a digest."""
+    meant = [filter_.keys or () for filter_ in criteria.answers]
+    return meant if sum(map(len, itertools.chain(*meant))) <= _MOST_KEPT else _digest(meant)
+
+
+def _digest(meant: Sequence[Sequence[str]]) -> str:
+    return sha256(to_json(meant)).hexdigest()[:32]
 
 
 async def refuse_hidden_answers(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> None:
@@ -72,10 +102,23 @@ async def refuse_hidden_answers(connection: AsyncConnection, roster: Roster, cri
             )
 
 
-def _meant(filter_: AnswerFilter, questions: Iterable[FormQuestion]) -> tuple[str, ...]:
-    questions = list(questions)
+async def _meant(
+    connection: AsyncConnection, roster: Roster, filter_: AnswerFilter, asked: Sequence[Asked]
+) -> tuple[str, ...]:
+    questions = named(asked)
     by_id = [question.key for question in questions if question.question_id == filter_.question]
-    return tuple(by_id or sorted(question.key for question in questions if question.words == filter_.question))
+    by_words = by_id or sorted(question.key for question in questions if question.words == filter_.question)
+    return tuple(by_words or sorted(await _once_called(connection, roster, filter_.question, asked)))
+
+
+async def _once_called(connection: AsyncConnection, roster: Roster, words: str, asked: Sequence[Asked]) -> set[str]:
+    """The keys of the questions, of these, that anybody on the roster was asked in these words.
+
+    All answers are read: only words that no question has now come here.
+    """
+    answers = roster.answers
+    called_so = select(answers.c.question_key).where(roster.sees(answers), answers.c.question == words).distinct()
+    return {*(await connection.execute(called_so)).scalars()} & {each.question.key for each in asked}
 
 
 async def questions_of(connection: AsyncConnection, roster: Roster) -> list[FormQuestion]:

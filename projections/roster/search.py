@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Criteria
 from projections.roster.roster import Roster
-from projections.roster.where import has_words_by_index
+from projections.roster.words import has_words_by_index
 
 SOME = (1_000, 20_000)  # rows that each attempt reads in the order of the list, before the index of words is used
 WORTH_GOING_ON = 25  # a second attempt is made if the first found a twenty-fifth of a page

@@ -15,6 +15,12 @@ _NAMED = Field(min_length=1, json_schema_extra={"items": {"enum": list(NAMES)}})
 _LONGEST_NAME = 60  # characters of an unknown name that are shown
 
 
+def _names(value: object) -> object:
+    """The names between commas, without the blanks around them."""
+    names = between_commas(value)
+    return [name.strip(" ") if isinstance(name, str) else name for name in names] if isinstance(names, list) else names
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """The columns of each participant, and after them the answers, if they are shown."""
@@ -34,7 +40,7 @@ class Included(Strict):
 class Showing(Included):
     """The parameters that choose what is shown of participants."""
 
-    columns: Annotated[list[str], _NAMED, BeforeValidator(between_commas)] | None = takes(
+    columns: Annotated[list[str], _NAMED, BeforeValidator(_names)] | None = takes(
         "one or more columns, with commas between",
         "Only these columns of each participant, in this order. Without attributes an answer is made faster.",
         examples=[["bib", "last_name"]],

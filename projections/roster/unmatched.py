@@ -14,6 +14,7 @@ from projections.roster.roster import Roster
 from projections.roster.where import conditions, is_answer, is_question
 
 _LOOKED_AT = 2_000  # answers, to find one of somebody whom a token of some events sees
+_QUESTIONS, _ANSWERS = (f"{what} are compared exactly" for what in ("questions", "answers"))
 _LONGEST = 40  # characters of a name or value that is shown; each is up to 12 bytes of a header
 
 
@@ -40,14 +41,31 @@ async def unmatched(connection: AsyncConnection, roster: Roster, criteria: Crite
                 yield f"{filter_.name}={_shown(','.join(values))}: nobody on this roster is in such an event"
     if roster.as_of is not None:
         return
-    where = "on this roster" if narrowed(roster, criteria) == roster else "in such an event"
     for asked in criteria.answers:
-        if asked.operator not in ("eq", "in"):
+        if asked.operator == "ne" or asked.value is True:
             continue
         if not asked.keys:
-            yield f"{_question(asked)}: nobody {where} has answered it; questions are compared exactly"
-        elif not await _is_given(connection, roster, asked):
-            yield f"{_question(asked)}: nobody on this roster has answered so; answers are compared exactly"
+            yield f"{_question(asked)}: nobody {_where(roster, criteria)} has answered it; {_QUESTIONS}"
+        elif asked.operator != "isnull" and not await _is_given(connection, roster, asked):
+            yield f"{_question(asked)}: nobody on this roster has answered so; {_ANSWERS}"
+
+
+async def excluding_nobody(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> AsyncIterator[str]:
+    """The filters by what participants have not answered that everybody on the roster meets now."""
+    if roster.as_of is not None:
+        return
+    for asked in criteria.answers:
+        if asked.operator != "ne" and asked.value is not True:
+            continue
+        name = f"{_question(asked)}__{asked.operator} excludes nobody"
+        if not asked.keys:
+            yield f"{name}: nobody {_where(roster, criteria)} has answered it; {_QUESTIONS}"
+        elif asked.operator == "ne" and not await _is_given(connection, roster, asked):
+            yield f"{name}: nobody on this roster has answered so; {_ANSWERS}"
+
+
+def _where(roster: Roster, criteria: Criteria) -> str:
+    return "on this roster" if narrowed(roster, criteria) == roster else "in such an event"
 
 
 async def is_met(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> bool:

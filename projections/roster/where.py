@@ -1,17 +1,15 @@
 """Criteria as conditions on the rows of a roster, written so that PostgreSQL can use the indexes."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, cast, exists, func, literal, or_, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, exists, func, literal
 
-from projections.participants.keys import KEYED, bib_keys, joined_words_of, text_key, words_of
+from projections.participants.keys import KEYED, bib_keys, text_key
 from projections.roster.criteria import AnswerFilter, Criteria, Filter
 from projections.roster.roster import Roster
+from projections.roster.words import has_words
 
-_LAST_LETTER = chr(0x10FFFF)  # of all: a word followed by it is the upper bound of whatever begins with the word
 _INDEXED_LETTERS = 100  # how much of an answer is in the index
 
 
@@ -23,46 +21,6 @@ def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnEl
         all_of.append(has_words(roster, rows, criteria.words))
     all_of += [_answered(roster, rows, filter_) for filter_ in criteria.answers]
     return and_(*all_of)
-
-
-def has_words(roster: Roster, rows: FromClause, words: str) -> ColumnElement[bool]:
-    """Whether each word (separated by blanks) begins a word of the row, or its e-mail where that is seen."""
-    by_email = None if roster.mask else partial(func.starts_with, rows.c.email_key)
-    return and_(*(_has_word(rows, word, by_email) for word in words.split(" ")))
-
-
-def has_words_by_index(roster: Roster, rows: FromClause, words: str) -> ColumnElement[bool]:
-    """`has_words`, as two index scans per word (words, e-mail), combined before any row is read.
-
-    PostgreSQL combines scans only if they share no condition: so the source is part of each range of e-mails, and no
-    other condition may name it. The words also match rows of other sources: the caller filters them out afterwards.
-    """
-    by_email = None if roster.mask else partial(_begins_email_of, rows, roster.source)
-    return and_(*(_has_word(rows, word, by_email) for word in words.split(" ")))
-
-
-def _has_word(
-    rows: FromClause, word: str, by_email: Callable[[str], ColumnElement[bool]] | None
-) -> ColumnElement[bool]:
-    """`by_email`: whether a word begins the e-mail; None: that is not asked."""
-    has_it = rows.c.words.op("@@", is_comparison=True)(cast(_search_query(word), TSQUERY))
-    if by_email is None:
-        return has_it
-    # An address: not all people who have a word of it in their names.
-    return by_email(word) if "@" in word else or_(has_it, by_email(word))
-
-
-def _search_query(word: str) -> str:
-    """What finds a word between blanks: its parts begin words, or all of it without its apostrophes does."""
-    ways = dict.fromkeys(
-        " & ".join(f"'{part}':*" for part in parts) for parts in (words_of(word), joined_words_of(word))
-    )
-    return " | ".join(ways)
-
-
-def _begins_email_of(rows: FromClause, source: str, word: str) -> ColumnElement[bool]:
-    key = tuple_(rows.c.source, rows.c.email_key)
-    return and_(key >= tuple_(literal(source), word), key < tuple_(literal(source), word + _LAST_LETTER))
 
 
 def key_of(rows: FromClause, column: str) -> ColumnElement[Any]:

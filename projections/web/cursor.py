@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-_RELEASE = b"3"
+_RELEASE = b"4"
 _MAC_BYTES = 16
 
 

@@ -9,9 +9,10 @@ from pydantic_core import to_json
 
 from projections.roster import changes, forms, history, page, questions, races
 from projections.roster.changes import Change, Place
+from projections.roster.criteria import ParameterRefused
 from projections.roster.history import HistoryState
 from projections.roster.reading import Fits
-from projections.roster.unmatched import empty_filters, unmatched
+from projections.roster.unmatched import empty_filters, excluding_nobody, unmatched
 from projections.web.endpoint import Endpoint, EndpointRequest, One, Page
 from projections.web.parameters import (
     DEFAULT_PAGE,
@@ -32,18 +33,25 @@ _DEFAULT_EVENTS_PAGE = 20
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
     limit = request.parameters.limit or DEFAULT_PAGE
-    criteria = await questions.resolved(connection, roster, criteria)
+    last, kept = request.after or (None, None)
+    try:
+        criteria = await questions.resolved(connection, roster, criteria, kept)
+    except ParameterRefused as error:
+        raise question.refused(error) from None
     more = {}
     if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
         # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
         is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
         more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
     begin = question.allowance.begin
-    participants = await page.find(connection, roster, criteria, request.after, limit, begin, request.shown)
     warnings = list(empty_filters(criteria))
-    if not participants.rows and request.after is None:
+    if last is None:
+        warnings += [warning async for warning in excluding_nobody(connection, roster, criteria)]
+    participants = await page.find(connection, roster, criteria, last, limit, begin, request.shown)
+    if not participants.rows and last is None:
         warnings += [warning async for warning in unmatched(connection, roster, criteria)]
-    return Page(participants.rows, participants.last, more, warnings)
+    following = None if participants.last is None else (participants.last, questions.kept(criteria))
+    return Page(participants.rows, following, more, warnings)
 
 
 async def get_participant(question: Question, request: EndpointRequest[ParticipantParameters]) -> One:

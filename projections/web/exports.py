@@ -19,7 +19,7 @@ from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.questions import resolved
-from projections.roster.unmatched import empty_filters, unmatched
+from projections.roster.unmatched import empty_filters, excluding_nobody, unmatched
 from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged, warning_headers
 from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
@@ -117,7 +117,8 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
     place = place_text(await exported_place(question))
     warnings = [*empty_filters(export.criteria)]
     criteria = await resolved(question.connection, question.roster, export.criteria)
-    warnings += [warning async for warning in unmatched(question.connection, question.roster, criteria)]
+    for look in (excluding_nobody, unmatched):
+        warnings += [warning async for warning in look(question.connection, question.roster, criteria)]
     headers = {**kept_headers(question), **warning_headers(warnings)}
     return {**headers, "Content-Disposition": disposition, FOLLOWED_BY: place}
 

@@ -47,15 +47,17 @@ def test_standard_output_has_the_rows_alone(env: dict[str, str]) -> None:
 
 
 def test_filters_that_can_match_nobody_are_told_beside_the_rows(env: dict[str, str]) -> None:
-    filters = ["status=", "event_id=7", "answer.Shirt siez\x1b=M"]
+    filters = ["status=", "event_id=7", "answer.Shirt siez\x1b=M", "answer.Nope__ne=x"]
     command = [*COMMAND, "export", "participants", "--format", "ndjson", *filters]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=DEADLINE)
     assert done.stdout == ""
+    unknown = "nobody in such an event has answered it; questions are compared exactly"
     assert [line for line in done.stderr.splitlines() if "nobody" in line] == [
         "rosterlog: status= matches nobody: an empty text is null; see status__isnull=true",
+        f"rosterlog: answer.Nope__ne excludes nobody: {unknown}",
         "rosterlog: event_id=7: nobody on this roster is in such an event",
-        r"rosterlog: answer.Shirt siez\u001b: nobody in such an event has answered it; questions are compared exactly",
-        r"rosterlog: nobody meets status= and event_id=7 and answer.Shirt siez\u001b=M",
+        rf"rosterlog: answer.Shirt siez\u001b: {unknown}",
+        r"rosterlog: nobody meets status= and event_id=7 and answer.Shirt siez\u001b=M and answer.Nope__ne=x",
     ]
 
 
@@ -89,10 +91,14 @@ def test_a_filter_that_finds_nobody_is_told_in_every_format(env: dict[str, str],
 
 
 def test_a_question_may_have_an_equals_sign_itself(database: str, worker_engine: Engine) -> None:
-    answers = [{"question": "Pace = ?", "answer": "5"}, {"question": "Pace", "answer": "a=b"}]
+    answers = [
+        {"question": "Pace = ?", "answer": "5"},
+        {"question": "Pace", "answer": "a=b"},
+        {"question": "=1+1=?", "answer": "x=y"},
+    ]
     model.append(database, [model.body(1, answers=answers), model.body(2)])
     drain(worker_engine)
-    for filter_ in ("answer.Pace = ?=5", "answer.Pace=a=b"):
+    for filter_ in ("answer.Pace = ?=5", "answer.Pace=a=b", "answer.=1+1=?=x=y"):
         command = [*COMMAND, "export", "participants", "--format", "ndjson", filter_]
         done = subprocess.run(
             command, env=environ(DATABASE_URL=database), capture_output=True, text=True, check=True, timeout=DEADLINE

@@ -59,6 +59,12 @@ def test_every_format(env: dict[str, str]) -> None:
     assert said.startswith("\ufeffquestion;question_id;answer;participants;percent\nShirt size;;M;2;66,7\n")
 
 
+def test_a_question_that_nobody_was_asked_is_told_beside_the_checklist(env: dict[str, str]) -> None:
+    said = run("report", "checklist", "questions=Nope\x1b,Shirt size", "--format", "csv", env=env)
+    assert "bib,last_name,first_name,sub_event,status,Shirt size\n" in said
+    assert "rosterlog: Nope\\u001b: nobody was asked this question; questions are compared exactly\n" in said
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [

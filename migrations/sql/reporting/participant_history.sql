@@ -31,16 +31,7 @@ from (
   from public.participants n
 ) p
 left join public.event_log ended on ended.source = p.source and ended.position = p.until_position
-left join reporting.calendar c on c.event_id = p.event_id
-cross join lateral (
-  select
-    coalesce(c.starts_on, public.local_day(
-      coalesce(p.registered_at, p.received_at),
-      coalesce(c.changes, (select o.changes from reporting.calendar o where o.event_id is null)),
-      coalesce(c.offsets, (select o.offsets from reporting.calendar o where o.event_id is null))
-    )),
-    case when c.starts_on is null then 'registration' else 'race day' end
-) as counted (day, basis);
+{counted};
 
 grant select on reporting.participant_history to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participant_history

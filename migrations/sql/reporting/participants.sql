@@ -13,16 +13,7 @@ select
     when reporting.age_band(p.age) is not null then 'as sent'
   end as age_basis{p.added_masked}
 from public.participants p
-left join reporting.calendar c on c.event_id = p.event_id
-cross join lateral (
-  select
-    coalesce(c.starts_on, public.local_day(
-      coalesce(p.registered_at, p.received_at),
-      coalesce(c.changes, (select o.changes from reporting.calendar o where o.event_id is null)),
-      coalesce(c.offsets, (select o.offsets from reporting.calendar o where o.event_id is null))
-    )),
-    case when c.starts_on is null then 'registration' else 'race day' end
-) as counted (day, basis);
+{counted};
 
 grant select on reporting.participants to rosterlog_reporting, rosterlog_reporting_pii;
 comment on view reporting.participants is 'The roster: the newest state of each participant, one row per participant.';

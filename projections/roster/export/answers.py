@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, FromClause, Integer, Text, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from projections.roster.export.titles import titles_of
 from projections.roster.questions import FormQuestion
 from projections.roster.roster import Roster
 
@@ -26,7 +26,7 @@ class AnswerColumn:
 
 def as_columns(questions: Sequence[FormQuestion], taken: Iterable[str]) -> list[AnswerColumn]:
     """A column per question, called by its words, by its id where another column is called so."""
-    titles = _titles([(question.words, question.question_id) for question in questions], taken)
+    titles = titles_of([(question.words, question.question_id) for question in questions], taken)
     return [AnswerColumn(title, question.key) for title, question in zip(titles, questions, strict=True)]
 
 
@@ -43,7 +43,7 @@ async def as_one_hot(
             if several
             else [column]
         )
-    titles = _titles([(column.title, None) for column in columns], taken)
+    titles = titles_of([(column.title, None) for column in columns], taken)
     return [AnswerColumn(title, each.key, each.answer) for title, each in zip(titles, columns, strict=True)]
 
 
@@ -67,25 +67,6 @@ async def _chosen(connection: AsyncConnection, roster: Roster) -> dict[str, list
     for key, answer in sorted((await connection.execute(choices)).all()):
         chosen.setdefault(key, []).append(answer)
     return chosen
-
-
-def _titles(named: Sequence[tuple[str, str | None]], taken: Iterable[str]) -> list[str]:
-    """A title for each pair of words and id, of which no two are alike, nor like a title that is taken.
-
-    Upper and lower case are alike: some programs do not tell such columns apart.
-    """
-    used = {title.casefold() for title in taken}
-    words = [words.casefold() for words, _ in named]
-    titles = []
-    for text, id_ in named:
-        is_double = text.casefold() in used or words.count(text.casefold()) > 1
-        title = id_ if is_double and id_ is not None else text
-        numbers = count(2)
-        while title.casefold() in used:
-            title = f"{text} ({next(numbers)})"
-        used.add(title.casefold())
-        titles.append(title)
-    return titles
 
 
 def pivot(rows: FromClause, answers: FromClause, columns: Sequence[AnswerColumn]) -> LateralFromClause:

@@ -1,6 +1,7 @@
 """Makes one file from CSV on standard input, in a process of its own.
 
-So the server's memory does not grow, and its other answers do not wait. The CSV is the one of `rows.csv`.
+So the server's memory does not grow, and its other answers do not wait. The CSV is that of `rows.csv_rows`, without a
+header: the titles are in a file, since a title may contain line breaks that a reader of CSV takes for another format.
 
 `xlsx` marks texts that begin like a formula as text permanently, and shows them unchanged; `xlsx-keep` does not.
 """
@@ -12,11 +13,12 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from sqlalchemy import types
 
@@ -25,11 +27,13 @@ from projections.roster.export.guard import begins_formula
 _TOO_EARLY = datetime(1, 1, 1)  # noqa: DTZ001
 _LONGEST_LINE = 16_000_000  # bytes of one participant's CSV; DuckDB's buffer must hold a line
 _ROW_GROUP = 10_240  # rows; Parquet's writer keeps a group in memory until it is complete
-_MEGABYTES = 160  # DuckDB's memory limit
+_MEGABYTES = 160  # DuckDB's memory limit, before what each column needs
+_COLUMNS_PER_MEGABYTE = 4  # a column has buffers of its own, however few rows there are
+_GROUPS_IN_MEMORY = 8  # so much of a group's size may be in memory: as it was read, collected, compressed
 _LARGEST_SHEET = 1_048_576  # rows, with the header
 _LONGEST_CELL = 32_767  # UTF-16 units: a letter beyond the first 65,536 of Unicode, such as an emoji, is two
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
-TOO_MANY = 3  # exit code: more rows than the format holds
+TOO_MANY, ROWS_TOO_LARGE = 3, 4  # exit codes: more rows than the format holds, larger rows than the memory holds
 
 COLUMNS_FILE = "columns.json"  # beside the file to be made: the titles of the columns, with their kinds
 # Of a column, as DuckDB calls its type; all others are texts.
@@ -67,7 +71,8 @@ def _quoted(text: str) -> str:
 def _parquet(path: Path) -> None:
     import duckdb
 
-    columns = ", ".join(f"{_quoted(title)}: '{kind}'" for title, kind in _columns(path))
+    columns = _columns(path)
+    megabytes = _MEGABYTES + len(columns) // _COLUMNS_PER_MEGABYTE
     reading, writing = os.pipe()  # standard input may be a socket, which DuckDB cannot open by name
 
     def pump() -> None:
@@ -76,14 +81,26 @@ def _parquet(path: Path) -> None:
 
     threading.Thread(target=pump, daemon=True).start()
     with duckdb.connect() as database:
-        database.execute(f"set memory_limit = '{_MEGABYTES}MB'; set threads = 1; set timezone = 'UTC'")
-        database.execute(f"set temp_directory = '{path.parent}'")
-        database.execute(
-            f"copy (select * from read_csv('/dev/fd/{reading}', header = true, columns = {{{columns}}}, "  # noqa: S608
-            f"quote = '\"', escape = '\"', delim = ',', max_line_size = {_LONGEST_LINE}, "
-            f"buffer_size = {2 * _LONGEST_LINE}))"
-            f" to '{path}' (format parquet, compression zstd, row_group_size {_ROW_GROUP})"
-        )
+        # One thread keeps the order of the rows; a group can only be bounded by its bytes where it need not be kept.
+        database.execute(f"set memory_limit = '{megabytes}MB'; set threads = 1; set preserve_insertion_order = false")
+        database.execute(f"set timezone = 'UTC'; set temp_directory = '{path.parent}'")
+        try:
+            database.execute(
+                f"copy (select * from {_csv(reading, columns)}) to '{path}' (format parquet, compression zstd, "  # noqa: S608
+                f"row_group_size {_ROW_GROUP}, row_group_size_bytes '{megabytes // _GROUPS_IN_MEMORY}MB')"
+            )
+        except duckdb.OutOfMemoryException:
+            sys.exit(ROWS_TOO_LARGE)
+
+
+def _csv(reading: int, columns: Sequence[tuple[str, str]]) -> str:
+    """DuckDB's table of the CSV behind a file descriptor."""
+    named = ", ".join(f"{_quoted(title)}: '{kind}'" for title, kind in columns)
+    return (
+        f"read_csv('/dev/fd/{reading}', header = false, auto_detect = false, columns = {{{named}}}, quote = '\"', "
+        f"escape = '\"', delim = ',', new_line = '\\n', max_line_size = {_LONGEST_LINE}, "
+        f"buffer_size = {2 * _LONGEST_LINE})"
+    )
 
 
 def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
@@ -97,13 +114,16 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
         sheet.freeze_panes(1, 0)
         day, time = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
-        writers = [_writer(sheet, kind, day, time, quoted) for _, kind in _columns(path)]
-        for row, values in enumerate(rows):
+        writers = []
+        for column, (title, kind) in enumerate(_columns(path)):
+            sheet.write_string(0, column, _plain(_cut(title)))
+            writers.append(_writer(sheet, kind, day, time, quoted))
+        for row, values in enumerate(rows, 1):
             if row == _LARGEST_SHEET:
                 sys.exit(TOO_MANY)
             for column, value in enumerate(values):
                 if value:
-                    (writers[column] if row else sheet.write_string)(row, column, value)
+                    writers[column](row, column, value)
 
 
 def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable[[int, int, str], None]:  # noqa: ANN401
@@ -113,7 +133,7 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     """
 
     def write_text(row: int, number: int, value: str) -> None:
-        sheet.write_string(row, number, _cut(value), quoted if begins_formula(value) else None)
+        sheet.write_string(row, number, _plain(_cut(value)), quoted if begins_formula(value) else None)
 
     def write_number(row: int, number: int, value: str) -> None:
         sheet.write_number(row, number, int(value))
@@ -131,6 +151,11 @@ def _writer(sheet: Any, kind: str, day: Any, time: Any, quoted: Any) -> Callable
     if kind in _NUMBERS:
         return write_number
     return write_time if kind in ("date", "timestamptz") else write_text
+
+
+def _plain(text: str) -> str:
+    """The text as XlsxWriter has to be given it: what looks like its own markup it would write as it is, unescaped."""
+    return f"<r><t>{escape(text)}</t></r>" if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _cut(text: str) -> str:

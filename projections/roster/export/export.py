@@ -66,6 +66,6 @@ def _bytes(connection: psycopg.AsyncConnection[Any], export: Export, table: Expo
         return ndjson_rows(connection, table)
     if export.format.name == "csv":
         return csv_rows(connection, table, export.dialect)
-    rows = csv_rows(connection, table, Dialect(keeps_formulas=True))
+    rows = csv_rows(connection, table, Dialect(keeps_formulas=True, has_header=False))
     suffix = "-keep" if export.format.is_for_sheets and export.dialect.keeps_formulas else ""
     return made(export.format.name + suffix, rows, table.titles)

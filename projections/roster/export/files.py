@@ -11,13 +11,13 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy.types import TypeEngine
 
-from projections.roster.export.convert import COLUMNS_FILE, TOO_MANY, kind_of
+from projections.roster.export.convert import COLUMNS_FILE, ROWS_TOO_LARGE, TOO_MANY, kind_of
 
 _CHUNK = 262_144  # bytes
 
 
 class DoesNotFit(Exception):
-    """There are more rows or columns than the format can hold; the message says what to ask for instead."""
+    """There are more or larger rows or columns than a format holds; the message says what to ask for instead."""
 
 
 class NotMade(Exception):
@@ -27,9 +27,9 @@ class NotMade(Exception):
 async def made(
     name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]]
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a file made from rows in CSV, once it is complete. `name`: a format of `convert.main`.
+    """The bytes of a file made from rows in CSV without a header, once it is complete.
 
-    `titles`: of the columns, with their types.
+    `name`: a format of `convert.main`. `titles`: of the columns, with their types.
 
     Raises `DoesNotFit`, `NotMade`.
     """
@@ -70,6 +70,10 @@ async def _convert(name: str, path: Path, rows: AsyncGenerator[bytes]) -> None:
         code = await process.wait()
         if code == TOO_MANY:
             raise DoesNotFit("there are more rows than this format holds: filter them, or take another format")
+        if code == ROWS_TOO_LARGE:
+            raise DoesNotFit(
+                "the rows are too large for this format: name fewer columns, filter, or take csv or ndjson"
+            )
         if code != 0:
             raise NotMade((await error_output).decode(errors="replace").strip().rpartition("\n")[2])
     finally:

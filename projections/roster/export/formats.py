@@ -42,13 +42,14 @@ class Dialect:
     """How CSV is written, for the program that opens it: the separator of cells, the sign before decimals.
 
     `has_bom`: with a byte order mark, by which Excel knows UTF-8. `keeps_formulas`: texts are left as they are, though
-    a spreadsheet would run those that begin like a formula.
+    a spreadsheet would run those that begin like a formula. `has_header`: the titles are the first line.
     """
 
     separator: str = ","
     decimal: str = "."
     has_bom: bool = False
     keeps_formulas: bool = False
+    has_header: bool = True
 
 
 class NotInstalled(Exception):

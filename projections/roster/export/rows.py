@@ -1,8 +1,6 @@
 """The rows of an export, written by PostgreSQL's COPY as CSV or as lines of JSON."""
 
 import codecs
-import csv
-import io
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from projections.roster.export.formats import Dialect
 from projections.roster.export.guarded_rows import RowGuard
+from projections.roster.export.lines import csv_line
 from projections.roster.export.table import ExportTable, column_name
 from projections.roster.participant_json import as_json, spelled
 from projections.roster.reading import for_psycopg
@@ -30,12 +29,14 @@ _Join = Callable[[Sequence[bytes | memoryview]], bytes]
 async def csv_rows(
     connection: psycopg.AsyncConnection[Any], table: ExportTable, dialect: Dialect
 ) -> AsyncGenerator[bytes]:
-    """CSV with a header; SQL's null is an empty field.
+    """CSV with a header, unless the dialect has none; SQL's null is an empty field.
 
     Unless the dialect keeps formulas, texts that a spreadsheet would run are made harmless, as `guard` says.
     """
     join = _join(table, dialect)
-    header = (codecs.BOM_UTF8 if dialect.has_bom else b"") + join([_header(table, dialect)])
+    header = codecs.BOM_UTF8 if dialect.has_bom else b""
+    if dialect.has_header:
+        header += join([_header(table, dialect)])
     async for chunk in _copied(connection, copy_csv(dialect), table.rows(_cell), join):
         yield header + chunk  # nothing is sent before the query runs
         header = b""
@@ -73,9 +74,7 @@ def _join(table: ExportTable, dialect: Dialect) -> _Join:
 
 
 def _header(table: ExportTable, dialect: Dialect) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, delimiter=dialect.separator, lineterminator="\n").writerow(title for title, _ in table.titles)
-    return line.getvalue().encode()
+    return csv_line([title for title, _ in table.titles], dialect.separator).encode()
 
 
 def _cell(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -1,5 +1,6 @@
 """What needs a person where it cannot be waited for in a test: the sentences, over a health that was read and aged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,59 +121,79 @@ def test_refusals_that_say_nothing_of_a_sender_are_in_no_run(database: str, engi
     assert next(sentence for sentence in said if "answered 503" in sentence).startswith("movemint: 7 deliveries")
 
 
-def test_what_needs_a_person_begins_at_a_bound_and_not_before(database: str, engine: Engine) -> None:
-    """Sentences are about a health that was read, and of which one thing is another."""
+@pytest.fixture
+def well(database: str, engine: Engine) -> Health:
+    """A health that was read, of which nothing needs a person."""
     model.append(database, [model.body(1)])
-    now = datetime.now(UTC)
-
-    def seen(seconds: float) -> SeenWorker:
-        return SeenWorker("w", "h", 1, "v", now - timedelta(seconds=seconds), None)
-
-    def refused(run: int, *, unavailable_before: float | None = None) -> Refused:
-        at = None if unavailable_before is None else now - timedelta(seconds=unavailable_before)
-        reasons = {"signature_wrong": run} if run else {}
-        return replace(
-            NOTHING_REFUSED, run=run, run_since=now, run_reason="signature_wrong", by_reason=reasons, unavailable_at=at
-        )
-
     with engine.connect() as connection:
-        read = read_health(connection, PROJECTIONS, ["movemint"])
-    well = replace(read, is_used=True, worker=seen(5))
+        health = replace(read_health(connection, PROJECTIONS, ["movemint"]), is_used=True, worker=seen(5))
+    assert needs(health) == []
+    return health
+
+
+def seen(seconds: float) -> SeenWorker:
+    """A worker that was seen so many seconds ago."""
+    return SeenWorker("w", "h", 1, "v", datetime.now(UTC) - timedelta(seconds=seconds), None)
+
+
+def refused(run: int, *, unavailable_before: float | None = None) -> Refused:
+    now = datetime.now(UTC)
+    at = None if unavailable_before is None else now - timedelta(seconds=unavailable_before)
+    reasons = {"signature_wrong": run} if run else {}
+    return replace(
+        NOTHING_REFUSED, run=run, run_since=now, run_reason="signature_wrong", by_reason=reasons, unavailable_at=at
+    )
+
+
+def with_source(well: Health, **changes: Any) -> Health:  # noqa: ANN401 - whatever a source has
     [source] = well.sources
+    return replace(well, sources=[replace(source, **changes)])
 
-    def with_source(**changes: Any) -> Health:  # noqa: ANN401 - whatever a source has
-        return replace(well, sources=[replace(source, **changes)])
 
-    def told(health: Health) -> str:
-        return " / ".join(needs(health))
+def check(cases: Sequence[tuple[Health, str]]) -> None:
+    """Each health needs what is said of it; "": nothing."""
+    for health, expected in cases:
+        told = " / ".join(needs(health))
+        assert expected in told, expected
+        assert bool(told) == bool(expected), told
 
-    assert told(well) == ""
-    behind = replace(well.sources[0], seconds_behind=61.0)
-    for health, expected in (
+
+def test_a_worker_that_is_missing_or_behind_needs_a_person_from_a_bound_on_and_not_before(well: Health) -> None:
+    [behind] = with_source(well, seconds_behind=61.0).sources
+    check([
         (replace(well, worker=seen(28)), ""),
         (replace(well, worker=seen(33)), "no worker was seen for 33 s"),
         (replace(well, worker=None), "no worker was seen ever"),
         (replace(well, worker=None, is_used=False), ""),
         (replace(well, worker=seen(33), is_used=False), "nothing runs"),
         (replace(well, worker=None, is_used=False, sources=[behind]), "no worker was seen ever"),
-        (with_source(seconds_behind=60.0), ""),
-        (with_source(seconds_behind=61.0), "waits to be folded for 61 s"),
-        (with_source(missing=7), "the log has no position 7"),
+        (with_source(well, seconds_behind=60.0), ""),
+        (with_source(well, seconds_behind=61.0), "waits to be folded for 61 s"),
+        (with_source(well, missing=7), "the log has no position 7"),
+    ])  # fmt: skip
+
+
+def test_a_database_needs_a_person_from_a_bound_on_and_not_before(well: Health) -> None:
+    check([
         (replace(well, answer_seconds=0.5), ""),
         (replace(well, answer_seconds=0.51), "the database answers slowly"),
         (replace(well, open_seconds=3_600.0), ""),
         (replace(well, open_seconds=7_300.0), "open for 2 h"),
         (replace(well, is_read_only=True), "the database is read-only"),
         (replace(well, is_read_only=True, free_bytes=0), "the disk of the database is full"),
-        (with_source(refused=refused(4)), ""),
-        (with_source(refused=refused(5)), "5 of 6 deliveries in the last hour"),
-        (with_source(refused=refused(1), last_received_at=None), "1 of 2 deliveries in the last hour"),
-        (with_source(refused=refused(0, unavailable_before=310)), ""),
-        (with_source(refused=refused(0, unavailable_before=290)), "0 deliveries were answered 503"),
-        (with_source(status=replace(source.status, quarantined=2)), "2 parked events"),
-    ):
-        assert expected in told(health), expected
-        assert bool(told(health)) == bool(expected), told(health)
+    ])  # fmt: skip
+
+
+def test_what_was_refused_or_parked_needs_a_person_from_a_bound_on_and_not_before(well: Health) -> None:
+    [source] = well.sources
+    check([
+        (with_source(well, refused=refused(4)), ""),
+        (with_source(well, refused=refused(5)), "5 of 6 deliveries in the last hour"),
+        (with_source(well, refused=refused(1), last_received_at=None), "1 of 2 deliveries in the last hour"),
+        (with_source(well, refused=refused(0, unavailable_before=310)), ""),
+        (with_source(well, refused=refused(0, unavailable_before=290)), "0 deliveries were answered 503"),
+        (with_source(well, status=replace(source.status, quarantined=2)), "2 parked events"),
+    ])  # fmt: skip
 
 
 def test_the_most_urgent_need_comes_first(engine: Engine) -> None:

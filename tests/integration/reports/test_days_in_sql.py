@@ -14,7 +14,7 @@ from projections.reports.report import reports, run_report, values_of
 from tests.conftest import create
 from tests.fold_all import query
 from tests.secret_people import VIEWS, take
-from tests.zoned_people import BODIES, EDGES, Projections, fold_by, report_rows
+from tests.zoned_people import BODIES, EDGES, Projections, fold_by, report_rows, somebody
 
 
 def test_an_age_is_that_of_race_day_where_the_start_is_known_and_says_so(zoned: str) -> None:
@@ -115,3 +115,20 @@ def test_sql_and_the_fold_have_the_same_days(asking: psycopg.Connection[Any], na
     ).fetchall()
     assert len(begins) == len(moments)
     assert [at for _, at in begins] == [day_begins(zone, day) for day, _ in begins]
+
+
+def test_transfers_since_a_day_begin_with_its_first_moment_in_the_zone_of_the_event(
+    server: postgres.Server, template: str, zoned_projections: Projections
+) -> None:
+    conninfo = create(server, template)
+    people = [somebody(1, 501, None), somebody(1, 431, None), somebody(2, 501, None), somebody(2, 777, None)]
+    fold_by(zoned_projections, conninfo, people)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("update participants_build set received_at = '2026-05-01T05:59:59Z'")
+
+    def moved(since: str) -> list[str]:
+        return [row["participant_id"] for row in report_rows(conninfo, "transfers", since=since)]
+
+    assert moved("2026-04-30") == ["2", "1"]
+    assert moved("2026-05-01") == ["2"], "it was the last of April in Denver"
+    assert moved("2026-05-02") == []

@@ -1,87 +1,14 @@
-"""Answers to questions: found, listed and exported by one rule of what a question is, as of now and of the past."""
+"""Answers to questions: found and told by one rule of what a question is, as of now and of the past."""
 
-import csv
-import io
 import json
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sqlalchemy import Engine
 
-from ingest import postgres
-from ingest.database import OPERATOR_ROLE, REPORTING_PII_ROLE, WORKER_ROLE, sync_engine
-from projections.reports.report import reports, run_report, values_of
+from ingest.database import OPERATOR_ROLE, sync_engine
 from tests import model
-from tests.api_client import Api, make_token, running
-from tests.conftest import create
+from tests.answers_world import LONG, World, answered
 from tests.erased_person import erase
-from tests.fold_all import drain
-
-LONG = "I have read all of this, " * 20  # longer than a name of PostgreSQL's, and than a key of a question
-
-
-def answered(*rows: tuple[int | None, str, object]) -> list[dict[str, object]]:
-    return [{"question_id": id_, "question": words, "answer": answer} for id_, words, answer in rows]
-
-
-# Question 1 got other words; 2 has the words that 1 had; one without an id has them too.
-PEOPLE = [
-    model.body(1, event_id=1, answers=answered((1, "Shirt size", "M"), (2, "Shirt size", "M"), (5, "Meals", []))),
-    model.body(2, event_id=1, answers=answered((1, "Shirt size", "L"), (5, "Meals", ["Pasta", "Pizza, thin"]))),
-    model.body(3, event_id=2, bib="=3", answers=answered((1, "T-shirt size", "M"), (5, "Meals", ["Pasta"]))),
-    model.body(4, event_id=2, answers=answered((None, "Shirt size", "S"), (None, LONG + "1", "yes"))),
-    model.body(5, answers=answered((None, LONG + "2", "no"), (None, "=bib", "+1"), (None, "TEAM", "x"))),
-    model.body(6, event_id=1),
-]
-
-
-@dataclass(frozen=True)
-class World:
-    """An API over a database in which each example has a source of its own."""
-
-    conninfo: str
-    api: Api
-    worker: Engine
-    owner: Engine
-
-    def told(self, bodies: list[bytes], source: str) -> str:
-        """Fold these deliveries; gives a token."""
-        model.append(self.conninfo, bodies, source)
-        drain(self.worker, source)
-        return make_token(self.owner, source, source)
-
-    def found(self, token: str, **asked: Any) -> list[str]:  # noqa: ANN401 - parameters
-        return [row["participant_id"] for row in self.api.listed("/v1/participants", token, **asked)]
-
-    def exported(self, token: str, **asked: Any) -> list[dict[str, str]]:  # noqa: ANN401
-        answer = self.api.ask("/v1/participants.csv", token, **asked)
-        assert answer.status_code == 200, answer.text
-        return list(csv.DictReader(io.StringIO(answer.text, newline="")))
-
-    def lines(self, token: str, **asked: Any) -> list[dict[str, Any]]:  # noqa: ANN401
-        answer = self.api.ask("/v1/participants.ndjson", token, **asked)
-        assert answer.status_code == 200, answer.text
-        return [json.loads(line) for line in answer.text.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def world(server: postgres.Server, template: str) -> Iterator[World]:
-    conninfo = create(server, template)
-    worker, owner = sync_engine(conninfo, WORKER_ROLE), sync_engine(conninfo)
-    with running(conninfo) as api:
-        yield World(conninfo, api, worker, owner)
-    for engine in (worker, owner):
-        engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def token(world: World) -> str:
-    return world.told(PEOPLE, "movemint")
 
 
 @pytest.mark.parametrize(
@@ -165,50 +92,6 @@ def test_the_questions_of_each_event_are_listed_with_how_many_answered(world: Wo
     }  # fmt: skip
 
 
-def test_an_export_has_a_column_per_question_in_the_order_of_the_form(world: World, token: str) -> None:
-    rows = world.exported(token, answers="columns", columns="participant_id,bib,team")
-    titles = [LONG + "2", "'=bib", "TEAM (2)", "Shirt size", LONG + "1", "T-shirt size", "2", "Meals"]
-    assert list(rows[0]) == ["participant_id", "bib", "team", *titles]
-    assert [row["T-shirt size"] for row in rows] == ["M", "L", "M", "", "", ""]
-    assert [row["2"] for row in rows] == ["M", "", "", "", "", ""]
-    assert [row["Shirt size"] for row in rows] == ["", "", "", "S", "", ""]
-    assert [row["Meals"] for row in rows] == ["", "Pasta; Pizza, thin", "Pasta", "", "", ""]
-    assert (rows[2]["bib"], rows[4]["'=bib"]) == ("'=3", "+1")
-    assert world.exported(token, answers="columns", columns="participant_id,bib,team", as_of=6) == rows
-    assert list(world.exported(token, answers="columns", columns="bib", event_id="1")[0]) == ["bib", "1", "2", "Meals"]
-    assert "=bib" in world.exported(token, answers="columns", columns="bib", formulas="keep")[0]
-    lines = world.lines(token, answers="columns", columns="participant_id")
-    assert [(line["participant_id"], line["2"]) for line in lines] == [("1", "M"), *((id_, None) for id_ in "23456")]
-    [line] = world.lines(token, answers="columns", columns="bib", participant_id="2")
-    nothing = dict.fromkeys(["bib", LONG + "2", "=bib", "TEAM", "Shirt size", LONG + "1"])
-    assert line == {**nothing, "T-shirt size": "L", "2": None, "Meals": "Pasta; Pizza, thin"}
-    assert list(line) == [*nothing, "T-shirt size", "2", "Meals"]
-
-
-def test_check_boxes_have_a_column_per_answer_where_that_is_asked_for(world: World, token: str) -> None:
-    rows = world.exported(token, answers="one-hot", columns="participant_id", event_id__in="1,2")
-    assert list(rows[0]) == ["participant_id", "Shirt size", LONG + "1", "T-shirt size", "2", "Meals: Pasta",
-                             "Meals: Pizza, thin"]  # fmt: skip
-    assert [row["Meals: Pasta"] for row in rows] == ["0", "1", "1", "", ""]
-    assert [row["Meals: Pizza, thin"] for row in rows] == ["0", "1", "0", "", ""]
-    assert rows[0]["T-shirt size"] == "M"
-    [line] = world.lines(token, answers="one-hot", columns="bib", participant_id="2")
-    assert (line["Meals: Pasta"], line["T-shirt size"]) == (1, "L")
-
-
-def test_rows_are_the_answers_beside_the_columns_that_are_asked_for(world: World, token: str) -> None:
-    rows = world.exported(token, answers="rows", event_id="2", sort="-participant_id")
-    assert [[*row.values()] for row in rows] == [
-        ["4", "", "Shirt size", "S"], ["4", "", LONG + "1", "yes"], ["3", "1", "T-shirt size", "M"],
-        ["3", "5", "Meals", "Pasta"],
-    ]  # fmt: skip
-    assert list(rows[0]) == ["participant_id", "question_id", "question", "answer"]
-    [first, *_] = world.lines(token, answers="rows", columns="bib,participant_id", participant_id="1")
-    assert first == {"bib": None, "participant_id": "1", "question_id": "1", "question": "T-shirt size", "answer": "M"}
-    unanswered = world.lines(token, answers="rows", participant_id="1")[-1]
-    assert (unanswered["question"], unanswered["answer"]) == ("Meals", None)
-
-
 def test_answers_are_told_with_one_participant_and_elsewhere_where_they_are_asked_for(world: World, token: str) -> None:
     answers = [
         {"question_id": "1", "question": "Shirt size", "answer": "L"},
@@ -257,85 +140,3 @@ def test_answers_of_the_past_are_those_of_the_state_that_held(world: World) -> N
     operator.dispose()
     assert world.api.ask("/v1/participants/a", token, as_of=1).status_code == 404
     assert world.exported(token, as_of=2, answers="columns", columns="bib") == []
-
-
-VALUES = st.sampled_from(["M", "Pasta", "Pizza, thin", 7, True, "", None])
-QUESTIONS = st.sampled_from(
-    [(1, "Shirt size"), (2, "Shirt size"), (1, "T-shirt size"), (3, "1"), (None, "Shirt size"), (None, "1")]
-)  # fmt: skip
-FORMS = st.lists(
-    st.tuples(QUESTIONS, VALUES | st.lists(VALUES, max_size=3)),
-    max_size=4, unique_by=lambda row: (row[0][0], row[0][1] if row[0][0] is None else ""),
-)  # fmt: skip
-STATES = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from([1, 2, None]), FORMS), min_size=1, max_size=8)
-_sources = iter(range(10_000))
-
-
-@given(states=STATES, event=st.sampled_from([None, "1"]))
-@settings(max_examples=25)
-def test_columns_report_and_filters_agree_on_how_many_answered_so(
-    world: World, states: list[tuple[str, int | None, Any]], event: str | None
-) -> None:
-    """And all of them with a count over what was delivered, in plain Python."""
-    bodies = []
-    for number, (id_, event_id, form) in enumerate(states):
-        answers = answered(*((*asked, value) for asked, value in form))
-        bodies.append(model.body(id_, event_id=event_id, number=number, answers=answers))
-    source = f"generated-{next(_sources)}"
-    token = world.told(bodies, source)
-    newest = {id_: (event_id, form) for id_, event_id, form in states}
-    people = {id_: form for id_, (event_id, form) in newest.items() if event is None or str(event_id) == event}
-    order = {id_: number for number, (id_, _, _) in enumerate(states)}
-    words: dict[str, str] = {}
-    expected: Counter[tuple[str, str]] = Counter()
-    for _, form in sorted(people.items(), key=lambda person: order[person[0]]):
-        for (id_, text), value in form:
-            key = f"id {id_}" if id_ is not None else text
-            words[key] = text
-            given = {shown(each) for each in (value if isinstance(value, list) else [value])} - {""}
-            expected.update((key, answer) for answer in given)
-    of_event = {} if event is None else {"event_id": event}
-    assert reported(world.conninfo, source, of_event.get("event_id")) == Counter(
-        {(key.removeprefix("id ") if key.startswith("id ") else None, words[key], answer): number
-         for (key, answer), number in expected.items()}
-    )  # fmt: skip
-    for name in {*words.values(), *(key.removeprefix("id ") for key in words if key.startswith("id "))}:
-        meant = [f"id {name}"] if f"id {name}" in words else [key for key in words if words[key] == name]
-        for answer in ("M", "Pizza, thin"):
-            asked = {**of_event, f"answer.{name}": answer}
-            there = sum(
-                any((f"id {id_}" if id_ is not None else text) in meant
-                    and answer in (value if isinstance(value, list) else [value]) for (id_, text), value in form)
-                for form in people.values()
-            )  # fmt: skip
-            assert len(world.found(token, **asked)) == there
-            assert world.api.ask("/v1/participants", token, count="exact", **asked).json()["count"] == there
-    rows = world.exported(token, answers="columns", columns="participant_id", formulas="keep", **of_event)
-    cells = Counter(answer for row in rows for title, cell in row.items() if title != "participant_id"
-                    for answer in {*cell.split("; ")} - {""})  # fmt: skip
-    by_answer: Counter[str] = Counter()
-    for (_, answer), number in expected.items():
-        by_answer[answer] += number
-    assert cells == by_answer
-    assert len(rows) == len(people)
-    assert not rows or len(rows[0]) == 1 + len(words)
-    lines = world.lines(token, answers="columns", columns="participant_id", **of_event)
-    assert [{title: cell or "" for title, cell in line.items()} for line in lines] == rows
-    told = Counter((row["question_id"] or row["question"], row["answer"]) for row in
-                   [dict(t) for t in {tuple(row.items()) for row in world.exported(token, answers="rows", **of_event)}]
-                   if row["answer"])  # fmt: skip
-    assert sum(told.values()) == sum(expected.values())
-
-
-def shown(value: object) -> str:
-    return "" if value is None else "true" if value is True else str(value)
-
-
-def reported(conninfo: str, source: str, event: str | None) -> Counter[tuple[str | None, str, str]]:
-    engine = sync_engine(conninfo, REPORTING_PII_ROLE)
-    report = reports()["answers"]
-    given = {} if event is None else {"event": event}
-    with engine.connect() as connection:
-        rows = run_report(connection, report, source, values_of(report, given)).rows
-    engine.dispose()
-    return Counter({(row[1], row[0], row[2]): row[3] for row in rows if row[2] is not None})

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 
 from tests import model
 from tests.api_client import make_token, running
+from tests.finding_model import BIBS, LAST, TIMES
 from tests.fold_all import drain
-from tests.integration.roster.test_finding import BIBS, LAST, TIMES
 
 
 @pytest.mark.parametrize("sort", ["participant_id", "-last_name", "bib,-position", "registered_at"])

@@ -78,6 +78,25 @@ def test_a_misspelt_question_or_answer_is_told_and_a_right_one_is_not(told: tupl
         assert warned(api, token, **asked) == ""
 
 
+def test_a_filter_that_excludes_nobody_is_told_though_it_finds_everybody(told: tuple[Api, str, str]) -> None:
+    api, token, of_one = told
+    unknown = "excludes nobody: nobody on this roster has answered it; questions are compared exactly"
+    for asked in ({"answer.Mael__ne": "vegan"}, {"answer.Mael__isnull": "true"}):
+        [name] = asked
+        assert warned(api, token, **asked) == f"{name} {unknown}"
+        assert len(api.listed("/v1/participants", token, **asked)) == 3
+    assert "answer.Mael: nobody on this roster has answered it" in warned(
+        api, token, **{"answer.Mael__isnull": "false"}
+    )
+    so = "answer.Meal__ne excludes nobody: nobody on this roster has answered so; answers are compared exactly"
+    assert warned(api, token, **{"answer.Meal__ne": "Vegan"}) == so
+    assert "answer.Meal__ne excludes nobody: nobody on this" in warned(api, of_one, **{"answer.Meal__ne": "vegan"})
+    for asked in ({"answer.Meal__ne": "vegan"}, {"answer.Meal__isnull": "true"}, {"answer.Meal__isnull": "false"}):
+        assert warned(api, token, **asked) == ""
+    second = api.ask("/v1/participants", token, limit=1, **{"answer.Mael__ne": "x"}).json()["next"]
+    assert WARNING not in api.ask("/v1/participants", token, limit=1, cursor=second, **{"answer.Mael__ne": "x"}).headers
+
+
 def test_the_warning_of_the_longest_question_fits_the_buffer_of_a_proxy(told: tuple[Api, str, str]) -> None:
     api, token, _ = told
     misspelt = {f"answer.{number}{RUNNER * 50}": "M" for number in range(6)}
