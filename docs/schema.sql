@@ -778,9 +778,11 @@ CREATE FUNCTION public.text_key_by_letter(in_text text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
-  select left(btrim(regexp_replace(string_agg(coalesce(l.key, c.letter), '' order by c.place), ' +', ' ', 'g'), ' '), 100)
+  -- Each letter is looked up by itself: for a join all of the table would be hashed, for every text.
+  select left(btrim(regexp_replace(string_agg(
+    coalesce((select l.key from letter l where l.letter = c.letter collate "C"), c.letter), '' order by c.place
+  ), ' +', ' ', 'g'), ' '), 100)
   from string_to_table(in_text, null) with ordinality as c (letter, place)
-  left join letter l on l.letter = c.letter collate "C"
 $$;
 
 CREATE FUNCTION public.uncount_registration() RETURNS trigger

@@ -151,7 +151,7 @@ def _config(app: Starlette) -> uvicorn.Config:
 def spare_collections() -> None:
     """Keep the garbage collector from scanning all modules again and again.
 
-    A sixth of a busy server's time went there, and a twentieth of a busy worker's.
+    A sixth of a busy server's time went there.
 
     Objects that exist by now are never scanned again. Requests that wait for their commit survive young collections, so
     the default thresholds start full ones, of 50 ms each, for nothing; with ours, cycles are still found, only later.

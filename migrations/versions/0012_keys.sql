@@ -14,9 +14,11 @@ create function pg_temp.text_key(in_text text) returns text language sql stable 
     when octet_length(in_text) = length(in_text) and in_text !~ '[\x01-\x1f`]|^ |  | $'
       then left(lower(in_text collate "C"), 100)
     else (
-      select left(btrim(regexp_replace(string_agg(coalesce(l.key, c.letter), '' order by c.place), ' +', ' ', 'g'), ' '), 100)
+      -- Each letter is looked up by itself: for a join all of the table would be hashed, for every text.
+      select left(btrim(regexp_replace(string_agg(
+        coalesce((select l.key from letter l where l.letter = c.letter collate "C"), c.letter), '' order by c.place
+      ), ' +', ' ', 'g'), ' '), 100)
       from string_to_table(in_text, null) with ordinality as c (letter, place)
-      left join letter l on l.letter = c.letter collate "C"
     )
   end
 $$;
@@ -40,9 +42,11 @@ create function pg_temp.divided(in_key text) returns text language sql stable as
   select case
     when in_key is null or in_key ~ '^[a-z0-9 ]*$' then in_key
     else (
-      select string_agg(case when l.letter is null then c.letter else ' ' end, '' order by c.place)
+      select string_agg(
+        case when (select l.divides from letter l where l.letter = c.letter collate "C") then ' ' else c.letter end,
+        '' order by c.place
+      )
       from string_to_table(in_key, null) with ordinality as c (letter, place)
-      left join letter l on l.letter = c.letter collate "C" and l.divides
     )
   end
 $$;

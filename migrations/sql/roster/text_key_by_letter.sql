@@ -8,7 +8,9 @@ parallel safe
 security definer
 set search_path = pg_catalog, public, pg_temp
 as $$
-  select left(btrim(regexp_replace(string_agg(coalesce(l.key, c.letter), '' order by c.place), ' +', ' ', 'g'), ' '), 100)
+  -- Each letter is looked up by itself: for a join all of the table would be hashed, for every text.
+  select left(btrim(regexp_replace(string_agg(
+    coalesce((select l.key from letter l where l.letter = c.letter collate "C"), c.letter), '' order by c.place
+  ), ' +', ' ', 'g'), ' '), 100)
   from string_to_table(in_text, null) with ordinality as c (letter, place)
-  left join letter l on l.letter = c.letter collate "C"
 $$;
