@@ -40,11 +40,12 @@ def left(stopped: Path) -> Path:
     return leave(stopped, "1 1")
 
 
-def leave(data: Path, block: str) -> Path:
+def leave(data: Path, block: str, sockets: str | None = None) -> Path:
     """Write the pid file of another's server. `block`: key and number of its block of shared memory."""
     found = cluster(data)
+    sockets = str(found.home) if sockets is None else sockets
     (found.data / "postmaster.opts").unlink(missing_ok=True)
-    (found.data / "postmaster.pid").write_text(f"99\n{found.data}\n1\n5999\n{found.home}\n\n{block}\nready\n")
+    (found.data / "postmaster.pid").write_text(f"99\n{found.data}\n1\n5999\n{sockets}\n\n{block}\nready\n")
     return data
 
 
@@ -61,6 +62,15 @@ def test_a_pid_file_is_cleared_only_where_every_process_can_be_seen(left: Path) 
     assert is_refused(left, *NAMESPACES)
     assert (cluster(left).data / "postmaster.pid").exists()
     assert not is_refused(left)
+
+
+@needs_namespaces
+@pytest.mark.parametrize("sockets", ["", "a..b"])
+def test_a_pid_file_that_names_no_folder_of_sockets_is_handled_as_any_other(stopped: Path, sockets: str) -> None:
+    """As that of a server that has none, or one that a power cut has damaged."""
+    leave(stopped, "1 1", sockets)
+    assert is_refused(stopped, *NAMESPACES)
+    assert not is_refused(stopped)
 
 
 @needs_namespaces
