@@ -88,7 +88,7 @@ def test_what_was_read_long_ago_is_given_no_more_and_a_failure_is_said_once(
 
     def one(connection: Connection) -> Iterator[Reading]:
         if is_broken:
-            connection.execute(text("select 1 / 0"))
+            connection.execute(text("select from missing"))
         yield Reading(HEAD, ("movemint",), 1)
 
     async def scenario() -> list[dict[str, float]]:
@@ -109,7 +109,10 @@ def test_what_was_read_long_ago_is_given_no_more_and_a_failure_is_said_once(
 
     up = {DATABASE_UP.name: 1.0}
     assert asyncio.run(scenario()) == [{**up, HEAD.name: 1}, {**up, HEAD.name: 1}, up]
-    assert [record.message for record in caplog.records] == ["metrics could not be read from the database"]
+    [record] = caplog.records
+    assert record.message == "metrics could not be read from the database"
+    said = {"error": "UndefinedTable", "sqlstate": "42P01", "message": 'relation "missing" does not exist'}
+    assert record.__dict__["fields"] == said
 
 
 def test_a_reading_that_takes_long_is_under_way_once_and_ends_with_the_server(database: str) -> None:
