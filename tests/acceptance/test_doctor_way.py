@@ -34,6 +34,7 @@ from tests.program import deliver, environ, free_port, run, running, status_of, 
 pytestmark = pytest.mark.acceptance
 
 LIMIT = 200_000
+PROBLEM = "application/problem+json"
 SECRETS = {"movemint": (model.SECRET,)}
 ENV = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode(), "ROSTERLOG_MAX_BODY_BYTES": str(LIMIT)}
 
@@ -90,8 +91,8 @@ def prefixes_signature(passing: Passing) -> None:
     ]
 
 
-def answers(status: int, **headers: str) -> Change:
-    return lambda _passing: Own(status, headers)
+def leads_to(source: str) -> Change:
+    return lambda passing: setattr(passing, "path", f"/webhooks/{source}")
 
 
 def test_promise_1_nothing_of_a_probe_is_kept_or_counted(database: str) -> None:
@@ -145,30 +146,32 @@ def test_a_proxy_that_refuses_some_bodies_is_told(site: Site) -> None:
     assert [level for check, level in worst(found) if check == "bodies"] == ["warn"]
     found = through(site, lambda passing: Own(0) if passing.is_chunked else None)
     assert "the connection was closed without an answer" in only(found, "bodies")[1]
+    full = Own(507, {"Content-Type": PROBLEM}, b'{"status": 507, "request_id": "1", "detail": "%b"}' % (b"x" * 999))
+    found = through(site, lambda passing: full if passing.is_chunked else None)
+    assert "in chunks is answered 507 by the server (xxx" in only(found, "bodies")[1]
+    assert len(only(found, "bodies")[1]) < 400
     found = through(site, lambda passing: None if b"rosterlog.probe" in passing.body else Own(0))
     assert [check for check, _ in worst(found)] == ["bodies", "bodies"], "given up after two of seven"
 
 
-OWN = {
-    "reaches nobody": (answers(502), "fail", "does not reach rosterlog (502)"),
-    "redirects": (answers(308, Location="https://example.org/"), "fail", "redirects (308) to https://example.org/"),
-    "is another program": (answers(200), "fail", "answers 200 to a wrong signature"),
-    "asks for a login": (answers(401), "fail", "asks for a login"),
-    "forbids": (answers(403), "fail", "forbids the request"),
-    "knows no such path": (answers(404), "fail", "knows no such path"),
-    "is odd": (answers(418), "fail", "gives an answer that is not rosterlog's"),
-    "closes": (answers(0), "fail", "the connection was closed without an answer"),
-    "drops the probe": (without(PROBE_HEADER), "warn", "does not know the probe"),
-    "has another path": (lambda passing: setattr(passing, "path", "/webhooks/other"), "fail", "has no source movemint"),
-}
+def test_a_proxy_that_leads_past_the_source_is_told(site: Site) -> None:
+    level, said = only(through(site, without(PROBE_HEADER)), "address")
+    assert (level, "does not know the probe" in said) == ("warn", True)
+    level, said = only(through(site, leads_to("other")), "address")
+    assert (level, "has no source movemint" in said) == ("fail", True)
 
 
-@pytest.mark.parametrize(("change", "level", "says"), OWN.values(), ids=OWN.keys())
-def test_a_proxy_that_answers_by_itself_is_told(site: Site, change: Change, level: str, says: str) -> None:
-    [finding] = through(site, change)
-    assert (finding.check, finding.level.value) == ("address", level)
-    assert says in finding.says
-    assert finding.do
+def test_of_several_sources_the_first_that_is_reached_has_all_bodies_sent(site: Site) -> None:
+    with http_proxy(site.port, leads_to("movemint")) as port:
+        two = {**SECRETS, "spring": SECRETS["movemint"]}
+        found = asyncio.run(examine_way(f"http://127.0.0.1:{port}", two, LIMIT))
+    assert [level for level, _ in of(found, "address")] == ["ok", "ok"]
+    assert only(found, "bytes")[1].startswith("7 bodies of all kinds")
+
+
+def test_a_proxy_of_this_machines_environment_is_not_on_the_way(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    assert worst(examined(site.port)) == []
 
 
 def test_a_server_with_another_secret_is_told(site: Site) -> None:
@@ -185,6 +188,7 @@ def test_an_address_where_nobody_answers_is_told() -> None:
 
     assert "nothing listens there" in said(f"http://127.0.0.1:{free_port()}")
     assert "its host is not known here" in said("http://host.invalid")
+    assert "the connection was closed" in said("http://\u00e9..invalid"), "a host that cannot be"
 
 
 @contextmanager
@@ -219,11 +223,10 @@ def test_promise_16_an_answer_that_never_ends_is_given_up() -> None:
 def test_a_clock_that_is_off_is_told_from_the_answers_date() -> None:
     """Then the server takes no probe, whatever its secret is."""
     problem = {"status": 401, "detail": "X-Signature is of another secret", "request_id": "1"}
-    for date, says in (
-        (datetime.now(UTC) - timedelta(hours=1), "s off"),
-        (datetime.now(UTC), "does not know the probe"),
-    ):
-        answer = ProbeAnswer(401, {"date": format_datetime(date, usegmt=True)}, problem)
+    now = datetime.now(UTC)
+    dates = [format_datetime(now + timedelta(hours=hours), usegmt=True) for hours in (-1, 1, 0)]
+    for date, says in zip([*dates, "", "yesterday"], ["s off"] * 2 + ["does not know the probe"] * 3, strict=True):
+        answer = ProbeAnswer(401, {"date": date}, problem)
         assert says in judge(answer, "https://example.org", "movemint").says
 
 
@@ -274,6 +277,7 @@ def test_the_address_is_the_webhooks_or_the_servers() -> None:
         "http://[",
         "http://h:x",
         "https://h/?a=1",
+        "https://h/#a",
         "https://h/\n",
         "https://me:hush@example.org",
         "https://me:hush@example.org/webhooks/movemint",
@@ -292,3 +296,4 @@ def test_no_body_is_larger_than_the_limit(limit: int) -> None:
     sizes = [len(body.content) for body in bodies(limit)]
     assert max(sizes) == limit
     assert min(sizes) == 1
+    assert max(len(body.content) for body in bodies(2**30)) == 2**24, "whatever the limit is"

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -118,6 +119,22 @@ def test_an_event_that_cannot_be_parked_keeps_its_own_source_alone(
         until(lambda: len(query(logged, "select * from participants where source = 'spring'")) == 2)
     assert folded(logged) == ["spring", "summer"]
     assert caplog.text.count("a batch failed") == 1, "the same once in ten seconds"
+
+
+def test_the_same_is_said_once_in_ten_seconds_and_of_each_source(
+    worker_engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("projections.folding.worker.time", SimpleNamespace(monotonic=lambda: now))
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    for _ in range(3):
+        for source in SOURCES:
+            worker._say("a batch failed", {"source": source}, None)
+    assert len(caplog.records) == len(SOURCES)
+    now += 10.0
+    worker._say("a batch failed", {"source": "spring"}, None)
+    assert len(caplog.records) == len(SOURCES) + 1
+    assert len(worker._said) == 1, "what was said before is forgotten"
 
 
 def test_a_new_source_is_found_within_a_second(logged: str, worker_engine: Engine) -> None:
