@@ -88,7 +88,8 @@ def test_a_dismissal_is_made_once_and_found_by_its_source_and_position(
         assert not any(event.is_parked for event in dismissed_events(connection, None, 10)), "no live build has it"
 
 
-def test_the_same_position_of_another_source_is_another_event(parked: str, engine: Engine, operator: Engine) -> None:
+@pytest.mark.usefixtures("parked")
+def test_the_same_position_of_another_source_is_another_event(engine: Engine, operator: Engine) -> None:
     with operator.begin() as connection:
         assert dismissal.note_dismissal(connection, "spring", 2, "ops", "one")
         assert not dismissal.undo_dismissal(connection, "movemint", 2)

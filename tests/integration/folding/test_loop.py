@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from ingest.database import WORKER_ROLE
+from ingest.log.read import sources
 from projections.folding.pace import Pace
 from projections.folding.projection import Track
 from projections.folding.quarantine import TRIED_AGAIN
@@ -135,6 +136,24 @@ def test_the_same_is_said_once_in_ten_seconds_and_of_each_source(
     worker._say("a batch failed", {"source": "spring"}, None)
     assert len(caplog.records) == len(SOURCES) + 1
     assert len(worker._said) == 1, "what was said before is forgotten"
+
+
+def test_sources_are_listed_once_a_second(logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look is one probe of an index per source; to list them takes more."""
+    listed: list[str] = []
+    now = 100.0
+
+    def list_them(connection: Connection) -> list[str]:
+        listed.append(logged)
+        return sources(connection)
+
+    monkeypatch.setattr("projections.folding.worker.sources", list_them)
+    monkeypatch.setattr("projections.folding.worker.time", SimpleNamespace(monotonic=lambda: now))
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    for seconds, times in ((0.0, 1), (1.0, 1), (0.1, 2)):
+        now += seconds
+        assert {source for _, source in worker.behind()} == {*SOURCES}
+        assert len(listed) == times
 
 
 def test_a_new_source_is_found_within_a_second(logged: str, worker_engine: Engine) -> None:
