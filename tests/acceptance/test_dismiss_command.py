@@ -38,6 +38,7 @@ def test_an_event_is_dismissed_listed_shown_retried_and_restored(database: str, 
     assert "by ops: Movemint's test" in run("quarantine", "show", "2", env=env)
     assert "dismissed already" in run(*dismiss, env=env, code=2)
     assert "nothing is parked" in run("quarantine", "retry", env=env)
+    assert "position 1 of movemint is not parked" in run("quarantine", "retry", "1", env=env, code=2)
     assert "tried again: 1; still parked: 1" in run("quarantine", "retry", "2", env=env, code=1)
     assert "counts as parked again" in run("quarantine", "dismiss", "2", "--restore", env=env)
     run("status", env=env, code=1)

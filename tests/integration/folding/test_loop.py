@@ -1,22 +1,23 @@
 """A worker's loop: whom it folds, when it stops, what it says, and that no fault of one source ends it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine
 
-from ingest.database import WORKER_ROLE
+from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.read import sources
 from projections.folding.pace import Pace
 from projections.folding.projection import Track
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.worker import Worker, run_once
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, query, working
 from tests.other_definition import OTHER
 from tests.program import until
@@ -37,6 +38,66 @@ def folded(database: str, projection: str = "participants") -> list[str]:
     """The sources that are folded."""
     of = "select source from checkpoint where projection = %s and position > 0 order by 1"
     return [row[0] for row in query(database, of, projection)]
+
+
+class Pauses(threading.Event):
+    """Makes no pause, but notes the seconds of each; it is set after so many. `then` is called before each."""
+
+    def __init__(self, most: int, then: Callable[[int], object] = lambda _number: None) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._most = most
+        self._then = then
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._then(len(self.seconds))
+        self.seconds.append(timeout)
+        if len(self.seconds) >= self._most:
+            self.set()
+        return self.is_set()
+
+
+def test_a_worker_with_nothing_to_do_looks_ever_less_often_and_after_an_event_often_again(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first pause to half a second."""
+    monkeypatch.setattr("projections.folding.worker._LIST_SOURCES_EVERY", 0.0)
+    monkeypatch.setattr("projections.folding.worker._PATIENCE_SECONDS", DEADLINE)
+    drain(worker_engine)
+    looks: list[bool] = []
+
+    def deliver(number: int) -> None:
+        if number == 300:
+            model.append(database, [model.body(1)])
+
+    stop = Pauses(310, deliver)
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        looks.append(is_read)
+        if len(looks) > 1_000:
+            stop.set()  # it makes no pause
+
+    Worker(worker_engine, PROJECTIONS, 10).run(0.1, stop, beat)
+    assert (stop.seconds[0], stop.seconds[299], len(stop.seconds)) == (0.1, 0.5, 310)
+    assert stop.seconds[:300] == sorted(stop.seconds[:300])
+    assert stop.seconds[302:] == [0.1] * 8
+    assert folded(database) == ["movemint"]
+
+
+def test_a_worker_whose_database_is_away_pauses_between_its_looks(database: str) -> None:
+    engine = sync_engine(make_conninfo(database, host="127.0.0.1", port="1"), WORKER_ROLE)
+    stop, looks = Pauses(3), []
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        looks.append(is_read)
+        if len(looks) > 20:
+            stop.set()  # it makes no pause
+
+    Worker(engine, PROJECTIONS, 10).run(0.01, stop, beat)
+    engine.dispose()
+    assert stop.seconds == [0.2] * 3
+    assert looks == [False] * 3
 
 
 def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker_engine: Engine) -> None:
