@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.read import sources
+from projections.folding.aside import Aside
 from projections.folding.pace import Pace
 from projections.folding.projection import Track
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.worker import Worker, run_once
 from tests import DEADLINE, model
-from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, query, working
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query, working
 from tests.other_definition import OTHER
 from tests.program import until
 
@@ -152,6 +154,33 @@ def test_a_build_of_another_definition_is_not_written_into_and_said_once(
     assert (folded(logged), query(logged, "select * from quarantine")) == ([], [])
     [record] = [record for record in caplog.records if "rebuild needed" in record.message]
     assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
+    build = live(worker_engine, PARTICIPANTS)
+    assert worker._may_write(replace(build, definition=OTHER.definition), OTHER)
+    assert not worker._may_write(build, OTHER)
+    assert caplog.text.count("rebuild needed") == 2, "and again after it was right meanwhile"
+
+
+def test_a_source_whose_batch_took_too_long_is_not_waited_for(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "is_suspect", lambda _pace, lane: lane[1] == "spring")
+    worker, behind = Worker(worker_engine, PROJECTIONS, 10), [(PARTICIPANTS, "spring"), (PARTICIPANTS, "summer")]
+    with closing(Aside(DEADLINE)) as aside:
+        counted = worker._fold_each(behind, threading.Event(), lambda _is_read: None, aside)
+    assert (counted, folded(logged)) == (1, ["spring", "summer"]), "what is counted was waited for"
+
+
+def test_a_batch_that_takes_long_again_keeps_all_its_time(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, lane = Worker(worker_engine, PROJECTIONS, 1), ("participants", "spring")
+    model.append(logged, [model.body(2)], "spring")
+    for _ in range(2):
+        worker._pace.failed(lane, 0.0, is_to_blame=False, took_long=True)
+    for long_seconds, has_all in ((0.0, True), (DEADLINE, False)):
+        monkeypatch.setattr("projections.folding.worker._LONG_SECONDS", long_seconds)
+        assert worker._fold(PARTICIPANTS, "spring") == 1
+        assert (worker._pace.share(lane) == 1) == has_all
 
 
 def test_a_fault_in_our_own_code_parks_its_event_and_ends_no_worker(logged: str, worker_engine: Engine) -> None:
