@@ -47,6 +47,19 @@ def test_a_database_that_is_slow_is_not_away(database: str) -> None:
     assert away == {DATABASE_UP.name: 0}
 
 
+def test_a_scrape_waits_no_longer_behind_others_than_for_the_database(database: str) -> None:
+    """While the database does not answer, each of them keeps the one connection for all of its time."""
+
+    async def scenario() -> dict[str, float]:
+        figures = DatabaseFigures(database, [])
+        async with figures._asking, asyncio.timeout(DEADLINE):
+            found = await seen(figures)
+        await figures.close()
+        return found
+
+    assert asyncio.run(scenario()) == {DATABASE_UP.name: 0}
+
+
 def test_a_login_that_may_only_append_has_a_database_and_no_figures(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("drop role if exists appender_alone")
