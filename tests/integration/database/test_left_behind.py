@@ -122,12 +122,18 @@ def test_the_sockets_of_a_dead_server_are_removed_and_nobody_elses(data: Path, t
         with postgres.server(data, print) as again:
             assert kept(again.conninfo) == [1]
             assert not dead.sockets.exists()
+            alive = running(found)
+            assert alive is not None
+            assert alive.sockets.exists()
+    assert not alive.sockets.exists(), "a stop takes it away as well"
     foreign = tmp_path / ".s.PGSQL.5999"
     foreign.touch()
     pid_file = found.data / "postmaster.pid"
-    pid_file.write_text(f"99\n{found.data}\n1\n5999\n{tmp_path}\n\n1 1\nready\n")
-    with postgres.server(data, print):
-        assert foreign.exists()
+    gone = tmp_path / "rosterlog-gone"  # as after the machine's temporary files were removed
+    for sockets in (tmp_path, gone):
+        pid_file.write_text(f"99\n{found.data}\n1\n5999\n{sockets}\n\n1 1\nready\n")
+        with postgres.server(data, print):
+            assert foreign.exists()
 
 
 def test_a_process_that_outlived_a_server_started_by_hand_is_ended(data: Path) -> None:

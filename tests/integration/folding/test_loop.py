@@ -170,6 +170,16 @@ def test_a_source_whose_batch_took_too_long_is_not_waited_for(
     assert (counted, folded(logged)) == (1, ["spring", "summer"]), "what is counted was waited for"
 
 
+def test_after_an_event_was_parked_its_source_is_folded_as_before(logged: str, worker_engine: Engine) -> None:
+    worker, lane = Worker(worker_engine, PROJECTIONS, 10), ("participants", "spring")
+    for _ in range(6):
+        worker._pace.failed(lane, 0.0, is_to_blame=True)
+    assert worker._pace.limit(lane) == 1
+    worker._park_next(PARTICIPANTS, "spring", "a reason")
+    assert query(logged, "select source, reason from quarantine") == [("spring", "a reason")]
+    assert worker._pace.limit(lane) == 10
+
+
 def test_a_batch_that_takes_long_again_keeps_all_its_time(
     logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
