@@ -152,6 +152,9 @@ def test_a_database_that_is_away_is_no_flood_of_lines(
             assert api.ask("/v1/participants", token).status_code == 503
         assert api.ask("/v1/nothing", token).status_code == 404, "without the database"
     lines = lines_of(logged)  # what was not due yet is written when the server ends
+    of_database = [line for line in map(json.loads, logged.text.splitlines()) if line["event"] == "roster unreadable"]
+    assert len(of_database) == 5
+    assert all("Connection refused" in line["message"] for line in of_database)
     assert {line["status"] for line in lines} == {404, 503}
     assert sum(line["count"] for line in lines) == 6
     assert len(lines) < 5

@@ -134,7 +134,10 @@ def test_a_use_that_cannot_be_written_down_is_said_and_dropped(database: str, ca
         await away.dispose()
 
     asyncio.run(scenario())
-    assert [record.message for record in caplog.records] == ["use of tokens not written down"]
+    [record] = caplog.records
+    fields = record.__dict__["fields"]
+    assert (record.message, fields["error"]) == ("use of tokens not written down", "OperationalError")
+    assert "Connection refused" in fields["message"]
 
 
 def test_where_nothing_is_written_down_nothing_is_noted() -> None:

@@ -94,4 +94,6 @@ def test_a_database_that_is_away_is_asked_seldom_and_ends_no_polling(
             assert not polling.done()
 
     asyncio.run(scenario())
-    assert "roster unreadable" in caplog.text
+    fields = caplog.records[0].__dict__["fields"]
+    assert (caplog.records[0].message, fields["error"]) == ("roster unreadable", "OperationalError")
+    assert "Connection refused" in fields["message"]
