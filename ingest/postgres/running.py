@@ -193,7 +193,7 @@ def _clear(cluster: Cluster) -> None:
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     for left in cluster.home.glob(".s.PGSQL.*"):
         left.unlink(missing_ok=True)
-    if dead and dead.sockets != cluster.home and dead.sockets.name.startswith(f"{NAME}-"):
+    if dead and dead.sockets.name.startswith(f"{NAME}-"):
         with suppress(OSError):
             for left in dead.sockets.glob(".s.PGSQL.*"):
                 left.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from projections.doctor.finding import DoctorFinding
 from projections.doctor.posting import NoWay, ProbeBody, post
 from projections.doctor.way import examine_way
 from tests.http_proxy import Own, Passing, http_proxy
+from tests.program import free_port
 
 pytestmark = pytest.mark.acceptance
 
@@ -96,3 +97,8 @@ def test_a_wait_that_the_client_gives_up_is_told_as_one() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NoWay, match="no answer within"):
         asyncio.run(ask(silent.getsockname()[1]))
+
+
+def test_a_proxy_of_this_machines_environment_is_not_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    assert "a rosterlog answers 503" in examined(of_rosterlog(503))[0].says

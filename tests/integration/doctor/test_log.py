@@ -76,6 +76,12 @@ def test_a_log_that_ends_before_what_was_folded_is_told(long_log: Engine) -> Non
     """Also one that is empty; and beside it, what is missing of the part that is left."""
     with long_log.connect() as connection:
         connection.execute(text("alter table event_log disable trigger all"))
+        connection.execute(
+            text("insert into checkpoint select 'spring', p.projection, p.live, 3 from projection p where p.live = 1")
+        )
+        spring = of(check_holes(connection, heads(connection)), "holes")
+        assert all("spring ends at position 0, and " in said for _, said in spring)
+        connection.execute(text("delete from checkpoint where source = 'spring'"))
         folded = LENGTH // 2
         for last, first_missing in ((folded, None), (5, None), (4, 3), (0, None)):
             missing = {"last": last, "missing": first_missing}

@@ -132,7 +132,8 @@ def test_a_person_may_let_others_read(undone: Connection) -> None:
 
 
 def test_a_superuser_is_for_the_embedded_database_alone(undone: Connection) -> None:
-    assert only(check_login(undone, is_embedded=True), "login")[0] == "ok"
+    level, said = only(check_login(undone, is_embedded=True), "login")
+    assert (level, "the superuser of the embedded database" in said) == ("ok", True)
     assert only(check_login(undone, is_embedded=False), "login")[0] == "warn"
 
 
