@@ -3,15 +3,15 @@
 import asyncio
 import json
 import socket
+from contextlib import ExitStack
 
-import httpx2 as httpx
 import pytest
 
 from ingest.probe import PROBE_MEMBER
 from ingest.settings import Secrets
 from projections.doctor.finding import DoctorFinding
-from projections.doctor.posting import NoWay, ProbeBody, post
 from projections.doctor.way import examine_way
+from tests import DEADLINE
 from tests.http_proxy import Own, Passing, http_proxy
 from tests.program import free_port
 
@@ -88,15 +88,18 @@ def test_another_secret_is_tried_only_where_the_answer_may_be_about_it() -> None
     assert [examined(answer, b"x", b"y")[1] for answer in (of_rosterlog(401), Own(502))] == [2, 1]
 
 
-def test_a_wait_that_the_client_gives_up_is_told_as_one() -> None:
-    """Such as one for a connection, which has a deadline of its own."""
-
-    async def ask(port: int) -> None:
-        async with httpx.AsyncClient(timeout=0.05, trust_env=False) as client:
-            await post(client, f"http://127.0.0.1:{port}", b"x", ProbeBody("", b"1"))
-
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NoWay, match="no answer within"):
-        asyncio.run(ask(silent.getsockname()[1]))
+def test_a_connection_that_is_not_made_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a firewall that drops everything: a listener whose queue is full drops what comes as well."""
+    monkeypatch.setattr("projections.doctor.posting._CONNECT_SECONDS", 0.2)
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        address = f"http://127.0.0.1:{full.getsockname()[1]}"
+        [finding] = asyncio.run(examine_way(address, {"movemint": (b"x",)}, 1000, seconds=DEADLINE))
+    assert "no connection within 0 s" in finding.says
 
 
 def test_a_proxy_of_this_machines_environment_is_not_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from projections.doctor.contact import judge
 from projections.doctor.finding import DoctorFinding
 from projections.doctor.posting import ProbeAnswer
 from projections.doctor.way import addresses, bodies, examine_way
-from tests import model
+from tests import DEADLINE, model
 from tests.conftest import create
 from tests.findings import of, only, worst
 from tests.fold_all import query
@@ -211,10 +211,12 @@ def saying(first: bytes, again: bytes) -> Iterator[int]:
 
 def test_promise_16_an_answer_that_never_ends_is_given_up() -> None:
     with saying(b"HTTP/1.1 401 Unauthorized\r\nX-Slow: ", b"x") as port:
-        [finding] = asyncio.run(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT, seconds=0.6))
+        [finding] = asyncio.run(
+            asyncio.wait_for(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT, seconds=0.6), DEADLINE)
+        )
         assert "no answer within 1 s" in finding.says
     with saying(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 10_000) as port:
-        [finding] = asyncio.run(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT))
+        [finding] = asyncio.run(asyncio.wait_for(examine_way(f"http://127.0.0.1:{port}", SECRETS, LIMIT), DEADLINE))
         assert "answers 200 to a wrong signature" in finding.says
 
 
