@@ -64,6 +64,7 @@ def test_a_subscriber_that_takes_nothing_more_hinders_no_stop(data: Path, monkey
         with psycopg.connect(server.conninfo) as connection:
             os.kill(connection.info.backend_pid, signal.SIGSTOP)
         found = cluster(data)
+    assert not (found.data / "postmaster.pid").exists(), "it has ended by itself, and was not killed"
     assert processes_in(found.data, found.account).postmaster is None
     assert not is_held(found.lock)
     with postgres.server(data, print) as server:
