@@ -115,12 +115,13 @@ def test_a_fault_of_ours_has_its_line(
     with running(some) as api, pytest.raises(KeyError):
         api.ask("/v1/participants", make_token(engine))
     [line] = lines_of(logged)
-    assert (line["endpoint"], line["status"]) == ("/v1/participants", 500)
+    assert (line["event"], line["endpoint"], line["status"]) == ("answered", "/v1/participants", 500)
 
 
 def test_strangers_have_one_line_with_their_number_and_the_last_id(
-    some: str, engine: Engine, logged: pytest.LogCaptureFixture
+    some: str, engine: Engine, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("projections.web.answer_log._LOOK_SECONDS", 0.01)
     with engine.begin() as connection:
         connection.execute(text("update api_token set revoked_at = now()"))
     revoked = make_token(engine)
