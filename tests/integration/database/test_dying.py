@@ -16,6 +16,7 @@ from ingest.postgres.home import Cluster
 from ingest.postgres.locks import is_held, opened, take
 from ingest.postgres.processes import Processes, processes_in
 from tests.owned_folder import (
+    by_hand,
     cluster,
     kept,
     postmaster,
@@ -83,6 +84,10 @@ def test_a_server_that_stands_still_hinders_no_stop(data: Path, monkeypatch: pyt
     assert not is_held(found.lock)
     with postgres.server(data, print) as server:
         assert kept(server.conninfo) == [1]
+    by_hand(data)  # such a server holds no lock by which it would be found
+    os.kill(postmaster(data), signal.SIGSTOP)
+    stop(found, print)
+    assert processes_in(found.data, found.account).postmaster is None
     _stops_a_server_that_is_about_to_end(found, monkeypatch)
 
 
