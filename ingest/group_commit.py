@@ -15,7 +15,7 @@ from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, PENDING_BYTES, PENDING_DELIVERIES, Histogram, Reading
-from ingest.sqlstate import blames_the_data, fails_with_any_data, is_blocked, why_unwritable
+from ingest.sqlstate import blames_the_data, error_fields, fails_with_any_data, is_blocked, why_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +194,7 @@ class GroupCommit:
             if len(batch) > 1:
                 await self._commit_one_by_one(source, batch)
             else:
-                fields = {"source": source, "sqlstate": error.sqlstate}
+                fields = {"source": source, **error_fields(error)}
                 logger.error("delivery refused by the database", extra={"fields": fields})
         elif is_blocked(error) and source not in self._held_up:
             self._held_up.add(source)
@@ -216,7 +216,7 @@ class GroupCommit:
         self._held_up.add(source)
         self._failing_lanes[source] = asyncio.get_running_loop().time() + _FAILING_SECONDS
         lane = self._lanes[source]
-        fields = {"source": source, "refused": len(lane.waiting) + len(lane.in_flight), "sqlstate": error.sqlstate}
+        fields = {"source": source, "refused": len(lane.waiting) + len(lane.in_flight), **error_fields(error)}
         logger.error("no commit in time", extra={"fields": fields})
         self._release(lane.waiting)
         lane.waiting.clear()
@@ -230,9 +230,9 @@ class GroupCommit:
             refused += len(lane.waiting) + len(lane.in_flight)
             self._release(lane.waiting)
             lane.waiting.clear()
-        cause = error.__cause__ or error
+        cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
         self._failing_why = why_unwritable(error) or "the last commit failed"
-        fields = {"refused": refused, "error": type(cause).__name__, "sqlstate": getattr(cause, "sqlstate", None)}
+        fields = {"refused": refused, **error_fields(cause)}
         logger.error("database cannot append", extra={"fields": fields})
 
     def _release(self, batch: Collection[_Pending]) -> None:

@@ -28,6 +28,7 @@ class Own:
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b"<html>"
 
 
 Change = Callable[[Passing], Own | None]  # changes the request in its place, or gives the answer instead
@@ -47,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         if own is not None and own.status == 0:
             self.close_connection = True
         elif own is not None:
-            self._answer(own.status, [*own.headers.items()], b"<html>")
+            self._answer(own.status, [*own.headers.items()], own.content)
         else:
             self._answer(*_pass_on(passing, self.server.upstream))
 

@@ -77,10 +77,12 @@ def kept(conninfo: str) -> list[int]:
         return [row[0] for row in connection.execute("select a from kept order by a")]
 
 
-def by_hand(data: Path, *before: str) -> None:
-    """Start PostgreSQL as a person would who knows nothing of rosterlog."""
+def by_hand(data: Path, *before: str, port: int | None = None) -> None:
+    """Start PostgreSQL as a person would who knows nothing of rosterlog. `port`: without a socket, by TCP alone."""
     found = cluster(data)
-    options = f"-c listen_addresses= -c unix_socket_directories={found.home} -p 5999"
+    listens = "listen_addresses=127.0.0.1" if port else "listen_addresses="
+    sockets = "" if port else found.home
+    options = f"-c {listens} -c unix_socket_directories={sockets} -p {port or 5999}"
     done = found.account.run(
         *before, found.binaries.folder / "pg_ctl", "start", "-w", "-D", found.data, "-l", found.log, "-o", options
     )

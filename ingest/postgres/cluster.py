@@ -124,8 +124,7 @@ def stop(cluster: Cluster, say: Say) -> None:
     else:
         end((pid,))
     if not _becomes(lambda: not is_held(cluster.lock), _ORPHAN_SECONDS):
-        left = processes_in(cluster.data, cluster.account)
-        end((*left.others, *holders_of(cluster.lock, cluster.account)))
+        end(holders_of(cluster.lock, cluster.account))  # also what it has started, such as programs of COPY
     if postmaster and postmaster.sockets != cluster.home:
         with suppress(OSError):
             postmaster.sockets.rmdir()

@@ -135,9 +135,17 @@ def _is_started_by_us(cluster: Cluster) -> bool:
 def _from_pid_file(cluster: Cluster) -> Postmaster | None:
     try:
         lines = (cluster.data / "postmaster.pid").read_text().splitlines()
-        return Postmaster(int(lines[0]), int(lines[3]), Path(lines[4]), lines[7].strip())
+        return Postmaster(int(lines[0]), int(lines[3]), _sockets(cluster, lines[4]), lines[7].strip())
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _sockets(cluster: Cluster, line: str) -> Path:
+    """The folder that a pid file names. A server without a socket names none: it is reached by TCP, from any folder.
+
+    What is no path would be taken for the name of a host.
+    """
+    return Path(line) if line.startswith(("/", "@")) else cluster.home
 
 
 def _is_of_this_folder(cluster: Cluster, postmaster: Postmaster) -> bool:
@@ -185,7 +193,7 @@ def _clear(cluster: Cluster) -> None:
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     for left in cluster.home.glob(".s.PGSQL.*"):
         left.unlink(missing_ok=True)
-    if dead and dead.sockets != cluster.home and dead.sockets.name.startswith(f"{NAME}-"):
+    if dead and dead.sockets.name.startswith(f"{NAME}-"):
         with suppress(OSError):
             for left in dead.sockets.glob(".s.PGSQL.*"):
                 left.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
 from ingest.metrics import DATABASE_UP, Reading
 from ingest.session import Deadlines
-from ingest.sqlstate import DRIVER_ERRORS, sqlstate
+from ingest.sqlstate import DRIVER_ERRORS, error_fields
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +98,7 @@ class DatabaseFigures:
         except (*DRIVER_ERRORS, PoolTimeout, TimeoutError) as error:  # what was read last is given until it is old
             if time.monotonic() - self._said_at > _SAY_SECONDS:
                 self._said_at = time.monotonic()
-                fields = {"error": type(error).__name__, "sqlstate": sqlstate(error)}
-                logger.warning("metrics could not be read from the database", extra={"fields": fields})
+                logger.warning("metrics could not be read from the database", extra={"fields": error_fields(error)})
 
     def _read_all(self, connection: Connection) -> list[Reading]:
         return [reading for read in self._reads for reading in read(connection)]

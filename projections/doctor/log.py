@@ -1,8 +1,8 @@
-"""Checks the log's sources: their secrets, holes in their positions, and made-up people among real ones."""
+"""Checks the log's sources: their secrets, holes in their positions, a lost end, made-up people among real ones."""
 
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from ingest.cli.opening import is_demo
 from ingest.log.read import heads
@@ -50,6 +50,17 @@ select min(p.position)
 from generate_series(cast(:at as bigint), cast(:until as bigint)) as p (position)
 where not exists (select from event_log e where e.source = :source and e.position = p.position)
 """)
+# One statement, so that what is appended and folded meanwhile is in both.
+_FOLDED_PAST_ITS_END = text("""
+select c.source, c.projection, c.position, coalesce(head.position, 0) as head
+from checkpoint c
+join projection p on p.projection = c.projection and p.live = c.build
+left join lateral (
+  select e.position from event_log e where e.source = c.source order by e.position desc limit 1
+) head on true
+where c.position > coalesce(head.position, 0)
+order by c.source, c.projection
+""")
 _OF_DEMO = text("select count(*) from event_log e where e.source = :source and e.digest = any (:digests)")
 
 
@@ -82,19 +93,35 @@ def _of_secrets(source: str, secrets: Secrets, logged: Mapping[str, int] | None)
     return ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
 
 
-def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> DoctorFinding:
-    """Whether positions are missing at the beginning, at the end, or where a worker goes on; not in all of a log."""
+def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> Iterator[DoctorFinding]:
+    """Whether positions are missing at the beginning, at the end, or where a worker goes on; not in all of a log.
+
+    And whether a log ends before what was folded of it, which its own positions do not tell.
+    """
+    lost = [(row.source, _of_lost_end(row)) for row in connection.execute(_FOLDED_PAST_ITS_END)]
+    yield from first_few(lost)
     sources = sorted(logged)[:_MOST_SOURCES]
     looked_at = f"the first and the last {size} positions of {len(sources)} sources, and those that are folded next"
     row = connection.execute(_WINDOWS, {"sources": sources, "size": size}).one_or_none()
-    if row is None:
-        return ok("holes", f"no position is missing among {looked_at} (rosterlog verify proves the whole log)")
-    place = {"source": row.source, "at": row.at, "until": row.until}
-    missing = connection.execute(_FIRST_MISSING, place).scalar_one()
+    if row is not None:
+        place = {"source": row.source, "at": row.at, "until": row.until}
+        missing = connection.execute(_FIRST_MISSING, place).scalar_one()
+        yield fail(
+            "holes",
+            f"the log of {row.source} has no position {missing}: it was damaged",
+            "run rosterlog verify, which names every such place, keep a copy, and restore a backup beside it",
+        )
+    elif not lost:
+        yield ok("holes", f"no position is missing among {looked_at} (rosterlog verify proves the whole log)")
+
+
+def _of_lost_end(row: Row[tuple[str, str, int, int]]) -> DoctorFinding:
     return fail(
         "holes",
-        f"the log of {row.source} has no position {missing}: it was damaged",
-        "run rosterlog verify, which names every such place, keep a copy, and restore a backup beside it",
+        f"the log of {row.source} ends at position {row.head}, and {row.projection} has folded position {row.position} "
+        "of it: its last events are gone, and as many that arrive now will not be folded",
+        f"keep a copy as it is, and restore a backup beside it; if there is none, rosterlog rebuild {row.projection} "
+        "folds what is left",
     )
 
 

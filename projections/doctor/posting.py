@@ -68,8 +68,9 @@ async def post(
     try:
         async with asyncio.timeout(seconds), client.stream("POST", address, content=content, headers=headers) as answer:
             return ProbeAnswer(answer.status_code, dict(answer.headers), _problem(answer, await _start_of(answer)))
-    except (TimeoutError, httpx.TimeoutException):
-        says = f"no answer within {seconds:.0f} s"
+    except (TimeoutError, httpx.TimeoutException) as error:
+        is_connected = not isinstance(error, httpx.ConnectTimeout)
+        says = f"no answer within {seconds:.0f} s" if is_connected else f"no connection within {_CONNECT_SECONDS:.0f} s"
         raise NoWay(says, "is the address right, does a firewall stand between, does the proxy hang?") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise _no_way(error) from None

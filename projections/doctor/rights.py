@@ -30,7 +30,7 @@ with object (name, owner, acl) as (
   from pg_attribute a
   join pg_class c on c.oid = a.attrelid
   join pg_namespace n on n.oid = c.relnamespace
-  where n.nspname in ('public', 'reporting') and a.attacl is not null and c.relname !~ '_build_\d+$'
+  where n.nspname in ('public', 'reporting') and a.attacl is not null
   union all
   select case n.nspname when 'public' then '' else n.nspname || '.' end || p.proname, p.proowner,
     coalesce(p.proacl, acldefault('f', p.proowner))

@@ -92,7 +92,7 @@ def check_transactions(connection: Connection, longest: float = LONG_SECONDS) ->
 def check_slots(connection: Connection) -> Iterator[DoctorFinding]:
     """Whether a replication slot keeps the write-ahead log from being removed."""
     slots = connection.execute(_SLOTS).all()
-    bad = [slot for slot in slots if slot.is_lost or not slot.is_active or slot.held > MUCH_WAL]
+    bad = [slot for slot in slots if not slot.is_active or slot.held > MUCH_WAL]  # nobody uses one that is lost
     for slot in bad:
         drop = f"select pg_drop_replication_slot('{slot.slot_name}')"
         bound = "without a bound (max_slot_wal_keep_size)" if slot.is_unbounded else "up to max_slot_wal_keep_size"

@@ -22,7 +22,7 @@ from ingest.database import API_ROLE, async_engine
 from ingest.driver import answered_within
 from ingest.session import EXPORTING, SERVING
 from ingest.settings import Settings
-from ingest.sqlstate import DRIVER_ERRORS, is_cancelled
+from ingest.sqlstate import DRIVER_ERRORS, error_fields, is_cancelled
 from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
 from ingest.web.meant import NothingRoute
@@ -266,5 +266,5 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 async def _on_database_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, DRIVER_ERRORS) and is_cancelled(error):
         return problem(503, "This takes too long: ask for less, or sort by another column.", {"Retry-After": "5"})
-    logger.error("roster unreadable", extra={"fields": {"error": type(error).__name__}})
+    logger.error("roster unreadable", extra={"fields": error_fields(error)})
     return problem(503, "The roster cannot be read now; ask again.", {"Retry-After": "2"})

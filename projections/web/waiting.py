@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest.sqlstate import error_fields
 from projections.folding.table import checkpoint_table
 from projections.roster.revision import PROJECTION, Revision, revision_of
 
@@ -67,6 +68,6 @@ class Waiting:
                 rows = await connection.execute(select(sources.c.source, *revision_of(sources.c.source)))
                 self._revisions = {row[0]: Revision(*row[1:]) for row in rows}
         except self._away as error:
-            logger.warning("roster unreadable", extra={"fields": {"error": type(error).__name__}})
+            logger.warning("roster unreadable", extra={"fields": error_fields(error)})
             return _AWAY_SECONDS
         return _POLL_SECONDS

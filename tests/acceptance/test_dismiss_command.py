@@ -38,6 +38,7 @@ def test_an_event_is_dismissed_listed_shown_retried_and_restored(database: str, 
     assert "by ops: Movemint's test" in run("quarantine", "show", "2", env=env)
     assert "dismissed already" in run(*dismiss, env=env, code=2)
     assert "nothing is parked" in run("quarantine", "retry", env=env)
+    assert "position 1 of movemint is not parked" in run("quarantine", "retry", "1", env=env, code=2)
     assert "tried again: 1; still parked: 1" in run("quarantine", "retry", "2", env=env, code=1)
     assert "counts as parked again" in run("quarantine", "dismiss", "2", "--restore", env=env)
     run("status", env=env, code=1)
@@ -62,12 +63,40 @@ def test_a_list_asks_only_for_what_it_shows(database: str) -> None:
         event.remove(Engine, "before_cursor_execute", listener)
 
 
+def test_what_was_dismissed_is_listed_up_to_a_limit_with_what_became_of_it(
+    database: str, env: dict[str, str], worker_engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def printed(*args: str) -> str:
+        quarantine.main(args, standalone_mode=False, obj=read_settings(env))
+        return capsys.readouterr().out
+
+    assert "nothing is dismissed" in run("quarantine", "list", "--dismissed", env=env)
+    broken = b'{"type": "event.participant.created", "data": {"object": {"id": 7, "first_name": "\\ud83d"}}}'
+    model.append(database, [broken], "spring")
+    drain(worker_engine, "spring")
+    printed("dismiss", "2", "--reason", "a test", "--source", "movemint")
+    printed("dismiss", "1", "--reason", "a test", "--source", "spring")
+    model.append(database, [model.body(7)], "spring")
+    drain(worker_engine, "spring")
+    assert [line.split("  ")[-2] for line in printed("list", "--dismissed").splitlines()] == [
+        "parked", "not parked any more",
+    ]  # fmt: skip
+    assert "there are more" not in run("quarantine", "list", "--dismissed", "--limit", "2", env=env)
+    few = run("quarantine", "list", "--dismissed", "--limit", "1", env=env)
+    assert (few.count("a test"), "there are more: --limit 10" in few) == (1, True)
+    listed = printed("list", "--dismissed", "--limit", "1", "--json")
+    assert [event["position"] for event in json.loads(listed)["dismissed"]] == [2]
+    restored = printed("dismiss", "1", "--restore", "--source", "spring")
+    assert restored == "restored position 1 of spring: it is not parked any more\n"
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
         (("1", "--reason", "x"), "position 1 of movemint is not parked"),
         (("2",), "give --reason, a line of text; nothing was changed"),
         (("2", "--reason", "two\nlines"), "give --reason, a line of text; nothing was changed"),
+        (("2", "--reason", "x", "--operator", "two\nlines"), "give --operator, a line of text; nothing was changed"),
         (("2", "--restore"), "position 2 of movemint is not dismissed"),
         (("2", "--restore", "--reason", "x"), "not with --restore"),
         (("0", "--reason", "x"), "POSITION"),

@@ -1,18 +1,29 @@
 """Work in threads beside the caller: never two of one key, and nobody waits for what has taken long before."""
 
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from projections.folding.aside import Aside
 from tests import DEADLINE
 from tests.program import until
 
 
-def test_what_takes_a_moment_is_waited_for_and_what_takes_longer_goes_on_alone() -> None:
+@contextmanager
+def held_up() -> Iterator[threading.Event]:
+    """What works wait for. At the latest at the end of the block: otherwise a test that fails would wait with them."""
     enough = threading.Event()
+    try:
+        yield enough
+    finally:
+        enough.set()
+
+
+def test_what_takes_a_moment_is_waited_for_and_what_takes_longer_goes_on_alone() -> None:
     with closing(Aside(DEADLINE)) as patient:
         assert patient.do("a", lambda: 7) == 7
-    with closing(Aside(0.01)) as aside:
+        assert patient.do("a", lambda: 8) == 8
+    with closing(Aside(0.01)) as aside, held_up() as enough:
         assert aside.longest() == 0
         assert aside.do("slow", lambda: enough.wait(DEADLINE)) is None
         assert aside.longest() > 0
@@ -23,14 +34,15 @@ def test_what_takes_a_moment_is_waited_for_and_what_takes_longer_goes_on_alone()
 
 
 def test_suspects_however_many_keep_nobody_waiting() -> None:
-    enough, begun = threading.Event(), []
+    begun = []
 
-    def hang() -> bool:
-        begun.append(1)
-        return enough.wait(DEADLINE)
+    with closing(Aside(DEADLINE)) as aside, held_up() as enough:
 
-    with closing(Aside(DEADLINE)) as aside:
-        assert [aside.do(number, hang, is_suspect=True) for number in range(20)] == [None] * 20
+        def hang() -> bool:
+            begun.append(1)
+            return enough.wait(DEADLINE)
+
+        assert all(aside.do(number, hang, is_suspect=True) is None for number in range(20))
         assert aside.do("another", lambda: "done") == "done"
         assert len(begun) < 8
         enough.set()
@@ -39,13 +51,16 @@ def test_suspects_however_many_keep_nobody_waiting() -> None:
         until(lambda: len(begun) == 5)
 
 
-def test_at_the_end_what_is_under_way_is_finished() -> None:
-    enough, done = threading.Event(), []
-    aside = Aside(0.01)
-    aside.do("a", lambda: done.append(enough.wait(DEADLINE)))
-    closing_it = threading.Thread(target=aside.close)
-    closing_it.start()
-    assert not done
-    enough.set()
-    closing_it.join(DEADLINE)
-    assert done == [True]
+def test_at_the_end_what_is_under_way_is_finished_and_nothing_more_is_begun() -> None:
+    done: list[object] = []
+    aside = Aside(0.001)
+    with held_up() as enough:
+        for number in range(20):
+            aside.do(number, lambda: done.append(enough.wait(DEADLINE)))
+        closing_it = threading.Thread(target=aside.close)
+        closing_it.start()
+        until(lambda: aside._threads._shutdown)
+        assert (closing_it.is_alive(), done) == (True, [])
+        enough.set()
+        closing_it.join(DEADLINE)
+    assert done == [True] * 8

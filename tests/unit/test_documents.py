@@ -46,6 +46,12 @@ def test_each_promise_has_the_test_that_the_architecture_names() -> None:
         )
 
 
+def test_each_test_that_reliability_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")))
+    assert len(named) > 50
+    assert named <= set(names_of_tests())
+
+
 def names_of_tests() -> Iterator[str]:
     for path in (ROOT / "tests").rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

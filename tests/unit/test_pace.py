@@ -45,6 +45,9 @@ def test_after_each_failure_it_waits_longer_up_to_five_seconds_and_others_do_not
         pauses.append(next(tenths / 10 for tenths in range(100) if pace.may_try("a", tenths / 10)))
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.1, 5.0)
+    pace.succeeded("a")
+    pace.failed("a", 0.0, is_to_blame=True)
+    assert pace.may_try("a", 0.1), "a success ends the row"
     assert pace.may_try("b", 0.0)
     too_long(pace)
     assert pace.may_try("a", 0.1), "the try itself was a pause"
@@ -67,6 +70,15 @@ def test_what_takes_too_long_is_found_in_little_time_and_parked_after_all_the_ti
     assert pace.is_suspect("a")
     pace.parked("a")
     assert (pace.is_suspect("a"), pace.share("a"), pace.limit("a") > 100) == (False, 0.2, True)
+
+
+def test_after_an_event_was_parked_the_next_one_begins_without_its_failures() -> None:
+    pace = Pace(1)
+    for _ in range(2):
+        assert [pace.failed("a", 0.0, is_to_blame=True) for _ in range(3)] == [False, False, True]
+        pace.parked("a")
+    pace.failed("a", 0.0, is_to_blame=True)
+    assert pace.may_try("a", 0.1)
 
 
 def test_each_part_of_a_batch_that_took_too_long_is_tried_before_as_many_are_folded_again() -> None:

@@ -39,4 +39,4 @@ class Buckets:
 
     def give_back(self, key: Hashable, now: float) -> None:
         """Undo the count of a request."""
-        self._left[key] = (min(self._limit.at_once, self.left(key, now) + 1), now)
+        self._left[key] = (self.left(key, now) + 1, now)

@@ -6,6 +6,8 @@ import logging
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest.sqlstate import error_fields
+
 logger = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 2.0
@@ -40,4 +42,4 @@ class TokenUse:
                 for digest in sorted(used):
                     await connection.execute(_RECORD, {"digest": digest})
         except self._away as error:
-            logger.warning("use of tokens not written down", extra={"fields": {"error": type(error).__name__}})
+            logger.warning("use of tokens not written down", extra={"fields": error_fields(error)})

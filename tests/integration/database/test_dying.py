@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from ingest import postgres
-from ingest.postgres.locks import is_held
-from ingest.postgres.processes import processes_in
+from ingest.postgres.cluster import stop
+from ingest.postgres.home import Cluster
+from ingest.postgres.locks import is_held, opened, take
+from ingest.postgres.processes import Processes, processes_in
 from tests.owned_folder import (
+    by_hand,
     cluster,
     kept,
     postmaster,
@@ -61,7 +65,48 @@ def test_a_subscriber_that_takes_nothing_more_hinders_no_stop(data: Path, monkey
         with psycopg.connect(server.conninfo) as connection:
             os.kill(connection.info.backend_pid, signal.SIGSTOP)
         found = cluster(data)
+    assert not (found.data / "postmaster.pid").exists(), "it has ended by itself, and was not killed"
     assert processes_in(found.data, found.account).postmaster is None
     assert not is_held(found.lock)
     with postgres.server(data, print) as server:
         assert kept(server.conninfo) == [1]
+
+
+def test_a_server_that_stands_still_hinders_no_stop(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither signal reaches it, so it is killed, and what is left of it as well."""
+    monkeypatch.setattr("ingest.postgres.cluster._FAST_STOP_SECONDS", 0.2)
+    monkeypatch.setattr("ingest.postgres.cluster._STOP_AT_ONCE_SECONDS", 0.2)
+    with postgres.server(data, print) as server:
+        write(server.conninfo, 1)
+        found = cluster(data)
+        os.kill(postmaster(data), signal.SIGSTOP)
+    assert processes_in(found.data, found.account).postmaster is None
+    assert not is_held(found.lock)
+    with postgres.server(data, print) as server:
+        assert kept(server.conninfo) == [1]
+    by_hand(data)  # such a server holds no lock by which it would be found
+    os.kill(postmaster(data), signal.SIGSTOP)
+    stop(found, print)
+    assert processes_in(found.data, found.account).postmaster is None
+    _stops_a_server_that_is_about_to_end(found, monkeypatch)
+
+
+def _stops_a_server_that_is_about_to_end(found: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its processes have its lock for a moment more, and its number may be nobody's when it is sent a signal."""
+    said: list[str] = []
+    looks: list[Path] = []
+
+    def held(lock: Path) -> bool:
+        looks.append(lock)
+        return len(looks) < 5
+
+    with opened(found.lock) as lock:
+        assert take(lock)
+        monkeypatch.setattr("ingest.postgres.cluster.is_held", held)
+        stop(found, said.append)
+        assert (said, len(looks)) == ([], 5), "it runs in no other container"
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    monkeypatch.setattr("ingest.postgres.cluster.processes_in", lambda *_: Processes(ended.pid, ()))
+    stop(found, said.append)
+    assert said == []

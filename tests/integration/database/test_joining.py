@@ -22,7 +22,7 @@ from tests.owned_folder import (
     user,
     write,
 )
-from tests.program import until
+from tests.program import free_port, until
 
 
 def test_a_server_started_by_hand_is_joined(data: Path) -> None:
@@ -37,6 +37,16 @@ def test_a_server_started_by_hand_is_joined(data: Path) -> None:
     os.kill(postmaster(data), signal.SIGKILL)
     with postgres.server(data, print) as server:
         assert kept(server.conninfo) == [1]
+
+
+def test_a_server_started_by_hand_without_a_socket_is_joined(data: Path) -> None:
+    with postgres.server(data, print) as server:
+        write(server.conninfo, 1)
+    by_hand(data, port=free_port())
+    pid = postmaster(data)
+    with postgres.server(data, print) as server:
+        assert kept(server.conninfo) == [1]
+        assert postmaster(data) == pid
 
 
 @needs_namespaces

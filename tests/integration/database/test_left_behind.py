@@ -40,11 +40,12 @@ def left(stopped: Path) -> Path:
     return leave(stopped, "1 1")
 
 
-def leave(data: Path, block: str) -> Path:
+def leave(data: Path, block: str, sockets: str | None = None) -> Path:
     """Write the pid file of another's server. `block`: key and number of its block of shared memory."""
     found = cluster(data)
+    sockets = str(found.home) if sockets is None else sockets
     (found.data / "postmaster.opts").unlink(missing_ok=True)
-    (found.data / "postmaster.pid").write_text(f"99\n{found.data}\n1\n5999\n{found.home}\n\n{block}\nready\n")
+    (found.data / "postmaster.pid").write_text(f"99\n{found.data}\n1\n5999\n{sockets}\n\n{block}\nready\n")
     return data
 
 
@@ -61,6 +62,15 @@ def test_a_pid_file_is_cleared_only_where_every_process_can_be_seen(left: Path) 
     assert is_refused(left, *NAMESPACES)
     assert (cluster(left).data / "postmaster.pid").exists()
     assert not is_refused(left)
+
+
+@needs_namespaces
+@pytest.mark.parametrize("sockets", ["", "a..b"])
+def test_a_pid_file_that_names_no_folder_of_sockets_is_handled_as_any_other(stopped: Path, sockets: str) -> None:
+    """As that of a server that has none, or one that a power cut has damaged."""
+    leave(stopped, "1 1", sockets)
+    assert is_refused(stopped, *NAMESPACES)
+    assert not is_refused(stopped)
 
 
 @needs_namespaces
@@ -112,12 +122,18 @@ def test_the_sockets_of_a_dead_server_are_removed_and_nobody_elses(data: Path, t
         with postgres.server(data, print) as again:
             assert kept(again.conninfo) == [1]
             assert not dead.sockets.exists()
+            alive = running(found)
+            assert alive is not None
+            assert alive.sockets.exists()
+    assert not alive.sockets.exists(), "a stop takes it away as well"
     foreign = tmp_path / ".s.PGSQL.5999"
     foreign.touch()
     pid_file = found.data / "postmaster.pid"
-    pid_file.write_text(f"99\n{found.data}\n1\n5999\n{tmp_path}\n\n1 1\nready\n")
-    with postgres.server(data, print):
-        assert foreign.exists()
+    gone = tmp_path / "rosterlog-gone"  # as after the machine's temporary files were removed
+    for sockets in (tmp_path, gone):
+        pid_file.write_text(f"99\n{found.data}\n1\n5999\n{sockets}\n\n1 1\nready\n")
+        with postgres.server(data, print):
+            assert foreign.exists()
 
 
 def test_a_process_that_outlived_a_server_started_by_hand_is_ended(data: Path) -> None:

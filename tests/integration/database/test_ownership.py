@@ -40,16 +40,17 @@ def test_the_number_of_another_process_in_a_pid_file_hinders_no_start(data: Path
             first.communicate("\n", timeout=DEADLINE)
     until(lambda: not is_held(found.lock))
     with subprocess.Popen(["sleep", "600"], user=found.account.uid, group=found.account.gid) as innocent:
-        number = f"{innocent.pid}\n"
-        pid_file = found.data / "postmaster.pid"
-        pid_file.write_text(f"{number}{found.data}\n1\n{running_now.port}\n{found.home}\n127.0.0.1\n1 1\nready\n")
-        (found.home / f".s.PGSQL.{running_now.port}.lock").write_text(
-            f"{number}{found.data}\n1\n{running_now.port}\n{found.home}\n"
-        )
-        with postgres.server(data, print) as server:
-            assert kept(server.conninfo) == [1]
-        assert innocent.poll() is None
-        innocent.kill()
+        try:
+            number = f"{innocent.pid}\n"
+            pid_file = found.data / "postmaster.pid"
+            lines = f"{number}{found.data}\n1\n{running_now.port}\n{found.home}\n"
+            pid_file.write_text(f"{lines}127.0.0.1\n1 1\nready\n")
+            (found.home / f".s.PGSQL.{running_now.port}.lock").write_text(lines)
+            with postgres.server(data, print) as server:
+                assert kept(server.conninfo) == [1]
+            assert innocent.poll() is None
+        finally:
+            innocent.kill()
 
 
 def test_a_server_whose_socket_is_deleted_is_reached_by_tcp(data: Path) -> None:

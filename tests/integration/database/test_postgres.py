@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import stat
@@ -90,7 +91,10 @@ def test_its_users_share_it_and_the_last_one_stops_it(folder: Path) -> None:
         assert other.stdout.readline() == "in\n"
     assert value_of(first.conninfo, "select count(*) from kept") == 0
     other.communicate("\n", timeout=DEADLINE)
-    assert running(cluster_in(data, print)) is None
+    stopped = cluster_in(data, print)
+    assert running(stopped) is None
+    state = stopped.account.run(stopped.binaries.folder / "pg_controldata", stopped.data).stdout
+    assert re.search(r"cluster state: +shut down\n", state), "its last checkpoint is written"
     with postgres.server(data, print) as again:
         assert again.address == first.address
         assert value_of(again.conninfo, "select count(*) from kept") == 0

@@ -72,11 +72,27 @@ def test_what_was_looked_at_is_said(long_log: Engine, monkeypatch: pytest.Monkey
         assert "of 1 sources" in only(check_holes(connection, {"movemint": LENGTH, "other": 1}), "holes")[1]
 
 
-def test_a_log_that_ends_before_what_was_folded_has_no_hole_there(long_log: Engine) -> None:
+def test_a_log_that_ends_before_what_was_folded_is_told(long_log: Engine) -> None:
+    """Also one that is empty; and beside it, what is missing of the part that is left."""
     with long_log.connect() as connection:
         connection.execute(text("alter table event_log disable trigger all"))
-        connection.execute(text("delete from event_log where position > 5"))
-        assert only(check_holes(connection, heads(connection)), "holes")[0] == "ok"
+        connection.execute(
+            text("insert into checkpoint select 'spring', p.projection, p.live, 3 from projection p where p.live = 1")
+        )
+        spring = of(check_holes(connection, heads(connection)), "holes")
+        assert all("spring ends at position 0, and " in said for _, said in spring)
+        connection.execute(text("delete from checkpoint where source = 'spring'"))
+        folded = LENGTH // 2
+        for last, first_missing in ((folded, None), (5, None), (4, 3), (0, None)):
+            missing = {"last": last, "missing": first_missing}
+            connection.execute(text("delete from event_log where position > :last or position = :missing"), missing)
+            found = of(check_holes(connection, heads(connection)), "holes")
+            lost = [said for level, said in found if level == "fail" and "will not be folded" in said]
+            assert len(lost) == (0 if last == folded else 2), "of each projection"
+            for said, projection in zip(lost, ("participants", "registrations"), strict=False):
+                assert f"movemint ends at position {last}, and {projection} has folded position {folded} of it" in said
+                assert f"rosterlog rebuild {projection} folds what is left" in said
+            assert len(found) == max(len(lost) + (first_missing is not None), 1)
         connection.rollback()
 
 

@@ -74,13 +74,25 @@ DEPARTURES = {
     "a service may write the log": (
         "grant update on event_log to rosterlog_worker", "grants", "fail", "update on event_log"
     ),
+    "a service may erase": (
+        "grant execute on function apply_erasure to rosterlog_api", "grants", "fail", "execute on apply_erasure"
+    ),
+    "a function was made anew, which everybody may execute": (
+        "update pg_proc set proacl = null where proname = 'publish_these'", "grants", "fail", "publish_these to public"
+    ),
+    "the webhook can empty a table": (
+        "create table another (a int); grant truncate on another to public", "grants", "fail", "can reach another"
+    ),
     "a service may read more": (
         "grant select on event_log to rosterlog_api", "grants", "warn", "select on event_log"
     ),
     "a role is missing": (
         "alter role rosterlog_reporting rename to gone", "roles", "fail", "missing: rosterlog_reporting"
     ),
-    "a role is powerful": ("alter role rosterlog_api createrole", "roles", "fail", "rosterlog_api: may do more"),
+    **{
+        f"a role is powerful: {power}": (f"alter role rosterlog_api {power}", "roles", "fail", "rosterlog_api: may do")
+        for power in ("superuser", "createrole", "createdb", "replication", "bypassrls")
+    },
     "a role is in another": (
         "grant rosterlog_operator to rosterlog_ingest", "roles", "fail", "rosterlog_ingest in rosterlog_operator"
     ),
@@ -113,11 +125,15 @@ def test_a_person_may_let_others_read(undone: Connection) -> None:
     """Grants to logins of one's own, and what other programs have in the database, are nobody's business."""
     undone.execute(text("create role visitor; grant select on participants, event_log to visitor"))
     undone.execute(text("create function theirs() returns int language sql return 1"))
+    undone.execute(text("create table of_extension (a int); grant select on of_extension to public"))
+    extension = "'pg_extension'::regclass, (select oid from pg_extension limit 1), 0, 'e'"
+    undone.execute(text(f"insert into pg_depend select 'pg_class'::regclass, 'of_extension'::regclass, 0, {extension}"))
     assert worst(rights(undone)) == []
 
 
 def test_a_superuser_is_for_the_embedded_database_alone(undone: Connection) -> None:
-    assert only(check_login(undone, is_embedded=True), "login")[0] == "ok"
+    level, said = only(check_login(undone, is_embedded=True), "login")
+    assert (level, "the superuser of the embedded database" in said) == ("ok", True)
     assert only(check_login(undone, is_embedded=False), "login")[0] == "warn"
 
 

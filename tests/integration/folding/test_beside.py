@@ -1,5 +1,6 @@
 """Promise 16: what takes long goes on beside the others, which do not wait for it."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.session import Deadlines
-from tests import model
+from projections.folding.worker import Worker
+from tests import DEADLINE, model
 from tests.erased_person import gate
-from tests.fold_all import drain, query, working
+from tests.fold_all import PROJECTIONS, drain, query, working
 from tests.program import until
 
 DONE = [
@@ -49,6 +51,29 @@ def test_promise_16_while_the_batches_of_some_sources_take_long_the_others_are_f
         beaten = len(beats)
         until(lambda: len(beats) > beaten)
     assert all(beats)
+
+
+def test_promise_16_while_work_beside_folding_takes_long_the_sources_are_folded(
+    database: str, worker_engine: Engine
+) -> None:
+    begun, enough, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def hangs(_engine: Engine) -> bool:
+        begun.set()
+        return enough.wait(DEADLINE)
+
+    worker = Worker(worker_engine, PROJECTIONS, 8, [hangs])
+    thread = threading.Thread(target=worker.run, args=(0.01, stop, lambda _is_read: None))
+    thread.start()
+    try:
+        assert begun.wait(DEADLINE)
+        model.append(database, [model.body(1)])
+        until(lambda: len(model.stored_roster(database)) == 1)
+        assert not enough.is_set()
+    finally:
+        stop.set()
+        enough.set()
+        thread.join(DEADLINE)
 
 
 def test_promise_16_a_worker_of_which_a_batch_hangs_beats_no_more(

@@ -88,6 +88,16 @@ def test_a_dismissal_is_made_once_and_found_by_its_source_and_position(
         assert not any(event.is_parked for event in dismissed_events(connection, None, 10)), "no live build has it"
 
 
+@pytest.mark.usefixtures("parked")
+def test_the_same_position_of_another_source_is_another_event(engine: Engine, operator: Engine) -> None:
+    with operator.begin() as connection:
+        assert dismissal.note_dismissal(connection, "spring", 2, "ops", "one")
+        assert not dismissal.undo_dismissal(connection, "movemint", 2)
+        [of_spring] = dismissed_events(connection, None, 10)
+        assert not of_spring.is_parked
+    assert counted(engine) == {"movemint": 2}
+
+
 def test_a_rebuild_that_parks_it_again_keeps_it_dismissed(
     parked: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:

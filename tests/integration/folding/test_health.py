@@ -83,7 +83,7 @@ def test_a_roster_without_a_worker_is_not_ready(database: str, worker_engine: En
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("update worker_seen set seen_at = now() - interval '31 seconds'")
     code, why = readiness(database)
-    assert (code, "workers (none was seen for 31 s)" in why or "for 32 s" in why) == (503, True)
+    assert (code, "workers (none was seen for 3" in why) == (503, True)
     Heartbeat().note(worker_engine, None)
     assert readiness(database) == (200, "")
     assert len(query(database, "select * from worker_seen")) == 2

@@ -1,21 +1,26 @@
 """A worker's loop: whom it folds, when it stops, what it says, and that no fault of one source ends it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine
 
-from ingest.database import WORKER_ROLE
+from ingest.database import WORKER_ROLE, sync_engine
+from ingest.log.read import sources
+from projections.folding.aside import Aside
 from projections.folding.pace import Pace
 from projections.folding.projection import Track
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.worker import Worker, run_once
-from tests import model
-from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, query, working
+from tests import DEADLINE, model
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query, working
 from tests.other_definition import OTHER
 from tests.program import until
 
@@ -35,6 +40,66 @@ def folded(database: str, projection: str = "participants") -> list[str]:
     """The sources that are folded."""
     of = "select source from checkpoint where projection = %s and position > 0 order by 1"
     return [row[0] for row in query(database, of, projection)]
+
+
+class Pauses(threading.Event):
+    """Makes no pause, but notes the seconds of each; it is set after so many. `then` is called before each."""
+
+    def __init__(self, most: int, then: Callable[[int], object] = lambda _number: None) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._most = most
+        self._then = then
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._then(len(self.seconds))
+        self.seconds.append(timeout)
+        if len(self.seconds) >= self._most:
+            self.set()
+        return self.is_set()
+
+
+def test_a_worker_with_nothing_to_do_looks_ever_less_often_and_after_an_event_often_again(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first pause to half a second."""
+    monkeypatch.setattr("projections.folding.worker._LIST_SOURCES_EVERY", 0.0)
+    monkeypatch.setattr("projections.folding.worker._PATIENCE_SECONDS", DEADLINE)
+    drain(worker_engine)
+    looks: list[bool] = []
+
+    def deliver(number: int) -> None:
+        if number == 300:
+            model.append(database, [model.body(1)])
+
+    stop = Pauses(310, deliver)
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        looks.append(is_read)
+        if len(looks) > 1_000:
+            stop.set()  # it makes no pause
+
+    Worker(worker_engine, PROJECTIONS, 10).run(0.1, stop, beat)
+    assert (stop.seconds[0], stop.seconds[299], len(stop.seconds)) == (0.1, 0.5, 310)
+    assert stop.seconds[:300] == sorted(stop.seconds[:300])
+    assert stop.seconds[302:] == [0.1] * 8
+    assert folded(database) == ["movemint"]
+
+
+def test_a_worker_whose_database_is_away_pauses_between_its_looks(database: str) -> None:
+    engine = sync_engine(make_conninfo(database, host="127.0.0.1", port="1"), WORKER_ROLE)
+    stop, looks = Pauses(3), []
+
+    def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
+        looks.append(is_read)
+        if len(looks) > 20:
+            stop.set()  # it makes no pause
+
+    Worker(engine, PROJECTIONS, 10).run(0.01, stop, beat)
+    engine.dispose()
+    assert stop.seconds == [0.2] * 3
+    assert looks == [False] * 3
 
 
 def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker_engine: Engine) -> None:
@@ -89,6 +154,43 @@ def test_a_build_of_another_definition_is_not_written_into_and_said_once(
     assert (folded(logged), query(logged, "select * from quarantine")) == ([], [])
     [record] = [record for record in caplog.records if "rebuild needed" in record.message]
     assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
+    build = live(worker_engine, PARTICIPANTS)
+    assert worker._may_write(replace(build, definition=OTHER.definition), OTHER)
+    assert not worker._may_write(build, OTHER)
+    assert caplog.text.count("rebuild needed") == 2, "and again after it was right meanwhile"
+
+
+def test_a_source_whose_batch_took_too_long_is_not_waited_for(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "is_suspect", lambda _pace, lane: lane[1] == "spring")
+    worker, behind = Worker(worker_engine, PROJECTIONS, 10), [(PARTICIPANTS, "spring"), (PARTICIPANTS, "summer")]
+    with closing(Aside(DEADLINE)) as aside:
+        counted = worker._fold_each(behind, threading.Event(), lambda _is_read: None, aside)
+    assert (counted, folded(logged)) == (1, ["spring", "summer"]), "what is counted was waited for"
+
+
+def test_after_an_event_was_parked_its_source_is_folded_as_before(logged: str, worker_engine: Engine) -> None:
+    worker, lane = Worker(worker_engine, PROJECTIONS, 10), ("participants", "spring")
+    for _ in range(6):
+        worker._pace.failed(lane, 0.0, is_to_blame=True)
+    assert worker._pace.limit(lane) == 1
+    worker._park_next(PARTICIPANTS, "spring", "a reason")
+    assert query(logged, "select source, reason from quarantine") == [("spring", "a reason")]
+    assert worker._pace.limit(lane) == 10
+
+
+def test_a_batch_that_takes_long_again_keeps_all_its_time(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, lane = Worker(worker_engine, PROJECTIONS, 1), ("participants", "spring")
+    model.append(logged, [model.body(2)], "spring")
+    for _ in range(2):
+        worker._pace.failed(lane, 0.0, is_to_blame=False, took_long=True)
+    for long_seconds, has_all in ((0.0, True), (DEADLINE, False)):
+        monkeypatch.setattr("projections.folding.worker._LONG_SECONDS", long_seconds)
+        assert worker._fold(PARTICIPANTS, "spring") == 1
+        assert (worker._pace.share(lane) == 1) == has_all
 
 
 def test_a_fault_in_our_own_code_parks_its_event_and_ends_no_worker(logged: str, worker_engine: Engine) -> None:
@@ -118,6 +220,40 @@ def test_an_event_that_cannot_be_parked_keeps_its_own_source_alone(
         until(lambda: len(query(logged, "select * from participants where source = 'spring'")) == 2)
     assert folded(logged) == ["spring", "summer"]
     assert caplog.text.count("a batch failed") == 1, "the same once in ten seconds"
+
+
+def test_the_same_is_said_once_in_ten_seconds_and_of_each_source(
+    worker_engine: Engine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("projections.folding.worker.time", SimpleNamespace(monotonic=lambda: now))
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    for _ in range(3):
+        for source in SOURCES:
+            worker._say("a batch failed", {"source": source}, None)
+    assert len(caplog.records) == len(SOURCES)
+    now += 10.0
+    worker._say("a batch failed", {"source": "spring"}, None)
+    assert len(caplog.records) == len(SOURCES) + 1
+    assert len(worker._said) == 1, "what was said before is forgotten"
+
+
+def test_sources_are_listed_once_a_second(logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look is one probe of an index per source; to list them takes more."""
+    listed: list[str] = []
+    now = 100.0
+
+    def list_them(connection: Connection) -> list[str]:
+        listed.append(logged)
+        return sources(connection)
+
+    monkeypatch.setattr("projections.folding.worker.sources", list_them)
+    monkeypatch.setattr("projections.folding.worker.time", SimpleNamespace(monotonic=lambda: now))
+    worker = Worker(worker_engine, PROJECTIONS, 10)
+    for seconds, times in ((0.0, 1), (1.0, 1), (0.1, 2)):
+        now += seconds
+        assert {source for _, source in worker.behind()} == {*SOURCES}
+        assert len(listed) == times
 
 
 def test_a_new_source_is_found_within_a_second(logged: str, worker_engine: Engine) -> None:

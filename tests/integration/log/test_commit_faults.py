@@ -13,7 +13,7 @@ from ingest.group_commit import GroupCommit, Limits, NotKept
 from ingest.log.event import Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE, model
-from tests.integration.log.test_group_commit import ROOMY, delivery, hand_in, with_commit
+from tests.integration.log.test_group_commit import ROOMY, answered, delivery, hand_in, with_commit
 from tests.proxy import Proxy
 
 
@@ -134,6 +134,34 @@ def test_a_disk_that_is_full_refuses_what_follows_at_once_and_is_not_ready(datab
         assert await commit.hindrance() is None
 
     with_commit(database, ROOMY, scenario)
+
+
+def test_the_log_says_what_the_server_said_of_a_refusal(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """In the same words and fields as everywhere, and with nothing of a delivery."""
+
+    async def scenario(commit: GroupCommit) -> None:
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("alter table event_log add constraint no_poison check (body <> 'poison'::bytea)")
+            assert await hand_in(commit, b"poison") is None
+            with owner.transaction():
+                owner.execute("lock table event_log")
+                assert await answered(commit.append(delivery(b"locked", "spring"))) is None
+            owner.execute(f"revoke execute on function append_events from {INGEST_ROLE}")
+            assert await hand_in(commit, b"forbidden") is None
+
+    with_commit(database, Limits(pending=10, pending_bytes=10**6, answer_seconds=2), scenario)
+    away = make_conninfo(database, port="1", host="127.0.0.1")
+    assert with_commit(away, ROOMY, lambda commit: hand_in(commit, b"lost")) is None
+    said = [record.__dict__["fields"] for record in caplog.records if record.name == "ingest.group_commit"]
+    messages = [str(fields.pop("message")) for fields in said]
+    of_lock = {"source": "spring", "refused": 1, "error": "LockNotAvailable", "sqlstate": "55P03"}
+    assert said == [
+        {"source": "movemint", "error": "CheckViolation", "sqlstate": "23514"}, of_lock,
+        {"refused": 1, "error": "InsufficientPrivilege", "sqlstate": "42501"},
+        {"refused": 1, "error": "OperationalError", "sqlstate": None},
+    ]  # fmt: skip
+    for part, message in zip(("no_poison", "lock timeout", "append_events", "refused"), messages, strict=True):
+        assert part in message
 
 
 def test_a_source_whose_commit_has_no_answer_is_refused_at_once_and_named(database: str) -> None:

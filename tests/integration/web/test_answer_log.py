@@ -115,12 +115,13 @@ def test_a_fault_of_ours_has_its_line(
     with running(some) as api, pytest.raises(KeyError):
         api.ask("/v1/participants", make_token(engine))
     [line] = lines_of(logged)
-    assert (line["endpoint"], line["status"]) == ("/v1/participants", 500)
+    assert (line["event"], line["endpoint"], line["status"]) == ("answered", "/v1/participants", 500)
 
 
 def test_strangers_have_one_line_with_their_number_and_the_last_id(
-    some: str, engine: Engine, logged: pytest.LogCaptureFixture
+    some: str, engine: Engine, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("projections.web.answer_log._LOOK_SECONDS", 0.01)
     with engine.begin() as connection:
         connection.execute(text("update api_token set revoked_at = now()"))
     revoked = make_token(engine)
@@ -152,6 +153,9 @@ def test_a_database_that_is_away_is_no_flood_of_lines(
             assert api.ask("/v1/participants", token).status_code == 503
         assert api.ask("/v1/nothing", token).status_code == 404, "without the database"
     lines = lines_of(logged)  # what was not due yet is written when the server ends
+    of_database = [line for line in map(json.loads, logged.text.splitlines()) if line["event"] == "roster unreadable"]
+    assert len(of_database) == 5
+    assert all("Connection refused" in line["message"] for line in of_database)
     assert {line["status"] for line in lines} == {404, 503}
     assert sum(line["count"] for line in lines) == 6
     assert len(lines) < 5

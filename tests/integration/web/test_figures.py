@@ -8,6 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 
+from ingest.driver import AsyncConnection
 from ingest.log.figures import log_readings
 from ingest.metrics import DATABASE_UP, HEAD, Reading
 from ingest.web.figures import DatabaseFigures
@@ -45,6 +46,69 @@ def test_a_database_that_is_slow_is_not_away(database: str) -> None:
         *slow, away = asyncio.run(scenario())
     assert [(each[DATABASE_UP.name], each[HEAD.name]) for each in slow] == [(1, 1)] * 3
     assert away == {DATABASE_UP.name: 0}
+
+
+def test_a_connection_that_does_not_answer_a_scrape_is_closed_then_and_replaced_by_the_next(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the wait for it cancelled, the driver would first ask the server to end the statement, for seconds."""
+    asked: list[object] = []
+
+    async def ask_to_end(connection: AsyncConnection, **_: float) -> None:
+        asked.append(connection)
+
+    monkeypatch.setattr(AsyncConnection, "_try_cancel", ask_to_end)
+    with Proxy(database).running() as proxy:
+
+        async def scenario() -> list[dict[str, float]]:
+            figures = DatabaseFigures(proxy.conninfo, [])
+            while (await seen(figures))[DATABASE_UP.name] == 0:
+                await asyncio.sleep(0.02)
+            proxy.silence()
+            away = await seen(figures)
+            assert figures._asked is not None
+            assert figures._asked.closed
+            while (again := await seen(figures))[DATABASE_UP.name] == 0:
+                await asyncio.sleep(0.02)
+            await figures.close()
+            return [away, again]
+
+        assert asyncio.run(asyncio.wait_for(scenario(), DEADLINE)) == [{DATABASE_UP.name: up} for up in (0, 1)]
+    assert asked == []
+
+
+def test_a_reading_has_one_deadline_for_all_that_it_asks(
+    database: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.web.figures._READ_SECONDS", 0.5)
+    monkeypatch.setattr("ingest.web.figures._SCRAPE_SECONDS", DEADLINE)
+
+    def slow(connection: Connection) -> Iterator[Reading]:
+        for _ in range(20):
+            connection.execute(text("select pg_sleep(0.1)"))
+        yield Reading(HEAD, ("movemint",), 1)
+
+    async def scenario() -> dict[str, float]:
+        figures = DatabaseFigures(database, [slow])
+        found = await seen(figures)
+        await figures.close()
+        return found
+
+    assert asyncio.run(scenario()) == {DATABASE_UP.name: 1}
+    assert [record.__dict__["fields"]["error"] for record in caplog.records] == ["NoAnswer"]
+
+
+def test_a_scrape_waits_no_longer_behind_others_than_for_the_database(database: str) -> None:
+    """While the database does not answer, each of them keeps the one connection for all of its time."""
+
+    async def scenario() -> dict[str, float]:
+        figures = DatabaseFigures(database, [])
+        async with figures._asking, asyncio.timeout(DEADLINE):
+            found = await seen(figures)
+        await figures.close()
+        return found
+
+    assert asyncio.run(scenario()) == {DATABASE_UP.name: 0}
 
 
 def test_a_login_that_may_only_append_has_a_database_and_no_figures(database: str) -> None:
@@ -88,7 +152,7 @@ def test_what_was_read_long_ago_is_given_no_more_and_a_failure_is_said_once(
 
     def one(connection: Connection) -> Iterator[Reading]:
         if is_broken:
-            connection.execute(text("select 1 / 0"))
+            connection.execute(text("select from missing"))
         yield Reading(HEAD, ("movemint",), 1)
 
     async def scenario() -> list[dict[str, float]]:
@@ -109,7 +173,10 @@ def test_what_was_read_long_ago_is_given_no_more_and_a_failure_is_said_once(
 
     up = {DATABASE_UP.name: 1.0}
     assert asyncio.run(scenario()) == [{**up, HEAD.name: 1}, {**up, HEAD.name: 1}, up]
-    assert [record.message for record in caplog.records] == ["metrics could not be read from the database"]
+    [record] = caplog.records
+    assert record.message == "metrics could not be read from the database"
+    said = {"error": "UndefinedTable", "sqlstate": "42P01", "message": 'relation "missing" does not exist'}
+    assert record.__dict__["fields"] == said
 
 
 def test_a_reading_that_takes_long_is_under_way_once_and_ends_with_the_server(database: str) -> None:
@@ -125,7 +192,10 @@ def test_a_reading_that_takes_long_is_under_way_once_and_ends_with_the_server(da
         while not reads:
             await figures.read()
         assert HEAD.name not in await seen(figures)
+        reading = figures._task
         await figures.close()
+        assert reading is not None
+        assert reading.cancelled(), "it is not waited for"
         sleeping = "query ~ '^select pg_sleep' and state = 'active' and datname = current_database()"
         assert query(database, f"select query from pg_stat_activity where {sleeping}") == []
 

@@ -159,6 +159,22 @@ def test_large_answers_together_hold_a_bounded_number_of_bytes(large: str, engin
         assert len(again.content) == sizes[0], "what they held is given back"
 
 
+def test_an_answer_that_fails_gives_back_what_it_held(
+    large: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    token = make_token(engine)
+    with running(large, ApiSettings(held_bytes=3 * 1_000_000)) as api:
+        whole = api.ask("/v1/participants", token, limit=100).content
+        with monkeypatch.context() as broken:
+            broken.setattr("projections.web.dispatch.answer", fail)
+            with pytest.raises(ZeroDivisionError):
+                api.ask("/v1/participants", token, limit=100)
+        assert len(api.ask("/v1/participants", token, limit=100).content) == len(whole)
+
+
 def test_a_single_row_that_cannot_be_held_now_is_asked_for_again(
     database: str, engine: Engine, worker_engine: Engine
 ) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from ingest.database import API_ROLE, async_engine
 from ingest.sqlstate import DRIVER_ERRORS
 from projections.web.waiting import Waiting
-from tests import model
+from tests import DEADLINE, model
 from tests.fold_all import drain
 
 
@@ -32,7 +32,8 @@ async def waiting_on(conninfo: str) -> AsyncIterator[tuple[Waiting, "asyncio.Tas
 async def wait(waiting: Waiting, seconds: float = 60.0) -> float:
     """Wait for any revision; gives the seconds that it took."""
     begun = monotonic()
-    await waiting.until("movemint", lambda _revision: True, seconds)
+    async with asyncio.timeout(DEADLINE):
+        await waiting.until("movemint", lambda _revision: True, seconds)
     return monotonic() - begun
 
 
@@ -70,6 +71,19 @@ def test_nothing_is_polled_while_nobody_waits(database: str) -> None:
     asyncio.run(scenario())
 
 
+def test_between_two_polls_there_is_a_pause_however_long_somebody_waits(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.web.waiting._POLL_SECONDS", DEADLINE)
+
+    async def scenario() -> None:
+        async with waiting_on(database) as (waiting, _):
+            await wait(waiting, 0.5)
+            assert waiting._polls == 1
+
+    asyncio.run(scenario())
+
+
 def test_a_database_that_is_away_is_asked_seldom_and_ends_no_polling(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -80,4 +94,6 @@ def test_a_database_that_is_away_is_asked_seldom_and_ends_no_polling(
             assert not polling.done()
 
     asyncio.run(scenario())
-    assert "roster unreadable" in caplog.text
+    fields = caplog.records[0].__dict__["fields"]
+    assert (caplog.records[0].message, fields["error"]) == ("roster unreadable", "OperationalError")
+    assert "Connection refused" in fields["message"]
