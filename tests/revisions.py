@@ -11,7 +11,7 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
-    "0014_words": ("drop index participants_build_long",),
+    "0014_words": ("drop index participants_build_long, event_log_without_subject",),
     "0013_plain_tokens": ("alter table api_token drop column sees_personal_data",),
     "0012_keys": (
         _ROSTER[: _ROSTER.index("-- Every build has")],  # the functions that indexes were made with
@@ -50,7 +50,7 @@ TAKEN_BACK: Mapping[str, Sequence[str]] = {
         "alter table published_participants drop column age_basis",
     ),
     "0009_verification": ("alter table verification drop column with_signatures",),
-    "0008_without_subject": ("drop index event_log_without_subject",),
+    "0008_without_subject": (),
     "0007_progress": (
         "drop table verification",
         "alter table projection_build drop column loaded_events, drop column events_to_load, drop column moved_at",

@@ -1,4 +1,4 @@
-"""An index of those who have a text that is longer than its key."""
+"""Indexes of those who have a text that is longer than its key, and of the events under no subject."""
 
 from migrations.execute import execute_file
 

@@ -4,12 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
 import migrations
@@ -20,9 +22,11 @@ from projections.folding.heartbeat import Heartbeat
 from projections.rebuild.swap import swap
 from tests import DEADLINE, HEAD, NEXT, model
 from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
+from tests.program import until
 from tests.revisions import as_before
 from tests.secret_people import SECRETS, take
 
+WAITING = "select 1 from pg_locks where not granted"
 LATER = f"{NEXT}_later"
 ROWS = f'''
     Column("shirt", "text", "Size of the shirt.", since="{LATER}"),
@@ -131,6 +135,23 @@ def upgraded_from(database: str, revision: str) -> None:
     engine = sync_engine(database, deadlines=LONG)
     assert migrate(engine) == (before, HEAD)
     engine.dispose()
+
+
+def test_deliveries_are_kept_while_the_roster_is_written_anew(reported: str) -> None:
+    before = as_before(reported, "0008_without_subject")
+    upgraded: list[tuple[str | None, str | None]] = []
+    with psycopg.connect(reported) as reader:
+        reader.execute("select 1 from participants_build limit 1")  # what changes this table has to wait
+        engine = sync_engine(reported, deadlines=LONG)
+        thread = threading.Thread(target=lambda: upgraded.append(migrate(engine)))
+        thread.start()
+        until(lambda: query(reported, f"{WAITING} and relation = 'participants_build'::regclass"))
+        model.append(make_conninfo(reported, options="-c lock_timeout=2s"), [model.body("while it waits")])
+        reader.rollback()
+        thread.join(DEADLINE)
+        engine.dispose()
+    assert upgraded == [(before, HEAD)]
+    assert model.body("while it waits") in model.stored_bodies(reported)
 
 
 def test_what_operators_look_at_is_added_to_a_filled_database(reported: str, worker_engine: Engine) -> None:
