@@ -33,7 +33,7 @@ _LIST = (
     (API_ROLE, "select", "participant_history participant_history_keyed"),
     (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
     (API_ROLE, "select", "verification dismissed_event event_calendar"),
-    (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many"),
+    (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many has_words_at_cut"),
     (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
     (OPERATOR_ROLE, "select", "event_log event_redelivery erasures refused_delivery worker_seen"),
     (OPERATOR_ROLE, "insert", "erasures(source,erasure_id,subject,operator,reason,erased_at,positions,digests)"),

@@ -39,7 +39,8 @@ class Folded:
     """How far the live build of a projection has folded a source.
 
     `oldest_at`: when the oldest event that it has not folded was received, and the `seconds` since then; None and 0 if
-    it has folded all. `missing`: the position after the checkpoint, if the log goes on without it; it was damaged then.
+    it has folded all. `missing`: the first position that the log lacks: that after the checkpoint, if the log goes on
+    without it, or that after its end, if more was folded than it has. It was damaged then.
     """
 
     projection: str
@@ -99,7 +100,7 @@ def read_status(
     for source in sorted({*configured, *head_of}):
         checkpoints = {name: positions.get(source, 0) for name, positions in folded.items()}
         head = head_of.get(source, 0)
-        lag = head - min(checkpoints.values())
+        lag = max(head - min(checkpoints.values()), 0)  # of a log that lost its end, which `Folded.missing` tells
         statuses.append(SourceStatus(source, head, checkpoints, lag, parked.get(source, 0)))
     return statuses
 
@@ -124,10 +125,16 @@ def read_folded(connection: Connection, projections: Sequence[Projection]) -> li
     return [
         Folded(
             row.projection, row.source, row.position, row.head, row.oldest_at, row.seconds,
-            row.position + 1 if row.following not in (None, row.position + 1) else None,
+            _missing(row.position, row.head, row.following),
         )
         for row in connection.execute(_FOLDED, {"names": names, "sources": sources(connection)})
     ]  # fmt: skip
+
+
+def _missing(position: int, head: int, following: int | None) -> int | None:
+    if position > head:
+        return head + 1
+    return position + 1 if following not in (None, position + 1) else None
 
 
 def longest_behind(connection: Connection, projections: Sequence[Projection]) -> Folded | None:

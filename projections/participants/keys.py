@@ -17,7 +17,9 @@ LONGEST_KEY = 100  # letters of a key: what an index holds of a text
 KEYED = ("last_name", "first_name", "email", "team", "bib")
 KEY_COLUMNS = (*(f"{column}_key" for column in KEYED), "bib_number", "words")
 _THEMSELVES = {number: number for number in range(1, 0x3100)}  # a letter that is not in a table costs thrice as much
+_is_plain = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*").fullmatch  # words of letters with one blank between
 _NO_LETTERS = re.compile("[^a-z0-9]+")  # of a key that is ASCII
+_is_usual_bib = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 _JOINING = str.maketrans("", "", "'·")
 _JOINED = re.compile("['·]")
 _NUMBER = re.compile("[0-9]+")
@@ -86,6 +88,8 @@ def whole_key(text: str) -> str:
 def text_key(text: str, longest: int | None = LONGEST_KEY) -> str:
     """The key of a text as it is kept, compared and sorted by."""
     if text.isascii():
+        if text.isprintable() and " " not in text and "`" not in text:  # as nearly all e-mail addresses are
+            return text.lower()[:longest]
         return " ".join(text.lower().replace("`", "'").split())[:longest]
     return " ".join(filter(None, text.translate(_folding()).split(" ")))[:longest]
 
@@ -141,10 +145,18 @@ def row_keys(values: Sequence[str]) -> tuple[str, ...]:
     return last_name, first_name, text_key(email), team, bib, number, words
 
 
-# Names and teams come again and again; bibs mostly not.
-@lru_cache(16_384)
 def _key_and_words(text: str) -> tuple[str, str]:
     """The key, and its words as PostgreSQL reads a `tsvector`: quotes and backslashes divide words, so none has one."""
+    if not text:
+        return "", ""
+    if len(text) <= LONGEST_KEY and _is_plain(text):  # as most names are, and each comes rarely
+        key = text.lower()
+        return key, "'" + key.replace(" ", "' '") + "' "
+    return _any_key_and_words(text)
+
+
+@lru_cache(16_384)
+def _any_key_and_words(text: str) -> tuple[str, str]:
     key = text_key(text)
     words = words_of(key)
     if _JOINED.search(key):
@@ -153,7 +165,7 @@ def _key_and_words(text: str) -> tuple[str, str]:
 
 
 def _bib_and_words(text: str) -> tuple[str, str, str]:
-    if text.isascii() and text.isdigit() and len(text) <= LONGEST_KEY:  # its own key, and its only word
-        return *bib_keys(text), f"'{text}' "
+    if _is_usual_bib(text):  # its own number, and its only word
+        return _by_length(text), text, f"'{text}' "
     key, words = _key_and_words(text)
     return *bib_keys(key), words

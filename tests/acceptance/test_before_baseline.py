@@ -22,7 +22,7 @@ KEPT = (
     f"select {LOG} from event_log order by 1, 2",
     "table event_redelivery",
     "table erasures",
-    "table api_token",
+    "select source, name, digest, event_ids, created_at, expires_at, revoked_at, last_used_at from api_token",
 )
 COMMANDS = ("status", "verify", "erase --list", "rebuild", "token list", "fields")
 SERVERS = ("worker", "serve", "up")  # what they say is a log

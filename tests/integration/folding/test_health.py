@@ -183,6 +183,20 @@ def test_a_hole_is_told_whichever_projection_stands_before_it(
     }  # fmt: skip
 
 
+def test_a_log_that_lost_its_end_lacks_a_position_and_is_not_ahead_of_itself(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(number) for number in range(4)])
+    drain(worker_engine)
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("delete from event_log where position > 2")
+    found = health(engine)
+    [source] = found.sources
+    assert (source.status.lag, source.missing) == (0, 3)
+    assert [sentence for sentence in needs(found) if "the log has no position 3" in sentence]
+
+
 def test_how_far_is_of_the_live_builds_and_of_the_projections_that_were_asked_for(
     database: str, engine: Engine, worker_engine: Engine
 ) -> None:
