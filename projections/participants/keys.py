@@ -17,12 +17,12 @@ LONGEST_KEY = 100  # letters of a key: what an index holds of a text
 KEYED = ("last_name", "first_name", "email", "team", "bib")
 KEY_COLUMNS = (*(f"{column}_key" for column in KEYED), "bib_number", "words")
 _THEMSELVES = {number: number for number in range(1, 0x3100)}  # a letter that is not in a table costs thrice as much
-_is_plain = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*").fullmatch  # words of letters with one blank between
+_is_plain = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*").fullmatch  # words with one blank between
 _NO_LETTERS = re.compile("[^a-z0-9]+")  # of a key that is ASCII
-_is_usual_bib = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 _JOINING = str.maketrans("", "", "'·")
 _JOINED = re.compile("['·]")
 _NUMBER = re.compile("[0-9]+")
+_DIGITS = "0123456789"
 _MOST_DIGITS = 18  # of a number that PostgreSQL's bigint holds
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _VOWELS, _FINALS = 0xAC00, 0xD7A3, 21, 28
 
@@ -145,18 +145,11 @@ def row_keys(values: Sequence[str]) -> tuple[str, ...]:
     return last_name, first_name, text_key(email), team, bib, number, words
 
 
-def _key_and_words(text: str) -> tuple[str, str]:
+def _any_key_and_words(text: str) -> tuple[str, str]:
     """The key, and its words as PostgreSQL reads a `tsvector`: quotes and backslashes divide words, so none has one."""
-    if not text:
-        return "", ""
-    if len(text) <= LONGEST_KEY and _is_plain(text):  # as most names are, and each comes rarely
+    if len(text) <= LONGEST_KEY and _is_plain(text):  # as most names are
         key = text.lower()
         return key, "'" + key.replace(" ", "' '") + "' "
-    return _any_key_and_words(text)
-
-
-@lru_cache(16_384)
-def _any_key_and_words(text: str) -> tuple[str, str]:
     key = text_key(text)
     words = words_of(key)
     if _JOINED.search(key):
@@ -164,8 +157,16 @@ def _any_key_and_words(text: str) -> tuple[str, str]:
     return key, "".join(f"'{word}' " for word in words)
 
 
+# Names and teams come again and again; bibs mostly not.
+_key_and_words = lru_cache(16_384)(_any_key_and_words)
+
+
 def _bib_and_words(text: str) -> tuple[str, str, str]:
-    if _is_usual_bib(text):  # its own number, and its only word
-        return _by_length(text), text, f"'{text}' "
-    key, words = _key_and_words(text)
+    letters = text.rstrip(_DIGITS)
+    number = text[len(letters) :]
+    is_usual = number and number[0] != "0" and len(text) <= _MOST_DIGITS and text.isascii()
+    if is_usual and (not letters or letters.isalpha()):  # such as 47 and A47
+        letters = letters.lower()
+        return letters + _by_length(number), "" if letters else number, f"'{letters}{number}' "
+    key, words = _any_key_and_words(text)
     return *bib_keys(key), words
