@@ -92,9 +92,9 @@ def test_a_slot_that_holds_back_the_log(deployed: Deployment) -> None:
 def test_a_slow_database(deployed: Deployment) -> None:
     """`doctor` asks too many questions for a database like this, so it becomes slow shortly before it is looked at."""
     slow = "the database answers slowly, a statement that does nothing takes .*: look at its disk"
+    assert deliver(deployed.port, model.body("on a connection that stays"))[0] == 200
     with running("doctor", env=deployed.env) as doctor:
         doctor.line("^ok +owner")
-        assert deliver(deployed.port, model.body("on a connection that stays"))[0] == 200
         deployed.proxy.delay = 0.55
         try:
             with running("status", env=deployed.env) as status:
