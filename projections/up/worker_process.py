@@ -128,9 +128,9 @@ async def _end(process: Process) -> None:
         return
     assert process.stdin is not None  # noqa: S101 - it is a pipe
     process.stdin.close()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
+    ended = asyncio.ensure_future(process.wait())
+    # Not with `asyncio.timeout`: in a task that was cancelled, Python 3.11.2 raises another error than `TimeoutError`.
+    await asyncio.wait([ended], timeout=_STOP_SECONDS)
+    if not ended.done():
         process.kill()
-        await process.wait()
+    await ended
