@@ -185,6 +185,18 @@ def test_answers_of_few_are_not_there_and_questions_without_answers_are_refused(
     assert doors.ids(doors.plain, **{"answer.41": own}) == []
     assert doors.ids(doors.plain, **{"answer.41__ne": own}) == doors.ids(doors.plain)
     assert doors.ids(doors.plain, **{"answer.41__in": f"{own},XXL"}) == []
+    words = next(
+        each["question"]
+        for row in doors.api.listed("/v1/participants", doors.full, include="answers")
+        for each in row["answers"]
+        if each["question_id"] == "41" and WORD in each["question"]
+    )
+    assert "M" in {
+        each["answer"]
+        for row in doors.api.listed("/v1/participants", doors.full, include="answers", **{f"answer.{words}": "M"})
+        for each in row["answers"]
+    }
+    assert doors.ids(doors.plain, **{f"answer.{words}": "M"}) == []
     missing = doors.api.ask("/v1/participants", doors.plain, **{"answer.41": own})
     assert "nobody on this roster has answered so" in missing.headers["Rosterlog-Warning"]
     unknown = doors.api.ask("/v1/participants", doors.plain, **{"answer.Anything else?": "canary-answer"})
