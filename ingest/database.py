@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
+from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, text
@@ -31,7 +32,8 @@ REPORTING_PII_ROLE = "rosterlog_reporting_pii"
 ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 OLDEST_SERVER = 150_000
-_CHECK_SECONDS = 1.0  # for a pooled connection to answer before its use
+SOUND_SECONDS = 1.0  # for a pooled connection to show that it is sound: to answer its check or the first statement
+_FRESH_SECONDS = 0.5  # since it answered, that a pooled connection is used without a check
 _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
@@ -132,14 +134,17 @@ async def connect_async(
 def async_engine(
     conninfo: str, role: str, *, read_only: bool, keeps: bool = True, deadlines: Deadlines = SERVING
 ) -> "AsyncEngine":
-    """An engine for servers. Connections are checked before use, so a restart of the database breaks no request.
+    """An engine for servers. A connection that was idle is checked before its use.
 
-    `keeps`: connections are pooled; otherwise each is closed after one use.
+    `read_only`: each transaction reads one snapshot. `keeps`: connections are pooled; otherwise each is closed after
+    one use.
     """
     from sqlalchemy.ext.asyncio import create_async_engine
 
     async def connect_one(*_: object, **__: object) -> AsyncConnection:
         connection = await connect_async(conninfo, role, deadlines, read_only=read_only)
+        if read_only:
+            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
@@ -154,7 +159,9 @@ def _check_shortly(dialect: Dialect) -> None:
     check = dialect.do_ping
 
     def do_ping(connection: DBAPIConnection) -> bool:
-        with answered_within(_CHECK_SECONDS):
+        if dialect.get_driver_connection(connection).answered_lately(_FRESH_SECONDS):
+            return True
+        with answered_within(SOUND_SECONDS):
             return check(connection)
 
     dialect.do_ping = do_ping  # type: ignore[assignment, method-assign]

@@ -4,6 +4,7 @@ A database that was cut off may never say so: a proxy before it goes on acknowle
 of the server, which `session` sets, are not enough.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ def answered_within(seconds: float) -> Iterator[None]:
         _until.reset(token)
 
 
+_failed_at = -math.inf  # by the monotonic clock, when a connection failed last
+
+
 class SyncConnection(psycopg.Connection[Any]):
     """`wait_seconds`: how long one wait may last."""
 
@@ -52,12 +56,19 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
     """`wait_seconds`: how long one wait may last."""
 
     wait_seconds: float = 60.0
+    _answered_at: float = -math.inf
 
     async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - the driver's own parameter
         try:
-            return await super().wait(gen, interval, _seconds(self.wait_seconds) if timeout is None else timeout)
+            result = await super().wait(gen, interval, _seconds(self.wait_seconds) if timeout is None else timeout)
         except psycopg.OperationalError as error:
             raise _closed(self, error) from None
+        self._answered_at = time.monotonic()
+        return result
+
+    def answered_lately(self, seconds: float) -> bool:
+        """Whether it has answered in the last so many seconds, and no other connection of this process failed since."""
+        return self._answered_at > max(_failed_at, time.monotonic() - seconds)
 
 
 def _seconds(most: float) -> float:
@@ -67,7 +78,11 @@ def _seconds(most: float) -> float:
 
 def _closed(connection: SyncConnection | AsyncConnection, error: psycopg.OperationalError) -> psycopg.OperationalError:
     """The error to raise. Without an SQLSTATE it did not come from the server, so the connection is of no use."""
-    if error.sqlstate is not None or connection.closed:
+    global _failed_at
+    if error.sqlstate is not None and not connection.closed:
+        return error
+    _failed_at = time.monotonic()
+    if connection.closed:
         return error
     connection.pgconn.finish()
     return NoAnswer("the database has not answered in time")

@@ -92,7 +92,6 @@ class DatabaseFigures:
         try:
             with answered_within(_READ_SECONDS):
                 async with self._engine.connect() as connection:
-                    await connection.execution_options(isolation_level="REPEATABLE READ")
                     self._readings = await connection.run_sync(self._read_all)
             self._read_at = time.monotonic()
         except (*DRIVER_ERRORS, PoolTimeout, TimeoutError) as error:  # what was read last is given until it is old

@@ -146,7 +146,6 @@ async def _snapshot(conninfo: str) -> AsyncIterator[AsyncConnection]:
     engine = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=LONG)
     try:
         async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ")
             await connection.execute(text("set local statement_timeout = 0"))
             yield connection
     finally:

@@ -1,15 +1,19 @@
 """Runs statements on the driver itself: a result row by row, with JSON as the bytes that PostgreSQL wrote."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
 import psycopg
 from psycopg import capabilities
+from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ingest.database import SOUND_SECONDS
+from ingest.driver import answered_within
 
 # Rows that the driver takes over at once; fewer where its libpq, before 17, knows only one. Large ones are 256 kB.
 _AT_ONCE = 25 if capabilities.has_stream_chunked() else 1
@@ -27,6 +31,38 @@ def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
         compile_kwargs={"render_postcompile": True},
     )
     return str(compiled), dict(compiled.params)
+
+
+@asynccontextmanager
+async def in_snapshot(
+    engine: AsyncEngine, statement: str, values: Mapping[str, Any]
+) -> AsyncIterator[tuple[AsyncConnection, Any]]:
+    """A connection in a transaction that reads one snapshot, and the row of its first statement, None if there is none.
+
+    A kept connection that turns out to be dead is replaced: a restart of the database breaks no request.
+    """
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(engine.connect())
+        try:
+            with answered_within(SOUND_SECONDS):
+                row = await _begun(connection, statement, values)
+        except psycopg.OperationalError as error:
+            if not (await driver_of(connection)).closed:
+                raise
+            await connection.invalidate(error)
+            await stack.aclose()
+            connection = await stack.enter_async_context(engine.connect())
+            row = await _begun(connection, statement, values)
+        yield connection, row
+
+
+async def _begun(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row
+    """The row of a transaction's first statement, which goes to the database together with the transaction's begin."""
+    driver = await driver_of(connection)
+    cursor = driver.cursor(row_factory=namedtuple_row)
+    async with driver.pipeline():
+        await cursor.execute(statement.encode(), values)
+    return await cursor.fetchone()
 
 
 async def read_rows(

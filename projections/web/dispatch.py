@@ -24,6 +24,7 @@ from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
 from projections.roster.days import in_zone, one_race
 from projections.roster.mask import Mask
 from projections.roster.questions import refuse_hidden_answers
+from projections.roster.reading import in_snapshot
 from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.roster.shown import Shown, refuse_hidden, shown_of
 from projections.web.access import tokens
@@ -144,10 +145,8 @@ class Dispatch:
         self, bearer: Bearer, request: Request, engine: AsyncEngine | None = None
     ) -> AsyncIterator[Question]:
         """Authorise the request in one snapshot, so that rows and position agree. Raises 401, 429."""
-        async with (engine or self._engine).connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ")
-            values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
-            row = (await connection.exec_driver_sql(tokens.LOOKED_UP, values)).one_or_none()
+        values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
+        async with in_snapshot(engine or self._engine, tokens.LOOKED_UP, values) as (connection, row):
             if row is None:
                 raise self._bearers.turn_away(bearer)
             mark_valid(request.scope)
