@@ -56,11 +56,11 @@ class _Request:
 @click.argument("what", type=click.Choice(["participants"]))
 @click.argument("filters", nargs=-1, metavar="[NAME=VALUE ...]")
 @click.option("--format", "name", type=click.Choice([*FORMATS]), required=True, help="The file format.")
-@click.option("--output", type=click.Path(path_type=Path), help="A file, or a folder for a file named by its position.")
+@click.option("--output", type=click.Path(), help="A file, or a folder for a file named by its position.")
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @settings_of
 def export(
-    settings: Settings, what: str, filters: tuple[str, ...], name: str, output: Path | None, source: str | None
+    settings: Settings, what: str, filters: tuple[str, ...], name: str, output: str | None, source: str | None
 ) -> None:
     """Write the roster to a file, or to standard output, as of one position.
 
@@ -73,8 +73,10 @@ def export(
     request = _request(FORMATS[name], source_of(settings, source), [_pair(filter_) for filter_ in filters])
     if output is None and sys.stdout.isatty() and request.format.module is not None:
         raise WrongUsage(f"{name} is not for a terminal: add --output FILE")
+    if output is not None and output.endswith(os.sep) and not Path(output).is_dir():
+        raise WrongUsage(f"there is no folder {printable(output)}: make it first, or leave out the slash at its end")
     with migrated_database(settings) as conninfo:
-        asyncio.run(_export(conninfo, request, output))
+        asyncio.run(_export(conninfo, request, None if output is None else Path(output)))
 
 
 def _pair(filter_: str) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from projections.roster.criteria import Criteria, ParameterRefused, Strict, take
 from projections.roster.roster import NAMES, Roster
 from projections.roster.values import between_commas
 
-_NAMED = Field(min_length=1, json_schema_extra={"items": {"enum": list(NAMES)}})
 _LONGEST_NAME = 60  # characters of an unknown name that are shown
 
 
@@ -40,10 +39,10 @@ class Included(Strict):
 class Showing(Included):
     """The parameters that choose what is shown of participants."""
 
-    columns: Annotated[list[str], _NAMED, BeforeValidator(_names)] | None = takes(
+    columns: Annotated[list[str], Field(min_length=1), BeforeValidator(_names)] | None = takes(
         "one or more columns, with commas between",
         "Only these columns of each participant, in this order. Without attributes an answer is made faster.",
-        examples=[["bib", "last_name"]],
+        examples=["bib,last_name"],
     )
 
 

@@ -34,6 +34,7 @@ from projections.folding.status import longest_behind
 from projections.up import demo
 from projections.up.figures import figures_of
 from projections.up.worker_process import WorkerProcess
+from projections.web.access import tokens
 from projections.web.api import api_part, api_settings
 
 logger = logging.getLogger(__name__)
@@ -169,8 +170,9 @@ async def _announce(machine: _Machine) -> None:
     if machine.observed is not None:
         click.echo(f"metrics   {metrics_url(machine.observed)}")
     if machine.demo_token is None:
-        folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
-        click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")
+        if not await asyncio.to_thread(_has_token, machine):
+            folder = "" if machine.settings.database_url else with_folder(machine.settings.data_dir)
+            click.echo(f"token     {runnable(f'TOKEN=$({folder}rosterlog token create my-program)')}{_same(machine)}")
     else:
         secret = machine.settings.sources[DEFAULT_SOURCE][0]
         await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
@@ -178,6 +180,12 @@ async def _announce(machine: _Machine) -> None:
     token = machine.demo_token or "$TOKEN"
     click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{machine.url}/v1/participants?limit=3'")
     click.echo("Ctrl-C stops everything.")
+
+
+def _has_token(machine: _Machine) -> bool:
+    """Whether somebody has a token of the roster already."""
+    with machine.engine.connect() as connection:
+        return any(token.source != tokens.NO_SOURCE for token in tokens.live_tokens(connection))
 
 
 def _same(machine: _Machine) -> str:

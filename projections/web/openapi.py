@@ -70,6 +70,8 @@ def _operation(endpoint: Endpoint[Any], shared: Mapping[str, Any]) -> dict[str, 
     statuses = ["304", "400", "401", "429", "503"]
     statuses += [*(["404"] if endpoint.id else []), *(["501"] if endpoint.media else [])]
     answered: dict[str, Any] = {"schema": {"type": "string"}}
+    if endpoint.media is not None and not endpoint.media.startswith("text/"):
+        answered["schema"]["format"] = "binary"
     if endpoint.media is None:
         answered = {"schema": {"$ref": f"#/components/schemas/{endpoint.shape}"}, "example": EXAMPLES[endpoint.shape]}
     return {

@@ -35,7 +35,7 @@ _BY_ANSWERS: dict[str, Any] = {
     ),
     "schema": {
         "type": "object",
-        "propertyNames": {"pattern": "^answer[.][^\\x00_]+$"},
+        "propertyNames": {"pattern": "^answer[.][^\\x00]+$"},
         "additionalProperties": {"type": "string", "pattern": "^[^\\x00]*$"},
         "maxProperties": 20,
     },
@@ -88,14 +88,11 @@ def filter_schemas() -> dict[str, Any]:
     kinds: dict[str, Any] = {}
     filters: dict[str, Any] = {}
     for name, property_ in _filters().items():
-        schema = _parameter(name, property_)["schema"]
+        type_ = property_["anyOf"][0]
         kind = (
-            "FilterTrueOrFalse"
-            if "enum" in schema
-            else _KINDS.get(schema.get("format") or schema["type"], "FilterText")
+            "FilterTrueOrFalse" if "enum" in type_ else _KINDS.get(type_.get("format") or type_["type"], "FilterText")
         )
-        if kind == "FilterValues":  # clients write a list within an object in many ways, a text in one
-            schema = {"type": "string", "minLength": 1}
+        schema = _parameter(name, property_)["schema"]
         kinds[kind] = schema
         filters[name] = {"$ref": f"#/components/schemas/{kind}", "description": property_["description"]}
     return {FILTERS: {"type": "object", "properties": filters, "additionalProperties": False}, **kinds}
@@ -129,10 +126,10 @@ def _properties(model: type[Strict]) -> dict[str, Any]:
 def _parameter(name: str, property_: Mapping[str, Any]) -> dict[str, Any]:
     """A parameter of the document, from its property in pydantic's schema."""
     types = [type_ for type_ in property_["anyOf"] if type_ != {"type": "null"}]
-    schema = types[0] if len(types) == 1 else {"anyOf": types}
+    schema = types[0]
+    if len(types) > 1 or schema.get("type") == "array":  # clients write these in many ways, a text in one
+        schema = {"type": "string", "minLength": 1}
     parameter = {"name": name, "in": "query", "description": property_["description"], "schema": schema}
-    if schema.get("type") == "array":
-        parameter |= {"style": "form", "explode": False}
     if "examples" in property_:
         parameter["example"] = property_["examples"][0]
     return parameter

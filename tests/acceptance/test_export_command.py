@@ -128,6 +128,7 @@ def test_csv_is_written_for_the_program_that_opens_it(env: dict[str, str], tmp_p
         (("as_of=11",), "as_of is beyond the roster, which is at position 10"),
         (("answer.Shirt size__isnull=no",), "answer.QUESTION__isnull takes true or false."),
         (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv cannot be written: No such file or directory"),
+        (("--output", "/nowhere/at/all/"), "there is no folder /nowhere/at/all/: make it first"),
         (("--source", "elsewhere"), "there is no source elsewhere"),
     ],
 )

@@ -183,8 +183,10 @@ def test_a_killed_up_leaves_nothing_that_hinders_the_next(data: Path) -> None:
         up.process.wait(timeout=DEADLINE)
         psutil.wait_procs([worker], timeout=DEADLINE)
         assert not worker.is_running()
+        run("token", "create", "my-program", env=env)
     with running("up", "--port", str(port), env=env) as up:
         up.line("Ctrl-C")
+        assert not any(line.startswith("token") for line in up.lines), "there is one, and its name is taken"
         assert deliver(port, model.body(1)) == (200, {"status": "duplicate", "source": "movemint", "position": 1})
     assert processes_of(data) == []
 

@@ -1,6 +1,7 @@
 """The parameters in the OpenAPI document: each filter once, any question, what several endpoints share by reference."""
 
 import json
+import re
 from typing import Any
 
 from projections.roster.criteria import Sorted
@@ -34,6 +35,21 @@ def test_any_question_can_be_asked_for() -> None:
     assert (asked["style"], asked["explode"], asked["schema"]["type"]) == ("form", True, "object")
     assert asked["schema"]["additionalProperties"]["type"] == "string"
     assert "properties" not in asked["schema"]
+    named = asked["schema"]["propertyNames"]["pattern"]
+    for name in ("answer.41", "answer.41__in", "answer.Which_bus?__isnull", "answer.Shirt size"):
+        assert re.search(named, name), name
+
+
+def test_what_generated_clients_write_in_many_ways_is_a_text() -> None:
+    told = document()
+    for name in ("columns", "as_of", "sort"):
+        assert told["components"]["parameters"][name]["schema"]["type"] == "string"
+    for name, schema in told["components"]["schemas"]["Filters"]["properties"].items():
+        kind = told["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        assert kind["type"] in ("string", "integer"), name
+    for format_ in ("ndjson", "parquet", "xlsx"):
+        answered = told["paths"][f"/v1/participants.{format_}"]["get"]["responses"]["200"]["content"]
+        assert [content["schema"]["format"] for content in answered.values()] == ["binary"]
 
 
 def test_a_nullable_type_is_a_list_of_two_and_no_property_is_lost_for_its_name() -> None:
