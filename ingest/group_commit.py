@@ -40,6 +40,11 @@ class Limits:
     pending_bytes: int
     answer_seconds: float
 
+    def among(self, processes: int, largest_body: int) -> "Limits":
+        """Those of each process, so that all processes of a server together keep these; a largest body fits always."""
+        pending, pending_bytes = (-(-most // processes) for most in (self.pending, self.pending_bytes))
+        return Limits(pending, max(pending_bytes, largest_body), self.answer_seconds)
+
 
 @dataclass(slots=True, eq=False)
 class _Pending:

@@ -80,6 +80,17 @@ def configure_logging(level: str) -> None:
         logging.getLogger(package).setLevel(own)
 
 
+def log_as_process(number: int) -> None:
+    """Say in every line from now on which of a server's processes it is of."""
+
+    def name(record: logging.LogRecord) -> bool:
+        record.fields = {"process": number, **getattr(record, "fields", {})}
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(name)
+
+
 def log_everything() -> None:
     """Let also Python's warnings, and exceptions that nobody handles, be lines of the log: for programs that stay."""
     logging.captureWarnings(capture=True)

@@ -23,7 +23,7 @@ class Metric:
 
 
 class Histogram:
-    """How many values were up to each bound, and their sum. It can be added to another process's."""
+    """How many values were up to each bound, and their sum."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -35,6 +35,13 @@ class Histogram:
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def plus(self, other: "Histogram") -> "Histogram":
+        """Both together."""
+        both = Histogram(self.bounds)
+        both.counts = [one + another for one, another in zip(self.counts, other.counts, strict=True)]
+        both.total = self.total + other.total
+        return both
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +189,15 @@ METRICS = (
     DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
     OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION,
     OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED, REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
+)  # fmt: skip
+
+# What programs are used to reading of a process, whatever it does.
+PROCESS_CPU = Metric("process_cpu_seconds_total", "counter", (), "User and system CPU time spent, in seconds.", "")
+PROCESS_STARTED = Metric("process_start_time_seconds", "gauge", (), "When the process started.", "")
+PROCESS_METRICS = (
+    PROCESS_CPU, PROCESS_STARTED,
+    Metric("process_virtual_memory_bytes", "gauge", (), "Virtual memory size.", ""),
+    Metric("process_resident_memory_bytes", "gauge", (), "Resident memory size.", ""),
+    Metric("process_max_fds", "gauge", (), "Most file descriptors that may be open.", ""),
+    Metric("process_open_fds", "gauge", (), "File descriptors that are open.", ""),
 )  # fmt: skip

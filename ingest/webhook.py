@@ -233,8 +233,8 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-def ingest_part(settings: Settings, conninfo: str) -> Part:
-    """The webhook of all sources, with a group commit of its own."""
+def ingest_part(settings: Settings, conninfo: str, processes: int = 1) -> Part:
+    """The webhook of all sources, with a group commit of its own. `processes`: how many share a server's bounds."""
     # Shorter than the wait for an answer, so that PostgreSQL says that a lock was not to be had.
     deadlines = Deadlines(statement=0.8 * settings.answer_seconds, idle=settings.answer_seconds)
 
@@ -242,10 +242,11 @@ def ingest_part(settings: Settings, conninfo: str) -> Part:
         return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
+    limits = limits.among(processes, settings.max_body_bytes)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
     refusals = Refusals(partial(_write_refusals, connect))
     webhook = Webhook(settings.sources, commit.append, refusals, settings.max_body_bytes)
-    bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes)
+    bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes).among(processes)
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:

@@ -18,7 +18,7 @@ from ingest.web.clients import Clients
 from ingest.web.figures import DatabaseFigures
 from ingest.web.front_page import front_page
 from ingest.web.headers import AnswerHeaders
-from ingest.web.metrics import Metrics
+from ingest.web.metrics import Metrics, Total, of_one_process
 from ingest.web.problems import on_fault, on_http_exception
 from ingest.web.readiness import ROSTER, Check, Served, readiness_routes
 from ingest.web.shortcut import Shortcuts
@@ -51,13 +51,15 @@ class Part:
     about: str = ""
 
 
-def build_app(parts: Sequence[Part], figures: DatabaseFigures | None = None) -> Starlette:
+def build_app(
+    parts: Sequence[Part], figures: DatabaseFigures | None = None, total: Total = of_one_process
+) -> Starlette:
     """One application of these parts, with `/healthz`, `/livez` and `/readyz`; every error is a problem document.
 
-    `figures`: what its metrics read from the database.
+    `figures`: what its metrics read from the database. `total`: what makes its readings those of all processes.
     """
     clients = Clients(next((part.bounds for part in parts if part.bounds), Bounds()))
-    metrics = Metrics([clients.readings, *(part.readings for part in parts)], figures)
+    metrics = Metrics([clients.readings, *(part.readings for part in parts)], figures, total)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

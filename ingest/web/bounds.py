@@ -1,7 +1,7 @@
 """How much a client may send, hold and take its time, before anything is known about it. Numbers only."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 RESERVED_DESCRIPTORS = 64  # for what is no client: database, log, listening socket, the files of exports
 MOST_CONNECTIONS = 8_192  # however many descriptors there are: an idle connection takes some 10 kB of memory
@@ -29,6 +29,11 @@ class Bounds:
     linger_seconds: float = 5.0  # in which a refused client may still send, so that it reads the refusal
     sweep_seconds: float = 0.5  # between two looks at all connections; how exact the others are
     connections: int = MOST_CONNECTIONS
+
+    def among(self, processes: int) -> "Bounds":
+        """Those of each process, so that all processes of a server together keep these."""
+        connections, arriving_bytes = (-(-most // processes) for most in (self.connections, self.arriving_bytes))
+        return replace(self, connections=connections, arriving_bytes=arriving_bytes)
 
 
 def raise_descriptor_limit() -> int:

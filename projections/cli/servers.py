@@ -15,13 +15,22 @@ from starlette.applications import Starlette
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
-from ingest.cli.servers import address_options, log_addresses, warn_if_root, with_address
+from ingest.cli.servers import (
+    WEBHOOKS,
+    address_options,
+    log_addresses,
+    process_options,
+    run_servers,
+    warn_if_root,
+    with_address,
+)
 from ingest.cli.sources import need_sources
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
 from ingest.web.app import Part, build_app
+from ingest.web.metrics import Total
 from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
 from ingest.webhook import ingest_part
 from projections.catalogue import catalogue
@@ -33,6 +42,8 @@ from projections.up.figures import figures_of
 from projections.up.machine import run_machine, with_demo_secret
 from projections.up.worker_process import BEAT_SECONDS, beats
 from projections.web.api import api_part, api_settings
+
+_ROSTER = "/v1/participants"
 
 
 @click.command()
@@ -68,27 +79,26 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
         parts = [api_part(conninfo, projections, api_settings(settings), primary)]
         app = build_app(parts, figures_of(settings, primary, projections))
         place = settings.public_url or base_url(bound)
-        run_server(serve(app, bound, lambda: log_addresses(observed, roster=f"{place}/v1/participants"), observed))
+        run_server(serve(app, bound, lambda: log_addresses(observed, roster=place + _ROSTER), observed))
 
 
 @click.command("serve")
 @address_options
+@process_options
 @settings_of
-def serve_both(settings: Settings, host: str | None, port: int | None) -> None:
-    """Serve the webhook and the read-only API in one process; run `rosterlog worker` beside it."""
+def serve_both(settings: Settings, host: str | None, port: int | None, processes: int, *, supervised: bool) -> None:
+    """Serve the webhook and the read-only API together; run `rosterlog worker` beside it."""
     need_sources(settings)
     projections = catalogue(settings.fields_file, settings.time_zone)
-    settings = with_address(settings, host, port)
-    bound = bind(settings.host, settings.port)
-    observed = bind_metrics(settings.metrics_host, settings.metrics_port)
-    with migrated_database(settings, serves=True) as conninfo:
-        warn_if_root()
+
+    def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
-        parts = [ingest_part(settings, conninfo), api_part(read, projections, api_settings(settings), conninfo)]
-        app = build_app(parts, figures_of(settings, conninfo, projections))
-        place = settings.public_url or base_url(bound)
-        addresses = {"webhooks": f"{place}/webhooks/SOURCE", "roster": f"{place}/v1/participants"}
-        run_server(serve(app, bound, lambda: log_addresses(observed, **addresses), observed))
+        api = api_part(read, projections, api_settings(settings, sharing), conninfo)
+        parts = [ingest_part(settings, conninfo, sharing), api]
+        return build_app(parts, figures_of(settings, conninfo, projections), total)
+
+    paths = {"webhooks": WEBHOOKS, "roster": _ROSTER}
+    run_servers(with_address(settings, host, port), processes, make_app, paths, supervised=supervised)
 
 
 @click.command("worker")

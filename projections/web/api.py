@@ -69,7 +69,8 @@ class ApiSettings:
     """`token_rate`: requests per second of a token, in the long run. `origins`: CORS origins that may read the API.
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
-    sent. `public_url`: where clients find the API; None: at the addresses that they ask.
+    sent. `public_url`: where clients find the API; None: at the addresses that they ask. `processes`: how many of one
+    server share these limits.
     """
 
     token_rate: float = 500.0
@@ -77,11 +78,12 @@ class ApiSettings:
     page_bytes: int = 8_000_000
     held_bytes: int = 64_000_000
     public_url: str | None = None
+    processes: int = 1
 
 
-def api_settings(settings: Settings) -> ApiSettings:
+def api_settings(settings: Settings, processes: int = 1) -> ApiSettings:
     """The settings that the API needs."""
-    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url)
+    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url, processes=processes)
 
 
 class Api:
@@ -100,10 +102,10 @@ class Api:
         self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
         self._waiting = Waiting(self._engine, DATABASE_AWAY)
         self._token_use = TokenUse(self._writing, DATABASE_AWAY)
-        self._bearers = Bearers(self._engine, self._token_use, settings.token_rate)
+        self._bearers = Bearers(self._engine, self._token_use, settings.token_rate, settings.processes)
         self._masks = Masks(self._exporting)
         self._answer_log = AnswerLog()
-        held = HeldBytes(settings.held_bytes)
+        held = HeldBytes(settings.held_bytes // settings.processes)
         self._dispatch = Dispatch(
             self._engine,
             self._bearers,

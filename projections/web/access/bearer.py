@@ -34,13 +34,16 @@ class Bearer:
 
 
 class Bearers:
-    """The tokens that were found valid lately, and the limits: per valid token, and per address for wrong tokens."""
+    """The tokens that were found valid lately, and the limits: per valid token, and per address for wrong tokens.
 
-    def __init__(self, engine: AsyncEngine, token_use: TokenUse, per_second: float) -> None:
+    `processes`: how many of a server share these limits.
+    """
+
+    def __init__(self, engine: AsyncEngine, token_use: TokenUse, per_second: float, processes: int = 1) -> None:
         self._engine = engine
         self._token_use = token_use
-        self._wrong = Buckets(WRONG_TOKENS)
-        self._requests = Buckets(Limit(per_second, per_second * _BURST_SECONDS))
+        self._wrong = Buckets(WRONG_TOKENS.among(processes))
+        self._requests = Buckets(Limit(per_second, per_second * _BURST_SECONDS).among(processes))
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens found valid lately
         self._operators: dict[bytes, float] = {}  # digests of operators' tokens, with the time when each was looked up
         self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens

@@ -12,6 +12,12 @@ class Limit:
     per_second: float
     at_once: float
 
+    def among(self, processes: int) -> "Limit":
+        """That of each process, so that all processes of a server together keep this one; a first request may always
+        be made.
+        """
+        return Limit(self.per_second / processes, max(1.0, self.at_once / processes))
+
 
 class Buckets:
     """One bucket per key, full at first. The longest unused buckets are forgotten, so memory is bounded."""

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest.child_process import Patience
 from ingest.cli import main as receiving
 from ingest.postgres import cluster
+from ingest.settings import read_settings
+from ingest.web import supervisor
 from ingest.web.bounds import MOST_CONNECTIONS
 from ingest.web.serve import DRAIN_SECONDS
 from projections.cli import main as answering
-from projections.up import worker_process
 from tests import DEADLINE, ROOT
 from tests.integration.deploy.deployed import SETTINGS, SHARED, SYSTEMD, UNITS, directives
 from tests.tools import tool
@@ -97,8 +99,9 @@ def test_a_unit_is_started_again_for_ever_and_writes_in_its_own_folder_alone(ser
 def test_each_unit_has_the_time_that_its_end_takes() -> None:
     for service in ("ingest", "api", "worker"):
         assert _stop_seconds(service) >= DRAIN_SECONDS + 10
+    assert _stop_seconds("ingest") > supervisor.stop_seconds(read_settings({}).answer_seconds)
     database = cluster._FAST_STOP_SECONDS + cluster._STOP_AT_ONCE_SECONDS
-    assert _stop_seconds("up") >= DRAIN_SECONDS + worker_process._STOP_SECONDS + database + 10
+    assert _stop_seconds("up") >= DRAIN_SECONDS + Patience().stop + database + 10
     assert directives("up")["KillMode"] == ["mixed"], "or its database ends before it"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ingest.child_process import ChildProcess, EndsAgainAndAgain, Patience, Program
 from ingest.metrics import EVENTS_FOLDED
 from projections.up.worker_process import WorkerProcess, beats
 
@@ -20,7 +21,19 @@ sys.stdin.read()
 SAYS = "import sys; print(sys.argv[1], flush=True); sys.stdin.read()"
 ENDS = "import sys; print(sys.argv[1], flush=True); sys.exit(3)"
 STAYS = "import sys, time; print(sys.argv[1], flush=True); time.sleep(600)"
-MODULE = "projections.up.worker_process"
+HANGS_ONCE = """
+import sys, time
+from pathlib import Path
+hung = Path(sys.argv[2])
+if not hung.exists():
+    hung.touch()
+    if sys.argv[1]:
+        print(sys.argv[1], flush=True)
+    time.sleep(600)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+LONG = 600.0  # seconds
 
 
 def worker(said: list[str], line: str) -> WorkerProcess:
@@ -61,9 +74,14 @@ def test_a_worker_that_says_what_cannot_be_read_is_started_again(line: str) -> N
 
 
 @asynccontextmanager
-async def kept(said: list[str], program: str, *args: str) -> AsyncIterator[WorkerProcess]:
+async def kept(
+    said: list[str],
+    program: str,
+    *args: str,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
+) -> AsyncIterator[WorkerProcess]:
     """A program that is kept running as if it were a worker."""
-    process = WorkerProcess({}, said.append, (sys.executable, "-c", program, *args))
+    process = WorkerProcess({}, said.append, (sys.executable, "-c", program, *args), patience)
     running = asyncio.create_task(process.keep_running())
     try:
         yield process
@@ -84,44 +102,32 @@ def children() -> list[psutil.Process]:
     return [child for child in running if "tests.forked" not in child.cmdline()]
 
 
-def test_a_worker_that_ends_again_and_again_is_started_ever_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{MODULE}._FIRST_DELAY", 0.1)
-    monkeypatch.setattr(f"{MODULE}._LONGEST_DELAY", 0.3)
+def test_a_worker_that_ends_again_and_again_is_started_ever_later() -> None:
     said: list[str] = []
 
-    async def scenario(times: int) -> None:
-        async with kept(said, ENDS, 'ready [["movemint", "participants", 5]]') as process:
+    async def scenario(times: int, patience: Patience) -> None:
+        async with kept(said, ENDS, 'ready [["movemint", "participants", 5]]', patience=patience) as process:
             await come(lambda: len(said) >= times)
             [reading] = process.readings()
             assert reading.value == 5 * len(said), "what each worker has folded is counted once"
             assert await process.hindrance() == "it is starting"
 
-    asyncio.run(scenario(4))
+    asyncio.run(scenario(4, Patience(first_delay=0.1, longest_delay=0.3)))
     starts = [f"the worker stopped with exit code 3; starting it again in {delay} s" for delay in (0.1, 0.2, 0.3, 0.3)]
     assert said[:4] == starts
-    monkeypatch.setattr(f"{MODULE}._STEADY_SECONDS", 0.0)
     said.clear()
-    asyncio.run(scenario(3))
+    asyncio.run(scenario(3, Patience(first_delay=0.1, steady=0.0)))
     assert {line[-5:] for line in said} == {"0.1 s"}, "one that ran for long is started at once"
 
 
-@pytest.mark.parametrize(
-    ("program", "bound"), [(STAYS, "_STUCK_SECONDS"), ("import time; time.sleep(600)", "_START_SECONDS")]
-)
-def test_a_worker_that_says_nothing_is_killed_and_started_again(
-    program: str, bound: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(("line", "patience"), [("ready", Patience(LONG, 0.5, LONG)), ("", Patience(0.5, LONG, LONG))])
+def test_a_worker_that_says_nothing_is_killed_and_started_again(line: str, patience: Patience, tmp_path: Path) -> None:
     """It has longer until its first line, which a busy machine keeps back."""
-    monkeypatch.setattr(f"{MODULE}._STUCK_SECONDS", 600.0)
-    monkeypatch.setattr(f"{MODULE}._START_SECONDS", 600.0)
-    monkeypatch.setattr(f"{MODULE}.{bound}", 0.5)
-    monkeypatch.setattr(f"{MODULE}._STOP_SECONDS", 600.0)
     said: list[str] = []
 
     async def scenario() -> None:
-        async with kept(said, program, "ready"):
+        async with kept(said, HANGS_ONCE, line, str(tmp_path / "hung"), patience=patience):
             await come(lambda: said)
-            monkeypatch.setattr(f"{MODULE}._STOP_SECONDS", 0.2)  # for the next one, at the end
 
     asyncio.run(scenario())
     assert said[0].startswith("the worker did not move any more and was killed; starting it again in 0.5 s")
@@ -148,22 +154,38 @@ Path(sys.argv[1]).touch()
 """
 
 
-def test_a_worker_finishes_before_the_server_ends_and_is_killed_if_it_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_finishes_before_the_server_ends_and_is_killed_if_it_does_not(tmp_path: Path) -> None:
     said: list[str] = []
     others = {*children()}  # of tests before
 
-    async def scenario(program: str, argument: str) -> None:
-        async with kept(said, program, argument) as process:
+    async def scenario(program: str, argument: str, patience: Patience) -> None:
+        async with kept(said, program, argument, patience=patience) as process:
             await come(lambda: process._pulse.has_begun)
         assert not {*children()} - others
 
-    asyncio.run(scenario(FINISHES, str(tmp_path / "finished")))
+    asyncio.run(scenario(FINISHES, str(tmp_path / "finished"), Patience()))
     assert (tmp_path / "finished").exists()
-    monkeypatch.setattr(f"{MODULE}._STOP_SECONDS", 0.2)
-    asyncio.run(scenario(STAYS, "ready"))
+    asyncio.run(scenario(STAYS, "ready", Patience(stop=0.2)))
     assert said == []
+
+
+def test_a_child_that_always_ends_at_once_is_given_up_but_one_that_runs_for_a_while_never() -> None:
+    said: list[str] = []
+
+    async def scenario(steady: float) -> None:
+        patience = Patience(first_delay=0.01, longest_delay=0.01, steady=steady, early_ends=3)
+        program = Program((sys.executable, "-c", ENDS, "x"), {})
+        child = ChildProcess("it", program, said.append, lambda _: None, lambda: None, patience)
+        running = asyncio.create_task(child.keep_running())
+        await come(lambda: running.done() or len(said) > 3)
+        running.cancel()
+        await running
+
+    with pytest.raises(EndsAgainAndAgain, match="it stopped with exit code 3, as it did the 2 times before: mend"):
+        asyncio.run(scenario(LONG))
+    assert len(said) == 2
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(scenario(0.0))
 
 
 def test_a_worker_says_each_change_at_once_and_otherwise_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
