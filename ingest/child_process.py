@@ -13,6 +13,8 @@ from ingest.failures import Failure
 
 LONGEST_LINE = 16_777_216  # bytes: some hundred for each of many thousand sources
 
+_PIECES = 8
+
 
 class EndsAgainAndAgain(Failure):
     """A child that ends soon after each start; the message says what to do."""
@@ -126,11 +128,26 @@ class ChildProcess:
 
     async def _moves(self, lines: asyncio.StreamReader) -> bool:
         """Wait for the child's next line; False at its end. Raises `TimeoutError` if none comes in time."""
-        async with asyncio.timeout(self._patience.stuck if self.has_begun.is_set() else self._patience.start):
-            line = await lines.readline()
+        line = await _next_line(lines, self._patience.stuck if self.has_begun.is_set() else self._patience.start)
         if line:
             self._hear(line)
         return bool(line)
+
+
+async def _next_line(lines: asyncio.StreamReader, seconds: float) -> bytes:
+    """The next line; empty at the end. Raises `TimeoutError`.
+
+    It is waited for in pieces, so that time in which this program stood still itself, as in a container that is paused,
+    is not counted against the child: no more than one piece of it.
+    """
+    reading = asyncio.ensure_future(lines.readline())
+    try:
+        for _ in range(_PIECES):
+            if (await asyncio.wait([reading], timeout=seconds / _PIECES))[0]:
+                return reading.result()
+        raise TimeoutError
+    finally:
+        reading.cancel()
 
 
 async def _end(process: Process, seconds: float) -> None:

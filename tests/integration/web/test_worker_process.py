@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -132,6 +133,31 @@ def test_a_worker_that_says_nothing_is_killed_and_started_again(line: str, patie
     asyncio.run(scenario())
     assert said[0].startswith("the worker did not move any more and was killed; starting it again in 0.5 s")
     assert children() == []
+
+
+TICKS = """
+import sys, threading
+while not threading.Event().wait(0.1):
+    print("ready", flush=True)
+"""
+
+
+def test_time_in_which_the_server_itself_stood_still_is_not_counted_against_the_worker() -> None:
+    """As in a container that is paused, in which the worker stands still as well."""
+    said: list[str] = []
+
+    async def scenario() -> None:
+        async with kept(said, TICKS, patience=Patience(stuck=2.0, stop=0.1)) as process:
+            await come(lambda: process._pulse.has_begun)
+            [child] = [each for each in children() if TICKS in each.cmdline()]
+            child.suspend()
+            time.sleep(3.0)  # noqa: ASYNC251 - the loop stands still
+            child.resume()
+            process._pulse.stop()
+            await come(lambda: process._pulse.has_begun)
+
+    asyncio.run(scenario())
+    assert said == []
 
 
 def test_a_worker_that_cannot_read_the_log_is_not_ready() -> None:
