@@ -1,18 +1,17 @@
 """kill -9 at random moments under load: what was answered 200 is in the log once, the roster equals the model's."""
 
-import http.client
 import os
 import random
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import psycopg
 import pytest
 
-from tests import DEADLINE, model
-from tests.program import Running, deliver, environ, free_port, status_of, until
+from tests import model
+from tests.program import Running, environ, free_port, status_of, until
+from tests.sender import senders
 
 pytestmark = pytest.mark.acceptance
 
@@ -24,8 +23,6 @@ SENDERS = 6
 def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database: str) -> None:
     port = free_port()
     env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode(), ROSTERLOG_BATCH_SIZE="7")
-    answered: dict[bytes, int] = {}
-    enough = threading.Event()
     wait = random.Random(7)
 
     def start(command: str) -> Running:
@@ -33,23 +30,17 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
         return Running((command, *extra), env)
 
     programs = {"ingest": start("ingest"), "worker": start("worker")}
-    with ThreadPoolExecutor(SENDERS) as pool:
-        sending = [pool.submit(_send, port, sender, answered, enough) for sender in range(SENDERS)]
-        try:
-            for turn in range(KILLS):
-                until(lambda: status_of(port, "/healthz") == 200)
-                programs["worker"].line("ready")
-                until(partial(_has_grown, answered, len(answered) + 20))
-                threading.Event().wait(wait.random() / 2)
-                for name in ("ingest", "worker") if turn % 2 else ("worker", "ingest"):
-                    os.kill(programs[name].process.pid, signal.SIGKILL)
-                    programs[name].stop()
-                    programs[name] = start(name)
+    with senders(port, SENDERS) as answered:
+        for turn in range(KILLS):
             until(lambda: status_of(port, "/healthz") == 200)
-        finally:
-            enough.set()
-        for future in sending:
-            future.result(timeout=DEADLINE)
+            programs["worker"].line("ready")
+            until(partial(_has_grown, answered, len(answered) + 20))
+            threading.Event().wait(wait.random() / 2)
+            for name in ("ingest", "worker") if turn % 2 else ("worker", "ingest"):
+                os.kill(programs[name].process.pid, signal.SIGKILL)
+                programs[name].stop()
+                programs[name] = start(name)
+        until(lambda: status_of(port, "/healthz") == 200)
 
     bodies = model.stored_bodies(database)
     until(lambda: _checkpoint(database) == len(bodies))
@@ -58,25 +49,6 @@ def test_promises_2_and_8_nothing_answered_is_lost_and_nothing_doubled(database:
     for content, position in answered.items():
         assert bodies[position - 1] == content
     assert model.stored_roster(database) == model.roster(bodies)
-
-
-def _send(port: int, sender: int, answered: dict[bytes, int], enough: threading.Event) -> None:
-    """Deliver like Movemint: each until it is answered 200, some of them once more."""
-    number = 0
-    while not enough.is_set():
-        number += 1
-        name = f"{sender}-{number}"
-        content = model.body(
-            f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
-        )
-        while not enough.is_set():
-            try:
-                status, answer = deliver(port, content)
-            except (OSError, http.client.HTTPException):  # no answer, or half of one
-                continue
-            if status == 200:
-                assert answered.setdefault(content, answer["position"]) == answer["position"]
-                break
 
 
 def _has_grown(answered: dict[bytes, int], beyond: int) -> bool:

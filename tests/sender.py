@@ -1,0 +1,43 @@
+"""Delivers as Movemint does: each delivery again and again, until it is answered 200."""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from tests import DEADLINE, model
+from tests.program import deliver
+
+
+@contextmanager
+def senders(port: int, number: int) -> Iterator[dict[bytes, int]]:
+    """So many senders at once for the block; gives what was answered so far, with the positions."""
+    answered: dict[bytes, int] = {}
+    enough = threading.Event()
+    with ThreadPoolExecutor(number) as pool:
+        sending = [pool.submit(_send, port, sender, answered, enough) for sender in range(number)]
+        try:
+            yield answered
+        finally:
+            enough.set()
+        for future in sending:
+            future.result(timeout=DEADLINE)
+
+
+def _send(port: int, sender: int, answered: dict[bytes, int], enough: threading.Event) -> None:
+    number = 0
+    while not enough.is_set():
+        number += 1
+        name = f"{sender}-{number}"
+        content = model.body(
+            f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
+        )
+        while not enough.is_set():
+            try:
+                status, answer = deliver(port, content)
+            except (OSError, http.client.HTTPException):  # no answer, or half of one
+                continue
+            if status == 200:
+                assert answered.setdefault(content, answer["position"]) == answer["position"]
+                break
