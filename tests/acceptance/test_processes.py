@@ -7,7 +7,7 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from ingest.metrics import METRICS
 from tests import DEADLINE, model
 from tests.program import Running, deliver, environ, free_port, get, run, running, status_of, until
-from tests.raw_client import connected, delivery
+from tests.raw_client import RawClient, connected, delivery
 from tests.scrape import Samples, metrics_of, scraped
 from tests.sender import senders
 
@@ -148,7 +148,7 @@ def is_all_of_them_that_an_operator_sees(port: int, token: str, stored: int) -> 
 
 
 def test_what_was_accepted_is_answered_before_a_server_of_several_processes_ends(database: str) -> None:
-    """While the supervisor does not move as well, deliveries are taken. Told to stop, it lets nobody wait to connect."""
+    """Also while the supervisor stands still, deliveries are taken. Told to stop, it lets nobody wait to connect."""
     settings = {"ROSTERLOG_METRICS_PORT": str(watched := free_port()), "ROSTERLOG_ANSWER_SECONDS": "60"}
     env = environ(DATABASE_URL=database, **settings, **SECRET)
     with ExitStack() as stack:
@@ -207,34 +207,39 @@ def test_no_process_outlives_a_supervisor_that_was_killed(data: Path) -> None:
     assert (proof["ok"], proof["sources"][0]["head"]) == (True, 1)
 
 
-def hold_no_more_together(port: int, database: str) -> None:
+def hold_no_more_together(port: int, watched: int, database: str) -> None:
     """Of many deliveries that come at once as many wait for their commit as may wait in one process."""
     with psycopg.connect(database) as blocker, ExitStack() as stack:
         blocker.execute("lock table event_log in access exclusive mode")
         clients = [stack.enter_context(connected(port)) for _ in range(CONNECTIONS)]
         for number, client in enumerate(clients):
             client.send(delivery(model.body(number)))
-        until(lambda: sum(client.has_answer() for client in clients) >= CONNECTIONS - MOST_PENDING)
+        waiting = until(lambda: all_that_wait(clients, watched))
         blocker.rollback()
         statuses = Counter(client.answer().status for client in clients)
+    assert waiting == MOST_PENDING
     assert statuses == {200: MOST_PENDING, 503: CONNECTIONS - MOST_PENDING}
+
+
+def all_that_wait(clients: Sequence[RawClient], watched: int) -> int:
+    """How many of their deliveries wait for their commit, once the others are answered; 0 before."""
+    waiting = int(metrics_of(watched)[PENDING])
+    return waiting if waiting + sum(client.has_answer() for client in clients) == len(clients) else 0
 
 
 @pytest.mark.slow
 def test_a_process_that_ends_at_each_start_ends_the_server_and_says_what_to_do(database: str, tmp_path: Path) -> None:
     fields = tmp_path / "fields.toml"
     fields.touch()
-    env = environ(
-        DATABASE_URL=database, ROSTERLOG_FIELDS=str(fields), ROSTERLOG_MAX_PENDING=str(MOST_PENDING), **SECRET
-    )
-    env["ROSTERLOG_ANSWER_SECONDS"] = "60"
+    settings = {"ROSTERLOG_MAX_PENDING": str(MOST_PENDING), "ROSTERLOG_ANSWER_SECONDS": "60"}
+    settings |= {"ROSTERLOG_FIELDS": str(fields), "ROSTERLOG_METRICS_PORT": str(watched := free_port())}
+    env = environ(DATABASE_URL=database, **settings, **SECRET)
     with running("serve", "--processes", "2", "--port", "0", env=env) as server:
         port = served(server)
-        hold_no_more_together(port, database)
+        hold_no_more_together(port, watched, database)
         for processes in ("1", "2"):
-            assert "is taken: choose another with --port" in run(
-                "serve", "--processes", processes, "--port", str(port), env=env, code=1
-            )
+            taken = run("serve", "--processes", processes, "--port", str(port), env=env, code=1)
+            assert "is taken: choose another with --port" in taken
         fields.write_text("what is no TOML")
         children = processes_of(server)
         children[min(children)].kill()
