@@ -19,6 +19,7 @@ import pytest
 from ingest.metrics import METRICS
 from tests import DEADLINE, model
 from tests.program import Running, deliver, environ, free_port, get, run, running, status_of, until
+from tests.proxy import Proxy
 from tests.raw_client import RawClient, connected, delivery
 from tests.scrape import Samples, metrics_of, scraped
 from tests.sender import senders
@@ -227,19 +228,34 @@ def all_that_wait(clients: Sequence[RawClient], watched: int) -> int:
     return waiting if waiting + sum(client.has_answer() for client in clients) == len(clients) else 0
 
 
+def starts_while_the_database_is_away(port: int, server: Running, proxy: Proxy) -> None:
+    """A process that is started again then serves as the others do."""
+    proxy.refuses = True
+    proxy.cut()
+    before = processes_of(server)
+    before[max(before)].kill()
+    until(lambda: processes_of(server).keys() - before.keys())
+    assert {deliver(port, model.body(number))[0] for number in range(16)} == {503}
+    proxy.refuses = False
+    until(lambda: all(deliver(port, model.body(number))[0] == 200 for number in range(16)))
+
+
 @pytest.mark.slow
 def test_a_process_that_ends_at_each_start_ends_the_server_and_says_what_to_do(database: str, tmp_path: Path) -> None:
     fields = tmp_path / "fields.toml"
     fields.touch()
     settings = {"ROSTERLOG_MAX_PENDING": str(MOST_PENDING), "ROSTERLOG_ANSWER_SECONDS": "60"}
     settings |= {"ROSTERLOG_FIELDS": str(fields), "ROSTERLOG_METRICS_PORT": str(watched := free_port())}
-    env = environ(DATABASE_URL=database, **settings, **SECRET)
-    with running("serve", "--processes", "2", "--port", "0", env=env) as server:
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy(database).running())
+        env = environ(DATABASE_URL=proxy.conninfo, **settings, **SECRET)
+        server = stack.enter_context(running("serve", "--processes", "2", "--port", "0", env=env))
         port = served(server)
         hold_no_more_together(port, watched, database)
         for processes in ("1", "2"):
             taken = run("serve", "--processes", processes, "--port", str(port), env=env, code=1)
             assert "is taken: choose another with --port" in taken
+        starts_while_the_database_is_away(port, server, proxy)
         fields.write_text("what is no TOML")
         children = processes_of(server)
         children[min(children)].kill()
