@@ -72,10 +72,11 @@ class ChildProcess:
         return None if self._process is None else self._process.pid
 
     def tell(self, line: bytes) -> None:
-        """Write to the child's standard input, if there is a child; nothing waits for it."""
+        """Write to the child's standard input, if there is a child that can read it; nothing waits for it."""
         if self._process is not None:
             assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-            self._process.stdin.write(line)
+            if not self._process.stdin.is_closing():  # the child may be gone, and its last lines still to be heard
+                self._process.stdin.write(line)
 
     async def keep_running(self) -> None:
         """Run the child until this task is cancelled, which lets it end in order. Raises `EndsAgainAndAgain`."""
@@ -98,16 +99,10 @@ class ChildProcess:
 
     async def _run(self) -> str:
         """Run the child to its end; gives how it ended."""
-        # A process session of its own: Ctrl-C in the terminal is for this program, which stops its children in order.
-        process = await asyncio.create_subprocess_exec(
-            *self._program.command,
-            stdin=PIPE,
-            stdout=PIPE,
-            env=dict(self._program.environ),
-            pass_fds=self._program.descriptors,
-            start_new_session=True,
-            limit=LONGEST_LINE,
-        )
+        try:
+            process = await _start(self._program)
+        except OSError as error:  # such as no memory for another process
+            return f"could not be started ({error.strerror})"
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         self._process = process
         self.tell(self._program.greeting)
@@ -132,6 +127,19 @@ class ChildProcess:
         if line:
             self._hear(line)
         return bool(line)
+
+
+async def _start(program: Program) -> Process:
+    # A process session of its own: Ctrl-C in the terminal is for this program, which stops its children in order.
+    return await asyncio.create_subprocess_exec(
+        *program.command,
+        stdin=PIPE,
+        stdout=PIPE,
+        env=dict(program.environ),
+        pass_fds=program.descriptors,
+        start_new_session=True,
+        limit=LONGEST_LINE,
+    )
 
 
 async def _next_line(lines: asyncio.StreamReader, seconds: float) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from ingest.child_process import ChildProcess, EndsAgainAndAgain, Patience, Program
 from ingest.metrics import EVENTS_FOLDED
@@ -212,6 +213,46 @@ def test_a_child_that_always_ends_at_once_is_given_up_but_one_that_runs_for_a_wh
     assert len(said) == 2
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(scenario(0.0))
+
+
+ASKS = "for _ in range(2_000): print('asks')"
+
+
+def test_a_child_that_has_ended_before_all_its_lines_are_heard_is_told_nothing() -> None:
+    """The loop of servers refuses to write to a pipe that is closed."""
+    said: list[str] = []
+    heard: list[bytes] = []
+
+    async def scenario() -> None:
+        def hear(line: bytes) -> None:
+            heard.append(line)
+            child.tell(b"answer")
+
+        program = Program((sys.executable, "-c", ASKS), {})
+        child = ChildProcess("it", program, said.append, hear, lambda: None, Patience(first_delay=LONG))
+        running = asyncio.create_task(child.keep_running())
+        await come(lambda: said or running.done())
+        running.cancel()
+        await asyncio.wait([running])
+
+    uvloop.run(scenario())
+    assert said == [f"it stopped with exit code 0; starting it again in {LONG} s"]
+    assert len(heard) == 2_000
+
+
+def test_a_child_that_cannot_be_started_is_tried_again() -> None:
+    said: list[str] = []
+
+    async def scenario() -> None:
+        program = Program(("/no/such/program",), {})
+        child = ChildProcess("it", program, said.append, lambda _: None, lambda: None, Patience(first_delay=0.01))
+        running = asyncio.create_task(child.keep_running())
+        await come(lambda: len(said) > 1)
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(scenario())
+    assert said[0] == "it could not be started (No such file or directory); starting it again in 0.0 s"
 
 
 def test_a_worker_says_each_change_at_once_and_otherwise_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
