@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from ingest.failures import Failure
 
 LONGEST_LINE = 16_777_216  # bytes: some hundred for each of many thousand sources
-
-_PIECES = 8
+_PIECES = 8  # of a wait for a line
 
 
 class EndsAgainAndAgain(Failure):
@@ -90,8 +89,8 @@ class ChildProcess:
             early += 1
             if early == patience.early_ends:
                 raise EndsAgainAndAgain(
-                    f"{self._name} {how}, as it did the {early - 1} times before: "
-                    "mend what it says in the lines before this one, then start again"
+                    f"{self._name} {how}: {early} ends in a row soon after its start; "
+                    "mend what the lines before this one say, then start again"
                 )
             self._say(f"{self._name} {how}; starting it again in {delay:.1f} s")
             await asyncio.sleep(delay)

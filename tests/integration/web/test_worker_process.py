@@ -208,7 +208,9 @@ def test_a_child_that_always_ends_at_once_is_given_up_but_one_that_runs_for_a_wh
         running.cancel()
         await running
 
-    with pytest.raises(EndsAgainAndAgain, match="it stopped with exit code 3, as it did the 2 times before: mend"):
+    with pytest.raises(
+        EndsAgainAndAgain, match="it stopped with exit code 3: 3 ends in a row soon after its start; mend"
+    ):
         asyncio.run(scenario(LONG))
     assert len(said) == 2
     with pytest.raises(asyncio.CancelledError):
