@@ -22,12 +22,12 @@ from migrations.execute import verbatim
 from projections.folding import table as _folding_tables
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
-from projections.web.access import tokens as _token_table
+from projections.web.access import sessions as _session_tables
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
 _TABLES = (
     _log_tables, _refused_table, _verification_table, _folding_tables, _participant_tables, _registration_tables,
-    _token_table,
+    _session_tables,
 )  # fmt: skip
 
 # A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.

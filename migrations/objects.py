@@ -25,7 +25,8 @@ ROOMS = {
         participants participants_keyed participant_answers participant_history participant_history_keyed
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
-        note_roster_change note_new_roster note_token_use lineage_at iso_time local_day day_begins has_words_at_cut
+        note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session
+        lineage_at iso_time local_day day_begins has_words_at_cut
     """,
     "reporting": """
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many

@@ -11,6 +11,10 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0015_sessions": (
+        "drop function begin_session, begin_session_by_link, end_session",
+        "drop table page_session, sign_in_link",
+    ),
     "0014_words": ("drop index participants_build_long, event_log_without_subject",),
     "0013_plain_tokens": ("alter table api_token drop column sees_personal_data",),
     "0012_keys": (

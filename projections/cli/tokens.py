@@ -10,7 +10,8 @@ from ingest.cli.sources import source_of
 from ingest.cli.terminal import utc
 from ingest.failures import WrongUsage
 from ingest.settings import Settings
-from projections.web.access import tokens
+from projections.up.address import pages_url
+from projections.web.access import sessions, tokens
 
 
 @click.group()
@@ -23,6 +24,7 @@ def token() -> None:
 @click.option("--source", help="Show the roster of this source. Default: movemint, or the only source there is.")
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Show only this event; may be repeated.")
 @click.option("--operator", "is_operator", is_flag=True, help="See the figures of all sources, and no participant.")
+@click.option("--link", "is_link", is_flag=True, help="Print an address that signs in once, not the token.")
 @click.option("--without-personal-data", is_flag=True, help="Hide contact data, birthdays, free texts and the like.")
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]), help="When it ends, in UTC.")
 @settings_of
@@ -34,6 +36,7 @@ def create_token(
     expires: datetime | None,
     *,
     is_operator: bool,
+    is_link: bool,
     without_personal_data: bool,
 ) -> None:
     """Make a token. It is printed once, alone on the last line, and stored only as a digest."""
@@ -51,9 +54,10 @@ def create_token(
                 secret = tokens.create(
                     connection, name, of, event_ids, ends, sees_personal_data=not without_personal_data
                 )
+                link = sessions.make_link(connection, secret) if is_link else None
         except tokens.NameTaken:
             raise WrongUsage(f"there is a token {name} already: revoke it first or choose another name") from None
-    click.echo(secret)
+    click.echo(secret if link is None else f"{pages_url(settings)}/sign-in/{link}")
 
 
 @token.command("list")

@@ -32,9 +32,10 @@ from ingest.webhook import ingest_part
 from projections.folding.projection import Projection
 from projections.folding.status import longest_behind
 from projections.up import demo
+from projections.up.address import left_in
 from projections.up.figures import figures_of
 from projections.up.worker_process import WorkerProcess
-from projections.web.access import tokens
+from projections.web.access import sessions, tokens
 from projections.web.api import api_part, api_settings
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ def run_machine(
         warn_if_root()
         token = _prepare_demo(engine, with_demo=with_demo)
         machine = _Machine(settings, projections, environ, conninfo, engine, listener, observed, token)
-        run_server(_serve(machine))
+        with nullcontext() if settings.database_url else left_in(settings.data_dir, machine.url):
+            run_server(_serve(machine))
         engine.dispose()
 
 
@@ -167,6 +169,7 @@ async def _announce(machine: _Machine) -> None:
     for source in machine.settings.sources:
         click.echo(f"webhook   {machine.public_url}/webhooks/{source}")
     click.echo(f"roster    {machine.public_url}/v1/participants")
+    click.echo(f"pages     {machine.public_url}/")
     if machine.observed is not None:
         click.echo(f"metrics   {metrics_url(machine.observed)}")
     if machine.demo_token is None:
@@ -177,9 +180,16 @@ async def _announce(machine: _Machine) -> None:
         secret = machine.settings.sources[DEFAULT_SOURCE][0]
         await demo.run_demo(machine.engine, machine.projections, machine.url, secret, click.echo)
         click.echo(f"token     {machine.demo_token}")
+        link = await asyncio.to_thread(_link, machine, machine.demo_token)
+        click.echo(f"sign in   {machine.public_url}/sign-in/{link}  (once)")
     token = machine.demo_token or "$TOKEN"
     click.echo(f"try       curl -H \"Authorization: Bearer {token}\" '{machine.url}/v1/participants?limit=3'")
     click.echo("Ctrl-C stops everything.")
+
+
+def _link(machine: _Machine, token: str) -> str:
+    with machine.engine.begin() as connection:
+        return sessions.make_link(connection, token)
 
 
 def _has_token(machine: _Machine) -> bool:

@@ -28,7 +28,7 @@ class AddressRoute(Route):
         super().__init__(path, respond, middleware=middleware)
         self.methods = None  # `respond` refuses the others, so that a refusal is an answer of the endpoint as well
         before, id_, after = path.partition("{")
-        self._before = before.rstrip("/").split("/")
+        self._before = (before.rstrip("/") if id_ else before).split("/")
         self._after = after.split("/")[1:]
         self._has_id = bool(id_)
 

@@ -31,7 +31,7 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page, publ
     """
     if isinstance(result, One):
         return _response(endpoint, question, _json(result.data))
-    next_cursor = _cursor(question, result)
+    next_cursor = cursor_of(question, result)
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
     response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
     response.headers.update(warning_headers(result.warnings))
@@ -118,7 +118,8 @@ def _response(endpoint: Endpoint[Any], question: Question, *texts: bytes) -> Res
     return Streamed(in_pieces(texts), resources, headers, "application/json", _LONGEST_SECONDS)
 
 
-def _cursor(question: Question, page: Page) -> str | None:
+def cursor_of(question: Question, page: Page) -> str | None:
+    """The cursor of the page after this one; None if there is none."""
     if page.following is None:
         return None
     last = to_json((page.following, *astuple(question.revision.lineage))).decode()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from typing import Any
 
 from sqlalchemy import text
@@ -33,6 +32,7 @@ from projections.folding.health import unseen_worker
 from projections.folding.projection import Projection
 from projections.folding.status import read_projections, read_status
 from projections.web.access.bearer import Bearers
+from projections.web.access.sessions import Sessions
 from projections.web.access.token_use import TokenUse
 from projections.web.addresses import AddressRoute
 from projections.web.allowance import HeldBytes
@@ -44,6 +44,8 @@ from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
 from projections.web.masks import Masks
 from projections.web.openapi import document
+from projections.web.pages.operations import read_operations
+from projections.web.pages.pages import Pages
 from projections.web.parameters import Nothing
 from projections.web.question import FOLLOWED_BY, POSITION, WARNING, Question
 from projections.web.waiting import Waiting
@@ -116,15 +118,18 @@ class Api:
             settings.public_url,
         )
         self._exports = Exports(self._exporting, self._dispatch)
+        writable = self._writing or self._engine
+        operations = partial(read_operations, writable, projections)
+        public_url, sessions = settings.public_url, Sessions(writable)
+        self._pages = Pages(self._dispatch, self._exports, self._bearers, sessions, operations, self._noted, public_url)
 
     def part(self) -> Part:
         of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
         checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
-        about = _about(self._settings.public_url)
         readings = self._answer_log.readings
-        return Part(self._routes(), self._running, checks, handlers, readings=readings, about=about)
+        return Part(self._routes(), self._running, checks, handlers, readings=readings)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -143,6 +148,7 @@ class Api:
             *(self._route(endpoint, self._exports.answer) for endpoint in self._exports.endpoints),
             *(self._route(endpoint, self._dispatch.answer) for endpoint in self._endpoints),
             *document_routes(self.document),
+            *self._pages.routes(),
             AddressRoute(_METRICS, self._metrics, [self._noted(_METRICS)]),
             NothingRoute("/v1", self._nothing, [self._noted(_NOTHING)]),
         ]
@@ -250,15 +256,6 @@ def api_part(
 ) -> Part:
     """The read API on a database or a replica. `primary`: conninfo of the database that records the use of tokens."""
     return Api(conninfo, projections, settings or ApiSettings(), primary).part()
-
-
-def _about(public_url: str | None) -> str:
-    return (
-        'It answers programs with the roster: <a href="docs">the API and how to try it</a>, '
-        '<a href="openapi.json">its description</a>. The first step is a token, which '
-        "<code>rosterlog token create my-program</code> makes on the server's machine; with it the roster is at "
-        f"<code>{escape(public_url or '')}/v1/participants</code>."
-    )
 
 
 async def _on_disconnect(_request: Request, _error: Exception) -> Response:

@@ -64,6 +64,10 @@ class Exports:
         """Begin an export. The response starts once the first bytes are there; the rest is streamed."""
         with answered_within(BEARER_SECONDS):
             bearer = await self._dispatch.bearer(request)
+        return await self.answer_to(bearer, endpoint, request)
+
+    async def answer_to(self, bearer: Bearer, endpoint: Endpoint[Any], request: Request) -> Response:
+        """Begin an export for the bearer of a token."""
         format_ = FORMATS[endpoint.path.rpartition(".")[2]]
         return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from projections.web.access import tokens
 from projections.web.access.limits import Buckets, Limit
+from projections.web.access.sessions import live_digests
 from projections.web.access.token_use import TokenUse
 from projections.web.answer_log import mark_valid
 
@@ -46,7 +47,7 @@ class Bearers:
         self._requests = Buckets(Limit(per_second, per_second * _BURST_SECONDS).among(processes))
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens found valid lately
         self._operators: dict[bytes, float] = {}  # digests of operators' tokens, with the time when each was looked up
-        self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens
+        self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens and sessions
         self._live_at = -math.inf
         self._lock = asyncio.Lock()
 
@@ -55,9 +56,14 @@ class Bearers:
         digest = _presented(request)
         if digest is None:
             raise _unauthorised("Send a token: Authorization: Bearer ... (rosterlog token create makes one).")
+        self.recognises(request)
+        return await self.admitted(request, digest)
+
+    async def admitted(self, request: Request, digest: bytes) -> Bearer:
+        """The token of this digest, which may try. Raises 429 beyond a limit."""
         bearer = Bearer(digest, request.client.host if request.client else "")
         now = time.monotonic()
-        if self.recognises(request):
+        if digest in self._known:
             _limit(self._requests.take(bearer.digest, now))
         else:  # counted as wrong, until `let_in`
             seconds = self._wrong.take(bearer.address, now)
@@ -104,7 +110,7 @@ class Bearers:
         async with self._lock:  # one request reads for all that wait
             if now - self._live_at > _LIVE_SECONDS:
                 async with self._engine.connect() as connection:
-                    self._live = frozenset((await connection.execute(tokens.live_digests())).scalars())
+                    self._live = frozenset((await connection.execute(live_digests())).scalars())
                 self._live_at = time.monotonic()
         return digest in self._live
 

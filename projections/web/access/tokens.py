@@ -143,13 +143,6 @@ def is_operator(digest: bytes) -> Select[Any]:
     return select(stored.source == NO_SOURCE).where(stored.digest == digest, stored.revoked_at.is_(None), valid)
 
 
-def live_digests() -> Select[Any]:
-    """The query for the digests of all valid tokens."""
-    stored = api_token.c
-    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
-    return select(stored.digest).where(stored.revoked_at.is_(None), valid)
-
-
 def digest(token: str) -> bytes:
     """What is stored of a token."""
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

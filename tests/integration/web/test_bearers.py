@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from ingest.database import API_ROLE, async_engine
 from ingest.sqlstate import DRIVER_ERRORS
-from projections.web.access import tokens
+from projections.web.access import sessions, tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.access.token_use import TokenUse
 from tests.api_client import make_token, running, scope_of
@@ -71,14 +71,14 @@ def test_an_operators_token_is_remembered_for_an_hour_or_until_it_is_refused(
 def test_while_wrong_tokens_are_limited_the_valid_ones_are_read_once_a_second_for_all(
     engine: Engine, reading: AsyncEngine, bearers: Bearers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live_digests, reads = tokens.live_digests, []
+    live_digests, reads = sessions.live_digests, []
     token = make_token(engine)
 
     def counted() -> object:
         reads.append(token)
         return live_digests()
 
-    monkeypatch.setattr("projections.web.access.bearer.tokens.live_digests", counted)
+    monkeypatch.setattr("projections.web.access.bearer.live_digests", counted)
 
     async def scenario() -> None:
         now = time.monotonic()

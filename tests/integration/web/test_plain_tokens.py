@@ -22,6 +22,7 @@ from projections.roster.roster import NAMES
 from projections.web.access import tokens
 from tests import model
 from tests.api_client import Api, make_token, running
+from tests.browser_session import Browser
 from tests.conftest import create
 from tests.fold_all import drain
 from tests.integration.reports.test_own_words import BIRTHDAY, WORD, planted
@@ -81,6 +82,12 @@ def every_answer(doors: Doors, token: str) -> Iterator[tuple[str, str]]:
         yield f"one {id_}", doors.api.ask(f"/v1/participants/{id_}", token).text
         history = doors.api.listed(f"/v1/participants/{id_}/history", token, include="answers")
         yield f"history {id_}", str(history)
+    browser = Browser(doors.api)
+    browser.sign_in(token)
+    for page in ("/", "/races/5", "/races/5?columns=bib,team", "/races/5?as_of=600", "/find?q=cruz"):
+        yield f"page {page}", browser.open(page).text
+    for id_ in (0, 7001, *range(1000, 1060)):
+        yield f"page of {id_}", browser.open(f"/participants/{id_}").text
     for format_ in ("csv", "ndjson"):
         for form in ("columns", "one-hot", "rows"):
             yield f"{format_} {form}", doors.api.ask(f"/v1/participants.{format_}", token, answers=form).text

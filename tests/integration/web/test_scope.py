@@ -12,6 +12,7 @@ from ingest import postgres
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from tests import model
 from tests.api_client import Api, make_token, running
+from tests.browser_session import Browser
 from tests.conftest import create
 from tests.erased_person import erase
 from tests.fold_all import drain
@@ -136,6 +137,27 @@ def test_no_answer_holds_anything_of_what_is_outside(
         asked = {**query, "cursor": page["next"]}
         if other != scope:
             assert api.ask(path, tokens[other], **asked).status_code == 400
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_no_page_shows_anything_of_what_is_outside(
+    world: tuple[Api, dict[tuple[str, ...], str]], scope: tuple[str, ...]
+) -> None:
+    api, tokens = world
+    hidden = [f"{MARK}{event}x" for event in (*EVENTS, "spring") if event not in scope]
+    browser = Browser(api)
+    browser.sign_in(tokens[scope])
+    paths = ["/", f"/find?q={MARK}", "/find?q=active", *(f"/races/{event}" for event in (*EVENTS, "9"))]
+    paths += [f"/races/{event}?sort=-position&limit=3" for event in EVENTS]
+    paths += [f"/races/{event}?{query}" for event in EVENTS for query in ("as_of=20", "status=active", "answer.7=yes")]
+    paths += [f"/participants/{id_}" for id_ in IDS]
+    shown = 0
+    for path in paths:
+        answer = browser.open(path)
+        assert answer.status_code in (200, 303, 404), answer.text
+        assert not [mark for mark in hidden if mark in answer.text], answer.text
+        shown += MARK in answer.text
+    assert shown > (5 if scope != ("9",) else -1)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -1,0 +1,124 @@
+"""How pages are written: the templates, their formats of dates and numbers, the files that they load, their headers."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from ingest.logs import request_id
+from ingest.web.problems import problem
+from projections.web.pages.words import name_in_words
+
+EMPTY = "—"
+_STATIC = Path(str(files("projections.web.pages") / "static"))
+_FILES = {"style.css": "text/css", "script.js": "text/javascript"}
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+
+
+class Look:
+    """Writes pages. `public_url`: where browsers find this server; None: at the addresses that they ask."""
+
+    def __init__(self, public_url: str | None) -> None:
+        self._public_url = public_url
+        self._below = "" if public_url is None else urlsplit(public_url).path.rstrip("/")
+        environment = Environment(
+            loader=PackageLoader("projections.web.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )  # fmt: skip
+        environment.filters |= {
+            "number": _number,
+            "shown": shown,
+            "time": _time,
+            "ago": _ago,
+            "segment": segment,
+            "named": name_in_words,
+        }
+        environment.globals |= {"below": self._below, "files": {name: _version(name) for name in _FILES}}
+        self._templates = Jinja2Templates(env=environment)
+
+    def address(self, path: str) -> str:
+        """A path of ours as browsers have to ask for it."""
+        return self._below + path
+
+    def page(
+        self, request: Request, template: str, context: Mapping[str, Any], status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:  # fmt: skip
+        """A page of a template."""
+        usual = {"now": datetime.now(UTC), "is_signed_in": True, "origin": self._public_url or str(request.base_url)}
+        context = {**usual, **context}
+        return self._templates.TemplateResponse(request, template, context, status, {**_HEADERS, **(headers or {})})
+
+    def error(
+        self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None,
+        *, is_signed_in: bool = True,
+    ) -> Response:  # fmt: skip
+        """The page of an error. `detail`: what happened, and what to do next."""
+        context = {"status": status, "detail": detail, "request_id": request_id.get(), "is_signed_in": is_signed_in}
+        return self.page(request, "error.html", context, status, headers)
+
+
+def static_route() -> Route:
+    """The route of the style sheet and the script. Their addresses change with what is in them."""
+
+    async def static(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _FILES:
+            return problem(404, "There is nothing at this address.")
+        return FileResponse(_STATIC / name, headers=_FOR_EVER, media_type=_FILES[name])
+
+    return Route("/pages/{name}", static)
+
+
+def shown(value: object) -> object:
+    """A value as a cell shows it: a dash where there is none."""
+    if value is None or value == "":
+        return EMPTY
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _time(value: datetime | str, zone: str = "UTC") -> str:
+    """A time in a zone, as `3 Jan 2026, 14:02`."""
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    local = time.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def _ago(value: datetime | str, now: datetime) -> str:
+    """How long ago a time was, as `3 minutes ago`."""
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    seconds = max(0, round((now - time).total_seconds()))
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def segment(value: str) -> str:
+    """A text as one segment of a path."""
+    encoded = quote(value, safe="")
+    return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
+
+
+def _version(name: str) -> str:
+    return f"{name}?{hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]}"

@@ -1,0 +1,198 @@
+"""The pages' routes: who is signed in, one snapshot for each page, and errors as pages."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
+
+from ingest.driver import answered_within
+from projections.web.access import tokens
+from projections.web.access.bearer import Bearer, Bearers
+from projections.web.access.sessions import Sessions, Signed
+from projections.web.addresses import ID, AddressRoute
+from projections.web.dispatch import BEARER_SECONDS, DATABASE_AWAY, Dispatch, in_time
+from projections.web.endpoint import Endpoint
+from projections.web.exports import Exports
+from projections.web.pages.found import FOUND
+from projections.web.pages.html_page import Elsewhere, HtmlPage
+from projections.web.pages.look import Look, segment, static_route
+from projections.web.pages.person import PERSON
+from projections.web.pages.race import RACE
+from projections.web.pages.races import RACES
+from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
+
+_PAGES: Sequence[HtmlPage[Any]] = (RACES, FOUND, RACE, PERSON)
+_OPERATIONS = "/operations"
+_SIGN_IN, _LINK, _SIGN_OUT = "/sign-in", "/sign-in/{link}", "/sign-out"
+_COMPRESSED_FROM = 2_000  # bytes
+_AWAY = "The database cannot be reached now. Nothing is lost; try again in a few seconds."
+_NO_OPERATOR = "This page is for operators: sign in with a token that rosterlog token create NAME --operator makes."
+_USED = "This link has been used, or is older than a quarter of an hour. Make a new one, or sign in with a token."
+
+Respond = Callable[[Request], Awaitable[Response]]
+Note = Callable[[str], Middleware]
+
+
+class Pages:
+    """The pages over the roster of whoever is signed in.
+
+    `read_operations`: what the page of operations shows. `noted`: the middleware that notes the answers of an address.
+    `public_url`: where browsers find this server.
+    """
+
+    def __init__(
+        self, dispatch: Dispatch, exports: Exports, bearers: Bearers, sessions: Sessions,
+        read_operations: Callable[[], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
+    ) -> None:  # fmt: skip
+        self._dispatch = dispatch
+        self._exports = exports
+        self._bearers = bearers
+        self._sessions = sessions
+        self._read_operations = read_operations
+        self._noted = noted
+        self._look = Look(public_url)
+        self._cookies = Cookies(public_url)
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            *(self._route(page.endpoint.path, self._shows(page)) for page in _PAGES),
+            *(self._route(f"/download{each.path}", self._downloads(each)) for each in self._exports.endpoints),
+            self._route(_OPERATIONS, self._operations),
+            self._route(_SIGN_IN, self._sign_in, posts=True),
+            self._route(_LINK, self._sign_in_by_link),
+            self._route(_SIGN_OUT, self._sign_out, posts=True),
+            static_route(),
+        ]
+
+    def _route(self, path: str, respond: Respond, *, posts: bool = False) -> BaseRoute:
+        methods = ("GET", "HEAD", "POST") if posts else ("GET", "HEAD")
+
+        async def answered(request: Request) -> Response:
+            if request.method not in methods:
+                return self._look.error(request, 405, "This page does not take that.", {"Allow": ", ".join(methods)})
+            try:
+                return await respond(request)
+            except HTTPException as error:
+                if error.status_code == 401:
+                    return self._to_sign_in(request)
+                return self._look.error(request, error.status_code, error.detail, error.headers)
+            except DATABASE_AWAY:
+                return self._look.error(request, 503, _AWAY, {"Retry-After": "2"})
+
+        middleware = [self._noted(path), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)]
+        return AddressRoute(path, answered, middleware)
+
+    def _shows(self, page: HtmlPage[Any]) -> Respond:
+        async def show(request: Request) -> Response:
+            signed = await self._signed(request)
+            if signed is None:
+                return self._to_sign_in(request)
+            if signed.is_operator and page is RACES:
+                return RedirectResponse(self._look.address(_OPERATIONS), 303)
+            bearer = Bearer(signed.token, _address(request))
+            async with in_time(), self._dispatch.opened(bearer, request) as opened:
+                question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
+                try:
+                    context = await page.show(question, validated)
+                finally:
+                    question.allowance.release()
+            if isinstance(context, Elsewhere):
+                return RedirectResponse(self._look.address(context.path) + segment(context.id), 303)
+            return self._look.page(request, page.template, {"position": question.position, **context})
+
+        return show
+
+    def _downloads(self, endpoint: Endpoint[Any]) -> Respond:
+        async def download(request: Request) -> Response:
+            signed = await self._signed(request)
+            if signed is None:
+                return self._to_sign_in(request)
+            return await self._exports.answer_to(Bearer(signed.token, _address(request)), endpoint, request)
+
+        return download
+
+    async def _operations(self, request: Request) -> Response:
+        signed = await self._signed(request)
+        if signed is None:
+            return self._to_sign_in(request)
+        if not signed.is_operator:
+            return self._look.error(request, 403, _NO_OPERATOR)
+        async with in_time():
+            return self._look.page(request, "operations.html", await self._read_operations())
+
+    async def _signed(self, request: Request) -> Signed | None:
+        """Who is signed in; None if nobody is."""
+        session = self._cookies.session_of(request)
+        if session is None:
+            return None
+        with answered_within(BEARER_SECONDS):
+            bearer = await self._bearers.admitted(request, tokens.digest(session))
+            signed = await self._sessions.signed(session)
+        if signed is None:
+            self._bearers.turn_away(bearer)
+            return None
+        self._bearers.let_in(bearer)
+        return signed
+
+    def _to_sign_in(self, request: Request) -> Response:
+        """To the page that signs in; from there back to this one."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        back = f"?next={quote(request.url.path + query, safe='')}" if request.method == "GET" else ""
+        return RedirectResponse(self._look.address(_SIGN_IN) + back, 303)
+
+    async def _sign_in(self, request: Request) -> Response:
+        if request.method != "POST":
+            back = local_address(request.query_params.get("next", "/"))
+            return self._look.page(request, "sign_in.html", {"back": back, "refused": None, "is_signed_in": False})
+        form = await read_form(request)
+        back = local_address(form.get("next", "/"))
+        if not is_of_these_pages(request):
+            return self._look.error(request, 403, "Sign in on this server's own page.", is_signed_in=False)
+        token = form.get("token", "").strip()
+        with answered_within(BEARER_SECONDS):
+            bearer = await self._bearers.admitted(request, tokens.digest(token))
+            session = await self._sessions.begin(bearer.digest)
+        if session is None:
+            self._bearers.turn_away(bearer)
+            refused = "This token is unknown, revoked or expired." if token else "Paste a token first."
+            context = {"back": back, "refused": refused, "is_signed_in": False}
+            return self._look.page(request, "sign_in.html", context, 401)
+        self._bearers.let_in(bearer)
+        return self._signed_in(request, session, back)
+
+    async def _sign_in_by_link(self, request: Request) -> Response:
+        if request.method == "HEAD":  # by what looks at links before a person does
+            return Response(status_code=200)
+        link = request.path_params[ID]
+        with answered_within(BEARER_SECONDS):
+            bearer = await self._bearers.admitted(request, tokens.digest(link))
+            session = await self._sessions.begin_by_link(link)
+        if session is None:
+            self._bearers.turn_away(bearer)
+            return self._look.error(request, 410, _USED, is_signed_in=False)
+        self._bearers.let_in(bearer)
+        return self._signed_in(request, session, "/")
+
+    def _signed_in(self, request: Request, session: str, back: str) -> Response:
+        response = RedirectResponse(self._look.address(back), 303)
+        self._cookies.set(response, session, request)
+        return response
+
+    async def _sign_out(self, request: Request) -> Response:
+        session = self._cookies.session_of(request)
+        if request.method == "POST" and session is not None and is_of_these_pages(request):
+            await self._sessions.end(session)
+        response = RedirectResponse(self._look.address(_SIGN_IN), 303)
+        if request.method == "POST":
+            self._cookies.forget(response, request)
+        return response
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

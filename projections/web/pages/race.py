@@ -1,0 +1,113 @@
+"""The page of a race: its roster, the question in words with its number, facets, order, and the next page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic_core import from_json
+
+from projections.roster.criteria import SORTABLE, Criteria, Filter
+from projections.roster.days import dates_of
+from projections.roster.facets import MOST_COUNTED, Facet, count_some, facets
+from projections.roster.questions import resolved
+from projections.web.answer import cursor_of
+from projections.web.endpoint import Endpoint, EndpointRequest
+from projections.web.endpoints import list_participants
+from projections.web.pages.html_page import HtmlPage
+from projections.web.pages.words import question_in_words, value_in_words
+from projections.web.parameters import ListParameters
+from projections.web.question import Question
+
+_COLUMNS = ("bib", "last_name", "first_name", "sub_event_name", "status", "gender", "team", "wave", "registered_at")
+_FACETS = ("sub_event_name", "status", "gender", "team", "wave")
+_NO_FILTERS = ("sort", "columns", "as_of")
+_OF_THE_PAGE = ("cursor", "limit", "count")  # parameters that say which page, not which participants
+
+
+async def _race(question: Question, request: EndpointRequest[ListParameters]) -> Mapping[str, Any]:
+    of_race = request.parameters.model_copy(update={"event_id": request.id})
+    request = replace(request, parameters=of_race)
+    columns = request.shown.columns if of_race.columns else _COLUMNS
+    needed = tuple(dict.fromkeys((*columns, "participant_id", "event_name", "field_errors")))
+    criteria = await resolved(question.connection, question.roster, request.criteria)
+    connection, roster = question.connection, question.roster
+    everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
+    dates = (await dates_of(connection, roster, [request.id]))[request.id]
+    number = await count_some(connection, roster, criteria)
+    of_all = number if criteria == everybody else await count_some(connection, roster, everybody)
+    if not of_all:
+        raise question.not_there("race")
+    counted = await facets(connection, roster, criteria, _FACETS)
+    page = await list_participants(question, replace(request, shown=replace(request.shown, columns=needed)))
+    people = [from_json(row) for row in page.data if isinstance(row, bytes)]
+    following = cursor_of(question, page)
+    chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
+    return {
+        "event_id": request.id,
+        "name": next((each["event_name"] for each in people if each["event_name"]), request.id),
+        "zone": dates.time_zone,
+        "number": number,
+        "of_all": of_all,
+        "most": MOST_COUNTED,
+        "words": question_in_words(replace(criteria, filters=tuple(set(criteria.filters) - set(everybody.filters)))),
+        "chips": [_chip(name, value, chosen) for name, value in chosen.items() if name not in _NO_FILTERS],
+        "facets": None if counted is None else [_links(facet, chosen) for facet in counted if _is_worth(facet)],
+        "columns": columns,
+        "sorts": {column: _sort(column, chosen) for column in columns if column in SORTABLE},
+        "people": people,
+        "chosen": chosen,
+        "next": following and "?" + urlencode({**chosen, "cursor": following}),
+        "is_first": "cursor" not in question.parameters,
+        "exports": urlencode({**chosen, "event_id": request.id}),
+        "as_of": question.as_of,
+    }
+
+
+def _is_of_race(filter_: Filter, event_id: str) -> bool:
+    return (filter_.column, filter_.operator, filter_.value) == ("event_id", "eq", event_id)
+
+
+def _is_worth(facet: Facet) -> bool:
+    """Whether a facet tells anything: there are two values, or one that some have."""
+    return len(facet.values) > 1
+
+
+def _chip(name: str, value: str, chosen: Mapping[str, str]) -> dict[str, str]:
+    """A filter that is set, with the address without it."""
+    without = {each: of for each, of in chosen.items() if each != name}
+    return {"words": value_in_words(name, value), "href": "?" + urlencode(without)}
+
+
+def _links(facet: Facet, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """A facet, each value with the address of the participants who have it."""
+    plain = {name: value for name, value in chosen.items() if name.partition("__")[0] != facet.column}
+    values: Sequence[dict[str, Any]] = [
+        {
+            "value": value,
+            "number": number,
+            "href": "?" + urlencode({**plain, **_is(facet.column, value)}),
+        }
+        for value, number in facet.values
+    ]
+    return {"column": facet.column, "values": values, "has_more": facet.has_more}
+
+
+def _is(column: str, value: str | None) -> dict[str, str]:
+    return {f"{column}__isnull": "true"} if value is None else {column: value}
+
+
+def _sort(column: str, chosen: Mapping[str, str]) -> dict[str, str]:
+    """The address sorted by a column, the other way if it is sorted by it already; and how it is sorted now."""
+    now = {column: "ascending", f"-{column}": "descending"}.get(chosen.get("sort", ""), "none")
+    wanted = f"-{column}" if now == "ascending" else column
+    return {"now": now, "href": "?" + urlencode({**chosen, "sort": wanted})}
+
+
+RACE = HtmlPage(
+    Endpoint(
+        "/races/{event_id}", "race", "The roster of a race.", ListParameters, "", id="event_id", takes_answers=True
+    ),
+    "race.html",
+    _race,
+)
