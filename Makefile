@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup dev run test test-faults check format lock docs deploy-files wheel bench clean
+.PHONY: setup dev run test test-browser screenshots test-faults check format lock docs deploy-files wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -36,6 +36,15 @@ run: setup
 
 test: dev
 	$(BIN)/python -m pytest
+
+# The pages in Debian's Chromium, which is installed where that may be done.
+test-browser: dev
+	bash .ci/tools || true
+	$(BIN)/python -m pytest tests/browser
+
+# The README's pictures, of the demo's people.
+screenshots: dev
+	$(BIN)/python -m tests.browser.screenshots docs/images
 
 # Five minutes of everything that can fail, under load; FAULT_SECONDS=40 is what CI runs.
 test-faults: dev

@@ -12,7 +12,7 @@ def tool(name: str) -> str:
     """The path of a program; skips the test if this machine does not have it."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if path is None:
-        why = f"{name} is not installed (bash .ci/tools installs what the tests of deploy/ need)"
+        why = f"{name} is not installed (bash .ci/tools installs what such tests need)"
         if os.environ.get(NEED) == "all":
             pytest.fail(why)
         pytest.skip(why)
