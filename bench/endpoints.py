@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -19,7 +19,7 @@ from ingest.refusals import Refusals
 from ingest.settings import DEFAULT_SOURCE, Settings, read_settings
 from ingest.web.app import Part, build_app
 from ingest.web.serve import bind, run_server, serve
-from ingest.webhook import Append, Webhook, ingest_part, webhook_route
+from ingest.webhook import Webhook, ingest_part, webhook_route
 
 PLAIN_TABLE = """
 create table if not exists plain_log (
@@ -91,9 +91,13 @@ def plain_sqlalchemy(conninfo: str) -> Part:
     return Part([webhook_route(_webhook(append))], nullcontext, {})
 
 
-def _webhook(append: Append) -> Webhook:
+def _webhook(append: Callable[[Delivery], Coroutine[Any, Any, Receipt]]) -> Webhook:
     settings = _settings()
-    return Webhook(settings.sources, append, Refusals(_uncounted), settings.max_body_bytes)
+
+    def begun(delivery: Delivery) -> asyncio.Future[Receipt]:
+        return asyncio.ensure_future(append(delivery))
+
+    return Webhook(settings.sources, begun, Refusals(_uncounted), settings.max_body_bytes)
 
 
 async def _uncounted(_numbers: object) -> None:

@@ -53,7 +53,7 @@ _COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
 
-Append = Callable[[Delivery], Awaitable[Receipt]]
+Append = Callable[[Delivery], asyncio.Future[Receipt]]
 
 
 class _TooLarge(Exception):
@@ -98,7 +98,7 @@ class Webhook:
                 self._refusals.count(source, reason)
             return
         except _TooLarge as error:
-            if not self._is_probe(source, scope):
+            if not self._is_probe(source, scope["headers"]):
                 self._refusals.count(source, Reason.TOO_LARGE)
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
@@ -117,16 +117,16 @@ class Webhook:
         detail = "The delivery could not be made durable now; deliver it again."
         return problem(503, detail, {"Retry-After": "2"})
 
-    def _unverified(self, source: str, reason: Reason, scope: Scope, body: bytes) -> Response:
-        why = why_malformed(scope["headers"]) if reason is Reason.SIGNATURE_MALFORMED else ""
+    def _unverified(self, source: str, reason: Reason, headers: Headers, body: bytes) -> Response:
+        why = why_malformed(headers) if reason is Reason.SIGNATURE_MALFORMED else ""
         detail = _UNVERIFIED[reason].format(why)
-        if self._is_probe(source, scope):
+        if self._is_probe(source, headers):
             return problem(401, detail, members={PROBE_MEMBER: echo_of(body, reason.value)})
         self._refusals.count(source, reason)
         return problem(401, detail)
 
-    def _is_probe(self, source: str, scope: Scope) -> bool:
-        return is_probe(scope["headers"], self._sources[source], time.time())
+    def _is_probe(self, source: str, headers: Headers) -> bool:
+        return is_probe(headers, self._sources[source], time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
@@ -135,15 +135,12 @@ class Webhook:
         if secrets is None:
             self._refusals.count(source, Reason.UNKNOWN_SOURCE)
             return problem(404, "No source of this name has a secret; see MOVEMINT_WEBHOOK_SECRET.")
-        signature = signature_in(scope["headers"])
         body = await self._body(scope, receive)
-        if signature is None:
-            reason = Reason.SIGNATURE_MISSING if is_missing(scope["headers"]) else Reason.SIGNATURE_MALFORMED
-            return self._unverified(source, reason, scope, body)
-        if not is_signed(body, signature, secrets):
-            return self._unverified(source, Reason.SIGNATURE_WRONG, scope, body)
+        delivery = _verified(source, secrets, scope["headers"], body)
+        if not isinstance(delivery, Delivery):
+            return self._unverified(source, delivery, scope["headers"], body)
         try:
-            receipt = await self._append(_delivery(source, body, signature))
+            receipt = await self._append(delivery)
         finally:
             self._seconds.observe(time.monotonic() - begun)
         answer = self._kept_answer(source, receipt)
@@ -153,15 +150,17 @@ class Webhook:
         return None
 
     def take(self, source: str, headers: Headers, body: bytes, answer: SendAnswer) -> bool:
-        """The shortcut of a source with secrets: takes what is signed, and leaves all else to the application."""
+        """The shortcut of a source with secrets: takes a body within the limit; the application has the others."""
         begun = time.monotonic()
+        if len(body) > self._max_body_bytes:
+            return False
         try:
-            signature = signature_in(headers)
-            if signature is None or len(body) > self._max_body_bytes:
-                return False
-            if not is_signed(body, signature, self._sources[source]):
-                return False
-            receipt = asyncio.ensure_future(self._append(_delivery(source, body, signature)))
+            delivery = _verified(source, self._sources[source], headers, body)
+            if not isinstance(delivery, Delivery):
+                refusal = partial(self._unverified, source, delivery, headers, body)
+                asyncio.get_running_loop().call_soon(answer, refusal)  # the request counts as taken when this returns
+                return True
+            receipt = self._append(delivery)
         except Exception:
             return False  # a fault of ours: the application says so, and has the sender deliver again
         receipt.add_done_callback(partial(self._taken, source, begun, answer))
@@ -214,7 +213,13 @@ def _shortcuts(webhook: Webhook, sources: Iterable[str]) -> Shortcuts:
     return {f"/webhooks/{quote(source)}".encode(): partial(webhook.take, source) for source in sources}
 
 
-def _delivery(source: str, body: bytes, signature: bytes) -> Delivery:
+def _verified(source: str, secrets: Secrets, headers: Headers, body: bytes) -> Delivery | Reason:
+    """The delivery that a request is; or why it is none that Movemint signed."""
+    signature = signature_in(headers)
+    if signature is None:
+        return Reason.SIGNATURE_MISSING if is_missing(headers) else Reason.SIGNATURE_MALFORMED
+    if not is_signed(body, signature, secrets):
+        return Reason.SIGNATURE_WRONG
     envelope = read_envelope(body)
     return Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
 

@@ -45,7 +45,11 @@ class ExchangingConnection(ClientConnection):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop, clients=clients)
         self._shortcuts = shortcuts
-        self._take: Take | None = None  # of the request that is held back
+        # Of the request that is held back; None between two feeds of the parser, since whoever feeds it releases the
+        # request at the end of the segment. A request that is held back has no cycle, and `cycle` is that of the one
+        # before. So nothing but the parser's callbacks may meet such a request: no bound of time, no stop of the server
+        # and no lost connection, which end the request that they find under way, by its cycle.
+        self._take: Take | None = None
         self._head: RequestHead
         self._body = b""  # of the request that is held back, as far as it has come
 
@@ -78,7 +82,7 @@ class ExchangingConnection(ClientConnection):
         if self._take is not None:
             take, self._take = self._take, None
             request = WholeRequest(self._head.headers, keep_alive=self._head.keep_alive)
-            if take(self._head.headers, self._body, partial(self._answer, request)):
+            if request.is_taken(take, self._body, partial(self._answer, request)):
                 self.cycle = self._running = cast("RequestResponseCycle", request)
                 return
             self._run_held_back()

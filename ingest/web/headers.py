@@ -1,7 +1,7 @@
 """Adds headers to every answer: the id of its request, and security headers for browsers."""
 
+import os
 import re
-import secrets
 from collections.abc import Iterable
 
 from starlette.datastructures import MutableHeaders
@@ -24,8 +24,8 @@ def id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The id of a request: the one that a proxy gave it, if it is well-formed, else a new one. Names are lower case."""
     for name, value in headers:
         if name == _NAME:
-            return value.decode("ascii") if _WELL_FORMED.match(value) else secrets.token_hex(8)
-    return secrets.token_hex(8)
+            return value.decode("ascii") if _WELL_FORMED.match(value) else os.urandom(8).hex()
+    return os.urandom(8).hex()
 
 
 class AnswerHeaders:

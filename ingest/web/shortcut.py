@@ -7,7 +7,6 @@ by pattern, the middleware, the state of a request, messages of ASGI, a task wit
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import Context
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -17,13 +16,13 @@ from ingest.web.headers import REQUEST_ID, SAFE, id_of
 from ingest.web.request_head import Headers
 
 MakeRefusal = Callable[[], Response]
-"""Makes an answer that is no success, in the context of its request."""
+"""Makes an answer that is no success."""
 
 SendAnswer = Callable[[bytes | MakeRefusal], None]
-"""Sends the answer: the body of a 200, as JSON, or a refusal."""
+"""Sends the answer: the body of a 200, as JSON, or a refusal. In the context in which the request was taken, a copy."""
 
 Take = Callable[[Headers, bytes, SendAnswer], bool]
-"""Takes a POST, of which it gets the headers and the body, and answers it later; False if it declines."""
+"""Takes a POST, of which it gets the headers and the body, and answers it after it has returned; False: it declines."""
 
 Shortcuts = Mapping[bytes, Take]
 """By the target of the request, as it stands in the request line."""
@@ -43,34 +42,37 @@ class _NoEvent:
 class WholeRequest:
     """A request that a shortcut has taken, in the place of uvicorn's cycle of request and response."""
 
-    __slots__ = ("_headers", "disconnected", "keep_alive", "response_complete", "response_started")
+    __slots__ = ("_headers", "_id", "disconnected", "keep_alive", "response_complete", "response_started")
     message_event = _NoEvent()
 
     def __init__(self, headers: Headers, *, keep_alive: bool) -> None:
         self._headers = headers
+        self._id = id_of(headers)
         self.keep_alive = keep_alive
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
 
+    def is_taken(self, take: Take, body: bytes, answer: SendAnswer) -> bool:
+        """Whether a shortcut takes the request. All that is begun for it, and logged of it, has the request's id."""
+        of_connection = request_id.set(self._id)
+        try:
+            return take(self._headers, body, answer)
+        finally:
+            request_id.reset(of_connection)
+
     def answer(self, answer: bytes | MakeRefusal, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The bytes of the answer, with the headers that every answer has."""
-        id_ = id_of(self._headers)
         if isinstance(answer, bytes):
             first, body = _OK, answer
-            headers = b"%s: %s\r\n%s%s: %d\r\n" % (_ID, id_.encode(), _CONSTANT, _LENGTH, len(answer))
+            headers = b"%s: %s\r\n%s%s: %d\r\n" % (_ID, self._id.encode(), _CONSTANT, _LENGTH, len(answer))
         else:
-            response = Context().run(_made, answer, id_)
+            response = answer()
             status = HTTPStatus(response.status_code)
             first, body = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()), bytes(response.body)
             headers = _lines(response.raw_headers)
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
         return b"".join((first, _lines(default_headers), headers, end, body))
-
-
-def _made(make: MakeRefusal, id_: str) -> Response:
-    request_id.set(id_)
-    return make()
 
 
 def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

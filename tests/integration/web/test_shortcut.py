@@ -1,9 +1,11 @@
 """A whole delivery goes round the application, and is answered as the application would have answered it."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 import psycopg
@@ -11,15 +13,18 @@ import pytest
 
 from ingest import postgres
 from ingest.log.event import Delivery, Receipt
+from ingest.logs import request_id
 from ingest.refusals import Numbers, Reason, Refusals
-from ingest.web.shortcut import MakeRefusal
-from ingest.webhook import Webhook
+from ingest.web.shortcut import MakeRefusal, WholeRequest
+from ingest.webhook import Append, Webhook
 from tests import model
 from tests.bounded_server import BY_APPLICATION, bounded_server
 from tests.conftest import create
+from tests.fold_all import query
 from tests.program import Running, until
 from tests.raw_client import FIRST, Answer, connected, head, signed
 
+WRONG = b"X-Signature: " + b"0" * 64
 ASIDE = b"POST /webhooks/movemint?by=application HTTP/1.1"  # no shortcut has this target
 
 
@@ -99,21 +104,42 @@ def test_a_whole_delivery_is_answered_as_by_the_application(served: Served, line
         assert all(re.fullmatch("[0-9a-f]{16}", id_) for id_ in ids)
 
 
-def test_what_is_signed_and_whole_never_reaches_the_application(served: Served) -> None:
+UNVERIFIED = {
+    "signature_wrong": WRONG,
+    "signature_missing": b"X-Nothing: 1",
+    "signature_malformed": b"X-Signature: " + b"x" * 64,
+}
+
+
+@pytest.mark.parametrize("reason", UNVERIFIED)
+def test_what_is_not_signed_is_refused_as_by_the_application(served: Served, reason: str) -> None:
+    content, signature = served.body(), UNVERIFIED[reason]
+    short, usual = (served.answer(content, signature=signature, first=first) for first in (FIRST, ASIDE))
+    assert (short.status, {*short.headers}) == (usual.status, {*usual.headers}) == (401, {*usual.headers})
+    assert short.headers["x-request-id"] == short.document["request_id"] != usual.document["request_id"]
+    assert {**short.document, "request_id": ""} == {**usual.document, "request_id": ""}
+    assert content not in model.stored_bodies(served.database)
+
+    def counted() -> list[tuple[int]]:
+        asked = "select sum(count)::integer from refused_delivery where source = 'movemint' and reason = %s"
+        return query(served.database, asked, reason)
+
+    until(lambda: counted() == [(2,)])
+
+
+def test_what_is_whole_never_reaches_the_application(served: Served) -> None:
     assert not served.asked(served.body())
     assert not served.asked(b"")
     assert not served.asked(b"no json")
     assert not served.asked(served.body(), b"Connection: close")
+    assert not served.asked(served.body(), signature=WRONG)
+    assert not served.asked(served.body(), signature=b"X-Nothing: 1")
 
 
 def test_what_is_not_is_the_applications(served: Served) -> None:
     content = served.body()
-    wrong = b"X-Signature: " + b"0" * 64
-    assert served.asked(content, signature=wrong)
-    assert served.asked(content, signature=b"X-Nothing: 1")
-    assert served.asked(b"x" * 1_100_000, signature=wrong)
+    assert served.asked(b"x" * 1_100_000, signature=WRONG)
     assert served.asked(b"x" * 1_100_000), "over the limit"
-    assert served.answer(content, signature=wrong).status == 401
     assert served.answer(b"x" * 1_100_000).status == 413
     assert served.answer(content, first=b"POST /webhooks/nobody HTTP/1.1").status == 404
     assert served.answer(content, first=b"GET /webhooks/movemint HTTP/1.1").status == 405
@@ -130,6 +156,7 @@ def test_a_delivery_that_cannot_be_kept_is_refused_with_its_id(served: Served) -
     assert (refused.status, refused.headers["retry-after"]) == (503, "2")
     assert refused.headers["x-request-id"] == refused.document["request_id"] == "kept-by-proxy"
     assert refused.headers["x-content-type-options"] == "nosniff"
+    until(lambda: any('"kept-by-proxy"' in line and "cannot append" in line for line in served.process.lines))
     until(lambda: served.answer(served.body()).status == 200)
 
 
@@ -145,26 +172,36 @@ def test_a_delivery_whose_client_is_gone_is_kept_and_disturbs_nobody(served: Ser
     assert not [line for line in served.process.lines if "traceback" in line.lower()]
 
 
-def test_a_fault_of_ours_is_left_to_the_application_or_answered_503() -> None:
+def test_a_fault_of_ours_is_left_to_the_application_or_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
     refusals = Refusals(_write_nothing)
     content = model.body(1)
-    headers = [(b"x-signature", model.signature(content).encode())]
+    headers = [(b"x-signature", model.signature(content).encode()), (b"x-request-id", b"by-a-proxy")]
     answers: list[bytes | MakeRefusal] = []
 
     def at_once(_delivery: Delivery) -> asyncio.Future[Receipt]:
         raise ZeroDivisionError
 
-    async def later(_delivery: Delivery) -> Receipt:
-        raise ZeroDivisionError
+    def later(_delivery: Delivery) -> asyncio.Future[Receipt]:
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        receipt.set_exception(ZeroDivisionError())
+        return receipt
+
+    def take_by(append: Append) -> bool:
+        take = partial(Webhook({"movemint": (model.SECRET,)}, append, refusals, 1_000).take, "movemint")
+        return WholeRequest(headers, keep_alive=True).is_taken(take, content, answers.append)
 
     async def take() -> None:
-        of_secrets = {"movemint": (model.SECRET,)}
-        assert not Webhook(of_secrets, at_once, refusals, 1_000).take("movemint", headers, content, answers.append)
-        assert Webhook(of_secrets, later, refusals, 1_000).take("movemint", headers, content, answers.append)
+        assert not take_by(at_once)
+        assert take_by(later)
         while not answers:
             await asyncio.sleep(0)
 
+    logged: list[tuple[str, str | None]] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: logged.append((record.getMessage(), request_id.get())))
+    monkeypatch.setattr(logging.getLogger("ingest.webhook"), "handlers", [handler])
     asyncio.run(take())
+    assert logged == [("webhook failed", "by-a-proxy")]
     [refusal] = answers
     assert not isinstance(refusal, bytes)
     assert refusal().status_code == 503
