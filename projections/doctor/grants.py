@@ -33,7 +33,7 @@ _LIST = (
     (API_ROLE, "select", "participant_history participant_history_keyed"),
     (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
     (API_ROLE, "select", "verification dismissed_event event_calendar"),
-    (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many has_words_at_cut"),
+    (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many"),
     (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
     (API_ROLE, "select", "page_session"),
     (API_ROLE, "execute", "begin_session begin_session_by_link end_session"),

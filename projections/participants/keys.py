@@ -1,11 +1,11 @@
 """The key of a text: what search, order and comparison go by, the same on every server and every Python. Pure.
 
-A key has no case, marks, width or invisible letters, one apostrophe, one hyphen, and one blank where there are several.
+A key has no case, accents, width or invisible letters, one apostrophe, one hyphen, one blank where there are several.
 It is made letter by letter, by the table of `letters.txt`; the function `reporting.text_key` does the same in SQL.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 from operator import itemgetter
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from projections.participants.fields import COLUMN_NAMES
 
 LONGEST_KEY = 100  # letters of a key: what an index holds of a text
+CUT = "…"  # ends a word of which the key has only the beginning; divides words, so that no whole word has it
 KEYED = ("last_name", "first_name", "email", "team", "bib")
 KEY_COLUMNS = (*(f"{column}_key" for column in KEYED), "bib_number", "words")
 _THEMSELVES = {number: number for number in range(1, 0x3100)}  # a letter that is not in a table costs thrice as much
@@ -150,11 +151,20 @@ def _any_key_and_words(text: str) -> tuple[str, str]:
     if len(text) <= LONGEST_KEY and _is_plain(text):  # as most names are
         key = text.lower()
         return key, "'" + key.replace(" ", "' '") + "' "
-    key = text_key(text)
-    words = words_of(key)
-    if _JOINED.search(key):
-        words += joined_words_of(key)
+    whole = whole_key(text)
+    key = whole[:LONGEST_KEY]
+    words = _kept_words(words_of, key, whole)
+    if _JOINED.search(whole[: LONGEST_KEY + 1]):
+        words += _kept_words(joined_words_of, key, whole)
     return key, "".join(f"'{word}' " for word in words)
+
+
+def _kept_words(divided: Callable[[str], list[str]], key: str, whole: str) -> list[str]:
+    """The words of a key; the last one is marked if the key was cut in the middle of it."""
+    words = divided(key)
+    if len(key) == len(whole) or words == divided(whole)[: len(words)]:
+        return words
+    return [*words[:-1], words[-1] + CUT]
 
 
 # Names and teams come again and again; bibs mostly not.

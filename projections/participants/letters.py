@@ -7,8 +7,7 @@ every version of Python brings another version of Unicode. Another table is anot
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
 
 _SURROGATES = range(0xD800, 0xE000)
 _HANGUL = range(0xAC00, 0xD7A4)  # syllables, whose parts `keys` computes
@@ -26,12 +25,23 @@ _DECLARED = {
     "о": "ө", "у": "ү",
 }  # fmt: skip
 _INSTEAD = {letter: instead for instead, letters in _DECLARED.items() for letter in letters}
+# Marks that are letters: in the scripts of India, Southeast Asia and Tibet words are spelled with them. Unicode's
+# combining classes tell them from accents, tone marks, nuktas, and the points of Hebrew and Arabic, which words can do
+# without: 0 most vowel signs and finals, 9 what takes a vowel away; 84, 91 Telugu, 103 Thai, 118 Lao, 129-132 Tibetan.
+# These are also the marks that Unicode's collation compares as letters, but for finals such as the anusvara.
+_SPELLING_CLASSES = {0, 9, 84, 91, 103, 118, 129, 130, 132}
+_SPELLING = re.compile("BUGINESE VOWEL SIGN|TAI VIET (VOWEL|MAI KANG|MAI KHIT)")  # of the class of accents all the same
+_WITHOUT_SHAPE = re.compile("SELECTOR|JOINER|FILLER|INHERENT")  # of these classes, and nobody sees them
 # A letter with a stroke, a hook or the like, for which Unicode has no decomposition.
 _WITH = re.compile(r"(?P<base>(?:LATIN|CYRILLIC) SMALL LETTER .+?) WITH ")
 
 
 def key_of_letter(letter: str) -> str:
-    """What a letter becomes, whatever stands beside it: without case, marks, width and form."""
+    """What a letter becomes, whatever stands beside it: without case, accents, width and form.
+
+    Taken apart in two steps: first into the letters that it is made of, since one of these may be declared. The acute
+    accent of Greek, U+1FFD, is the ordinary one, which becomes an apostrophe; both at once give a blank and a mark.
+    """
     return "".join(
         _INSTEAD[part] if part in _INSTEAD else "".join(map(_folded, unicodedata.normalize("NFKD", part)))
         for part in unicodedata.normalize("NFD", letter)
@@ -45,7 +55,7 @@ def _folded(letter: str) -> str:
         return _INSTEAD[letter]
     if category[0] == "Z" or letter in _BLANKS:
         return " "
-    if category[0] == "M" or category == "Cf":
+    if category == "Cf" or (category[0] == "M" and not _spells(letter)):
         return ""
     if category == "Pd":
         return "-"
@@ -53,6 +63,14 @@ def _folded(letter: str) -> str:
         return str(unicodedata.digit(letter))
     other = letter.casefold() if letter.casefold() != letter else _base(letter)
     return letter if other == letter else "".join(map(key_of_letter, other))
+
+
+def _spells(mark: str) -> bool:
+    """Whether a word with the mark is another word than the one without it."""
+    name = unicodedata.name(mark, "")
+    if unicodedata.combining(mark) not in _SPELLING_CLASSES:
+        return _SPELLING.match(name) is not None
+    return unicodedata.category(mark) != "Me" and _WITHOUT_SHAPE.search(name) is None
 
 
 def _base(letter: str) -> str:
@@ -85,28 +103,38 @@ def lines() -> Iterator[str]:
         yield f"{_range(first, last)} divides"
 
 
-def _runs(changed: list[tuple[str, str]]) -> Iterator[tuple[int, int, list[str]]]:
-    """Neighbours with the same key, or with keys that are neighbours: the first, the last, the keys."""
-    for _, same in groupby(_numbered(changed), key=lambda each: each[0]):
-        run = [(letter, key) for _, letter, key in same]
-        yield ord(run[0][0]), ord(run[-1][0]), [key for _, key in run]
+def _runs(changed: Iterable[tuple[str, str]]) -> Iterator[tuple[int, int, list[str]]]:
+    """Runs of neighbours that one line says all of: the first letter, the last, the keys of all.
 
-
-def _numbered(changed: list[tuple[str, str]]) -> Iterator[tuple[int, str, str]]:
-    number, before, way = 0, ("", ""), None
-    for letter, key in changed:
-        follows = bool(before[0]) and ord(letter) == ord(before[0]) + 1
-        step = None
-        if follows and key == before[1]:
-            step = 0
-        elif follows and len(key) == len(before[1]) == 1 and ord(key) == ord(before[1]) + 1:
-            step = 1
-        if step is None or way not in (None, step):
-            number, way = number + 1, None
+    The keys of a run are alike, `C0-C5 is 61` for À to Å, or follow each other as the letters do, `41-5A from 61` for
+    A to Z.
+    """
+    run: list[tuple[str, str]] = []
+    step: int | None = None  # from one key of the run to the next; None: there is only one so far
+    for each in changed:
+        next_step = _step(run[-1], each) if run else None
+        if next_step is not None and step in (None, next_step):
+            step = next_step
         else:
-            way = step
-        before = (letter, key)
-        yield number, letter, key
+            yield from _ended(run)
+            run, step = [], None
+        run.append(each)
+    yield from _ended(run)
+
+
+def _step(before: tuple[str, str], each: tuple[str, str]) -> int | None:
+    """How far the key of a letter is from that of its neighbour: 0 or 1; None: the letter begins another run."""
+    (letter_before, key_before), (letter, key) = before, each
+    if ord(letter) != ord(letter_before) + 1:
+        return None
+    if key == key_before:
+        return 0
+    return 1 if len(key) == len(key_before) == 1 and ord(key) == ord(key_before) + 1 else None
+
+
+def _ended(run: list[tuple[str, str]]) -> Iterator[tuple[int, int, list[str]]]:
+    if run:
+        yield ord(run[0][0]), ord(run[-1][0]), [key for _, key in run]
 
 
 def _range(first: int, last: int) -> str:

@@ -1,16 +1,16 @@
 """Words of a search as conditions on the rows of a roster, written so that PostgreSQL can use the indexes.
 
-A key has a hundred letters at most. Where a text was cut, a word of the search finds what is left of a word; and a
-search that is all of a text finds it by the key.
+A key has a hundred letters at most. Where it was cut in the middle of a word, a word of the search finds what is left
+of that word; and a search that is all of a text finds it by the key.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, FromClause, Text, and_, cast, func, literal, or_, text, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY, array
+from sqlalchemy import ColumnElement, FromClause, and_, cast, func, literal, or_, text, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 
-from projections.participants.keys import LONGEST_KEY, joined_words_of, words_of
+from projections.participants.keys import CUT, LONGEST_KEY, joined_words_of, words_of
 from projections.roster.criteria import words_in
 from projections.roster.roster import Roster
 
@@ -55,9 +55,26 @@ def _has_word(rows: FromClause, word: str, by_email: Callable[[str], _Condition]
     if "@" in word and begins_email:  # an address: not all people who have a word of it in their names
         return begins_email[0]
     ways = [[part[:LONGEST_KEY] for part in parts] for parts in _ways(word)]
-    query = " | ".join(" & ".join(f"'{part}':*" for part in parts) for parts in ways)
-    has_it = rows.c.words.op("@@", is_comparison=True)(cast(query, TSQUERY))
-    return or_(has_it, *begins_email, and_(_was_cut(rows), or_(*(_has_at_cut(rows, parts) for parts in ways))))
+    return or_(
+        _match(rows, ways, _begins),
+        *begins_email,
+        and_(_was_cut(rows), _match(rows, ways, _begins_or_is_cut)),
+    )
+
+
+def _match(rows: FromClause, ways: Sequence[Sequence[str]], as_query: Callable[[str], str]) -> _Condition:
+    query = " | ".join(" & ".join(map(as_query, parts)) for parts in ways)
+    return rows.c.words.op("@@", is_comparison=True)(cast(query, TSQUERY))
+
+
+def _begins(part: str) -> str:
+    return f"'{part}':*"
+
+
+def _begins_or_is_cut(part: str) -> str:
+    """Also the beginnings of a part, as a key that ends in the middle of a word has them."""
+    cut = (f"'{part[:letters]}{CUT}'" for letters in range(1, len(part) + 1))
+    return f"({' | '.join([_begins(part), *cut])})"
 
 
 def _ways(word: str) -> list[list[str]]:
@@ -69,11 +86,6 @@ def _ways(word: str) -> list[list[str]]:
 def _was_cut(rows: FromClause) -> _Condition:
     """As the index of these has it, so that it is used."""
     return or_(*(func.length(rows.c[name]) == text(str(LONGEST_KEY)) for name in _DIVIDED))
-
-
-def _has_at_cut(rows: FromClause, parts: Sequence[str]) -> _Condition:
-    keys = array([rows.c[name] for name in _DIVIDED])
-    return func.has_words_at_cut(rows.c.words, keys, literal(parts, ARRAY(Text)), type_=Boolean())
 
 
 def _begins_email_of(rows: FromClause, source: str, word: str) -> _Condition:

@@ -1,4 +1,4 @@
--- The key of a text, by which the roster is searched, sorted and compared: without case, marks, width and invisible
+-- The key of a text, by which the roster is searched, sorted and compared: without case, accents, width and invisible
 -- letters. The same as `text_key` of projections/participants/keys.py, on every server.
 create or replace function reporting.text_key(in_text text)
 returns text
@@ -12,4 +12,4 @@ return case
 end;
 
 comment on function reporting.text_key(text) is
-  'The form of a text in which the roster compares it: without case, marks, width and invisible letters.';
+  'The form of a text in which the roster compares it: without case, accents, width and invisible letters.';

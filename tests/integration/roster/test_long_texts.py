@@ -83,6 +83,23 @@ def test_a_word_that_only_begins_like_one_that_was_not_cut_finds_nobody(
         assert [row["participant_id"] for row in api.listed("/v1/participants", token, q="y" * 120)] == ["1"]
 
 
+@pytest.mark.parametrize("events", [(), ("1",)])
+def test_a_word_that_ends_where_the_key_does_was_not_cut(
+    database: str, engine: Engine, worker_engine: Engine, events: tuple[str, ...]
+) -> None:
+    """Which a text of exactly as many letters has, and one in which a blank comes next."""
+    teams = ["y" * 95 + ending for ending in (" club", " club house", " clubhouse", " club-rooms")]
+    model.append(database, [model.body(number, event_id=1, team=team) for number, team in enumerate(teams)])
+    drain(worker_engine)
+    with running(database) as api:
+        token = make_token(engine, events=events)
+        for words, ids in (("clubhouse", "2"), ("club", "0123"), ("clubrooms", "2"), ("clu", "0123"), ("house", "")):
+            for asked in ({"q": words}, {"q": words, "as_of": 4}):
+                assert [row["participant_id"] for row in api.listed("/v1/participants", token, **asked)] == [*ids], (
+                    words
+                )
+
+
 def test_a_long_text_is_kept_sorted_and_found(database: str, engine: Engine, worker_engine: Engine) -> None:
     long = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 4000
     answers = [{"question": "Why? " * 900, "answer": "Because. " * 900}]
