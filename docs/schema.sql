@@ -30,15 +30,13 @@
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
---   pages: begin_session() end_session() --> page_session      token create --link --> sign_in_link --> begin_session_by_link()
 --   iso_time(): how times are written in answers      local_day() day_begins(): days in a zone of event_calendar
---   has_words_at_cut(): a search for words of texts that are longer than their keys
 --   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
 --
 -- REPORTING    Views for SQL, in the schema reporting. Personal columns are null unless sees_personal_data().
 --
 --   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many(), questions_of_many())
---   events, sub_events, registrations_daily                        deliveries, freshness
+--   events, sub_events, registrations_daily                        deliveries, freshness        questions_meant(): by a name
 --   age_band() iso_date() text_key(): computed from a participant's columns      calendar, day_of(), day_begins(): days of an event
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
 --              the publication rosterlog_reporting, for a warehouse that subscribes
@@ -317,33 +315,6 @@ begin
 end
 $$;
 
-CREATE FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-begin
-  delete from page_session s where s.expires_at < now();
-  delete from sign_in_link l where l.expires_at < now();
-  insert into page_session (digest, token, expires_at)
-  select in_digest, t.digest, least(now() + make_interval(secs => in_seconds), t.expires_at)
-  from api_token t
-  where t.digest = in_token and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
-  return found;
-end
-$$;
-
-CREATE FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) RETURNS boolean
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-declare
-  of_token bytea;
-begin
-  delete from sign_in_link l where l.digest = in_link and l.expires_at > now() returning l.token into of_token;
-  return of_token is not null and begin_session(in_digest, of_token, in_seconds);
-end
-$$;
-
 CREATE FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -431,17 +402,6 @@ begin
   return case when ended > 0 then ended else -out_of_reach end;
 end
 $$;
-
-CREATE FUNCTION public.end_session(in_digest bytea) RETURNS void
-    LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
-    AS $$
-  delete from page_session s where s.digest = in_digest
-$$;
-
-CREATE FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) RETURNS boolean
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT bool_and(((has_words_at_cut.in_words @@ (((''''::text || p.part) || ''':*'::text))::tsquery) OR (EXISTS (SELECT FROM (generate_series(1, length(p.part)) l(letters) CROSS JOIN unnest(has_words_at_cut.in_keys) k(key)) WHERE ((length(k.key) = 100) AND ("left"(p.part, l.letters) = ANY (tsvector_to_array(has_words_at_cut.in_words))) AND (("left"(p.part, l.letters) = "right"(k.key, l.letters)) OR ("left"(p.part, l.letters) = "right"(translate(k.key, '''·'::text, ''::text), l.letters)))))))) AS bool_and FROM unnest(has_words_at_cut.in_parts) p(part));
 
 CREATE FUNCTION public.iso_time(in_moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
@@ -1517,6 +1477,42 @@ END;
 
 COMMENT ON FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) IS 'The roster as it was at a time: the newest states at that time, with the columns of reporting.participants.';
 
+CREATE FUNCTION reporting.questions_meant(in_source text, in_event text, in_names text[]) RETURNS TABLE(name text, place bigint, key text, question_id text, question text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+  with asked as (
+    select a.question_id, a.question, a.position, a.participant_id
+    from reporting.participant_answers a
+    where a.source = in_source
+      and (in_event is null or a.participant_id in (
+        select p.participant_id from reporting.participants p where p.source = in_source and p.event_id = in_event
+      ))
+  ),
+  called as (
+    select
+      coalesce('i' || a.question_id, 'w' || a.question) as key, a.question_id, array_agg(distinct a.question) as words,
+      coalesce(
+        (array_agg(a.question order by a.position desc, a.participant_id) filter (where a.question is not null))[1],
+        a.question_id
+      ) as question
+    from asked a
+    where coalesce(a.question_id, a.question) is not null
+    group by 1, 2
+  ),
+  ways as (
+    select
+      n.name, n.place, c.key, c.question_id, c.question,
+      dense_rank() over (partition by n.place order by c.question_id is distinct from n.name, c.question <> n.name) as way
+    from unnest(in_names) with ordinality as n (name, place)
+    left join called c on n.name in (c.question_id, c.question) or n.name = any (c.words)
+  )
+  select w.name, w.place, w.key, w.question_id, w.question from ways w where w.way = 1
+  union all
+  select null, null, c.key, c.question_id, c.question from called c where in_names is null
+$$;
+
+COMMENT ON FUNCTION reporting.questions_meant(in_source text, in_event text, in_names text[]) IS 'The questions of a source, or of one of its events, that are meant by ids, else by their newest words, else by words they had.';
+
 CREATE FUNCTION reporting.questions_of_many() RETURNS TABLE(source text, question_id text, question text)
     LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1530,7 +1526,7 @@ CREATE FUNCTION reporting.text_key(in_text text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN ((octet_length(in_text) = length(in_text)) AND (in_text !~ '[\x01-\x1f`]|^ |  | $'::text)) THEN "left"(lower((in_text COLLATE "C")), 100) ELSE public.text_key_by_letter(in_text) END;
 
-COMMENT ON FUNCTION reporting.text_key(in_text text) IS 'The form of a text in which the roster compares it: without case, marks, width and invisible letters.';
+COMMENT ON FUNCTION reporting.text_key(in_text text) IS 'The form of a text in which the roster compares it: without case, accents, width and invisible letters.';
 
 CREATE TABLE public.api_token (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -1592,16 +1588,6 @@ CREATE TABLE public.letter (
     key text NOT NULL COLLATE pg_catalog."C",
     divides boolean NOT NULL
 );
-
-CREATE TABLE public.page_session (
-    digest bytea NOT NULL,
-    token bytea NOT NULL,
-    made_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT page_session_digest_sha256 CHECK ((octet_length(digest) = 32))
-);
-
-COMMENT ON TABLE public.page_session IS 'Who is signed in on the pages: digests of sessions, each of a token, until they expire.';
 
 CREATE TABLE public.participant_answers_build (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -1878,15 +1864,6 @@ CREATE TABLE public.roster_change (
     event_ids text[] NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL
 );
-
-CREATE TABLE public.sign_in_link (
-    digest bytea NOT NULL,
-    token bytea NOT NULL,
-    expires_at timestamp with time zone NOT NULL,
-    CONSTRAINT sign_in_link_digest_sha256 CHECK ((octet_length(digest) = 32))
-);
-
-COMMENT ON TABLE public.sign_in_link IS 'Links that sign in once: digests, each of a token, until they are used or expire.';
 
 CREATE TABLE public.unknown_event_type (
     source text NOT NULL COLLATE pg_catalog."C",
@@ -2233,9 +2210,6 @@ ALTER TABLE ONLY public.event_redelivery
 ALTER TABLE ONLY public.letter
     ADD CONSTRAINT letter_pkey PRIMARY KEY (letter);
 
-ALTER TABLE ONLY public.page_session
-    ADD CONSTRAINT page_session_pkey PRIMARY KEY (digest);
-
 ALTER TABLE ONLY public.participant_answers_build
     ADD CONSTRAINT participant_answers_build_pkey PRIMARY KEY (source, participant_id, place, build);
 
@@ -2272,9 +2246,6 @@ ALTER TABLE ONLY public.registrations_daily_build
 ALTER TABLE ONLY public.roster_change
     ADD CONSTRAINT roster_change_pkey PRIMARY KEY (source, number);
 
-ALTER TABLE ONLY public.sign_in_link
-    ADD CONSTRAINT sign_in_link_pkey PRIMARY KEY (digest);
-
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
 
@@ -2291,8 +2262,6 @@ CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
 
 CREATE INDEX event_log_without_subject ON public.event_log USING btree (source, "position") WHERE (subject IS NULL);
-
-CREATE INDEX page_session_token ON public.page_session USING btree (token);
 
 CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
 
@@ -2328,8 +2297,6 @@ CREATE INDEX quarantine_participant ON public.quarantine USING btree (source, pr
 
 CREATE INDEX roster_change_position ON public.roster_change USING btree (source, "position");
 
-CREATE INDEX sign_in_link_token ON public.sign_in_link USING btree (token);
-
 CREATE TRIGGER erasures_are_kept BEFORE DELETE OR UPDATE OF source, erasure_id, subject, operator, reason, erased_at, digests, recorded_at, recorded_by OR TRUNCATE ON public.erasures FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.erasures ENABLE ALWAYS TRIGGER erasures_are_kept;
@@ -2352,14 +2319,8 @@ ALTER TABLE ONLY public.checkpoint
 ALTER TABLE ONLY public.event_calendar
     ADD CONSTRAINT event_calendar_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
 
-ALTER TABLE ONLY public.page_session
-    ADD CONSTRAINT page_session_token FOREIGN KEY (token) REFERENCES public.api_token(digest) ON DELETE CASCADE;
-
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
-
-ALTER TABLE ONLY public.sign_in_link
-    ADD CONSTRAINT sign_in_link_token FOREIGN KEY (token) REFERENCES public.api_token(digest) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
@@ -2389,12 +2350,6 @@ GRANT ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, 
 REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) TO rosterlog_worker;
 
-REVOKE ALL ON FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) TO rosterlog_api;
-
-REVOKE ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) TO rosterlog_api;
-
 REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) TO rosterlog_ingest;
 
@@ -2403,12 +2358,6 @@ GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.end_overdue() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
-
-REVOKE ALL ON FUNCTION public.end_session(in_digest bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.end_session(in_digest bytea) TO rosterlog_api;
-
-REVOKE ALL ON FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.has_words_at_cut(in_words tsvector, in_keys text[], in_parts text[]) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) TO rosterlog_api;
@@ -2517,8 +2466,6 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
-
-GRANT SELECT ON TABLE public.page_session TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_answers_build TO rosterlog_worker;
 

@@ -26,12 +26,12 @@ ROOMS = {
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session
-        lineage_at iso_time local_day day_begins has_words_at_cut
+        lineage_at iso_time local_day day_begins
     """,
     "reporting": """
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
         calendar day_of day_begins
-        participants participant_history participants_as_of participant_answers
+        participants participant_history participants_as_of participant_answers questions_meant
         events sub_events registrations_daily deliveries freshness
         publish_these publish_participants
     """,

@@ -6,7 +6,7 @@
 -- in an event in which the question was asked; and without the right to see personal data, whose answer is not shown. A question
 -- of fewer than ten people is left out without that right.
 --
--- question text: only this question, by its wording or its id
+-- question text: only the question of this id; if there is none, of these newest words; if none, of words it ever had
 -- event text: only participants of this event, by its id
 -- most integer: only questions with at most this many different answers (50); free text has more
 with people as (
@@ -16,45 +16,40 @@ with people as (
 ),
 given as (
   select
-    coalesce(a.question_id, a.question) as key, a.question_id is null as is_words, a.question, a.answer,
-    a.participant_id, a.position, p.event_id
+    coalesce('i' || a.question_id, 'w' || a.question) as key, a.answer, a.participant_id, p.event_id
   from reporting.participant_answers a
   join people p on p.participant_id = a.participant_id
-  where a.source = :source and coalesce(a.question_id, a.question) is not null
+  where a.source = :source
 ),
 named as (
   select
-    g.key, g.is_words,
-    coalesce(
-      (array_agg(g.question order by g.position desc, g.participant_id) filter (where g.question is not null))[1], g.key
-    ) as question,
-    count(distinct g.answer) as answers,
+    m.key, m.question, m.question_id, count(distinct g.answer) as answers,
     count(distinct g.participant_id) filter (where g.answer is not null) as answered
-  from given g
-  group by g.key, g.is_words
-  having cast(:question as text) is null or g.key = :question or bool_or(g.question = :question)
+  from reporting.questions_meant(:source, :event, nullif(array[cast(:question as text)], '{null}')) m
+  join given g on g.key = m.key
+  group by m.key, m.question, m.question_id
 ),
 asked as (
-  select i.key, i.is_words, sum(n.participants)::bigint as participants
-  from (select distinct g.key, g.is_words, g.event_id from given g) i
+  select i.key, sum(n.participants)::bigint as participants
+  from (select distinct g.key, g.event_id from given g) i
   join (select p.event_id, count(*) as participants from people p group by p.event_id) n on n.event_id = i.event_id
-  group by i.key, i.is_words
+  group by i.key
 ),
 counted as (
-  select g.key, g.is_words, g.answer, count(distinct g.participant_id) as participants
+  select g.key, g.answer, count(distinct g.participant_id) as participants
   from given g
   where g.answer is not null
-  group by g.key, g.is_words, g.answer
+  group by g.key, g.answer
   union all
-  select n.key, n.is_words, null, a.participants - n.answered
+  select n.key, null, a.participants - n.answered
   from named n
-  join asked a on a.key = n.key and a.is_words = n.is_words
+  join asked a on a.key = n.key
   where a.participants > n.answered
 )
 select
-  n.question, case when not n.is_words then n.key end as question_id, c.answer, c.participants,
+  n.question, n.question_id, c.answer, c.participants,
   case when c.answer is not null then round(100.0 * c.participants / n.answered, 1) end as percent
 from counted c
-join named n on n.key = c.key and n.is_words = c.is_words
+join named n on n.key = c.key
 where n.answers <= coalesce(cast(:most as integer), 50)
-order by n.question, n.key, n.is_words, c.answer is null, c.participants desc, c.answer
+order by n.question, n.question_id, c.answer is null, c.participants desc, c.answer

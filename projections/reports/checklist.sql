@@ -5,7 +5,7 @@
 -- event text: only this event, by its id
 -- sub_event text: only this race or category, by its id
 -- status text: only participants of this status
--- questions texts: answers to these questions, by their wording or their ids
+-- questions texts: answers to these questions, each by its id; if there is none, by newest words; if none, by words it had
 with people as (
   select p.participant_id, p.bib, p.last_name, p.first_name, p.sub_event_id, p.sub_event_name, p.status
   from reporting.participants p
@@ -14,34 +14,20 @@ with people as (
     and (cast(:sub_event as text) is null or p.sub_event_id = :sub_event)
     and (cast(:status as text) is null or p.status = :status)
 ),
-given as (
-  select
-    coalesce(a.question_id, a.question) as key, a.question_id is null as is_words, a.question, a.answer,
-    a.participant_id, a.position, a.place
-  from reporting.participant_answers a
-  where a.source = :source and cardinality(cast(:questions as text[])) > 0
-),
-named as (
-  select
-    g.key, g.is_words, (array_agg(g.question order by g.position desc, g.participant_id))[1] as question,
-    array_agg(distinct w.word) as words, min(array_position(cast(:questions as text[]), w.word)) as place
-  from given g
-  cross join lateral (values (g.key), (g.question)) w (word)
-  group by g.key, g.is_words
-  having bool_or(w.word = any (cast(:questions as text[])))
-),
 listed as (
-  select n.key, n.is_words, n.question, case when not n.is_words then n.key end as question_id, n.place
-  from named n
-  union all
-  select null, null, null, u.word, null
-  from (select unnest(cast(:questions as text[]))) as u (word)
-  where not exists (select from named n where u.word = any (n.words))
+  select
+    m.key, m.question, coalesce(m.question_id, case when m.key is null then m.name end) as question_id,
+    min(m.place) as place
+  from reporting.questions_meant(:source, :event, coalesce(cast(:questions as text[]), '{}')) m
+  group by 1, 2, 3
 ),
 answered as (
-  select g.participant_id, g.key, g.is_words, string_agg(g.answer, '; ' order by g.place) as answer
-  from given g
-  group by g.participant_id, g.key, g.is_words
+  select
+    a.participant_id, coalesce('i' || a.question_id, 'w' || a.question) as key,
+    string_agg(a.answer, '; ' order by a.place) as answer
+  from reporting.participant_answers a
+  where a.source = :source and cardinality(cast(:questions as text[])) > 0
+  group by 1, 2
 ),
 filled as (
   select
@@ -52,7 +38,7 @@ filled as (
     ) as columns
   from people p
   cross join listed l
-  left join answered a on a.participant_id = p.participant_id and a.key = l.key and a.is_words = l.is_words
+  left join answered a on a.participant_id = p.participant_id and a.key = l.key
   group by p.participant_id
 )
 select

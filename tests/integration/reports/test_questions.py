@@ -44,7 +44,7 @@ def test_answers_count_people_once_and_a_question_by_its_id_under_its_newest_wor
         ("Meals", "5", "Pasta", "2", "100.0"), ("Meals", "5", "Pizza, thin", "1", "50.0"),
         ("Meals", "5", None, "2", None), *sizes,
     ]  # fmt: skip
-    assert rows(asked, "answers", question="Shirt size") == sizes
+    assert rows(asked, "answers", question="Shirt size") == sizes[:4], "one is not called so any more"
 
 
 def test_a_checklist_has_a_column_for_each_question_that_is_asked_for(asked: Engine) -> None:
@@ -54,17 +54,30 @@ def test_a_checklist_has_a_column_for_each_question_that_is_asked_for(asked: Eng
             connection, report, "movemint", values_of(report, {"questions": "Meals, Shirt size, nobody's"})
         )
         none = run_report(connection, report, "movemint", values_of(report, {}))
-    assert shown.columns[5:] == ("Meals", "Shirt size", "2", "T-shirt size")
+    assert shown.columns[5:] == ("Meals", "Shirt size", "2"), "one is not called so any more"
     assert shown.unknown == ("nobody's",)
     assert [(row[0], *row[5:]) for row in shown.rows] == [
-        ("3", "Pasta; Pasta", "S", None, "M"),
-        ("20", "Pasta; Pizza, thin", None, None, "L"),
-        ("100", None, None, "M", "M"),
-        (None, None, None, None, None),
-        (None, None, None, None, None),
+        ("3", "Pasta; Pasta", "S", None),
+        ("20", "Pasta; Pizza, thin", None, None),
+        ("100", None, None, "M"),
+        (None, None, None, None),
+        (None, None, None, None),
     ]
     assert none.columns == ("bib", "last_name", "first_name", "sub_event", "status")
     assert none.rows[0] == ("3", None, None, None, None)
+
+
+def test_a_name_with_blanks_in_front_is_put_in_quotes(database: str, worker_engine: Engine) -> None:
+    model.append(database, [answered(1, (None, "  lead", "a"), (None, "lead", "b"))])
+    drain(worker_engine)
+    engine, report = sync_engine(database, REPORTING_PII_ROLE), reports()["checklist"]
+    with engine.connect() as connection:
+        shown = [
+            run_report(connection, report, "movemint", values_of(report, {"questions": named})).rows[0][5:]
+            for named in ('"  lead"', "  lead", ' "  lead", lead')
+        ]
+    engine.dispose()
+    assert shown == [("a",), ("b",), ("a", "b")]
 
 
 def test_a_question_called_like_a_column_has_a_column_of_its_own(database: str, worker_engine: Engine) -> None:

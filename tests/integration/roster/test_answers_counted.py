@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.database import REPORTING_PII_ROLE, sync_engine
-from projections.reports.report import reports, run_report, values_of
+from projections.reports.report import ReportRows, reports, run_report, values_of
 from tests import model
 from tests.answers_world import World, answered
 
@@ -36,6 +36,12 @@ class Delivered:
     forms: list[Form]
     words: Mapping[str, str]
     expected: Counter[tuple[str, str]]
+
+    @property
+    def names(self) -> set[str]:
+        """Ids, and words that anybody was asked in."""
+        ids = {key.removeprefix("id ") for key in self.words if key.startswith("id ")}
+        return ids | {asked[1] for form in self.forms for asked, _ in form}
 
     def meant(self, name: str) -> list[str]:
         """The keys of the questions that a name means: of its id, else of its newest words, else of any that it had."""
@@ -88,6 +94,7 @@ def test_columns_report_and_filters_agree_on_how_many_answered_so(
     of_event = {} if event is None else {"event_id": event}
     told = delivered(states, event)
     check_report(world, source, event, told)
+    check_names_in_reports(world, source, event, told)
     check_filters(world, token, of_event, told)
     check_exports(world, token, of_event, told)
 
@@ -99,9 +106,20 @@ def check_report(world: World, source: str, event: str | None, told: Delivered) 
     )  # fmt: skip
 
 
+def check_names_in_reports(world: World, source: str, event: str | None, told: Delivered) -> None:
+    """A name means the same questions as in the API."""
+    of_event = {} if event is None else {"event": event}
+    for name in told.names:
+        meant = {(key[3:] if key.startswith("id ") else None, told.words[key]) for key in told.meant(name)}
+        counted = run(world.conninfo, source, "answers", {**of_event, "question": name})
+        assert {(row[1], row[0]) for row in counted.rows} == meant, name
+        listed = run(world.conninfo, source, "checklist", {**of_event, "questions": f'"{name}"'})
+        assert (len(listed.columns) - 5 if listed.rows else len(meant)) == len(meant), name
+        assert listed.unknown == (() if meant or not listed.rows else (name,))
+
+
 def check_filters(world: World, token: str, of_event: dict[str, str], told: Delivered) -> None:
-    ever = {asked[1] for form in told.forms for asked, _ in form}
-    for name in ever | {key.removeprefix("id ") for key in told.words if key.startswith("id ")}:
+    for name in told.names:
         for answer in ("M", "Pizza, thin"):
             asked, there = {**of_event, f"answer.{name}": answer}, told.who_answered(name, answer)
             assert len(world.found(token, **asked)) == there
@@ -131,10 +149,13 @@ def shown(value: object) -> str:
 
 
 def reported(conninfo: str, source: str, event: str | None) -> Counter[tuple[str | None, str, str]]:
-    engine = sync_engine(conninfo, REPORTING_PII_ROLE)
-    report = reports()["answers"]
-    given = {} if event is None else {"event": event}
-    with engine.connect() as connection:
-        rows = run_report(connection, report, source, values_of(report, given)).rows
-    engine.dispose()
+    rows = run(conninfo, source, "answers", {} if event is None else {"event": event}).rows
     return Counter({(row[1], row[0], row[2]): row[3] for row in rows if row[2] is not None})
+
+
+def run(conninfo: str, source: str, name: str, given: dict[str, str]) -> ReportRows:
+    engine, report = sync_engine(conninfo, REPORTING_PII_ROLE), reports()[name]
+    with engine.connect() as connection:
+        rows = run_report(connection, report, source, values_of(report, given))
+    engine.dispose()
+    return rows
