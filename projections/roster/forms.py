@@ -58,7 +58,10 @@ def _form(
 async def _counts(
     connection: AsyncConnection, roster: Roster, page: Sequence[EventPlace]
 ) -> dict[tuple[str | None, str], tuple[int, int]]:
-    """How many participants were asked, and answered, by event and question. A position is one participant's."""
+    """How many participants were asked, and answered, by event and question. A position is one participant's.
+
+    Hidden answers are not counted: the numbers as of one position and of the next would tell who answered.
+    """
     answers = roster.answers
     ids = [id_ for is_none, id_ in page if not is_none]
     in_events: ColumnElement[bool] = answers.c.event_id.in_(ids)
@@ -66,9 +69,8 @@ async def _counts(
         in_events = or_(in_events, answers.c.event_id.is_(None))
     keys = answers.c.event_id, answers.c.question_key
     people = func.count(answers.c.position.distinct())
-    written = answers.c.get("written", answers.c.answer)  # how many answered is no secret; what is
     counts = (
-        select(*keys, people, people.filter(written.is_not(None)))
+        select(*keys, people, people.filter(answers.c.answer.is_not(None)))
         .where(roster.sees(answers), in_events)
         .group_by(*keys)
     )

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.participants.fields import DECLARED
 
+GIVEN = "given"  # beside a masked answer: the answer itself, see `Roster.written`
 PERSONAL = frozenset({"attributes", *(field.column for field in DECLARED.columns if field.is_personal)})
 
 
@@ -30,10 +31,7 @@ class Mask:
         return any(question == (question_id or words) for question, _ in self.answers)
 
     def masked(self, answers: FromClause) -> FromClause:
-        """The answers to questions that are shown; an answer that is not shown is null, as if it were not given.
-
-        `written`: the answer itself, for conditions that an index serves.
-        """
+        """The answers to questions that are shown; an answer that is not shown is null, as if it were not given."""
         has_id = answers.c.question_id == func.any(_texts([*self.question_ids]))
         has_words = answers.c.question == func.any(_texts([*self.words]))
         pairs = [*self.answers]
@@ -46,7 +44,7 @@ class Mask:
             "answer": case((is_shown, answers.c.answer)),
         }
         columns = [masked.get(each.name, each).label(each.name) for each in answers.c]
-        return select(*columns, answers.c.answer.label("written")).where(or_(has_id, has_words)).subquery()
+        return select(*columns, answers.c.answer.label(GIVEN)).where(or_(has_id, has_words)).subquery()
 
 
 async def mask_of(connection: AsyncConnection, source: str) -> Mask:

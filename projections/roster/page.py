@@ -144,10 +144,15 @@ async def count(connection: AsyncConnection, roster: Roster, criteria: Criteria)
     return number
 
 
-async def sees_all(connection: AsyncConnection, roster: Roster) -> bool:
-    """Whether the roster has every participant in its tables: all events, and there is no other source."""
+async def may_estimate(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> bool:
+    """Whether the planner's statistics are of what the roster shows, no more: all events, and there is no other source.
+
+    Of an answer behind a mask the planner knows nothing: there it would guess, and always the same number.
+    """
+    if roster.event_ids is not None or (roster.mask is not None and criteria.answers):
+        return False
     others = select(exists().where(checkpoint_table.c.source != roster.source))
-    return roster.event_ids is None and not (await connection.execute(others)).scalar_one()
+    return not (await connection.execute(others)).scalar_one()
 
 
 async def estimate(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:

@@ -5,7 +5,6 @@ is one by its words. Words that it had are found too, where no question has them
 exports and the list of questions all ask here.
 """
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -22,8 +21,12 @@ from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
 from projections.roster.mask import Mask
 from projections.roster.roster import Roster
 
-_MOST_KEPT = 2_000  # letters of keys in a cursor, which stands in an address
-Kept = Sequence[Sequence[str]] | str
+_MOST_NOTED = 2_000  # bytes of keys in a cursor, which stands in an address
+_OF_ID = "i"  # what the key of a question begins with that is one by its id
+Keys = Sequence[Sequence[str]]
+"""The keys of the questions that each filter by answers means."""
+Digest = str
+"""Of such keys, where they are too many for a cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,41 +58,60 @@ def narrowed(roster: Roster, criteria: Criteria) -> Roster:
     return roster
 
 
-async def resolved(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, kept: Kept | None = None
-) -> Criteria:
+async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> Criteria:
     """The criteria with the keys of the questions that each filter by answers means.
 
-    By id first, then by the newest words, then by words that anybody has. `kept`: what they meant on the page before,
-    and mean now, whatever the questions are called since. Raises `ParameterRefused` if that is not known any more.
+    By id first, then by the newest words, then by words that anybody has.
     """
     if not criteria.answers:
         return criteria
-    if isinstance(kept, str) or kept is None:
-        of_events = narrowed(roster, criteria)
-        asked = await newest(connection, of_events)
-        meant = [await _meant(connection, of_events, filter_, asked) for filter_ in criteria.answers]
-    else:
-        meant = [tuple(keys) for keys in kept]
-    if isinstance(kept, str) and kept != _digest(meant):
+    of_events = narrowed(roster, criteria)
+    asked = await newest(connection, of_events)
+    return _with_keys(criteria, [await _meant(connection, of_events, filter_, asked) for filter_ in criteria.answers])
+
+
+async def resolved_as_noted(
+    connection: AsyncConnection, roster: Roster, criteria: Criteria, noted: Keys | Digest
+) -> Criteria:
+    """The criteria with the questions that they meant on the page before, whatever these are called since.
+
+    Raises `ParameterRefused` if only the digest is known, and they mean others now.
+    """
+    if not isinstance(noted, Digest):
+        return _with_keys(criteria, noted)
+    criteria = await resolved(connection, roster, criteria)
+    if noted != _digest(_seen_keys(roster, criteria)):
         raise ParameterRefused("cursor", "Questions got other words since the first page: start again without cursor.")
-    answers = (replace(filter_, keys=keys) for filter_, keys in zip(criteria.answers, meant, strict=True))
+    return criteria
+
+
+def note_of(roster: Roster, criteria: Criteria) -> Keys | Digest:
+    """What filters by answers mean, for the cursor of the next page, which can be read: no hidden id is in it."""
+    keys = _seen_keys(roster, criteria)
+    return keys if len(to_json(keys)) <= _MOST_NOTED else _digest(keys)
+
+
+def _seen_keys(roster: Roster, criteria: Criteria) -> Keys:
+    """Without those of questions whose ids the mask hides. None of their answers is seen, so they change nothing."""
+    seen = None if roster.mask is None else roster.mask.question_ids
+    return [
+        [key for key in filter_.keys or () if seen is None or key[:1] != _OF_ID or key[1:] in seen]
+        for filter_ in criteria.answers
+    ]
+
+
+def _digest(keys: Keys) -> Digest:
+    return sha256(to_json(keys)).hexdigest()[:32]
+
+
+def _with_keys(criteria: Criteria, keys: Keys) -> Criteria:
+    answers = (replace(filter_, keys=tuple(meant)) for filter_, meant in zip(criteria.answers, keys, strict=True))
     return replace(criteria, answers=tuple(answers))
-
-
-def kept(criteria: Criteria) -> Kept:
-    """What filters by answers mean, for the next page: the keys, or where they are too many for a cursor a digest."""
-    meant = [filter_.keys or () for filter_ in criteria.answers]
-    return meant if sum(map(len, itertools.chain(*meant))) <= _MOST_KEPT else _digest(meant)
-
-
-def _digest(meant: Sequence[Sequence[str]]) -> str:
-    return sha256(to_json(meant)).hexdigest()[:32]
 
 
 async def refuse_hidden_answers(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> None:
     """Raises `ParameterRefused` if criteria ask for answers to questions of which no answer is seen on this roster."""
-    if roster.mask is None:
+    if roster.mask is None or not criteria.answers:
         return
     by_key = {each.key: each for each in named(await newest(connection, narrowed(roster, criteria)))}
     for filter_ in (await resolved(connection, roster, criteria)).answers:

@@ -13,7 +13,7 @@ from projections.participants.table import (
     participants_keyed,
     past_answers,
 )
-from projections.roster.mask import PERSONAL, Mask
+from projections.roster.mask import GIVEN, PERSONAL, Mask
 
 NAMES = tuple(column.name for column in PARTICIPANT_COLUMNS)  # the columns of every answer, in the contract's order
 _SAME_IN_ALL_STATES = ("source", "participant_id", "first_position")
@@ -49,6 +49,14 @@ class Roster:
     def seen(self, answers: FromClause) -> FromClause:
         """Answers as they are seen on this roster."""
         return answers if self.mask is None else self.mask.masked(answers)
+
+    def written(self, answers: FromClause) -> ColumnElement[Any]:
+        """Of `self.answers`: each as it was given, hidden ones too. Only for a condition beside one on the seen answer.
+
+        The index of answers has what was given: a condition on the seen answer alone would read all of a question.
+        Whatever is counted or shown by it would tell a reader without personal data what the mask hides.
+        """
+        return answers.c.answer if self.mask is None else answers.c[GIVEN]
 
     def sees(self, rows: FromClause) -> ColumnElement[bool]:
         """The condition that a row is of this roster's source and events."""

@@ -73,6 +73,19 @@ def refuse_hidden(roster: Roster, criteria: Criteria) -> None:
     _refuse(roster, [key.column for key in criteria.sort], "sort")
 
 
+def refuse_to_follow(roster: Roster, shown: Shown) -> None:
+    """Raises `ParameterRefused` if a copy is to be kept of what no change tells.
+
+    Through a mask an answer appears or goes when others give theirs: a copy of those who did not change would stay.
+    """
+    if roster.mask is not None and shown.has_answers:
+        detail = (
+            "Which answers this token sees, which was made without personal data, depends on what others answered, so "
+            "they cannot be followed; /v1/participants and its exports take include=answers."
+        )
+        raise ParameterRefused("include", detail)
+
+
 def _refuse(roster: Roster, columns: Sequence[str], parameter: str) -> None:
     for column in columns:
         if column not in roster.names:

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import quote
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.answer_filters import ANSWER, split_answers
@@ -13,7 +14,6 @@ from projections.roster.questions import narrowed, resolved
 from projections.roster.roster import Roster
 from projections.roster.where import conditions, is_answer, is_question
 
-_LOOKED_AT = 2_000  # answers, to find one of somebody whom a token of some events sees
 _QUESTIONS, _ANSWERS = (f"{what} are compared exactly" for what in ("questions", "answers"))
 _LONGEST = 40  # characters of a name or value that is shown; each is up to 12 bytes of a header
 
@@ -92,15 +92,15 @@ async def read_on(connection: AsyncConnection, roster: Roster, name: str, value:
 
 
 async def _is_given(connection: AsyncConnection, roster: Roster, asked: AnswerFilter) -> bool:
-    """Whether somebody has answered a question so. True also where that would take long."""
+    """Whether somebody on the roster has answered a question so.
+
+    Of some events each participant may be looked up: how many others answered so would tell of people who are not seen.
+    """
+    if roster.event_ids is not None:
+        return await is_met(connection, roster, Criteria(answers=(replace(asked, operator="eq"),)))
     answers = roster.answers
-    given_so = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(answers, asked)]
-    if roster.event_ids is None:
-        return bool((await connection.execute(select(exists().where(*given_so)))).scalar_one())
-    given = select(answers.c.event_id).where(*given_so).limit(_LOOKED_AT).subquery()
-    seen = func.count().filter(given.c.event_id.in_(roster.event_ids))
-    looked_at, number = (await connection.execute(select(func.count(), seen).select_from(given))).one()
-    return number > 0 or looked_at == _LOOKED_AT
+    given_so = [answers.c.source == roster.source, *is_question(answers, asked), *is_answer(roster, answers, asked)]
+    return bool((await connection.execute(select(exists().where(*given_so)))).scalar_one())
 
 
 def _question(asked: AnswerFilter) -> str:

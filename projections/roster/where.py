@@ -92,9 +92,9 @@ def _answered(roster: Roster, rows: FromClause, filter_: AnswerFilter) -> Column
             is_given = exists().where(*of_participant, answers.c.answer.is_not(None))
             return ~is_given if filter_.value is True else is_given
         case "ne":
-            return ~exists().where(*of_participant, *is_answer(answers, filter_))
+            return ~exists().where(*of_participant, *is_answer(roster, answers, filter_))
         case _:
-            return exists().where(*of_participant, *is_answer(answers, filter_))
+            return exists().where(*of_participant, *is_answer(roster, answers, filter_))
 
 
 def is_question(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
@@ -103,9 +103,8 @@ def is_question(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElemen
     return [answers.c.question_key.in_(filter_.keys)]
 
 
-def is_answer(answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
+def is_answer(roster: Roster, answers: FromClause, filter_: AnswerFilter) -> list[ColumnElement[bool]]:
     """The conditions that an answer is the text of a filter, or one of its texts."""
     texts = filter_.value if isinstance(filter_.value, tuple) else (filter_.value,)
     begins = sorted({str(text)[:_INDEXED_LETTERS] for text in texts})
-    written = answers.c.get("written", answers.c.answer)  # the former is there behind a mask, and has the index
-    return [answers.c.answer.in_(texts), func.left(written, _INDEXED_LETTERS).in_(begins)]
+    return [answers.c.answer.in_(texts), func.left(roster.written(answers), _INDEXED_LETTERS).in_(begins)]

@@ -26,7 +26,7 @@ from projections.roster.mask import Mask
 from projections.roster.questions import refuse_hidden_answers
 from projections.roster.reading import in_snapshot
 from projections.roster.revision import Lineage, Revision, is_same_lineage
-from projections.roster.shown import Shown, refuse_hidden, shown_of
+from projections.roster.shown import Shown, refuse_hidden, refuse_to_follow, shown_of
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.addresses import ID, encoded_path
@@ -169,39 +169,41 @@ class Dispatch:
     ) -> tuple[Question, EndpointRequest[Any]]:
         """The question as of the request's `as_of`, and the request validated by the endpoint's parameters.
         Raises 400, or `NotYet` while the roster has not reached `min_position` (503 if there is no more time).
+
+        First what needs no database: the parameters, and by the cursor whether this is a later page. Then the roster:
+        is it there yet, which days does the question mean, as of when. Then the mask, which may have to be counted.
         """
-        if len(request.query_params.multi_items()) > len(question.parameters):
-            [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
-            raise question.refuse(400, f"{name} is given more than once.", parameter=name)
-        parameters, answers, shown = _validated(endpoint, question)
+        parameters, answers, shown = _validated(endpoint, request, question)
+        begins_after, seen = after(question, getattr(parameters, "cursor", None))
         _check_position(question, getattr(parameters, "min_position", None), is_last=is_last)
         id_ = request.path_params.get(ID, "")
         race = id_ if endpoint.id == "event_id" else one_race(question.roster, parameters)
         parameters = await in_zone(question.connection, parameters, race)
         question = await question.back_to(getattr(parameters, "as_of", None))
-        if question.mask is not None and (answers or shown.has_answers or getattr(parameters, ANSWERS, None)):
-            question = await self._with_answers(question, criteria(parameters, answers))
-        begins_after, seen = after(question, getattr(parameters, "cursor", None))
-        if seen is not None and not endpoint.resets:
+        if seen is not None and not endpoint.is_followed:
             await _check_lineage(question, seen)
+        if question.mask is not None and (answers or shown.has_answers or getattr(parameters, ANSWERS, None)):
+            question = await self._masked(question)
+            if begins_after is None:  # a later page goes on with what the first one was let ask, whatever it is called
+                await _refuse_hidden_answers(question, criteria(parameters, answers))
         return question, EndpointRequest(id_, parameters, answers, shown, begins_after, is_last, seen)
 
-    async def _with_answers(self, question: Question, criteria: Criteria) -> Question:
-        """The question of a token without personal data, with what it sees of the answers. Raises 400, 503."""
+    async def _masked(self, question: Question) -> Question:
+        """The question of a token without personal data, with what it sees of the answers. Raises 503."""
         try:
-            mask = await self._masks.of(question.scope.source, question.revision)
-            question = replace(question, mask=mask)
-            await refuse_hidden_answers(question.connection, question.roster, criteria)
+            return replace(question, mask=await self._masks.of(question.scope.source, question.revision))
         except NotCounted:
             detail = "Which answers many people gave is being counted; ask again."
             raise question.refuse(503, detail, {"Retry-After": "2"}) from None
-        except ParameterRefused as error:
-            raise question.refused(error) from None
-        return question
 
 
-def _validated(endpoint: Endpoint[Any], question: Question) -> tuple[Any, Sequence[AnswerFilter], Shown]:
+def _validated(
+    endpoint: Endpoint[Any], request: Request, question: Question
+) -> tuple[Any, Sequence[AnswerFilter], Shown]:
     """The parameters by the endpoint's model, the filters by answers, and what is shown. Raises 400."""
+    if len(request.query_params.multi_items()) > len(question.parameters):
+        [(name, _), *_] = Counter(name for name, _ in request.query_params.multi_items()).most_common(1)
+        raise question.refuse(400, f"{name} is given more than once.", parameter=name)
     named: Mapping[str, str] = question.parameters
     answers: Sequence[AnswerFilter] = ()
     try:
@@ -210,9 +212,18 @@ def _validated(endpoint: Endpoint[Any], question: Question) -> tuple[Any, Sequen
         parameters = read_parameters(endpoint.parameters, named)
         refuse_hidden(question.roster, criteria(parameters))
         shown = shown_of(parameters, question.roster, has_answers=endpoint.has_answers)
+        if endpoint.is_followed:
+            refuse_to_follow(question.roster, shown)
     except ParameterRefused as error:
         raise question.refused(error) from None
     return parameters, answers, shown
+
+
+async def _refuse_hidden_answers(question: Question, criteria: Criteria) -> None:
+    try:
+        await refuse_hidden_answers(question.connection, question.roster, criteria)
+    except ParameterRefused as error:
+        raise question.refused(error) from None
 
 
 async def _check_lineage(question: Question, seen: Lineage) -> None:

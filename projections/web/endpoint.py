@@ -61,8 +61,8 @@ class Endpoint(Generic[P]):
 
     `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
     `takes_answers`: as filters. `has_answers`: it shows answers to questions, unless columns are asked for.
-    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `resets`: after the restore of a
-    backup it answers a cursor of before with a reset; others refuse it.
+    `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `is_followed`: clients keep a
+    copy by it, so after the restore of a backup it answers a cursor of before with a reset; others refuse it.
     """
 
     path: str
@@ -76,4 +76,4 @@ class Endpoint(Generic[P]):
     has_answers: bool = False
     media: str | None = None
     is_of_revision: bool = True
-    resets: bool = False
+    is_followed: bool = False

@@ -33,15 +33,18 @@ _DEFAULT_EVENTS_PAGE = 20
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
     limit = request.parameters.limit or DEFAULT_PAGE
-    last, kept = request.after or (None, None)
+    last = None
     try:
-        criteria = await questions.resolved(connection, roster, criteria, kept)
+        if request.after is None:
+            criteria = await questions.resolved(connection, roster, criteria)
+        else:
+            last, noted = request.after
+            criteria = await questions.resolved_as_noted(connection, roster, criteria, noted)
     except ParameterRefused as error:
         raise question.refused(error) from None
     more = {}
     if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
-        # The planner's estimate tells about all rows: a token that may not see all of them gets an exact count.
-        is_estimate = request.parameters.count == "estimated" and await page.sees_all(connection, roster)
+        is_estimate = request.parameters.count == "estimated" and await page.may_estimate(connection, roster, criteria)
         more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
     begin = question.allowance.begin
     warnings = list(empty_filters(criteria))
@@ -50,7 +53,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
     participants = await page.find(connection, roster, criteria, last, limit, begin, request.shown)
     if not participants.rows and last is None:
         warnings += [warning async for warning in unmatched(connection, roster, criteria)]
-    following = None if participants.last is None else (participants.last, questions.kept(criteria))
+    following = None if participants.last is None else (participants.last, questions.note_of(roster, criteria))
     return Page(participants.rows, following, more, warnings)
 
 
@@ -202,7 +205,7 @@ ENDPOINTS: Sequence[Endpoint[Any]] = (
     ),
     Endpoint(
         "/v1/changes", "listChanges", "What changed since a position: apply it to a copy, and the copy is the roster.",
-        ChangesParameters, "ChangesFound", list_changes, resets=True,
+        ChangesParameters, "ChangesFound", list_changes, is_followed=True,
     ),
     Endpoint(
         "/v1/events", "listEvents", "The events, with how many participants they have.", EventsParameters,

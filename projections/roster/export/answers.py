@@ -108,14 +108,22 @@ def _cell(answer: FromClause, column: AnswerColumn, number: int) -> ColumnElemen
 
 
 def answer_rows(rows: FromClause, answers: FromClause, questions: Sequence[FormQuestion]) -> LateralFromClause:
-    """A row per participant and answer, to be joined with `rows`, under the newest words of the question."""
+    """A row per participant and answer, to be joined with `rows`, under the newest words of the question.
+
+    Where a mask hides these, under the words in which the participant was asked, as the list has it.
+    """
     of_one = answers.alias("of_one")
     names = ("question_key", "question")
     arrays = (literal([getattr(question, name) for question in questions], ARRAY(Text)) for name in ("key", "words"))
     named = func.unnest(*arrays).table_valued(*names).render_derived(name="named")
     return (
-        select(of_one.c.question_id, named.c.question, of_one.c.answer, of_one.c.place)
-        .select_from(of_one.join(named, named.c.question_key == of_one.c.question_key))
+        select(
+            of_one.c.question_id,
+            func.coalesce(named.c.question, of_one.c.question).label("question"),
+            of_one.c.answer,
+            of_one.c.place,
+        )
+        .select_from(of_one.outerjoin(named, named.c.question_key == of_one.c.question_key))
         .where(
             of_one.c.source == rows.c.source,
             of_one.c.participant_id == rows.c.participant_id,

@@ -98,10 +98,11 @@ def roster_table(roster: Roster, criteria: Criteria, shown: Shown = EVERYTHING) 
 
 
 def _with_cells(table: ExportTable, roster: Roster, cells: Sequence[AnswerColumn]) -> ExportTable:
-    if len(table.columns) + len(cells) > _MOST_COLUMNS:
+    number = len(table.columns) + len(cells)
+    if number > _MOST_COLUMNS:
         raise DoesNotFit(
-            f"the answers have {len(cells)} columns, and a table has at most {_MOST_COLUMNS}: filter by event_id, or "
-            "take answers=rows"
+            f"the table would have {number} columns, {len(cells)} of them for answers, and the most is "
+            f"{_MOST_COLUMNS}: filter by event_id, or take answers=rows"
         )
     given = answers.pivot(table.origin, roster.answers, cells)
     more = ((cell.title, given.c[answers.name_of_cell(index)]) for index, cell in enumerate(cells))

@@ -36,7 +36,7 @@ def test_questions_too_many_for_an_address_are_refused_when_they_got_other_words
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not when they did not."""
-    monkeypatch.setattr(questions, "_MOST_KEPT", 1)
+    monkeypatch.setattr(questions, "_MOST_NOTED", 1)
     token = world.told(asked_in("Shirt", *"123456"), "many")
     assert sorted(pages(world, token, "many", asked_in("Shirt", "7"), **{"answer.Shirt": "M"})) == [*"1234567"]
     first = world.api.ask("/v1/participants", token, limit=3, **{"answer.Shirt": "M"}).json()
