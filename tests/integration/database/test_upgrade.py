@@ -233,3 +233,9 @@ def test_the_keys_of_a_filled_database_are_those_that_the_fold_writes(database: 
     assert upgraded != folded
     assert unmarked(upgraded) == unmarked(folded)
     assert {row["bib_key"] for row in folded["participants_build"]} >= {"19", "210", "3107", "a17", "212a"}
+
+
+def test_the_table_of_letters_is_renewed(database: str) -> None:
+    letters = query(database, "select letter, key, divides from letter order by letter")
+    upgraded_from(database, "0015_letters")
+    assert query(database, "select letter, key, divides from letter order by letter") == letters
