@@ -237,5 +237,5 @@ def test_the_keys_of_a_filled_database_are_those_that_the_fold_writes(database: 
 
 def test_the_table_of_letters_is_renewed(database: str) -> None:
     letters = query(database, "select letter, key, divides from letter order by letter")
-    upgraded_from(database, "0015_letters")
+    upgraded_from(database, "0016_letters")
     assert query(database, "select letter, key, divides from letter order by letter") == letters
