@@ -1,6 +1,6 @@
 """Reads the log: the next events after a checkpoint, and the head of each source. `append` writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Text, cast, exists, func, null, select, text
 
@@ -29,6 +29,12 @@ cross join lateral (
 ) h
 order by s.source
 """)  # noqa: S608 - the text above
+_AT = text("""
+select e.source, e.position, e.received_at::text, e.event_type, e.subject, e.body
+from unnest(cast(:positions as bigint[]), cast(:longest as bigint[])) as wanted (position, longest)
+join readable_log e on e.source = :source and e.position = wanted.position
+where octet_length(e.body) <= wanted.longest
+""")
 _ERASURES = text("select source, subject, xmin::text || ctid::text from erasures order by source, subject, erasure_id")
 
 
@@ -57,6 +63,12 @@ def read_subject(
     """Up to `limit` events about one participant after `position`, up to and including `last`, in order."""
     log = readable_log.c
     return _read(connection, source, (log.subject == subject) & log.position.between(position + 1, last), limit)
+
+
+def read_at(connection: Connection, source: str, longest: Mapping[int, int]) -> Sequence[Event]:
+    """The events at some positions, in any order; without those whose bodies are longer than `longest` by position."""
+    binds = {"source": source, "positions": list(longest), "longest": list(longest.values())}
+    return [Event(*row) for row in connection.execute(_AT, binds)]
 
 
 def read_without_body(connection: Connection, source: str, position: int) -> Event | None:

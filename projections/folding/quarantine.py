@@ -54,7 +54,8 @@ def heal(connection: Connection, track: Track, last_folded: Mapping[str, int]) -
 
     `last_folded`: by participant's id, the position of the last event that was folded.
     """
-    if not last_folded:
+    # Nearly always nothing is parked, and to ask that costs nothing beside asking about each participant of a batch.
+    if not last_folded or not connection.execute(select(exists().where(_of(track)))).scalar_one():
         return
     columns = quarantine_table.c
     of_folded = columns.participant_id == any_(literal(list(last_folded), ARRAY(columns.participant_id.type)))

@@ -54,7 +54,7 @@ def folding(fields: Fields) -> Fold:
             _begin_days(values, day_begins)
         answers = read_answers_of(participant, errors)
         attributes = None if is_plain else participant
-        state = State(subject, event.position, event.received_at, values, errors, attributes, answers)
+        state = State(subject, event.position, event.received_at, values, errors, attributes, answers, body)
         if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
             return state
         state = within_bounds(state if is_plain else storable(state))

@@ -1,8 +1,13 @@
-"""Decides which of two states is newer, and which states of a batch are a participant's newest. Pure."""
+"""Decides which of two states is newer, and which states of a batch are a participant's newest. Pure.
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+A newer state that says the same as the one before it is none: the earlier one goes on, from its own position.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
+
+_ROUNDED = timedelta(seconds=1)
 
 
 class Dated(Protocol):
@@ -59,11 +64,21 @@ def is_newer(state: Dated, known: Known) -> bool:
     return state.position > known.position
 
 
-def advance(states: Iterable[S], known: Mapping[str, Known]) -> Advanced[S]:
+def may_say_the_same(state: Dated, known: Known) -> bool:
+    """Whether a state could say the same as the known one, by `updated_at`. Two readers round it differently."""
+    ours, theirs = state.updated_at, known.updated_at
+    if ours is None or theirs is None:
+        return ours is theirs
+    return abs(ours - theirs) < _ROUNDED
+
+
+def advance(
+    states: Iterable[S], known: Mapping[str, Known], stored: Mapping[str, S], say_the_same: Callable[[S, S], bool]
+) -> Advanced[S]:
     """Compare states, one after the other in the log's order, each with its participant's newest state so far.
 
     Taking the maximum would be wrong: `is_newer` is not transitive, so only the log's order gives the same result for
-    every split into batches.
+    every split into batches. `stored`: of the known states those that `may_say_the_same` as one of the states.
     """
     newest: dict[str, Accepted[S]] = {}
     superseded: list[Accepted[S]] = []
@@ -72,9 +87,15 @@ def advance(states: Iterable[S], known: Mapping[str, Known]) -> Advanced[S]:
     for state in states:
         id_ = state.participant_id
         before = current.get(id_)
-        if before is not None and not is_newer(state, before):
+        if before is None:
+            first = state.position
+        elif is_newer(state, before):
+            state_before = newest[id_].state if id_ in newest else stored.get(id_)
+            if state_before is not None and say_the_same(state_before, state):
+                continue
+            first = before.first_position
+        else:
             continue
-        first = before.first_position if before else state.position
         if id_ in newest:
             superseded.append(newest[id_]._replace(until_position=state.position))
         elif before is not None:

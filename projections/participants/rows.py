@@ -1,18 +1,20 @@
 """Writes states into a build: roster, answers, history; in the caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
 from ingest.delivery import write_json
+from ingest.log.read import read_at
+from projections.folding.batch import fold_or_park
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
 from projections.participants.answers import Answer, question_key
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.keys import row_keys
-from projections.participants.newest import Accepted, Advanced, Known, advance
-from projections.participants.state import State
+from projections.participants.newest import Accepted, Advanced, Known, advance, may_say_the_same
+from projections.participants.state import State, longest_compared, say_the_same
 from projections.participants.table import (
     participant_answers,
     participant_answers_build,
@@ -35,8 +37,12 @@ _EVENT_ID = COLUMN_NAMES.index("event_id")
 
 
 def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
-    """Write the newest state of each participant, and move each superseded state to the history."""
-    advanced = advance(states, _known(connection, track, {state.participant_id for state in states}))
+    """Write the newest state of each participant, and move each superseded state to the history.
+
+    A state that says the same as the one before it leaves every row as it is.
+    """
+    known = _known(connection, track, {state.participant_id for state in states})
+    advanced = advance(states, known, _stored(connection, track, states, known), say_the_same)
     _end(connection, track, advanced.ends)
     for table, rows in _rows(track.source, advanced).items():
         copy(connection, track.build.table(table), WRITTEN_COLUMNS[table], rows)
@@ -49,7 +55,7 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
     superseded: list[Accepted[State]] = []
     for states in people:
         if len(states) > 1:
-            advanced = advance(states, {})
+            advanced = advance(states, {}, {}, say_the_same)
             newest.extend(advanced.newest)
             superseded.extend(advanced.superseded)
     return _rows(source, Advanced(newest, superseded, {}))
@@ -113,6 +119,20 @@ def _known(connection: Connection, track: Track, ids: Iterable[str]) -> dict[str
     return {row[0]: Known(*row[1:]) for row in connection.execute(query, {"source": track.source, "ids": list(ids)})}
 
 
+def _stored(
+    connection: Connection, track: Track, states: Sequence[State], known: Mapping[str, Known]
+) -> dict[str, State]:
+    """The stored states that one of these states may say the same as: folded once more, as rows do not have it all."""
+    longest: dict[int, int] = {}
+    for state in states:
+        before = known.get(state.participant_id)
+        if before is not None and may_say_the_same(state, before):
+            longest[before.position] = max(longest.get(before.position, 0), longest_compared(state))
+    events = read_at(connection, track.source, longest) if longest else ()
+    folded = [fold_or_park(track.projection, event) for event in events]
+    return {state.participant_id: state for state in folded if isinstance(state, State)}
+
+
 def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
     """Move superseded states from the roster to the history, with their answers."""
     if not ends:
@@ -126,7 +146,9 @@ def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:
           returning p.*, superseded.until_position
         ), unanswered as (
           delete from {track.build.table(ANSWERS_TABLE)} a
-          where a.source = :source and a.participant_id = any (cast(:ids as text[]))
+          using unnest(cast(:ids as text[])) as superseded (participant_id)
+          -- With its place an answer is found by the primary key alone: the planner takes other indexes for as quick.
+          where a.source = :source and a.participant_id = superseded.participant_id and a.place > 0
           returning a.participant_id, a.place, a.question_id, a.question, a.answer, a.question_key
         ), answered as (
           select

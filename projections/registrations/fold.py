@@ -29,6 +29,11 @@ class Registration(NamedTuple):
     updated_at: datetime | None
 
 
+def say_the_same(before: Registration, after: Registration) -> bool:
+    """Whether nothing that is written of a registration but its position differs."""
+    return before[2:] == after[2:]
+
+
 def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
     """The fold for these fields: the roster's fold, and of its state only what the counts need."""
     fold_roster = fold.folding(fields)
