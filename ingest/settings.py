@@ -82,7 +82,7 @@ class Settings(BaseModel):
     max_pending_bytes: int = Field(67_108_864, alias="ROSTERLOG_MAX_PENDING_BYTES", ge=1)
     max_arriving_bytes: int | None = Field(None, alias="ROSTERLOG_MAX_ARRIVING_BYTES", ge=1)
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
-    batch_size: int = Field(500, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
+    batch_size: int = Field(1000, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
     time_zone: ZoneName = Field(UTC_ZONE.name, alias="ROSTERLOG_TIME_ZONE")
     token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)

@@ -1,8 +1,9 @@
 """Reads the log: the next events after a checkpoint, and the head of each source. `append` writes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, exists, func, null, select, text
+import psycopg
+from sqlalchemy import Connection, Text, cast, exists, null, select, text
 
 from ingest.failures import Failure
 from ingest.log.event import Event
@@ -29,12 +30,32 @@ cross join lateral (
 ) h
 order by s.source
 """)  # noqa: S608 - the text above
-_AT = text("""
-select e.source, e.position, e.received_at::text, e.event_type, e.subject, e.body
-from unnest(cast(:positions as bigint[]), cast(:longest as bigint[])) as wanted (position, longest)
-join readable_log e on e.source = :source and e.position = wanted.position
-where octet_length(e.body) <= wanted.longest
-""")
+_EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body"
+_NEAREST = f"""
+select source, position, received_at, event_type, subject, body
+from (
+  select nearest.*, sum(coalesce(octet_length(body), 0)) over (order by position) as bytes
+  from (
+    select {_EVENT}
+    from readable_log e
+    where e.source = %(source)s and {{condition}}
+    order by e.position
+    limit %(limit)s
+  ) nearest
+) sized
+where bytes - coalesce(octet_length(body), 0) < %(most)s
+order by position
+"""  # noqa: S608 - the texts of this file
+_AFTER = _NEAREST.format(condition="e.position > %(position)s")
+_OF_SUBJECT = _NEAREST.format(
+    condition="e.subject = %(subject)s and e.position > %(position)s and e.position <= %(last)s"
+)
+_AT = f"""
+select {_EVENT}
+from unnest(%(positions)s::bigint[]) as wanted (position)
+join readable_log e on e.source = %(source)s and e.position = wanted.position
+where octet_length(e.body) <= %(longest)s
+"""  # noqa: S608
 _ERASURES = text("select source, subject, xmin::text || ctid::text from erasures order by source, subject, erasure_id")
 
 
@@ -50,7 +71,7 @@ def read_after(connection: Connection, source: str, position: int, limit: int) -
 
     Positions become visible in order, so no event can appear before one that was read.
     """
-    events = _read(connection, source, readable_log.c.position > position, limit)
+    events = _events(connection, _AFTER, {"source": source, "position": position, "limit": limit, "most": MOST_BYTES})
     for expected, event in enumerate(events, position + 1):
         if event.position != expected:
             raise HoleInLog(source, expected)
@@ -61,14 +82,14 @@ def read_subject(
     connection: Connection, source: str, subject: str, position: int, last: int, limit: int
 ) -> Sequence[Event]:
     """Up to `limit` events about one participant after `position`, up to and including `last`, in order."""
-    log = readable_log.c
-    return _read(connection, source, (log.subject == subject) & log.position.between(position + 1, last), limit)
+    binds = {"source": source, "subject": subject, "position": position, "last": last}
+    return _events(connection, _OF_SUBJECT, {**binds, "limit": limit, "most": MOST_BYTES})
 
 
-def read_at(connection: Connection, source: str, longest: Mapping[int, int]) -> Sequence[Event]:
-    """The events at some positions, in any order; without those whose bodies are longer than `longest` by position."""
-    binds = {"source": source, "positions": list(longest), "longest": list(longest.values())}
-    return [Event(*row) for row in connection.execute(_AT, binds)]
+def read_at(connection: Connection, source: str, positions: Iterable[int], longest: int) -> Sequence[Event]:
+    """The events at some positions, in any order; without those whose bodies are longer than so many bytes."""
+    binds = {"source": source, "positions": [*positions], "longest": longest}
+    return _events(connection, _AT, binds)
 
 
 def read_without_body(connection: Connection, source: str, position: int) -> Event | None:
@@ -79,21 +100,11 @@ def read_without_body(connection: Connection, source: str, position: int) -> Eve
     return None if row is None else Event(*row)
 
 
-def _read(connection: Connection, source: str, condition: ColumnElement[bool], limit: int) -> Sequence[Event]:
-    log = readable_log.c
-    received_at = cast(log.received_at, Text).label("received_at")
-    nearest = (
-        select(log.source, log.position, received_at, log.event_type, log.subject, log.body)
-        .where(log.source == source, condition)
-        .order_by(log.position)
-        .limit(limit)
-        .subquery()
-    )
-    size = func.coalesce(func.octet_length(nearest.c.body), 0)
-    before = (func.sum(size).over(order_by=nearest.c.position) - size).label("bytes_before")
-    sized = select(nearest, before).subquery()
-    within = select(*(sized.c[column.key] for column in nearest.c)).where(sized.c.bytes_before < MOST_BYTES)
-    return [Event(*row) for row in connection.execute(within.order_by(sized.c.position))]
+def _events(connection: Connection, statement: str, values: Mapping[str, object]) -> list[Event]:
+    """By the driver alone, whose binary rows cost half of both programs' time."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver of our engines
+    return [*map(Event._make, driver.cursor(binary=True).execute(statement.encode(), values).fetchall())]
 
 
 def heads(connection: Connection) -> dict[str, int]:

@@ -106,7 +106,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None, processes
 @settings_of
 def work(settings: Settings, *, stop_at_eof: bool) -> None:
     """Fold new events of the log into the projections, until stopped. Any number of workers may run."""
-    projections = catalogue(settings.fields_file, settings.time_zone)
+    projections = catalogue(settings.fields_file, settings.time_zone, fold_once=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

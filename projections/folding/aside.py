@@ -25,6 +25,11 @@ class Aside:
 
         `is_suspect`: it took long the last time, so it is not waited for at all.
         """
+        future = self.begin(key, work, is_suspect=is_suspect)
+        return None if future is None else self.wait(future)
+
+    def begin(self, key: Hashable, work: Callable[[], Done], *, is_suspect: bool = False) -> Future[Done] | None:
+        """Begin a work; None if it cannot begin now, or is a suspect, which is not waited for."""
         self._forget_done()
         if key in self._under_way or (is_suspect and len(self._suspects) >= _MOST_SUSPECTS):
             return None
@@ -33,6 +38,10 @@ class Aside:
         if is_suspect:
             self._suspects.add(key)
             return None
+        return future
+
+    def wait(self, future: Future[Done]) -> Done | None:
+        """Wait a moment for what a work gives; None if it takes longer."""
         try:
             return future.result(self._patience)
         except TimeoutError:

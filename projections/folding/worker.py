@@ -5,8 +5,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection, Engine, text
 
@@ -201,17 +204,24 @@ class Worker:
     def _fold_each(
         self, behind: Sequence[tuple[Projection, str]], stop: threading.Event, beat: Beat, aside: Aside
     ) -> int:
-        """Fold one batch of each pair whose pause is over; gives the number of events of those that took a moment."""
+        """Fold one batch of each pair whose pause is over; gives the number of events of those that took a moment.
+
+        The projections of a source are folded at once: while PostgreSQL writes for one, this program works for another.
+        """
         folded = 0
-        for projection, source in behind:
+        by_source = itemgetter(1)
+        for _, pairs in groupby(sorted(behind, key=by_source), by_source):
             if stop.is_set():
                 break
-            lane = (projection.name, source)
-            if self._pace.may_try(lane, time.monotonic()):
-                fold = partial(self._fold, projection, source)
-                folded += aside.do(lane, fold, is_suspect=self._pace.is_suspect(lane)) or 0
+            tried = [pair for pair in pairs if self._pace.may_try((pair[0].name, pair[1]), time.monotonic())]
+            for under_way in [self._begin(projection, source, aside) for projection, source in tried]:
+                folded += (under_way and aside.wait(under_way)) or 0
                 beat(True)
         return folded
+
+    def _begin(self, projection: Projection, source: str, aside: Aside) -> Future[int] | None:
+        lane = (projection.name, source)
+        return aside.begin(lane, partial(self._fold, projection, source), is_suspect=self._pace.is_suspect(lane))
 
     def _fold(self, projection: Projection, source: str) -> int:
         """Fold one batch of a pair; gives the number of events."""

@@ -73,12 +73,13 @@ def may_say_the_same(state: Dated, known: Known) -> bool:
 
 
 def advance(
-    states: Iterable[S], known: Mapping[str, Known], stored: Mapping[str, S], say_the_same: Callable[[S, S], bool]
+    states: Iterable[S], known: Mapping[str, Known], stored: Mapping[str, object], content: Callable[[S], object]
 ) -> Advanced[S]:
     """Compare states, one after the other in the log's order, each with its participant's newest state so far.
 
     Taking the maximum would be wrong: `is_newer` is not transitive, so only the log's order gives the same result for
-    every split into batches. `stored`: of the known states those that `may_say_the_same` as one of the states.
+    every split into batches. `content`: what a state says, None if it is never the same as another one's. `stored`: the
+    content of the known states that `may_say_the_same` as one of the states.
     """
     newest: dict[str, Accepted[S]] = {}
     superseded: list[Accepted[S]] = []
@@ -90,8 +91,8 @@ def advance(
         if before is None:
             first = state.position
         elif is_newer(state, before):
-            state_before = newest[id_].state if id_ in newest else stored.get(id_)
-            if state_before is not None and say_the_same(state_before, state):
+            said = content(newest[id_].state) if id_ in newest else stored.get(id_)
+            if said is not None and said == content(state):
                 continue
             first = before.first_position
         else:

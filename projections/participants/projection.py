@@ -9,13 +9,13 @@ from projections.participants import answers, bounds, convert, fields, fold, key
 FOLDING = (delivery, calendar, fields, convert, answers, bounds, state, storable, fold, newest, keys, rows, outcome)
 
 
-def projection(declared: fields.Fields) -> Projection:
-    """The projection for these fields."""
+def projection(declared: fields.Fields, shared: fold.Fold | None = None) -> Projection:
+    """The projection for these fields. `shared`: the fold for them, if another projection has the same."""
     return Projection(
         name="participants",
         definition=definition.digest_of(FOLDING, (declared, keys.letters_text())),
         columns=rows.WRITTEN_COLUMNS,
-        fold=fold.folding(declared),
+        fold=shared or fold.folding(declared),
         save=rows.save,
         load=rows.load,
         calendar=declared.calendar,

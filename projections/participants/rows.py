@@ -7,14 +7,13 @@ from sqlalchemy import Connection, text
 
 from ingest.delivery import write_json
 from ingest.log.read import read_at
-from projections.folding.batch import fold_or_park
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track
 from projections.participants.answers import Answer, question_key
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.keys import row_keys
 from projections.participants.newest import Accepted, Advanced, Known, advance, may_say_the_same
-from projections.participants.state import State, longest_compared, say_the_same
+from projections.participants.state import LONGEST_COMPARED, State, content_in, content_of
 from projections.participants.table import (
     participant_answers,
     participant_answers_build,
@@ -42,7 +41,7 @@ def save(connection: Connection, track: Track, states: Sequence[State]) -> None:
     A state that says the same as the one before it leaves every row as it is.
     """
     known = _known(connection, track, {state.participant_id for state in states})
-    advanced = advance(states, known, _stored(connection, track, states, known), say_the_same)
+    advanced = advance(states, known, _stored(connection, track, states, known), content_of)
     _end(connection, track, advanced.ends)
     for table, rows in _rows(track.source, advanced).items():
         copy(connection, track.build.table(table), WRITTEN_COLUMNS[table], rows)
@@ -55,7 +54,7 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
     superseded: list[Accepted[State]] = []
     for states in people:
         if len(states) > 1:
-            advanced = advance(states, {}, {}, say_the_same)
+            advanced = advance(states, {}, {}, content_of)
             newest.extend(advanced.newest)
             superseded.extend(advanced.superseded)
     return _rows(source, Advanced(newest, superseded, {}))
@@ -121,16 +120,14 @@ def _known(connection: Connection, track: Track, ids: Iterable[str]) -> dict[str
 
 def _stored(
     connection: Connection, track: Track, states: Sequence[State], known: Mapping[str, Known]
-) -> dict[str, State]:
-    """The stored states that one of these states may say the same as: folded once more, as rows do not have it all."""
-    longest: dict[int, int] = {}
-    for state in states:
-        before = known.get(state.participant_id)
-        if before is not None and may_say_the_same(state, before):
-            longest[before.position] = max(longest.get(before.position, 0), longest_compared(state))
-    events = read_at(connection, track.source, longest) if longest else ()
-    folded = [fold_or_park(track.projection, event) for event in events]
-    return {state.participant_id: state for state in folded if isinstance(state, State)}
+) -> dict[str, bytes | None]:
+    """By participant the content of the stored state, if one of these states may say the same."""
+    known_of = [(state, known[state.participant_id]) for state in states if state.participant_id in known]
+    positions = {before.position for state, before in known_of if may_say_the_same(state, before)}
+    if not positions:
+        return {}
+    events = read_at(connection, track.source, positions, LONGEST_COMPARED)
+    return {event.subject: content_in(event.body) for event in events if event.subject and event.body}
 
 
 def _end(connection: Connection, track: Track, ends: dict[str, int]) -> None:

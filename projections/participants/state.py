@@ -8,6 +8,7 @@ from ingest.delivery import JsonObject, read_envelope, write_json
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 
+LONGEST_COMPARED = 32_768  # bytes of a body: those of a batch's people are read once more
 _UPDATED_AT = COLUMN_NAMES.index("updated_at")
 
 
@@ -34,23 +35,17 @@ class State(NamedTuple):
         return datetime.fromisoformat(value) if value else None
 
 
-def say_the_same(before: State, after: State) -> bool:
-    """Whether nothing of a participant differs between two states. What is beside `data.object` does not count."""
-    return (
-        before.values == after.values
-        and before.answers == after.answers
-        and before.errors == after.errors
-        and len(before.body) <= longest_compared(after)
-        and _object(before) == _object(after)
-    )
+def content_of(state: State) -> bytes | None:
+    """Everything that a state says of the participant: two with the same content have the same rows.
+
+    None if it is not compared with another one's, so that the state is written in any case.
+    """
+    return content_in(state.body)
 
 
-def longest_compared(state: State) -> int:
-    """Of how many bytes the body of another state may be to be compared with this one. A batch has few bytes, too."""
-    return 2 * len(state.body)
-
-
-def _object(state: State) -> bytes:
-    if state.attributes is not None:
-        return write_json(state.attributes)
-    return write_json(read_envelope(state.body).participant)
+def content_in(body: bytes) -> bytes | None:
+    """The content of the state that is folded from this body."""
+    if len(body) > LONGEST_COMPARED:
+        return None
+    envelope = read_envelope(body)
+    return write_json(envelope.participant) if envelope.is_plain and envelope.left_out is None else None

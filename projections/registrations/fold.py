@@ -29,14 +29,14 @@ class Registration(NamedTuple):
     updated_at: datetime | None
 
 
-def say_the_same(before: Registration, after: Registration) -> bool:
-    """Whether nothing that is written of a registration but its position differs."""
-    return before[2:] == after[2:]
+def counted_content(registration: Registration) -> tuple[object, ...]:
+    """What a registration says: everything but the position from which it does."""
+    return registration[2:]
 
 
-def folding(fields: Fields) -> Callable[[Event], Registration | Passed]:
-    """The fold for these fields: the roster's fold, and of its state only what the counts need."""
-    fold_roster = fold.folding(fields)
+def folding(fields: Fields, shared: fold.Fold | None = None) -> Callable[[Event], Registration | Passed]:
+    """The fold for these fields: the roster's fold, `shared` if there is one, and of its state what the counts need."""
+    fold_roster = shared or fold.folding(fields)
     day_of = fields.calendar.local_day()
 
     def read(event: Event) -> Registration | Passed:

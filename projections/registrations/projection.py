@@ -25,13 +25,13 @@ FOLDING = (
 )
 
 
-def projection(declared: fields.Fields) -> Projection:
-    """The projection for these fields."""
+def projection(declared: fields.Fields, shared: participant.Fold | None = None) -> Projection:
+    """The projection for these fields. `shared`: the roster's fold for them, if another projection has the same."""
     return Projection(
         name="registrations",
         definition=definition.digest_of(FOLDING, declared),
         columns=rows.WRITTEN_COLUMNS,
-        fold=fold.folding(declared),
+        fold=fold.folding(declared, shared),
         save=rows.save,
         load=rows.load,
         calendar=declared.calendar,

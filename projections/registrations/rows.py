@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Build, Rows, Track
 from projections.participants.newest import Known, advance
-from projections.registrations.fold import Registration, say_the_same
+from projections.registrations.fold import Registration, counted_content
 from projections.registrations.table import registrations_build, registrations_daily_build
 
 REGISTRATIONS, DAILY = registrations_build.name, registrations_daily_build.name
@@ -65,7 +65,8 @@ def save(connection: Connection, track: Track, registrations: Sequence[Registrat
     What says the same as before is not written.
     """
     stored, known = _stored(connection, track, {registration.participant_id for registration in registrations})
-    newest = advance(registrations, known, stored, say_the_same).newest
+    contents = {id_: counted_content(registration) for id_, registration in stored.items()}
+    newest = advance(registrations, known, contents, counted_content).newest
     new = [accepted for accepted in newest if accepted.state.participant_id not in stored]
     rows = (_row(track.source, state, first) for state, first, _ in new)
     copy(connection, track.build.table(REGISTRATIONS), WRITTEN_COLUMNS[REGISTRATIONS], rows)
@@ -84,7 +85,7 @@ def load(source: str, people: Sequence[Sequence[Registration]]) -> Rows:
         REGISTRATIONS: [
             _row(source, state, first)
             for registrations in people
-            for state, first, _ in advance(registrations, {}, {}, say_the_same).newest
+            for state, first, _ in advance(registrations, {}, {}, counted_content).newest
         ]
     }
 

@@ -103,7 +103,7 @@ def test_a_worker_whose_database_is_away_pauses_between_its_looks(database: str)
 
 
 def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker_engine: Engine) -> None:
-    """It is told after its first batch, which it says as after each one."""
+    """It is told after its first batch, which it says as after each one. The projections of a source begin together."""
     stop, beats = threading.Event(), []
 
     def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
@@ -112,8 +112,8 @@ def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker
             stop.set()
 
     Worker(worker_engine, PROJECTIONS, 10).run(0.01, stop, beat)
-    assert len(folded(logged)) + len(folded(logged, "registrations")) == 1
-    assert beats == [True, True]
+    assert (len(folded(logged)), len(folded(logged, "registrations"))) == (1, 1)
+    assert beats == [True, True, True]
 
 
 def test_a_worker_says_in_the_database_that_it_is_there_and_goes_on_if_it_cannot(
