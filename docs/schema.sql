@@ -99,7 +99,12 @@ declare
   head_chain bytea;
   appended_at timestamptz;
   source_field bytea := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
-  delivery record;
+  digests bytea[];
+  fields bytea[]; -- of each delivery, what stands in its chain after the time
+  positions bigint[]; -- of events that the log has already; then of all
+  chains bytea[]; -- of new events
+  is_whole boolean;
+  has_twins boolean;
 begin
   -- A snapshot taken before the lock would show an old head.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -126,47 +131,75 @@ begin
     appended_at := clock_timestamp();
   end if;
 
-  for delivery in
-    select given.place, given.body, given.signature, given.event_type, given.subject, sha256(given.body) as digest
-    from unnest(bodies, signatures, event_types, subjects)
-      with ordinality as given (body, signature, event_type, subject, place)
-  loop
-    if delivery.body is null or delivery.signature is null then
-      raise exception 'append_events takes no delivery without its body and its signature'
-        using errcode = 'null_value_not_allowed';
-    end if;
-    ordinal := delivery.place;
-
-    select e.position into event_position
-    from event_log e
-    where e.source = in_source and e.digest = delivery.digest;
-    is_stored := not found;
-
-    if is_stored then
-      head_position := head_position + 1;
-      event_position := head_position;
+  -- What can be said of each delivery by itself is said in one statement: a statement per delivery costs more than its work.
+  select
+    array_agg(told.digest order by told.place),
+    array_agg(told.digest || source_field || told.fields order by told.place),
+    array_agg(told.known order by told.place),
+    bool_and(told.digest is not null and told.fields is not null)
+  into digests, fields, positions, is_whole
+  from (
+    select
+      given.place, given.digest,
+      (select e.position from event_log e where e.source = in_source and e.digest = given.digest) as known,
       -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
-      head_chain := sha256(
-        head_chain || int8send(head_position) || timestamptz_send(appended_at) || delivery.digest || source_field
-        || coalesce(
-          int4send(octet_length(delivery.event_type)) || convert_to(delivery.event_type, 'UTF8'), int4send(-1)
-        )
-        || coalesce(int4send(octet_length(delivery.subject)) || convert_to(delivery.subject, 'UTF8'), int4send(-1))
-        || int4send(octet_length(delivery.signature)) || convert_to(delivery.signature, 'UTF8')
-      );
-      insert into event_log
-        (source, position, received_at, event_type, subject, digest, body, signature, chain)
-      values
-        (in_source, head_position, appended_at, delivery.event_type, delivery.subject, delivery.digest,
-         delivery.body, delivery.signature, head_chain);
-    else
-      insert into event_redelivery as counted (source, position, redeliveries, last_at)
-      values (in_source, event_position, 1, appended_at)
-      on conflict on constraint event_redelivery_pkey
-      do update set redeliveries = counted.redeliveries + 1, last_at = excluded.last_at;
+      coalesce(int4send(octet_length(given.event_type)) || convert_to(given.event_type, 'UTF8'), int4send(-1))
+      || coalesce(int4send(octet_length(given.subject)) || convert_to(given.subject, 'UTF8'), int4send(-1))
+      || int4send(octet_length(given.signature)) || convert_to(given.signature, 'UTF8') as fields
+    from (
+      select d.place, sha256(d.body) as digest, d.event_type, d.subject, d.signature
+      from (
+        select
+          generate_subscripts(bodies, 1) as place, unnest(bodies) as body, unnest(signatures) as signature,
+          unnest(event_types) as event_type, unnest(subjects) as subject
+      ) d
+      offset 0 -- or the digest would be computed wherever it stands
+    ) given
+  ) told;
+  if not is_whole then
+    raise exception 'append_events takes no delivery without its body and its signature'
+      using errcode = 'null_value_not_allowed';
+  end if;
+
+  has_twins := cardinality(digests) > (select count(distinct d.digest) from unnest(digests) as d (digest));
+  for place in 1 .. coalesce(cardinality(digests), 0) loop
+    if has_twins then
+      positions[place] := coalesce(positions[place], positions[nullif(array_position(digests, digests[place]), place)]);
     end if;
-    return next;
+    if positions[place] is null then
+      head_position := head_position + 1;
+      head_chain := sha256(head_chain || int8send(head_position) || timestamptz_send(appended_at) || fields[place]);
+      positions[place] := head_position;
+      chains[place] := head_chain;
+    else
+      chains[place] := null;
+    end if;
   end loop;
+
+  insert into event_log
+    (source, position, received_at, event_type, subject, digest, body, signature, chain)
+  select
+    in_source, n.position, appended_at, n.event_type, n.subject, n.digest, n.body, n.signature, n.chain
+  from (
+    select
+      unnest(positions) as position, unnest(event_types) as event_type, unnest(subjects) as subject,
+      unnest(digests) as digest, unnest(bodies) as body, unnest(signatures) as signature, unnest(chains) as chain
+  ) n
+  where n.chain is not null;
+
+  if array_position(chains, null) is not null then
+    insert into event_redelivery as counted (source, position, redeliveries, last_at)
+    select in_source, r.position, count(*), appended_at
+    from unnest(positions, chains) as r (position, chain)
+    where r.chain is null
+    group by r.position
+    on conflict on constraint event_redelivery_pkey
+    do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
+  end if;
+
+  return query
+  select r.place, r.position, r.chain is not null
+  from unnest(positions, chains) with ordinality as r (position, chain, place);
 end
 $$;
 
