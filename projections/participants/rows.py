@@ -61,17 +61,18 @@ def load(source: str, people: Sequence[Sequence[State]]) -> Rows:
 
 
 def _rows(source: str, advanced: Advanced[State]) -> Rows:
+    # Made while they are sent, so that PostgreSQL writes the first ones while the others are made.
     return {
-        ROSTER_TABLE: [_row(source, state, first) for state, first, _ in advanced.newest],
-        ANSWERS_TABLE: [
+        ROSTER_TABLE: (_row(source, state, first) for state, first, _ in advanced.newest),
+        ANSWERS_TABLE: (
             _answer_row(source, state, place, answer)
             for state, _, _ in advanced.newest
             for place, answer in enumerate(state.answers, 1)
-        ],
-        HISTORY_TABLE: [
+        ),
+        HISTORY_TABLE: (
             _row(source, state, first, str(until), _as_json(state.answers))
             for state, first, until in advanced.superseded
-        ],
+        ),
     }
 
 
