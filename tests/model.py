@@ -19,6 +19,11 @@ def body(id_: object, **fields: object) -> bytes:
     return json.dumps({"type": "event.participant.created", "data": {"object": {"id": id_, **fields}}}).encode()
 
 
+def again(content: bytes, number: int) -> bytes:
+    """The same object in a delivery of its own: something beside `data` is another."""
+    return content[:-1] + b', "attempt": %d}' % number
+
+
 def signature(content: bytes, secret: bytes = SECRET) -> str:
     return hmac.new(secret, content, hashlib.sha256).hexdigest()
 

@@ -91,6 +91,8 @@ def _take(folded: Roster, position: int, body: bytes) -> None:
     before = folded.people.get(id_)
     if before is None:
         folded.people[id_] = Person(position, position, seen)
+    elif json.dumps(seen) == json.dumps(before.seen):
+        return  # the state goes on
     elif _is_newer(seen.get("updated_at"), before.seen.get("updated_at")):
         before.past.append((before.position, position))
         before.position, before.seen = position, seen

@@ -116,6 +116,26 @@ def test_a_worker_that_is_told_to_stop_begins_no_other_batch(logged: str, worker
     assert beats == [True, True, True]
 
 
+def test_the_projections_of_a_source_are_folded_at_once(logged: str, worker_engine: Engine) -> None:
+    """Each waits for the other one in the middle of its batch."""
+    both = threading.Barrier(len(PROJECTIONS))
+
+    def meeting(save: Callable[[Connection, Track, Sequence[Any]], None]) -> Callable[..., None]:
+        def meet(connection: Connection, track: Track, states: Sequence[Any]) -> None:
+            both.wait(DEADLINE)
+            save(connection, track, states)
+
+        return meet
+
+    projections = [replace(each, save=meeting(each.save)) for each in PROJECTIONS]
+    with closing(Aside(DEADLINE)) as aside:
+        Worker(worker_engine, projections, 10)._fold_each(
+            [(each, "spring") for each in projections], threading.Event(), lambda _is_read: None, aside
+        )
+    assert not both.broken
+    assert (folded(logged), folded(logged, "registrations")) == (["spring"], ["spring"])
+
+
 def test_a_worker_says_in_the_database_that_it_is_there_and_goes_on_if_it_cannot(
     logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -216,6 +216,20 @@ def test_promise_6_redeliveries_are_counted_also_within_a_batch(database: str) -
     assert model.stored_bodies(database) == [b"a", b"b"]
 
 
+def test_a_batch_of_new_known_and_repeated_deliveries_gets_a_receipt_each(database: str) -> None:
+    old, new, other = (model.body(number) for number in range(3))
+    with psycopg.connect(database, autocommit=True) as connection:
+        model.append_on(connection, [old])
+        receipts = model.append_on(connection, [new, old, new, other, old, other, new])
+        counted = connection.execute("select position, redeliveries from event_redelivery order by 1").fetchall()
+        assert model.append_on(connection, []) == []
+        chains = [row[0] for row in connection.execute("select chain from event_log order by position")]
+    assert receipts == [(2, True), (1, False), (2, False), (3, True), (1, False), (3, False), (2, False)]
+    assert counted == [(1, 2), (2, 2), (3, 1)]
+    assert model.stored_bodies(database) == [old, new, other]
+    assert chains == model.chains(database)
+
+
 def test_promise_6_the_same_delivery_in_another_source_is_another_event(database: str) -> None:
     assert model.append(database, [b"a"], "autumn") == model.append(database, [b"a"], "spring") == [(1, True)]
 

@@ -51,7 +51,8 @@ _OTHERS = st.sampled_from(
     [b"not JSON", b'{"type": "x", "data": {"object": {"id": 1}}}', b'{"type": "event.participant.created"}',
      b'{"type": "event.participant.created", "data": {"object": {"id": 2, "first_name": "\\ud83d"}}}', model.body(None)]
 )  # fmt: skip
-_BODIES = st.lists(_PEOPLE | _OTHERS, unique=True, max_size=25)
+_REDELIVERED = st.builds(model.again, _PEOPLE, st.integers(1, 2))
+_BODIES = st.lists(_PEOPLE | _OTHERS | _REDELIVERED, unique=True, max_size=25)
 _SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
