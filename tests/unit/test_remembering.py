@@ -1,7 +1,11 @@
 """The fold that two projections share: each event is folded once, and little is remembered."""
 
+import pytest
+
 from ingest.log.event import Event
+from projections.catalogue import catalogue
 from projections.folding import remembering as room
+from projections.folding.outcome import Passed
 from projections.folding.remembering import remembering
 
 
@@ -41,3 +45,21 @@ def test_what_is_remembered_is_bounded_in_events_and_in_bytes() -> None:
     count = len(folded)
     fold(event(10, large))
     assert len(folded) == count + 1
+
+
+@pytest.mark.parametrize(("fold_once", "times"), [(True, 1), (False, 2)])
+def test_the_projections_of_a_worker_share_a_fold(
+    monkeypatch: pytest.MonkeyPatch,
+    fold_once: bool,  # noqa: FBT001
+    times: int,
+) -> None:
+    folded: list[Event] = []
+
+    def fold(each: Event) -> Passed:
+        folded.append(each)
+        return Passed(each.position, None)
+
+    monkeypatch.setattr("projections.catalogue.folding", lambda _fields: fold)
+    for projection in catalogue(None, fold_once=fold_once):
+        projection.fold(event(1))
+    assert len(folded) == times

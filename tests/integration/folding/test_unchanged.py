@@ -78,11 +78,12 @@ def test_a_state_comes_back_after_another_one(database: str, worker_engine: Engi
     assert query(database, "select position from participant_history order by 1") == [(1,), (2,)]
 
 
-def test_large_bodies_are_not_compared(database: str, worker_engine: Engine) -> None:
+@pytest.mark.parametrize("batch", [1, 10])
+def test_large_bodies_are_not_compared(database: str, worker_engine: Engine, batch: int) -> None:
     """Those of the people of a batch are read once more, and must not fill the memory."""
     large = model.body(1, remark="x" * LONGEST_COMPARED)
     model.append(database, [large, model.again(large, 2)])
-    drain(worker_engine, limit=1)
+    drain(worker_engine, limit=batch)
     assert query(database, "select position from participants") == [(2,)]
 
 
