@@ -2,12 +2,13 @@
 
 import sys
 
-from bench import answers, api, counting, deliveries, following, growth, proof, rebuild, releases, reporting
+from bench import answers, api, appending, counting, deliveries, following, growth, proof, rebuild, releases, reporting
 from bench.machine import database, server
 
 MEASUREMENTS = {
     "answers": answers.measure,
     "api": api.measure,
+    "appending": appending.measure,
     "counting": counting.measure,
     "deliveries": deliveries.measure,
     "following": following.measure,
@@ -20,7 +21,17 @@ MEASUREMENTS = {
 }
 BESIDE_ANOTHER = ("counting", "releases")  # these need another checkout
 # These measurements make their own databases; each other one is given a database.
-ON_THE_SERVER = ("answers", "api", "following", "growth", "rebuild", "rebuild-growth", "releases", "reporting")
+ON_THE_SERVER = (
+    "answers",
+    "api",
+    "appending",
+    "following",
+    "growth",
+    "rebuild",
+    "rebuild-growth",
+    "releases",
+    "reporting",
+)
 
 for name in sys.argv[1:] or [name for name in MEASUREMENTS if name not in BESIDE_ANOTHER]:
     print(f"\n# {name}")

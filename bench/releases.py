@@ -45,8 +45,14 @@ Ways = Mapping[str, Callable[[], Cost]]  # by the name of the checkout
 def measure(server: str) -> None:
     both = checkouts(server)
     _fill(both)
-    for name, changed in (("new people", False), ("people whose data change", True)):
-        _compare(f"fold of {name}, event", {each.name: _folds(each, changed=changed) for each in both}, FOLDED, 1e6)
+    for name, first, participant in (
+        ("new people", PEOPLE, in_many_events),
+        ("people whose data change", 0, _edited),
+        ("people who check in", 200_000, _checked_in),
+        ("people as before", 400_000, in_many_events),
+    ):
+        folds = {each.name: _folds(each, first, participant) for each in both}
+        _compare(f"fold of {name}, event", folds, FOLDED, 1e6)
     _compare("rebuild", {each.name: partial(_rebuilt, each) for each in both}, 1, 1, warm_up=0)
     with ExitStack() as stack:
         apis = {each.name: (stack.enter_context(each.serving()), each) for each in both}
@@ -56,12 +62,21 @@ def measure(server: str) -> None:
     show_upgrade(base, this)
 
 
-def deliveries_about(numbers: range, edition: int = 0) -> Arrays:
-    """A delivery about each of these people, as registered or as edited later."""
-    people = [in_many_events(number) for number in numbers]
-    if edition:
-        people = [edited(person, 1, edition) for person in people]
-    bodies = [body_of(person) for person in people]
+def _edited(number: int) -> JsonObject:
+    return edited(in_many_events(number), 1, 1)
+
+
+def _checked_in(number: int) -> JsonObject:
+    return {**in_many_events(number), "checked_in_at": "2026-06-01T08:00:00Z"}
+
+
+def deliveries_about(
+    numbers: range, participant: Callable[[int], JsonObject] = in_many_events, attempt: int = 0
+) -> Arrays:
+    """A delivery about each of these people. `attempt`: so that it is another one, beside `data`; 0: nothing is."""
+    people = [participant(number) for number in numbers]
+    end = b',"attempt":%d}' % attempt if attempt else b"}"
+    bodies = [body_of(person)[:-1] + end for person in people]
     ids = [str(person["id"]) for person in people]
     return bodies, [sign(body, SECRET) for body in bodies], ["event.participant.created"] * len(people), ids
 
@@ -86,14 +101,14 @@ def _session(checkout: Checkout) -> psycopg.Connection[Any]:
     return psycopg.connect(checkout.conninfo, autocommit=True, application_name="bench")
 
 
-def _folds(checkout: Checkout, *, changed: bool) -> Callable[[], Cost]:
+def _folds(checkout: Checkout, first: int, participant: Callable[[int], JsonObject]) -> Callable[[], Cost]:
     """Folds the next events: what an idle worker needs from their commit until they are on the roster."""
     rounds = iter(range(1, ROUNDS + 2))
 
     def fold() -> Cost:
         number = next(rounds)
-        begin = number * FOLDED + (0 if changed else PEOPLE)
-        arrays = deliveries_about(range(begin, begin + FOLDED), edition=1 if changed else 0)
+        begin = number * FOLDED + first
+        arrays = deliveries_about(range(begin, begin + FOLDED), participant, number)
         with checkout.running("worker") as worker, _session(checkout) as log, _session(checkout) as monitor:
             time.sleep(3)
             monitor.execute("checkpoint")
