@@ -93,18 +93,18 @@ CREATE FUNCTION public.append_events(in_source text, bodies bytea[], signatures 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 declare
   head_position bigint;
   head_chain bytea;
   appended_at timestamptz;
   source_field bytea := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
+  deliveries integer := coalesce(cardinality(bodies), 0);
   digests bytea[];
-  fields bytea[]; -- of each delivery, what stands in its chain after the time
   positions bigint[]; -- of events that the log has already; then of all
   chains bytea[]; -- of new events
-  is_whole boolean;
-  has_twins boolean;
+  has_twins boolean := false;
 begin
   -- A snapshot taken before the lock would show an old head.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -131,49 +131,47 @@ begin
     appended_at := clock_timestamp();
   end if;
 
-  -- What can be said of each delivery by itself is said in one statement: a statement per delivery costs more than its work.
-  select
-    array_agg(told.digest order by told.place),
-    array_agg(told.digest || source_field || told.fields order by told.place),
-    array_agg(told.known order by told.place),
-    bool_and(told.digest is not null and told.fields is not null)
-  into digests, fields, positions, is_whole
-  from (
-    select
-      given.place, given.digest,
-      (select e.position from event_log e where e.source = in_source and e.digest = given.digest) as known,
-      -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
-      coalesce(int4send(octet_length(given.event_type)) || convert_to(given.event_type, 'UTF8'), int4send(-1))
-      || coalesce(int4send(octet_length(given.subject)) || convert_to(given.subject, 'UTF8'), int4send(-1))
-      || int4send(octet_length(given.signature)) || convert_to(given.signature, 'UTF8') as fields
-    from (
-      select d.place, sha256(d.body) as digest, d.event_type, d.subject, d.signature
-      from (
-        select
-          generate_subscripts(bodies, 1) as place, unnest(bodies) as body, unnest(signatures) as signature,
-          unnest(event_types) as event_type, unnest(subjects) as subject
-      ) d
-      offset 0 -- or the digest would be computed wherever it stands
-    ) given
-  ) told;
-  if not is_whole then
-    raise exception 'append_events takes no delivery without its body and its signature'
-      using errcode = 'null_value_not_allowed';
+  for place in 1 .. deliveries loop
+    if bodies[place] is null or signatures[place] is null then
+      raise exception 'append_events takes no delivery without its body and its signature'
+        using errcode = 'null_value_not_allowed';
+    end if;
+    digests[place] := sha256(bodies[place]);
+  end loop;
+  -- One look-up for all: a statement for each would cost more than what it does.
+  select array_agg(
+    (select e.position from event_log e where e.source = in_source and e.digest = d.digest) order by d.place
+  )
+  into positions
+  from unnest(digests) with ordinality as d (digest, place);
+  if deliveries > 1 then
+    has_twins := deliveries > (select count(distinct d.digest) from unnest(digests) as d (digest));
   end if;
 
-  has_twins := cardinality(digests) > (select count(distinct d.digest) from unnest(digests) as d (digest));
-  for place in 1 .. coalesce(cardinality(digests), 0) loop
-    if has_twins then
-      positions[place] := coalesce(positions[place], positions[nullif(array_position(digests, digests[place]), place)]);
+  for place in 1 .. deliveries loop
+    if has_twins and positions[place] is null then
+      positions[place] := positions[nullif(array_position(digests, digests[place]), place)];
     end if;
-    if positions[place] is null then
+    is_stored := positions[place] is null;
+    if is_stored then
       head_position := head_position + 1;
-      head_chain := sha256(head_chain || int8send(head_position) || timestamptz_send(appended_at) || fields[place]);
+      -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || digests[place] || source_field
+        || coalesce(
+          int4send(octet_length(event_types[place])) || convert_to(event_types[place], 'UTF8'), int4send(-1)
+        )
+        || coalesce(int4send(octet_length(subjects[place])) || convert_to(subjects[place], 'UTF8'), int4send(-1))
+        || int4send(octet_length(signatures[place])) || convert_to(signatures[place], 'UTF8')
+      );
       positions[place] := head_position;
       chains[place] := head_chain;
     else
       chains[place] := null;
     end if;
+    ordinal := place;
+    event_position := positions[place];
+    return next;
   end loop;
 
   insert into event_log
@@ -196,10 +194,6 @@ begin
     on conflict on constraint event_redelivery_pkey
     do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
   end if;
-
-  return query
-  select r.place, r.position, r.chain is not null
-  from unnest(positions, chains) with ordinality as r (position, chain, place);
 end
 $$;
 

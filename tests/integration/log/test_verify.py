@@ -180,7 +180,7 @@ def test_promise_5_a_delivery_stored_twice_is_found(database: str, operator: Eng
         connection.execute("alter table event_log drop constraint event_log_dedup")
         row = connection.execute("select pg_get_functiondef('append_events'::regproc)").fetchone()
         assert row is not None
-        connection.execute(row[0].replace("if positions[place] is null", "if true").encode())
+        connection.execute(row[0].replace("is_stored := positions[place] is null", "is_stored := true").encode())
         assert model.append_on(connection, [EVENTS[3]]) == [(11, True)]
     assert problems_of(prove(operator)) == [(11, "stored twice: the same delivery is at position 4")]
 
