@@ -1,7 +1,7 @@
 """Threads for work that may take long: its caller waits a moment for it, and goes on without it after that."""
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -47,11 +47,12 @@ class Aside:
         except TimeoutError:
             return None
 
-    def longest(self) -> float:
-        """For how many seconds the oldest work has been under way; 0 if none is."""
+    def longest(self, keys: Collection[Hashable] | None = None) -> float:
+        """For how many seconds the oldest work, or the oldest of these keys, has been under way; 0 if none is."""
         self._forget_done()
         now = time.monotonic()
-        return max((now - begun for _, begun in self._under_way.values()), default=0.0)
+        chosen = self._under_way.keys() if keys is None else self._under_way.keys() & set(keys)
+        return max((now - self._under_way[key][1] for key in chosen), default=0.0)
 
     def close(self) -> None:
         """Wait for what is under way, and begin nothing more."""

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from ingest.driver import answered_within
 from ingest.log.read import HoleInLog, sources
@@ -33,6 +33,7 @@ _LIST_SOURCES_EVERY = 1.0  # seconds
 _AGAIN_SECONDS = 0.2  # until the next look at the log after one that failed
 _QUICK_SECONDS = 0.5  # for a look at the log and the heartbeat after it, which take milliseconds
 _PATIENCE_SECONDS = 0.2  # that one source may keep the others waiting: a batch that takes longer goes on beside them
+_TOGETHER_SECONDS = 2.0  # that a source's projections wait for each other, so that they can share a fold
 _HUNG_SECONDS = 30.0  # longer than all deadlines of a batch together
 _LONG_SECONDS = 0.4  # for one event, which takes milliseconds
 _SAY_EVERY = 10.0  # seconds between two lines that say the same
@@ -54,14 +55,9 @@ def run_once(
     """
     with engine.begin() as connection:
         if seconds is not None:
-            _limit_times(connection, seconds)
+            connection.execute(_TIMES, {"statement": f"{seconds * 1000:.0f}ms", "lock": f"{seconds * 500:.0f}ms"})
         build = builds.open_for(connection, projection)
         return fold_next(connection, Track(projection, build, source), limit) if build else 0
-
-
-def _limit_times(connection: Connection, seconds: float) -> None:
-    milliseconds = {"statement": f"{seconds * 1000:.0f}ms", "lock": f"{seconds * 500:.0f}ms"}
-    connection.execute(_TIMES, milliseconds)
 
 
 class Worker:
@@ -206,18 +202,23 @@ class Worker:
     ) -> int:
         """Fold one batch of each pair whose pause is over; gives the number of events of those that took a moment.
 
-        The projections of a source are folded at once: while PostgreSQL writes for one, this program works for another.
+        The projections of a source are folded at once: PostgreSQL writes for one, while this program works for another.
         """
         folded = 0
-        by_source = itemgetter(1)
-        for _, pairs in groupby(sorted(behind, key=by_source), by_source):
+        for source, pairs in groupby(sorted(behind, key=itemgetter(1)), itemgetter(1)):
             if stop.is_set():
                 break
-            tried = [pair for pair in pairs if self._pace.may_try((pair[0].name, pair[1]), time.monotonic())]
-            for under_way in [self._begin(projection, source, aside) for projection, source in tried]:
+            if 0 < aside.longest(self._well(source)) < _TOGETHER_SECONDS:
+                continue
+            tried = [pair for pair in pairs if self._pace.may_try((pair[0].name, source), time.monotonic())]
+            for under_way in [self._begin(projection, source, aside) for projection, _ in tried]:
                 folded += (under_way and aside.wait(under_way)) or 0
                 beat(True)
         return folded
+
+    def _well(self, source: str) -> list[tuple[str, str]]:
+        """The lanes of a source whose batches take as long as usual."""
+        return [lane for each in self._projections if not self._pace.is_suspect(lane := (each.name, source))]
 
     def _begin(self, projection: Projection, source: str, aside: Aside) -> Future[int] | None:
         lane = (projection.name, source)
@@ -231,8 +232,7 @@ class Worker:
         begun, share = time.monotonic(), self._pace.share(lane)
         try:
             with answered_within(FOLDING.transaction * share):
-                seconds = FOLDING.statement * share
-                folded = run_once(self._engine, projection, source, self._pace.limit(lane), seconds)
+                folded = run_once(self._engine, projection, source, self._pace.limit(lane), FOLDING.statement * share)
             if folded is None:
                 self._end_overdue()
             else:

@@ -136,6 +136,38 @@ def test_the_projections_of_a_source_are_folded_at_once(logged: str, worker_engi
     assert (folded(logged), folded(logged, "registrations")) == (["spring"], ["spring"])
 
 
+def test_a_projection_waits_for_the_other_one_of_its_source_but_not_for_ever(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.append(logged, [model.body(2)], "spring")
+    enough = threading.Event()
+
+    def save(connection: Connection, track: Track, states: Sequence[Any]) -> None:
+        enough.wait(DEADLINE)
+        PARTICIPANTS.save(connection, track, states)
+
+    projections = [replace(PARTICIPANTS, save=save), REGISTRATIONS]
+    counted = "select position from checkpoint where projection = 'registrations' and source = 'spring'"
+    with closing(Aside(0.01)) as aside:
+        worker = Worker(worker_engine, projections, 1)
+
+        def fold() -> None:
+            worker._fold_each([(each, "spring") for each in projections], threading.Event(), lambda _: None, aside)
+
+        try:
+            fold()
+            until(lambda: query(logged, counted) == [(1,)])
+            until(lambda: aside.longest([("registrations", "spring")]) == 0)
+            fold()
+            assert aside.longest([("registrations", "spring")]) == 0
+            assert query(logged, counted) == [(1,)]
+            monkeypatch.setattr("projections.folding.worker._TOGETHER_SECONDS", 0.0)
+            fold()
+            until(lambda: query(logged, counted) == [(2,)])
+        finally:
+            enough.set()
+
+
 def test_a_worker_says_in_the_database_that_it_is_there_and_goes_on_if_it_cannot(
     logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
