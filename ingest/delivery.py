@@ -9,6 +9,7 @@ import re
 from array import array
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from itertools import accumulate, chain, islice
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it
 _LARGEST_ID = 10**LONGEST_NAME
 USUAL_ID = 2**63  # non-negative integers below it need no `identifier`, which is slower
 _LONGEST_TYPE = 2_000  # bytes
-_LONGEST_NUMBER = 300  # characters, far below the limit of `jsonb`
+_LONGEST_NUMBER = 300  # characters of a fraction, or of a number with an exponent, far below the limit of `jsonb`
 
 _NOT_JSON = "the body is not JSON"
 _NOT_STORABLE = "the body is not JSON that can be stored"
@@ -116,7 +117,20 @@ def _float(digits: str) -> float:
 
 def _any_float(digits: str) -> float:
     value = float(digits)
-    return value if repr(value) == digits or len(digits) > _LONGEST_NUMBER else WrittenNumber(digits)
+    return value if repr(value) == digits else WrittenNumber(digits)
+
+
+def _any_integer(digits: str) -> float:
+    """Python refuses to read an integer of some thousand digits."""
+    try:
+        return int(digits)
+    except ValueError:
+        return WrittenNumber(digits)
+
+
+def _no_number(constant: str) -> float:
+    """Raises `ValueError`: JSON has no NaN."""
+    raise ValueError(constant)
 
 
 _read_plain = msgspec.json.Decoder(float_hook=_float).decode
@@ -125,10 +139,24 @@ _read_exact = msgspec.json.Decoder(float_hook=_any_float).decode
 
 def _read(body: bytes) -> object:
     """A JSON document, its numbers with their digits. Raises `ValueError`."""
-    try:
+    with suppress(ValueError):
         return _read_exact(body)
-    except ValueError:
+    with suppress(ValueError):
         return from_json(body, allow_inf_nan=False)
+    document = json.loads(body.decode(), parse_int=_any_integer, parse_float=_any_float, parse_constant=_no_number)
+    write_json(document)  # raises `ValueError` for half a surrogate pair
+    return document
+
+
+def written_numbers(value: object) -> list[WrittenNumber]:
+    """Each number in a document that is kept as it was written."""
+    numbers: list[WrittenNumber] = []
+
+    def note(number: WrittenNumber) -> None:
+        numbers.append(number)
+
+    msgspec.json.encode(value, enc_hook=note)
+    return numbers
 
 
 def write_json(value: object) -> bytes:
@@ -157,13 +185,26 @@ def _integer(digits: str) -> int | None:
 
 
 def identifier(value: object) -> str | None:
-    """An id as text: 12, 12.0 and "12" are the same. None for what cannot be an id: true, 1.5, "", [], a megabyte."""
+    """An id as text: 12, 12.0, 1.2e1 and "12" are the same. None for what cannot be one: true, 1.5, "", [], a megabyte."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _LARGEST_ID else None
     if isinstance(value, float):
-        text = number_as_text(value)
-        value = text if value.is_integer() and ("." not in text or "e" in text.lower()) else None
+        value = _whole(value)
     return _name(value)
+
+
+def _whole(value: float) -> str | None:
+    """A whole number as its digits alone; None for any other."""
+    if not value.is_integer():  # nor has it an exponent that would cost much
+        return None
+    sign, digits, exponent = Decimal(value.digits if isinstance(value, WrittenNumber) else value).as_tuple()
+    if not isinstance(exponent, int) or not any(digits):
+        return "0"
+    text = "".join(map(str, digits))
+    whole, fraction = (text + "0" * exponent, "") if exponent >= 0 else (text[:exponent], text[exponent:])
+    if fraction.strip("0"):
+        return None
+    return "-" * sign + whole.lstrip("0")
 
 
 def _name(value: object) -> str | None:

@@ -17,6 +17,7 @@ from tests.fold_all import PARTICIPANTS, query
 OTHER_FIELDS = Fields(
     tuple(replace(column, keys=("race_number",)) if column.column == "bib" else column for column in DECLARED.columns),
     DECLARED.answers,
+    forms=DECLARED.forms,
 )
 OTHER = participants_by(OTHER_FIELDS)
 PEOPLE = [model.body(number, bib="old", race_number="new", event_id=1) for number in range(300)]

@@ -11,6 +11,13 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0017_newest_words": (
+        "drop index participant_answers_build_question",
+        (
+            "create index participant_answers_build_question on participant_answers_build "
+            "(source, (coalesce(event_id, '')), question_key, position desc, place)"
+        ),
+    ),
     # The table of letters of before, as far as one letter of India's shows it.
     "0016_letters": ("insert into letter values (U&'\\093E', '', false)",),
     "0015_sessions": (

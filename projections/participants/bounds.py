@@ -34,10 +34,9 @@ def within_bounds(state: State) -> State:
             values[number] = ""
             errors[COLUMN_NAMES[number]] = _LONG_TEXT
     answers = [_short(answer) for answer in state.answers[:MOST_ANSWERS]]
-    if len(state.answers) > MOST_ANSWERS:
-        errors[ANSWERS] = _MANY_ANSWERS
-    elif answers != state.answers:
-        errors[ANSWERS] = _LONG_ANSWER
+    bound = _MANY_ANSWERS if len(state.answers) > MOST_ANSWERS else _LONG_ANSWER if answers != state.answers else None
+    if bound is not None:
+        _name(errors, ANSWERS, bound)
     return state._replace(values=values, errors=errors, answers=answers)
 
 
@@ -52,8 +51,13 @@ def name_left_out(state: State, left_out: Collection[str], first_keys: Mapping[s
         filled.add(ANSWERS)
     for name, keys in first_keys.items():
         if name not in filled and any(key in left_out for key in keys):
-            errors[name] = f"a value was {_LEFT_OUT}"
+            _name(errors, name, f"a value was {_LEFT_OUT}")
     return state._replace(errors=errors)
+
+
+def _name(errors: dict[str, str], column: str, reason: str) -> None:
+    """Name a reason, beside another one that the column has."""
+    errors[column] = f"{errors[column]}; {reason}" if column in errors else reason
 
 
 def _short(answer: Answer) -> Answer:

@@ -18,6 +18,7 @@ _DATE_LENGTH = len("1990-12-31")
 _MIDNIGHT = time(0)
 _FIRST_SECOND = datetime(1970, 1, 1)  # noqa: DTZ001 - as it is written
 _NO_YEARS = ("0001", "9999")  # programs write 0001-01-01 and 9999-12-31 for no date
+_BETWEEN = ("", "T", "t", " ")  # a day and its time; `fromisoformat` takes any character
 _STANDS_FOR_NONE = "a date that stands for none"
 _NO_TIME = "not an ISO time such as 2026-05-01T09:30:00Z"
 # A time as it is given here, and nearly always comes; the others are read as below, which takes twice as long.
@@ -101,6 +102,8 @@ def _iso(value: object, expected: str) -> datetime:
     # `fromisoformat` also takes 20261231 and 2026-W01-1; a number or a code that looks like these need not be a date.
     # Python 3.14 takes an hour 24 for the next day, older ones refuse it; every Python must fold the same.
     if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-" or value[11:13] == "24":
+        raise WillNotConvert(expected)
+    if value[_DATE_LENGTH : _DATE_LENGTH + 1] not in _BETWEEN:
         raise WillNotConvert(expected)
     if value.startswith(_NO_YEARS):
         raise WillNotConvert(_STANDS_FOR_NONE)

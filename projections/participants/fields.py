@@ -42,11 +42,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What the fold reads: the columns, the keys that answers may be under, and in which zone days are."""
+    """What the fold reads: the columns, the keys that answers may be under, and in which zone days are.
+
+    `forms`: those of the keys of answers that may have the form that everybody got, with what could be chosen.
+    """
 
     columns: tuple[Field, ...]
     answers: tuple[str, ...]
     calendar: Calendar = UTC_CALENDAR
+    forms: tuple[str, ...] = ()
 
     @property
     def keys(self) -> dict[str, tuple[str, ...]]:
@@ -91,6 +95,7 @@ DECLARED = Fields(
         _field("updated_at", Kind.TIME),
     ),
     (ANSWERS, "question_answers", "custom_answers", "custom_questions", "questions", "custom_fields"),
+    forms=("custom_questions", "questions"),
 )
 COLUMN_NAMES = tuple(field.column for field in DECLARED.columns)
 
@@ -125,7 +130,8 @@ def _with_keys(from_file: Mapping[str, object]) -> Fields:
         )
     keys = {**DECLARED.keys, **{column: _keys(column, value) for column, value in from_file.items()}}
     columns = tuple(replace(field, keys=keys[field.column]) for field in DECLARED.columns)
-    return Fields(columns, keys[ANSWERS])
+    # Whoever names a key says that answers are there.
+    return Fields(columns, keys[ANSWERS], forms=() if ANSWERS in from_file else DECLARED.forms)
 
 
 def _first_of_list(key: str) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
-from projections.participants.answers import Answer, read_answers
+from projections.participants.answers import Answer, Reading, beside, is_whole, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
@@ -32,7 +32,7 @@ def folding(fields: Fields) -> Fold:
     """The roster's fold for these fields. It is total: any body gives an outcome."""
     columns = _Columns(fields)
     day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
-    read_answers_of = _answers_reader(fields.answers)
+    read_answers_of = _answers_reader(fields)
     first_keys = {name: {path.split(".")[0] for path in paths} for name, paths in fields.keys.items()}
     wanted = tuple(path.split(".")[0] for paths in fields.keys.values() for path in paths)
 
@@ -159,30 +159,24 @@ def value_at(participant: JsonObject, path: Path) -> object:
     return value
 
 
-def _answers_reader(keys: tuple[str, ...]) -> Callable[[JsonObject, dict[str, str]], list[Answer]]:
-    """Reads the answers under the first of these keys that has any, else says why the first could not be read."""
-    paths = [(path_of(key), _may_be_form(key)) for key in keys]
+def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], list[Answer]]:
+    """Reads the answers under the first key that has any, with what other keys say of the same questions."""
+    paths = [(path_of(key), key in fields.forms) for key in fields.answers]
 
     def read(participant: JsonObject, errors: dict[str, str]) -> list[Answer]:
-        fault = None
-        for path, may_be_form in paths:
-            value = value_at(participant, path)
-            if not value:
+        so_far: Reading | None = None
+        for path, is_form in paths:
+            if not (value := value_at(participant, path)):
                 continue
-            answers, unread = read_answers(value, may_be_form=may_be_form)
-            if answers:
-                if unread is not None:
-                    errors[ANSWERS] = unread
-                return answers
-            fault = fault or unread
-        if fault is not None:
-            errors[ANSWERS] = fault
-        return []
+            reading = read_answers(value, is_form=is_form)
+            so_far = reading if so_far is None else beside(so_far, reading, are_forms=(are_forms, is_form))
+            are_forms = is_form and (so_far is reading or are_forms)
+            if is_whole(so_far.answers):
+                break
+        if so_far is None:
+            return []
+        if so_far.unread is not None:
+            errors[ANSWERS] = so_far.unread
+        return so_far.answers
 
     return read
-
-
-def _may_be_form(key: str) -> bool:
-    """Whether what is under a key of answers may be the form that everybody got, by its name."""
-    name = key.rpartition(".")[2]
-    return "question" in name and "answer" not in name

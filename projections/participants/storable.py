@@ -7,12 +7,14 @@ import re
 
 from pydantic_core import to_json
 
+from ingest.delivery import WrittenNumber, written_numbers
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.state import State
 
 _LARGEST, _SMALLEST = 1e40, 1e-40  # of numbers with an exponent or a fraction
-_REMOVED = f"held NUL characters, or numbers beyond {_LARGEST:g}; the delivery's body in the log has them"
+_LONGEST_NUMBER = 10_000  # characters; the fractions of `jsonb` have up to 16,383 digits
+_REMOVED = f"held NUL characters, or numbers beyond {_LARGEST:g} or {_LONGEST_NUMBER} characters; the delivery's body in the log has them"
 _SUSPECT = re.compile(rb"\\u0000|Infinity|[0-9]e[-+]?[0-9]{2}")
 
 
@@ -36,7 +38,9 @@ def storable(state: State) -> State:
 
 def _may_need_cleaning(state: State) -> bool:
     """Whether the attributes as JSON have what must be removed, or seem to: quicker than a look at every value."""
-    return _SUSPECT.search(to_json(state.attributes, inf_nan_mode="constants")) is not None
+    if _SUSPECT.search(to_json(state.attributes, inf_nan_mode="constants")) is not None:
+        return True
+    return not all(map(_is_kept, written_numbers(state.attributes)))
 
 
 def _cleaned(value: object) -> object:
@@ -47,5 +51,11 @@ def _cleaned(value: object) -> object:
         return {str(_cleaned(key)): _cleaned(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_cleaned(item) for item in value]
-    is_kept = not isinstance(value, float) or value == 0 or _SMALLEST <= abs(value) <= _LARGEST
-    return value if is_kept else None
+    return value if not isinstance(value, float) or _is_kept(value) else None
+
+
+def _is_kept(value: float) -> bool:
+    digits = value.digits if isinstance(value, WrittenNumber) else ""
+    if len(digits) > _LONGEST_NUMBER or (value == 0 and "e" in digits.lower()):
+        return False
+    return value == 0 or _SMALLEST <= abs(value) <= _LARGEST

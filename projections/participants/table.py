@@ -130,6 +130,8 @@ participant_answers_build = Table(
         "source",
         text("COALESCE(event_id, ''::text)"),
         "question_key",
+        # Rows with words come first, since the words of a question are the newest that it has.
+        text("(NOT question IS DISTINCT FROM question_id)"),
         text("position desc"),
         "place",
     ),

@@ -3,7 +3,7 @@
 from ingest import delivery
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answers, bounds, convert, fields, newest, state, storable
+from projections.participants import answer_row, answers, bounds, convert, fields, newest, state, storable
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
 
@@ -13,6 +13,7 @@ FOLDING = (
     calendar,
     fields,
     convert,
+    answer_row,
     answers,
     bounds,
     state,

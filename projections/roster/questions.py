@@ -1,14 +1,13 @@
 """The questions of a roster's forms: which there are, in which order, under which words, and which of them are meant.
 
-A question is one by its id under its newest words, those of the newest participant who was asked it; without an id it
-is one by its words. Words that it had are found too, where no question has them now. Filters by answers, columns of
-exports and the list of questions all ask here.
+A question is one by its id under its newest words, those of the newest participant who was asked it in words; where
+only its id came, under that; without an id it is one by its words. Words that it had are found too, where no question
+has them now. Filters by answers, columns of exports and the list of questions all ask here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from operator import attrgetter
 from typing import Any
 
 from pydantic_core import to_json
@@ -31,16 +30,23 @@ Digest = str
 
 @dataclass(frozen=True, slots=True)
 class FormQuestion:
-    """A question that participants were asked. `question_id`: None if it has none. `words`: the newest."""
+    """A question that participants were asked. `question_id`: None if it has none. `words`: the newest, else the id."""
 
     key: str
     question_id: str | None
     words: str
 
+    @property
+    def has_words(self) -> bool:
+        return self.words != self.question_id
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The newest time that a question was asked in an event: of the participant whose state is of this position."""
+    """The newest time that a question was asked in an event, in words if it ever was.
+
+    `position`, `participant_id`: of the state and the participant who was asked.
+    """
 
     event_id: str | None
     question: FormQuestion
@@ -152,7 +158,7 @@ async def questions_of(connection: AsyncConnection, roster: Roster) -> list[Form
 
 
 async def newest(connection: AsyncConnection, roster: Roster) -> list[Asked]:
-    """Each question of each event, under the words of the newest participant of the event who was asked it."""
+    """Each question of each event, under the words of the newest participant of the event who was asked it in words."""
     names = ("event_id", "question_key", "question_id", "question", "position", "participant_id")
     if roster.as_of is None:
         # One look-up per question; in the past all answers are read.
@@ -162,13 +168,14 @@ async def newest(connection: AsyncConnection, roster: Roster) -> list[Asked]:
         )
         statement = select(*(rows.c[name] for name in names))
     else:
-        answers = roster.answers
+        answers = replace(roster, mask=None).answers  # which words are the newest, the mask does not decide
         keys = answers.c.event_id, answers.c.question_key
+        is_wordless = answers.c.question.is_not_distinct_from(answers.c.question_id)
         statement = (
             select(*(answers.c[name] for name in names))
             .where(roster.sees(answers))
             .ext(distinct_on(*keys))
-            .order_by(*keys, answers.c.position.desc(), answers.c.place)
+            .order_by(*keys, is_wordless, answers.c.position.desc(), answers.c.place)
         )
     return [
         Asked(event_id, question, position, participant_id)
@@ -188,7 +195,8 @@ def _seen(mask: Mask | None, question: FormQuestion) -> FormQuestion | None:
 
 def named(asked: Sequence[Asked]) -> list[FormQuestion]:
     """Each question once, under its newest words."""
-    return [*{each.question.key: each.question for each in sorted(asked, key=attrgetter("position"))}.values()]
+    by_age = sorted(asked, key=lambda each: (each.question.has_words, each.position))
+    return [*{each.question.key: each.question for each in by_age}.values()]
 
 
 async def forms_of(connection: AsyncConnection, roster: Roster, asked: Sequence[Asked]) -> Mapping[int, list[str]]:

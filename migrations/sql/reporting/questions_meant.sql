@@ -19,7 +19,10 @@ as $$
     select
       coalesce('i' || a.question_id, 'w' || a.question) as key, a.question_id, array_agg(distinct a.question) as words,
       coalesce(
-        (array_agg(a.question order by a.position desc, a.participant_id) filter (where a.question is not null))[1],
+        (
+          array_agg(a.question order by a.position desc, a.participant_id)
+          filter (where a.question is not null and a.question is distinct from a.question_id)
+        )[1],
         a.question_id
       ) as question
     from asked a

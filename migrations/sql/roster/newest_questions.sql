@@ -1,5 +1,6 @@
--- The questions of each event, each with the words of the newest participant who was asked it: one look-up in an index
--- per event and question, however many the answers are. Of these events, or of all, those of participants in no event too.
+-- The questions of each event, each with the words of the newest participant who was asked it in words; where nobody was,
+-- with its id, as the newest participant has it. One look-up in an index per event and question, however many the answers
+-- are. Of these events, or of all, those of participants in no event too.
 create or replace function newest_questions(in_source text, in_event_ids text[])
 returns table (
   event_id text, question_key text, question_id text, question text, "position" bigint, participant_id text
@@ -13,7 +14,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and in_event_ids is null
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      order by coalesce(a.event_id, ''), a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     )
     union all
@@ -23,7 +24,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and (coalesce(a.event_id, ''), a.question_key) > (coalesce(o.event_id, ''), o.question_key)
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      order by coalesce(a.event_id, ''), a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     ) following
   ),
@@ -39,7 +40,7 @@ as $$
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and coalesce(a.event_id, '') = o.event_id and a.question_key > o.question_key
-      order by a.question_key, a.position desc, a.place
+      order by a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     ) following
   )

@@ -116,7 +116,7 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})
         writers = []
         for column, (title, kind) in enumerate(_columns(path)):
-            sheet.write_string(0, column, _plain(_cut(title)))
+            sheet.write_string(0, column, _plain(_cut(title)), quoted if begins_formula(title) else None)
             writers.append(_writer(sheet, kind, day, time, quoted))
         for row, values in enumerate(rows, 1):
             if row == _LARGEST_SHEET:

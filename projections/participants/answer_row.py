@@ -1,0 +1,214 @@
+"""Reads one row of a participant's answers: which question it is about, and what was answered. Pure and total.
+
+A row is an item of a list, an entry of a map, or a question of a form. One mechanism reads all of them: first which keys
+speak of the question, then what was given, then whether a key that has something was not used. What cannot be told
+apart is no answer and is named, never guessed.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ingest.delivery import identifier, number_as_text
+
+_OWN_IDS = ("id", "key", "identifier")  # of the question, if it is not said whose; in an entry of a map, of the answer
+_WORDS = ("question", "question_text", "title", "label", "name")
+_OBJECTS = ("question", "field")  # that may be an object about the question
+_ABOUT = frozenset({"type", "position", "order", "required"})  # what else a row says of its question
+_SAY_QUESTION = frozenset({"question", "question_id", "question_text"})  # no key of a map is called so
+_OF_ITEM = frozenset({*_SAY_QUESTION, *_OWN_IDS, *_WORDS, *_OBJECTS, *_ABOUT})
+_OF_ENTRY = _OF_ITEM - {"name"}  # of an emergency contact `name` is the contact's
+_OF_ANYTHING = ("_id", "_at", "_identifier")  # ends of keys: ids and times of other things
+_OF_ANSWERS = ("answer", "choice", "option", "response", "selected", "value")  # beginnings of ids that are answers
+
+_ANSWER = ("answer", "value", "response", "choice")
+_SEVERAL = ("answers", "values")  # beside one of the above that is empty they may be what could be chosen
+_CHOICES = ("choices", "options")  # by their names what could be chosen
+_EVERY_ANSWER = frozenset({*_ANSWER, *_SEVERAL, *_CHOICES})
+_NOT_OF_FORM = frozenset({*_SEVERAL, *_CHOICES, "text"})
+
+_LABELS = ("answer", "label", "value")  # of an object that is an answer; the first that it has
+_OTHER_LABELS = ("name", "title", "text")  # of which only one may say something
+_FLAGS = ("selected", "is_selected", "checked", "is_checked", "chosen", "is_chosen")  # whether it is chosen
+
+_NO_QUESTION = "neither a question nor the id of one"
+_UNKNOWN_KEY = "no answer under a key that is known"
+_ONLY_CHOICES = "choices, of which none is said to be chosen"
+_BESIDE_EMPTY = "several answers beside an empty one: which of them were given is not said"
+_NO_LABEL = "an answer that is an object without a label"
+_FALSE = "false"
+
+Row = Mapping[str, object]
+
+
+class Question(NamedTuple):
+    """A question's id, empty if it has none, and its words, else its id."""
+
+    id: str
+    words: str
+
+
+class Unreadable(Exception):
+    """A value is no answer; the message says why, and never shows what is in it."""
+
+
+def is_row(value: Row) -> bool:
+    """Whether an object under a key of answers is one row, not a map from questions to answers."""
+    if not _SAY_QUESTION.isdisjoint(value):
+        return True
+    of_question = [key for key in value if key in _OF_ITEM and key not in _ABOUT]
+    has_answer = any(key in value for key in (*_ANSWER, *_SEVERAL))
+    is_known = all(key in _OF_ITEM or key in _EVERY_ANSWER or _is_of_anything(key) for key in value)
+    return bool(of_question) and is_known and has_answer
+
+
+def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[Question, Sequence[str], str | None]:
+    """The question, what was answered (an empty text if nothing was), and why something could not be read.
+
+    `key`: of an entry in a map. `is_form`: the row may be a question of the form that everybody got.
+    """
+    if not isinstance(row, dict):
+        if key is None:
+            return Question("", ""), (), "not an object"
+        form_key = {str: "text", list: "options"}.get(type(row), "answer")  # the question's words, or what may be chosen
+        row = {form_key if is_form else "answer": row}
+    of_question = _of_question(key, row, is_form=is_form)
+    question = _question(key, row, of_question)
+    if not question.words:
+        return question, (), _NO_QUESTION
+    texts, reason = _texts(_given(key, row, of_question, is_form=is_form))
+    if texts or reason is not None:
+        return question, texts, reason
+    reason = _unused(row, of_question, is_form=is_form)
+    if reason is None and row and of_question is _ABOUT:
+        return question, (), _NO_LABEL
+    return question, ("",), reason
+
+
+def _of_question(key: str | None, row: Row, *, is_form: bool) -> Collection[str]:
+    """Which keys of the row speak of the question. In an entry that has nothing else, a label may be the answer's."""
+    if key is None or is_form:
+        return _OF_ITEM
+    return _OF_ENTRY if not (_SAY_QUESTION | _EVERY_ANSWER).isdisjoint(row) else _ABOUT
+
+
+def _question(key: str | None, row: Row, of_question: Collection[str]) -> Question:
+    """The question's id and words: its own, or those of an object for the question; else the key of the entry."""
+    objects = [value for name in _OBJECTS if name in of_question and isinstance(value := row.get(name), dict)]
+    own_ids = (row.get(name) for name in _OWN_IDS) if key is None else (key,)
+    number = row.get("question")
+    ids = (
+        row.get("question_id"),
+        *(_first(each, ("question_id", *_OWN_IDS)) for each in objects),
+        number if isinstance(number, int | float) and not isinstance(number, bool) else None,
+        *own_ids,
+    )
+    id_ = identifier(next((each for each in ids if not _is_empty(each)), None)) or ""
+    words = (
+        *(each.get(name) for each in objects for name in (*_WORDS, "text")),
+        *(row.get(name) for name in _WORDS if name in of_question),
+        key,
+        id_,
+    )
+    return Question(id_, next((each for each in words if isinstance(each, str) and not _is_empty(each)), ""))
+
+
+def _given(key: str | None, row: Row, of_question: Collection[str], *, is_form: bool) -> object:
+    """What was answered; None for no answer."""
+    if any(name in row for name in _ANSWER):
+        return _first(row, _ANSWER)
+    kind = row.get("type")  # of some platforms it names the key that has the answer
+    if isinstance(kind, str) and kind in row and kind not in of_question and not (is_form and kind in _NOT_OF_FORM):
+        # `text` may also be the words of a question that has no others.
+        if kind != "text" or (key is None and not _SAY_QUESTION.union(_OBJECTS).isdisjoint(row)):
+            return row[kind]
+    if is_form:
+        return None
+    if any(name in row for name in _SEVERAL):
+        return _first(row, _SEVERAL)
+    others = {name for name in row if name in _ABOUT or not (name in of_question or _is_of_anything(name))}
+    choices = row[others.pop()] if len(others) == 1 and others <= {*_CHOICES} else None
+    return choices if isinstance(choices, list) else None  # chosen, in a row that has nothing but them
+
+
+def _unused(row: Row, of_question: Collection[str], *, is_form: bool) -> str | None:
+    """Why a row without an answer may have one all the same: a key that was not used has something. None if none has."""
+    filled = {name for name, value in row.items() if name not in of_question and not _is_empty(value)}
+    has_answer = any(name in row for name in _ANSWER)
+    if not filled.isdisjoint(_SEVERAL):
+        return _BESIDE_EMPTY if has_answer else _ONLY_CHOICES if is_form else None
+    if any(name not in _CHOICES and not _is_of_anything(name) for name in filled):
+        return _UNKNOWN_KEY
+    is_said = has_answer or any(name in row for name in _SEVERAL)
+    return _ONLY_CHOICES if filled & {*_CHOICES} and not is_said else None
+
+
+def _is_of_anything(name: str) -> bool:
+    return name.endswith(_OF_ANYTHING) and (name.endswith("_at") or not name.startswith(_OF_ANSWERS))
+
+
+def _is_empty(value: object) -> bool:
+    """Whether it says nothing: null, blanks, false of something that is not known, an empty list or object."""
+    return value is None or value is False or value == [] or value == {} or (isinstance(value, str) and not value.strip())
+
+
+def _first(row: Row, names: Iterable[str]) -> object:
+    """The first that says something; false is an answer."""
+    for name in names:
+        value = row.get(name)
+        if value is False or not _is_empty(value):
+            return value
+    return None
+
+
+def _texts(value: object) -> tuple[list[str], str | None]:
+    """Each value that was given once; and why one of them is none. Of several, those that are not chosen are none."""
+    texts: dict[str, None] = {}
+    reason: str | None = None
+    for each in value if isinstance(value, list) else [value]:
+        try:
+            is_chosen, text = _chosen(each)
+        except Unreadable as error:
+            reason = reason or str(error)
+            continue
+        if is_chosen or not isinstance(value, list):
+            texts[text if is_chosen else _FALSE] = None
+    return [text for text in texts if not _is_empty(text)], reason
+
+
+def _chosen(value: object) -> tuple[bool, str]:
+    """Whether a value was chosen, and its text: an object's by its label."""
+    if not isinstance(value, dict):
+        return True, _text(value)
+    if any(name in value for name in ("question", "question_text", "field")):
+        raise Unreadable("rows within an answer")
+    flags = [flag for name in _FLAGS if (flag := value.get(name)) is not None]
+    label = _label(value)
+    if isinstance(value.get("value"), bool) and label is not value["value"]:
+        flags.append(value["value"])
+    if any(not isinstance(flag, bool) for flag in flags):
+        raise Unreadable("an answer of which it is not said by true or false whether it is chosen")
+    return all(flags), _text(label)
+
+
+def _label(value: Row) -> object:
+    label = _first({name: value.get(name) for name in _LABELS if not isinstance(value.get(name), bool)}, _LABELS)
+    if label is None:
+        others = [value[name] for name in _OTHER_LABELS if not _is_empty(value.get(name))]
+        if len(others) > 1 and any(other != others[0] for other in others):
+            raise Unreadable("an answer that is an object of several labels")
+        label = others[0] if others else _first(value, _LABELS)
+    if label is None or isinstance(label, dict | list):
+        raise Unreadable(_NO_LABEL)
+    return label
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else _FALSE
+    if isinstance(value, int | float):
+        return number_as_text(value)
+    raise Unreadable("an answer that is a list of lists")
