@@ -508,7 +508,7 @@ CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RET
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and in_event_ids is null
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      order by coalesce(a.event_id, ''), a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     )
     union all
@@ -518,7 +518,7 @@ CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RET
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and (coalesce(a.event_id, ''), a.question_key) > (coalesce(o.event_id, ''), o.question_key)
-      order by coalesce(a.event_id, ''), a.question_key, a.position desc, a.place
+      order by coalesce(a.event_id, ''), a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     ) following
   ),
@@ -534,7 +534,7 @@ CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RET
       select a.event_id, a.question_key, a.question_id, a.question, a.position, a.participant_id
       from participant_answers a
       where a.source = in_source and coalesce(a.event_id, '') = o.event_id and a.question_key > o.question_key
-      order by a.question_key, a.position desc, a.place
+      order by a.question_key, (a.question is not distinct from a.question_id), a.position desc, a.place
       limit 1
     ) following
   )
@@ -2292,7 +2292,7 @@ CREATE INDEX event_log_without_subject ON public.event_log USING btree (source, 
 
 CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
 
-CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, "position" DESC, place);
+CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, ((NOT (question IS DISTINCT FROM question_id))), "position" DESC, place);
 
 CREATE INDEX participants_build_age ON ONLY public.participants_build USING btree (source, age, participant_id) WHERE (age IS NOT NULL);
 
