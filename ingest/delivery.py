@@ -185,7 +185,7 @@ def _integer(digits: str) -> int | None:
 
 
 def identifier(value: object) -> str | None:
-    """An id as text: 12, 12.0, 1.2e1 and "12" are the same. None for what cannot be one: true, 1.5, "", [], a megabyte."""
+    """An id as text: 12, 12.0, 1.2e1 and "12" are the same. None for what is no id: true, 1.5, "", [], a megabyte."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _LARGEST_ID else None
     if isinstance(value, float):

@@ -1,8 +1,8 @@
 """Reads one row of a participant's answers: which question it is about, and what was answered. Pure and total.
 
-A row is an item of a list, an entry of a map, or a question of a form. One mechanism reads all of them: first which keys
-speak of the question, then what was given, then whether a key that has something was not used. What cannot be told
-apart is no answer and is named, never guessed.
+A row is an item of a list, an entry of a map, or a question of a form. One mechanism reads all of them: first which
+keys speak of the question, then what was given, then whether a key that has something was not used. What cannot be
+told apart is no answer and is named, never guessed.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -69,8 +69,9 @@ def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[Question, 
     if not isinstance(row, dict):
         if key is None:
             return Question("", ""), (), "not an object"
-        form_key = {str: "text", list: "options"}.get(type(row), "answer")  # the question's words, or what may be chosen
-        row = {form_key if is_form else "answer": row}
+        # In a form a text may be the question's words, and a list what may be chosen.
+        name = "text" if isinstance(row, str) else "options" if isinstance(row, list) else "answer"
+        row = {name if is_form else "answer": row}
     of_question = _of_question(key, row, is_form=is_form)
     question = _question(key, row, of_question)
     if not question.words:
@@ -118,8 +119,8 @@ def _given(key: str | None, row: Row, of_question: Collection[str], *, is_form: 
         return _first(row, _ANSWER)
     kind = row.get("type")  # of some platforms it names the key that has the answer
     if isinstance(kind, str) and kind in row and kind not in of_question and not (is_form and kind in _NOT_OF_FORM):
-        # `text` may also be the words of a question that has no others.
-        if kind != "text" or (key is None and not _SAY_QUESTION.union(_OBJECTS).isdisjoint(row)):
+        is_asked_elsewhere = key is None and not _SAY_QUESTION.union(_OBJECTS).isdisjoint(row)
+        if kind != "text" or is_asked_elsewhere:  # else `text` may be the words of the question
             return row[kind]
     if is_form:
         return None
@@ -131,7 +132,7 @@ def _given(key: str | None, row: Row, of_question: Collection[str], *, is_form: 
 
 
 def _unused(row: Row, of_question: Collection[str], *, is_form: bool) -> str | None:
-    """Why a row without an answer may have one all the same: a key that was not used has something. None if none has."""
+    """Why a row without an answer may have one all the same: a key that was not used has something. Else None."""
     filled = {name for name, value in row.items() if name not in of_question and not _is_empty(value)}
     has_answer = any(name in row for name in _ANSWER)
     if not filled.isdisjoint(_SEVERAL):
@@ -148,7 +149,9 @@ def _is_of_anything(name: str) -> bool:
 
 def _is_empty(value: object) -> bool:
     """Whether it says nothing: null, blanks, false of something that is not known, an empty list or object."""
-    return value is None or value is False or value == [] or value == {} or (isinstance(value, str) and not value.strip())
+    return (
+        value is None or value is False or value == [] or value == {} or (isinstance(value, str) and not value.strip())
+    )
 
 
 def _first(row: Row, names: Iterable[str]) -> object:

@@ -6,7 +6,7 @@ one object with question and answer is a list of one. `answer_row` reads each ro
 rules for people.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import repeat
 from typing import NamedTuple
@@ -29,14 +29,19 @@ class Answer(NamedTuple):
     answer: str
 
 
-class Reading(NamedTuple):
-    """The answers under one key, in the order in which they are sent; `unread`: which rows could not be read, and why.
+Reading = tuple[list[Answer], str | None]
+"""The answers under one key in the order in which they are sent, and which rows could not be read and why.
 
-    A question is in it once per answer; once without an answer if it has none.
-    """
+A question is in it once per answer; once without an answer if it has none. (A plain tuple, as one is made per event.)
+"""
 
-    answers: list[Answer]
-    unread: str | None = None
+
+def is_whole(answers: Sequence[Answer]) -> bool:
+    """Whether each question is answered and has words, so that another key can add nothing."""
+    for id_, words, text in answers:
+        if not text or id_ == words:
+            return False
+    return bool(answers)
 
 
 def question_key(question_id: str, question: str) -> str:
@@ -58,28 +63,21 @@ def read_answers(value: object, *, is_form: bool = False) -> Reading:
     elif isinstance(value, dict):
         rows = [(None, value)] if is_row(value) else value.items()
     else:
-        return Reading([], "neither a list of answers nor a map of them")
+        return [], "neither a list of answers nor a map of them"
     answers: list[Answer] = []
     unread: list[str] = []
     for place, (key, row) in enumerate(rows, 1):
-        if key is None and row.__class__ is dict and (answer := _usual(row)) is not None:
-            answers.append(answer)
-            continue
-        (id_, words), texts, reason = read_row(key, row, is_form=is_form)
-        answers += [Answer(id_, words, text) for text in texts]
+        if key is None and row.__class__ is dict:
+            id_, words, text = row.get("question_id"), row.get("question"), row.get("answer")
+            is_usual = id_.__class__ is int and 0 <= id_ < USUAL_ID and words.__class__ is text.__class__ is str
+            if is_usual and "field" not in row and words and text and not (words.isspace() or text.isspace()):
+                answers.append(Answer(str(id_), words, text))  # nearly every row, five times as quick
+                continue
+        question, texts, reason = read_row(key, row, is_form=is_form)
+        answers += [Answer(*question, text) for text in texts]
         if reason is not None:
             unread.append(f"row {place}: {reason}")
-    return Reading(answers if len(answers) == 1 else _each_once(answers), _few_of(unread) if unread else None)
-
-
-def _usual(row: Mapping[str, object]) -> Answer | None:
-    """The answer of a row as nearly every one is: read five times as quickly, and the same."""
-    id_, words, text = row.get("question_id"), row.get("question"), row.get("answer")
-    if id_.__class__ is not int or words.__class__ is not str or text.__class__ is not str or "field" in row:
-        return None
-    if not 0 <= id_ < USUAL_ID or not words or not text or words.isspace() or text.isspace():
-        return None
-    return Answer(str(id_), words, text)
+    return answers if len(answers) == 1 else _each_once(answers), _few_of(unread) if unread else None
 
 
 def _few_of(unread: Sequence[str]) -> str:
@@ -87,34 +85,28 @@ def _few_of(unread: Sequence[str]) -> str:
     return "; ".join(unread[:_MOST_NAMED]) + more
 
 
-def is_whole(answers: Sequence[Answer]) -> bool:
-    """Whether each question is answered and has words, so that another key can add nothing."""
-    for id_, words, text in answers:  # noqa: SIM110 - nearly always one, and a generator takes longer
-        if not text or id_ == words:
-            return False
-    return bool(answers)
-
-
 def beside(first: Reading, later: Reading, *, are_forms: tuple[bool, bool]) -> Reading:
-    """What two keys say together, of which the first that has answers counts. A form beside another key needs no reason.
+    """What two keys say together, of which the first that has answers counts.
 
     Of the later one, questions that the first has without an answer get theirs, and those without words their words.
+    What may be chosen in a form beside another key is no reason to name anything.
     """
-    if not first.answers:
-        return later if later.answers else Reading([], first.unread or later.unread)
-    first_reason = None if are_forms[0] and later.answers else first.unread
-    later_reason = None if are_forms[1] else later.unread
-    answered = _questions(first.answers, are_answered=True)
+    (of_first, first_reason), (of_later, later_reason) = first, later
+    if not of_first:
+        return later if of_later else ([], first_reason or later_reason)
+    answered = _questions(of_first, are_answered=True)
     if answered:
-        asked = _questions(first.answers)
-        added = [each for each in later.answers if _question(each) in asked]
+        asked = _questions(of_first)
+        added = [each for each in of_later if _question(each) in asked]
         added = [each._replace(answer="") if _question(each) in answered else each for each in added]
-        return Reading(_each_once([*first.answers, *added]), first.unread)
-    answered = _questions(later.answers, are_answered=True)
-    if answered and _questions(first.answers) <= answered:
-        first_reason = None  # it was read elsewhere
-    reasons = [each for each in (first_reason, later_reason) if each is not None]
-    return Reading(_each_once([*first.answers, *later.answers]), "; ".join(reasons) or None)
+        return _each_once([*of_first, *added]), first_reason
+    answered = _questions(of_later, are_answered=True)
+    is_read_elsewhere = answered and _questions(of_first) <= answered
+    reasons = (
+        None if is_read_elsewhere or (are_forms[0] and of_later) else first_reason,
+        None if are_forms[1] else later_reason,
+    )
+    return _each_once([*of_first, *of_later]), "; ".join(filter(None, reasons)) or None
 
 
 def _question(answer: Answer) -> tuple[str, str]:
@@ -126,7 +118,7 @@ def _questions(answers: Iterable[Answer], *, are_answered: bool = False) -> set[
 
 
 def _each_once(answers: Sequence[Answer]) -> list[Answer]:
-    """Each answer to each question once; a question without an answer only where it has none. Under words, if any are."""
+    """Each answer to each question once, under its words if any row has them; no answer only where there is none."""
     answered = _questions(answers, are_answered=True)
     words = {_question(each): each.question for each in reversed(answers) if each.question != each.question_id}
     once: dict[tuple[tuple[str, str], str], Answer] = {}

@@ -87,8 +87,8 @@ class _Columns:
         paths = [_paths(field.keys) for field in fields.columns]
         self._first_keys = [first_key for first_key, _ in paths]
         columns = [
-            (number, field.column, other_paths, READERS[field.kind])
-            for number, (field, (_, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
+            (number, field.column, other_paths, READERS[field.kind], _objects(first_key, other_paths))
+            for number, (field, (first_key, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
         ]
         self._texts = [column for column in columns if fields.columns[column[0]].kind is Kind.TEXT]
         self._others = [column for column in columns if fields.columns[column[0]].kind is not Kind.TEXT]
@@ -106,13 +106,22 @@ class _Columns:
         return cast("list[str]", values), errors  # every value is a text by now
 
 
-def _read(
-    participant: JsonObject, value: object, column: tuple[int, str, tuple[Path, ...], Reader], errors: dict[str, str]
-) -> str:
-    _, name, other_paths, read = column
+_Column = tuple[int, str, tuple[Path, ...], Reader, tuple[str, ...]]
+"""Its number and name, the paths beside its first key, how it is read, and the keys of objects that have id or name."""
+
+
+def _objects(first_key: str, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    return tuple(key for key, inner_keys in paths if inner_keys in (("id",), ("name",)) and key != first_key)
+
+
+def _read(participant: JsonObject, value: object, column: _Column, errors: dict[str, str]) -> str:
+    _, name, other_paths, read, objects = column
     if value is None or value == "":
         value = _at(participant, other_paths) if other_paths else None
         if value is None:
+            for key in objects:
+                if not isinstance(participant.get(key), dict) and participant.get(key) not in (None, "", []):
+                    errors[name] = f"not read: {key} is not an object"
             return ""
     try:
         return read(value)
@@ -165,18 +174,20 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
 
     def read(participant: JsonObject, errors: dict[str, str]) -> list[Answer]:
         so_far: Reading | None = None
+        are_forms = True  # all that was read so far
         for path, is_form in paths:
             if not (value := value_at(participant, path)):
                 continue
             reading = read_answers(value, is_form=is_form)
             so_far = reading if so_far is None else beside(so_far, reading, are_forms=(are_forms, is_form))
-            are_forms = is_form and (so_far is reading or are_forms)
-            if is_whole(so_far.answers):
+            if is_whole(so_far[0]):
                 break
+            are_forms = are_forms and is_form
         if so_far is None:
             return []
-        if so_far.unread is not None:
-            errors[ANSWERS] = so_far.unread
-        return so_far.answers
+        answers, unread = so_far
+        if unread is not None:
+            errors[ANSWERS] = unread
+        return answers
 
     return read

@@ -3,10 +3,37 @@
 from ingest import delivery
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answer_row, answers, bounds, convert, fields, fold, keys, newest, rows, state, storable
+from projections.participants import (
+    answer_row,
+    answers,
+    bounds,
+    convert,
+    fields,
+    fold,
+    keys,
+    newest,
+    rows,
+    state,
+    storable,
+)
 
 # The modules that decide what a build holds: a change of their code is another definition.
-FOLDING = (delivery, calendar, fields, convert, answer_row, answers, bounds, state, storable, fold, newest, keys, rows, outcome)
+FOLDING = (
+    delivery,
+    calendar,
+    fields,
+    convert,
+    answer_row,
+    answers,
+    bounds,
+    state,
+    storable,
+    fold,
+    newest,
+    keys,
+    rows,
+    outcome,
+)
 
 
 def projection(declared: fields.Fields, shared: fold.Fold | None = None) -> Projection:

@@ -14,7 +14,10 @@ from projections.participants.state import State
 
 _LARGEST, _SMALLEST = 1e40, 1e-40  # of numbers with an exponent or a fraction
 _LONGEST_NUMBER = 10_000  # characters; the fractions of `jsonb` have up to 16,383 digits
-_REMOVED = f"held NUL characters, or numbers beyond {_LARGEST:g} or {_LONGEST_NUMBER} characters; the delivery's body in the log has them"
+_REMOVED = (
+    f"held NUL characters, or numbers beyond {_LARGEST:g} or {_LONGEST_NUMBER} characters; the delivery's body in the "
+    "log has them"
+)
 _SUSPECT = re.compile(rb"\\u0000|Infinity|[0-9]e[-+]?[0-9]{2}")
 
 
