@@ -3,7 +3,7 @@
 No value is kept, only its shape: letters as a, digits as 9. No database.
 """
 
-import re
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.participants.fields import ANSWERS, Fields
 from projections.participants.fold import REGISTERED
-from projections.participants.taken import ID_COLUMN, ID_KEY, FoldInquiry
+from projections.participants.taken import ID_COLUMN, ID_KEY, FoldInquiry, Steps, steps_of
 
 MOST_PATHS = 2_000  # an object whose keys are ids could bring as many keys as there are events
 LONGEST_PATH = 200  # characters; each key of nested objects repeats those above it
@@ -21,7 +21,6 @@ MOST_TYPES = 1_000  # of events
 _OTHER_TYPES = "(others)"
 _MOST_SHAPES = 3
 _MOST_LOOKS = 1_000  # at a key within answers that nothing is taken from
-_PLACE = re.compile(r"\.[0-9]+(?=\.|$)")
 _LONGEST_SHAPE = 40
 _TYPES = {
     str: "string",
@@ -38,8 +37,9 @@ _TYPES = {
 class FoundKey:
     """One key, `a.b` if it is nested, `a[]` for the items of a list: in how many events, with which types and shapes.
 
-    `taken`: by column, in how many events the fold took the column's value from here. `unconverted`: by column, in how
-    many the value did not convert. `declared`: the columns that would read the key.
+    A key with a dot or a bracket of its own is in quotes: `"Dr. name"`. `has_value`: whether it ever was other than
+    null and blanks. `taken`: by column, in how many events the fold took the column's value from here. `unconverted`:
+    by column, in how many the value did not convert. `declared`: the columns that would read the key.
 
     A key within answers is taken by `answers` if one event's answers would be others without it; `looks`: how many
     events were asked.
@@ -53,11 +53,12 @@ class FoundKey:
     taken: Counter[str] = field(default_factory=Counter)
     unconverted: Counter[str] = field(default_factory=Counter)
     looks: int = 0
+    has_value: bool = False
 
     @property
     def columns(self) -> list[str]:
         """The columns that the fold reads from this key; of a key that never had a value, those that would."""
-        if set(self.types) == {"null"}:
+        if not self.has_value:
             return self.declared
         return list(self.taken | self.unconverted)
 
@@ -87,7 +88,7 @@ class Discovery:
         self.other_types: Counter[str] = Counter()
         self._inquiry = FoldInquiry(fields)
         self._fields = fields
-        self._keys: dict[str, FoundKey] = {}
+        self._keys: dict[Steps, FoundKey] = {}
         self._columns = _columns_by_path(fields)
 
     @property
@@ -123,23 +124,24 @@ class Discovery:
             self.left_out += envelope.left_out is not None
             self._ask(envelope.participant, self._add_values(envelope.participant))
 
-    def _add_values(self, participant: Mapping[str, object]) -> Iterable[str]:
-        """Count the keys of a participant, and give their paths in the order in which they are sent."""
-        paths: dict[str, None] = {}
-        for path, value in _walk("", participant):
-            key = self._key(path) if len(path) <= LONGEST_PATH else None
+    def _add_values(self, participant: Mapping[str, object]) -> Iterable[Steps]:
+        """Count the keys of a participant, and give their steps in the order in which they are sent."""
+        counted: dict[Steps, None] = {}
+        for steps, path, value in _walk((), "", participant):
+            key = self._key(steps, path) if len(path) <= LONGEST_PATH else None
             if key is None:
                 self.left_out += 1
                 continue
-            if path not in paths:
-                paths[path] = None
+            if steps not in counted:
+                counted[steps] = None
                 key.events += 1
             key.types[_TYPES.get(type(value), "number")] += 1
+            key.has_value = key.has_value or not (value is None or (isinstance(value, str) and not value.strip()))
             if len(key.shapes) < _MOST_SHAPES and (shape := _shape(value)) and shape not in key.shapes:
                 key.shapes.append(shape)
-        return paths
+        return counted
 
-    def _ask(self, participant: JsonObject, paths: Iterable[str]) -> None:
+    def _ask(self, participant: JsonObject, counted: Iterable[Steps]) -> None:
         state = self._inquiry.fold(participant)
         if state is None:
             return
@@ -147,44 +149,53 @@ class Discovery:
             if key := self._found(declared):
                 key.taken[column] += 1
             if column == ANSWERS:
-                self._ask_within(participant, declared, paths)
+                self._ask_within(participant, declared, counted)
         for column, declared in self._inquiry.unread(participant, state):
             if key := self._found(declared):
                 key.unconverted[column] += 1
 
-    def _ask_within(self, participant: JsonObject, answers: str, paths: Iterable[str]) -> None:
+    def _ask_within(self, participant: JsonObject, declared: str, counted: Iterable[Steps]) -> None:
         """Ask which of the keys within the answers the answers were taken from."""
-        within = [path for path in paths if path.startswith((f"{answers}[", f"{answers}."))]
-        asked = [path for path in within if not self._keys[path].taken and self._keys[path].looks < _MOST_LOOKS]
-        for path in asked:
-            self._keys[path].looks += 1
-        for path in self._inquiry.taken_within(participant, answers, [each.removeprefix(answers) for each in asked]):
-            self._keys[answers + path].taken[ANSWERS] += 1
+        answers = steps_of(declared)
+        depth = len(answers)
+        within = [steps for steps in counted if len(steps) > depth and steps[:depth] == answers]
+        asked = [steps for steps in within if not self._keys[steps].taken and self._keys[steps].looks < _MOST_LOOKS]
+        for steps in asked:
+            self._keys[steps].looks += 1
+        for inner in self._inquiry.taken_within(participant, declared, [steps[depth:] for steps in asked]):
+            self._keys[answers + inner].taken[ANSWERS] += 1
 
     def _found(self, declared: str) -> FoundKey | None:
         """The key that was found for a declared one, in which a number may be a place in a list."""
-        return self._keys.get(declared) or self._keys.get(_PLACE.sub("[]", declared))
+        first, *inner = steps_of(declared)
+        in_lists = (first, *(None if step is None or (step.isascii() and step.isdigit()) else step for step in inner))
+        return self._keys.get(steps_of(declared)) or self._keys.get(in_lists)
 
-    def _key(self, path: str) -> FoundKey | None:
-        key = self._keys.get(path)
+    def _key(self, steps: Steps, path: str) -> FoundKey | None:
+        key = self._keys.get(steps)
         if key is None and len(self._keys) < MOST_PATHS:
-            key = self._keys[path] = FoundKey(path, declared=self._columns.get(path, []))
+            key = self._keys[steps] = FoundKey(path, declared=self._columns.get(steps, []))
         return key
 
 
-def _walk(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    for key, item in value.items():
-        path = f"{prefix}{key}"
-        yield path, item
-        if len(path) > LONGEST_PATH:
-            continue
-        if isinstance(item, dict):
-            yield from _walk(f"{path}.", item)
-        elif isinstance(item, list):
-            for element in item:
-                yield f"{path}[]", element
-                if isinstance(element, dict):
-                    yield from _walk(f"{path}[].", element)
+def _walk(steps: Steps, path: str, value: object) -> Iterator[tuple[Steps, str, object]]:
+    """The steps to each value within a value, and how they are shown."""
+    if isinstance(value, dict):
+        inner: Iterable[tuple[str | None, str, object]] = (
+            (key, f"{path}.{_quoted(key)}" if path else _quoted(key), item) for key, item in value.items()
+        )
+    else:
+        inner = (
+            ((None, f"{path}[]", item) for item in value) if isinstance(value, list) and steps[-1] is not None else ()
+        )
+    for step, inner_path, item in inner:
+        yield (*steps, step), inner_path, item
+        if len(inner_path) <= LONGEST_PATH:
+            yield from _walk((*steps, step), inner_path, item)
+
+
+def _quoted(key: str) -> str:
+    return json.dumps(key, ensure_ascii=False) if "." in key or "[" in key else key
 
 
 def _shape(value: object) -> str:
@@ -209,9 +220,9 @@ def _sign(character: str) -> str:
     return character if character.isascii() and character.isprintable() else "?"
 
 
-def _columns_by_path(fields: Fields) -> dict[str, list[str]]:
-    columns: dict[str, list[str]] = {ID_KEY: [ID_COLUMN]}
+def _columns_by_path(fields: Fields) -> dict[Steps, list[str]]:
+    columns: dict[Steps, list[str]] = {(ID_KEY,): [ID_COLUMN]}
     for column, keys in fields.keys.items():
         for key in keys:
-            columns.setdefault(key, []).append(column)
+            columns.setdefault(steps_of(key), []).append(column)
     return columns

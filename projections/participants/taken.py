@@ -1,6 +1,5 @@
 """Which keys the fold took the columns of a participant from: found by asking the fold. No database."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingest.delivery import JsonObject, identifier, write_json
@@ -11,7 +10,13 @@ from projections.participants.state import State
 
 ID_KEY, ID_COLUMN = "id", "participant_id"
 _ANY_ID = "0"
-_STEPS = re.compile(r"(\[\])|\.")
+Steps = tuple[str | None, ...]
+"""The keys that lead to a value, from the outside in; None for every item of a list."""
+
+
+def steps_of(key: str) -> Steps:
+    """The steps that a declared key is."""
+    return tuple(key.split("."))
 
 
 class FoldInquiry:
@@ -36,7 +41,9 @@ class FoldInquiry:
             if not self._has(state, column):
                 continue
             keys = [key for key in self._keys[column] if _may_be(column, value_at(participant, path_of(key)))]
-            yield column, next((key for key in keys[:-1] if self._takes(participant, column, key)), keys[-1])
+            needed = [key for key in keys if self._needs(participant, state, key)] if column == ANSWERS else []
+            for key in needed or [next((key for key in keys[:-1] if self._takes(participant, column, key)), keys[-1])]:
+                yield column, key
 
     def unread(self, participant: JsonObject, state: State) -> Iterator[tuple[str, str]]:
         """Pairs of a column whose value could not be read, and the first of its keys that has one."""
@@ -46,20 +53,26 @@ class FoldInquiry:
                     yield column, key
                     break
 
-    def taken_within(self, participant: JsonObject, key: str, paths: Iterable[str]) -> Iterator[str]:
+    def taken_within(self, participant: JsonObject, key: str, paths: Iterable[Steps]) -> Iterator[Steps]:
         """Which of these paths within the answers under a key are needed: without any of them the answers are others.
 
-        `paths`: in the order in which they are sent, each after the key, such as `[].question`. Of two that say the
-        same, the first is needed.
+        `paths`: in the order in which they are sent, each after the key, such as every item's `question`. Of two that
+        say the same, the first is needed.
         """
         value = value_at(participant, path_of(key))
         answers = self._answers_of(key, value)
         for path in reversed([*paths]):
-            without = _without(value, [step for step in _STEPS.split(path) if step])
+            without = _without(value, path)
             if self._answers_of(key, without) == answers:
                 value = without
             else:
                 yield path
+
+    def _needs(self, participant: JsonObject, state: State, key: str) -> bool:
+        """Whether the answers would be others without a key of answers."""
+        without = _without(participant, steps_of(key))
+        folded = self.fold(without) if isinstance(without, dict) else None
+        return folded is None or folded.answers != state.answers
 
     def _answers_of(self, key: str, value: object) -> object:
         state = self.fold(_under(key, value))
@@ -82,10 +95,10 @@ def _under(key: str, value: object) -> JsonObject:
     return {first_name: value}
 
 
-def _without(value: object, steps: Sequence[str]) -> object:
-    """A value without what is at these steps in it: a key of an object, or `[]` for every item of a list."""
+def _without(value: object, steps: Sequence[str | None]) -> object:
+    """A value without what is at these steps in it."""
     step, *more = steps
-    if step == "[]":
+    if step is None:
         return [_without(item, more) for item in value] if isinstance(value, list) and more else []
     if not isinstance(value, dict) or step not in value:
         return value
