@@ -5,7 +5,6 @@ values and levels, never time: every machine reads the same from a body.
 """
 
 import json
-import re
 from array import array
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -15,6 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 from pydantic_core import from_json
+
+from ingest.exact_json import HALF_A_PAIR, WrittenNumber, read_json, read_plain
 
 LARGEST_READ = 262_144  # bytes of the participant's keys and values
 MOST_VALUES = 10_000  # of the participant: commas and opening brackets, wherever they stand
@@ -31,7 +32,6 @@ _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it
 _LARGEST_ID = 10**LONGEST_NAME
 USUAL_ID = 2**63  # non-negative integers below it need no `identifier`, which is slower
 _LONGEST_TYPE = 2_000  # bytes
-_LONGEST_NUMBER = 300  # characters of a fraction, or of a number with an exponent, far below the limit of `jsonb`
 
 _NOT_JSON = "the body is not JSON"
 _NOT_STORABLE = "the body is not JSON that can be stored"
@@ -65,10 +65,10 @@ def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
         return _read_in_part(body, brackets, wanted)
     is_plain = not (b"\\" in body and b"\\u0000" in body)  # one byte is found faster than six
     try:
-        document = _read_plain(body) if is_plain else _read(body)
+        document = read_plain(body) if is_plain else read_json(body)
     except ValueError:
         try:
-            is_plain, document = False, _read(body)
+            is_plain, document = False, read_json(body)
         except ValueError:
             return _salvaged(body)
     return _envelope(document, is_plain)
@@ -88,84 +88,6 @@ def _envelope(document: object, is_plain: bool) -> Envelope:  # noqa: FBT001
     about_participant = event_type == _USUAL_TYPE or event_type.startswith(PARTICIPANT_TYPES)
     subject = identifier(participant.get("id")) if about_participant else None
     return Envelope(event_type, subject, participant, None, is_plain)
-
-
-class WrittenNumber(float):
-    """A number that Python would write in another way, such as 15.10; `digits`: as it came."""
-
-    digits: str
-
-    def __new__(cls, digits: str) -> "WrittenNumber":
-        number = super().__new__(cls, digits)
-        number.digits = digits
-        return number
-
-
-def number_as_text(value: float) -> str:
-    """A number as its sender wrote it, and a whole one without its fraction: 12.0 is 12."""
-    digits = value.digits if isinstance(value, WrittenNumber) else repr(value)
-    whole, _, fraction = digits.partition(".")
-    return digits if fraction.strip("0") else whole
-
-
-def _float(digits: str) -> float:
-    """A number with a fraction. Raises `ValueError` for a long one or an exponent, which `jsonb` may not hold."""
-    if len(digits) > _LONGEST_NUMBER or "e" in digits or "E" in digits:
-        raise ValueError
-    return _any_float(digits)
-
-
-def _any_float(digits: str) -> float:
-    value = float(digits)
-    return value if repr(value) == digits else WrittenNumber(digits)
-
-
-def _any_integer(digits: str) -> float:
-    """Python refuses to read an integer of some thousand digits."""
-    try:
-        return int(digits)
-    except ValueError:
-        return WrittenNumber(digits)
-
-
-def _no_number(constant: str) -> float:
-    """Raises `ValueError`: JSON has no NaN."""
-    raise ValueError(constant)
-
-
-_read_plain = msgspec.json.Decoder(float_hook=_float).decode
-_read_exact = msgspec.json.Decoder(float_hook=_any_float).decode
-
-
-def _read(body: bytes) -> object:
-    """A JSON document, its numbers with their digits. Raises `ValueError`."""
-    with suppress(ValueError):
-        return _read_exact(body)
-    with suppress(ValueError):
-        return from_json(body, allow_inf_nan=False)
-    document = json.loads(body.decode(), parse_int=_any_integer, parse_float=_any_float, parse_constant=_no_number)
-    write_json(document)  # raises `ValueError` for half a surrogate pair
-    return document
-
-
-def written_numbers(value: object) -> list[WrittenNumber]:
-    """Each number in a document that is kept as it was written."""
-    numbers: list[WrittenNumber] = []
-
-    def note(number: WrittenNumber) -> None:
-        numbers.append(number)
-
-    msgspec.json.encode(value, enc_hook=note)
-    return numbers
-
-
-def write_json(value: object) -> bytes:
-    """A document that was read here as JSON, its numbers as they came."""
-    return msgspec.json.encode(value, enc_hook=_digits)
-
-
-def _digits(value: WrittenNumber) -> msgspec.Raw:
-    return msgspec.Raw(value.digits.encode())
 
 
 def _salvaged(body: bytes) -> Envelope:
@@ -256,9 +178,6 @@ class _Data(msgspec.Struct):
 _skim_body = msgspec.json.Decoder(_Body).decode
 _skim_data = msgspec.json.Decoder(_Data).decode
 _skim_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-# Half of a surrogate pair: a high one without a low one behind it, or a low one without a high one before it.
-_HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_HALF_A_PAIR = re.compile(rb"%b(?!%b)|(?<!%b)%b" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
 def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelope:
@@ -277,7 +196,7 @@ def _read_in_part(body: bytes, brackets: int, wanted: Collection[str]) -> Envelo
     # As in `_salvaged`. What is half of a pair becomes a NUL, which no type and no subject may have.
     unambiguous = body.replace(b"\\\\", b"\\u005c")
     try:
-        envelope = _skimmed(_HALF_A_PAIR.sub(rb"\\u0000", unambiguous), ())
+        envelope = _skimmed(HALF_A_PAIR.sub(rb"\\u0000", unambiguous), ())
     except ValueError:
         return Envelope(problem=_NOT_JSON)
     return Envelope(envelope.event_type, envelope.subject, problem=_NOT_STORABLE)
@@ -328,7 +247,7 @@ def _within_bounds(values: Mapping[str, msgspec.Raw], wanted: Collection[str]) -
         if number > _DEEPEST_VALUE and _is_deeper(value, _DEEPEST_VALUE):
             continue
         with suppress(ValueError):
-            kept[key] = _read(value)
+            kept[key] = read_json(value)
     return kept
 
 

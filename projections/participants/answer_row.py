@@ -8,7 +8,8 @@ told apart is no answer and is named, never guessed.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ingest.delivery import identifier, number_as_text
+from ingest.delivery import identifier
+from ingest.exact_json import number_as_text
 
 _OWN_IDS = ("id", "key", "identifier")  # of the question, if it is not said whose; in an entry of a map, of the answer
 _WORDS = ("question", "question_text", "title", "label", "name")
@@ -37,21 +38,21 @@ _BESIDE_EMPTY = "several answers beside an empty one: which of them were given i
 _NO_LABEL = "an answer that is an object without a label"
 _FALSE = "false"
 
-Row = Mapping[str, object]
+_Row = Mapping[str, object]
 
 
-class Question(NamedTuple):
+class _Question(NamedTuple):
     """A question's id, empty if it has none, and its words, else its id."""
 
     id: str
     words: str
 
 
-class Unreadable(Exception):
+class _Unreadable(Exception):
     """A value is no answer; the message says why, and never shows what is in it."""
 
 
-def is_row(value: Row) -> bool:
+def is_row(value: _Row) -> bool:
     """Whether an object under a key of answers is one row, not a map from questions to answers."""
     if not _SAY_QUESTION.isdisjoint(value):
         return True
@@ -61,14 +62,14 @@ def is_row(value: Row) -> bool:
     return bool(of_question) and is_known and has_answer
 
 
-def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[Question, Sequence[str], str | None]:
+def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[_Question, Sequence[str], str | None]:
     """The question, what was answered (an empty text if nothing was), and why something could not be read.
 
     `key`: of an entry in a map. `is_form`: the row may be a question of the form that everybody got.
     """
     if not isinstance(row, dict):
         if key is None:
-            return Question("", ""), (), "not an object"
+            return _Question("", ""), (), "not an object"
         # In a form a text may be the question's words, and a list what may be chosen.
         name = "text" if isinstance(row, str) else "options" if isinstance(row, list) else "answer"
         row = {name if is_form else "answer": row}
@@ -85,14 +86,14 @@ def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[Question, 
     return question, ("",), reason
 
 
-def _of_question(key: str | None, row: Row, *, is_form: bool) -> Collection[str]:
+def _of_question(key: str | None, row: _Row, *, is_form: bool) -> Collection[str]:
     """Which keys of the row speak of the question. In an entry that has nothing else, a label may be the answer's."""
     if key is None or is_form:
         return _OF_ITEM
     return _OF_ENTRY if not (_SAY_QUESTION | _EVERY_ANSWER).isdisjoint(row) else _ABOUT
 
 
-def _question(key: str | None, row: Row, of_question: Collection[str]) -> Question:
+def _question(key: str | None, row: _Row, of_question: Collection[str]) -> _Question:
     """The question's id and words: its own, or those of an object for the question; else the key of the entry."""
     objects = [value for name in _OBJECTS if name in of_question and isinstance(value := row.get(name), dict)]
     own_ids = (row.get(name) for name in _OWN_IDS) if key is None else (key,)
@@ -110,10 +111,10 @@ def _question(key: str | None, row: Row, of_question: Collection[str]) -> Questi
         key,
         id_,
     )
-    return Question(id_, next((each for each in words if isinstance(each, str) and not _is_empty(each)), ""))
+    return _Question(id_, next((each for each in words if isinstance(each, str) and not _is_empty(each)), ""))
 
 
-def _given(key: str | None, row: Row, of_question: Collection[str], *, is_form: bool) -> object:
+def _given(key: str | None, row: _Row, of_question: Collection[str], *, is_form: bool) -> object:
     """What was answered; None for no answer."""
     if any(name in row for name in _ANSWER):
         return _first(row, _ANSWER)
@@ -131,7 +132,7 @@ def _given(key: str | None, row: Row, of_question: Collection[str], *, is_form: 
     return choices if isinstance(choices, list) else None  # chosen, in a row that has nothing but them
 
 
-def _unused(row: Row, of_question: Collection[str], *, is_form: bool) -> str | None:
+def _unused(row: _Row, of_question: Collection[str], *, is_form: bool) -> str | None:
     """Why a row without an answer may have one all the same: a key that was not used has something. Else None."""
     filled = {name for name, value in row.items() if name not in of_question and not _is_empty(value)}
     has_answer = any(name in row for name in _ANSWER)
@@ -154,7 +155,7 @@ def _is_empty(value: object) -> bool:
     )
 
 
-def _first(row: Row, names: Iterable[str]) -> object:
+def _first(row: _Row, names: Iterable[str]) -> object:
     """The first that says something; false is an answer."""
     for name in names:
         value = row.get(name)
@@ -170,7 +171,7 @@ def _texts(value: object) -> tuple[list[str], str | None]:
     for each in value if isinstance(value, list) else [value]:
         try:
             is_chosen, text = _chosen(each)
-        except Unreadable as error:
+        except _Unreadable as error:
             reason = reason or str(error)
             continue
         if is_chosen or not isinstance(value, list):
@@ -183,25 +184,25 @@ def _chosen(value: object) -> tuple[bool, str]:
     if not isinstance(value, dict):
         return True, _text(value)
     if any(name in value for name in ("question", "question_text", "field")):
-        raise Unreadable("rows within an answer")
+        raise _Unreadable("rows within an answer")
     flags = [flag for name in _FLAGS if (flag := value.get(name)) is not None]
     label = _label(value)
     if isinstance(value.get("value"), bool) and label is not value["value"]:
         flags.append(value["value"])
     if any(not isinstance(flag, bool) for flag in flags):
-        raise Unreadable("an answer of which it is not said by true or false whether it is chosen")
+        raise _Unreadable("an answer of which it is not said by true or false whether it is chosen")
     return all(flags), _text(label)
 
 
-def _label(value: Row) -> object:
+def _label(value: _Row) -> object:
     label = _first({name: value.get(name) for name in _LABELS if not isinstance(value.get(name), bool)}, _LABELS)
     if label is None:
         others = [value[name] for name in _OTHER_LABELS if not _is_empty(value.get(name))]
         if len(others) > 1 and any(other != others[0] for other in others):
-            raise Unreadable("an answer that is an object of several labels")
+            raise _Unreadable("an answer that is an object of several labels")
         label = others[0] if others else _first(value, _LABELS)
     if label is None or isinstance(label, dict | list):
-        raise Unreadable(_NO_LABEL)
+        raise _Unreadable(_NO_LABEL)
     return label
 
 
@@ -214,4 +215,4 @@ def _text(value: object) -> str:
         return "true" if value else _FALSE
     if isinstance(value, int | float):
         return number_as_text(value)
-    raise Unreadable("an answer that is a list of lists")
+    raise _Unreadable("an answer that is a list of lists")

@@ -29,7 +29,7 @@ class Answer(NamedTuple):
     answer: str
 
 
-Reading = tuple[list[Answer], str | None]
+ReadAnswers = tuple[list[Answer], str | None]
 """The answers under one key in the order in which they are sent, and which rows could not be read and why.
 
 A question is in it once per answer; once without an answer if it has none. (A plain tuple, as one is made per event.)
@@ -53,7 +53,7 @@ def question_key(question_id: str, question: str) -> str:
     return "h" + sha256(question.encode()).hexdigest()
 
 
-def read_answers(value: object, *, is_form: bool = False) -> Reading:
+def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
     """The answers under a key. `is_form`: it may have the form that everybody got, so what may be chosen is no answer.
 
     Each row is read by itself. What cannot be told apart is left out and named, never guessed.
@@ -85,7 +85,7 @@ def _few_of(unread: Sequence[str]) -> str:
     return "; ".join(unread[:_MOST_NAMED]) + more
 
 
-def beside(first: Reading, later: Reading, *, are_forms: tuple[bool, bool]) -> Reading:
+def beside(first: ReadAnswers, later: ReadAnswers, *, are_forms: tuple[bool, bool]) -> ReadAnswers:
     """What two keys say together, of which the first that has answers counts.
 
     Of the later one, questions that the first has without an answer get theirs, and those without words their words.

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 
-from ingest.delivery import LONGEST_NAME, USUAL_ID, identifier, number_as_text
+from ingest.delivery import LONGEST_NAME, USUAL_ID, identifier
+from ingest.exact_json import number_as_text
 from projections.participants.fields import Kind
 
 _LARGEST_INTEGER = 2_147_483_647

@@ -7,7 +7,7 @@ from typing import cast
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
-from projections.participants.answers import Answer, Reading, beside, is_whole, read_answers
+from projections.participants.answers import Answer, ReadAnswers, beside, is_whole, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
@@ -147,7 +147,9 @@ def _at(participant: JsonObject, paths: tuple[Path, ...]) -> object:
     for path in paths:
         first_key, inner_keys = path
         value = participant.get(first_key)
-        if value is not None and inner_keys:
+        if value is None:
+            continue
+        if inner_keys:
             value = value_at(participant, path)
         if value is not None and value != "":
             return value
@@ -173,7 +175,7 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
     paths = [(path_of(key), key in fields.forms) for key in fields.answers]
 
     def read(participant: JsonObject, errors: dict[str, str]) -> list[Answer]:
-        so_far: Reading | None = None
+        so_far: ReadAnswers | None = None
         are_forms = True  # all that was read so far
         for path, is_form in paths:
             if not (value := value_at(participant, path)):

@@ -1,6 +1,6 @@
 """The projection `participants`: one row per participant, the answers to questions, and every superseded state."""
 
-from ingest import delivery
+from ingest import delivery, exact_json
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import (
@@ -19,6 +19,7 @@ from projections.participants import (
 
 # The modules that decide what a build holds: a change of their code is another definition.
 FOLDING = (
+    exact_json,
     delivery,
     calendar,
     fields,

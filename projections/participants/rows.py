@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic_core import to_json
 from sqlalchemy import Connection, text
 
-from ingest.delivery import write_json
+from ingest.exact_json import write_json
 from ingest.log.read import read_at
 from projections.folding.copy import Row, copy
 from projections.folding.projection import Rows, Track

@@ -7,7 +7,7 @@ import re
 
 from pydantic_core import to_json
 
-from ingest.delivery import WrittenNumber, written_numbers
+from ingest.exact_json import WrittenNumber, written_numbers
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 from projections.participants.state import State

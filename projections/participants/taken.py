@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingest.delivery import JsonObject, identifier, write_json
+from ingest.delivery import JsonObject, identifier
+from ingest.exact_json import write_json
 from ingest.log.event import Event
 from projections.participants.fields import ANSWERS, Fields
 from projections.participants.fold import REGISTERED, folding, path_of, value_at

@@ -1,6 +1,6 @@
 """The projection `registrations`: registrations per race, sub-event and day."""
 
-from ingest import delivery
+from ingest import delivery, exact_json
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import answer_row, answers, bounds, convert, fields, newest, state, storable
@@ -9,6 +9,7 @@ from projections.registrations import fold, rows
 
 # The modules that decide what a build holds: a change of their code is another definition.
 FOLDING = (
+    exact_json,
     delivery,
     calendar,
     fields,

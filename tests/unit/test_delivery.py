@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from ingest.delivery import LONGEST_NAME, WrittenNumber, identifier, read_envelope
+from ingest.delivery import LONGEST_NAME, identifier, read_envelope
+from ingest.exact_json import WrittenNumber
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
