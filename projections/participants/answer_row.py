@@ -77,9 +77,12 @@ def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[_Question,
     question = _question(key, row, of_question)
     if not question.words:
         return question, (), _NO_QUESTION
-    texts, reason = _texts(_given(key, row, of_question, is_form=is_form))
+    given = _given(key, row, of_question, is_form=is_form)
+    texts, reason = _texts(given)
     if texts or reason is not None:
         return question, texts, reason
+    if given is not None:  # of all that could be chosen nothing was
+        return question, ("",), None
     reason = _unused(row, of_question, is_form=is_form)
     if reason is None and row and of_question is _ABOUT:
         return question, (), _NO_LABEL

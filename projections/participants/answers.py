@@ -85,7 +85,7 @@ def _few_of(unread: Sequence[str]) -> str:
     return "; ".join(unread[:_MOST_NAMED]) + more
 
 
-def beside(first: ReadAnswers, later: ReadAnswers, *, are_forms: tuple[bool, bool]) -> ReadAnswers:
+def joined(first: ReadAnswers, later: ReadAnswers, *, are_forms: tuple[bool, bool]) -> ReadAnswers:
     """What two keys say together, of which the first that has answers counts.
 
     Of the later one, questions that the first has without an answer get theirs, and those without words their words.

@@ -7,7 +7,7 @@ from typing import cast
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
-from projections.participants.answers import Answer, ReadAnswers, beside, is_whole, read_answers
+from projections.participants.answers import Answer, ReadAnswers, is_whole, joined, read_answers
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
@@ -178,10 +178,11 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
         so_far: ReadAnswers | None = None
         are_forms = True  # all that was read so far
         for path, is_form in paths:
-            if not (value := value_at(participant, path)):
+            value = value_at(participant, path) if path[1] else participant.get(path[0])
+            if not value:
                 continue
             reading = read_answers(value, is_form=is_form)
-            so_far = reading if so_far is None else beside(so_far, reading, are_forms=(are_forms, is_form))
+            so_far = reading if so_far is None else joined(so_far, reading, are_forms=(are_forms, is_form))
             if is_whole(so_far[0]):
                 break
             are_forms = are_forms and is_form

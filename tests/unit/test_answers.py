@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from projections.participants.answers import Answer, read_answers
 
+UNKNOWN = "no answer under a key that is known"
+CHOICES = "choices, of which none is said to be chosen"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
@@ -46,7 +48,6 @@ JSON = st.recursive(
             ("shirt", "shirt", "M"), ("diet", "diet", "vegan"), ("diet", "diet", "halal"), ("waiver", "waiver", "true"),
         ]),
         ({"41": {"value": None}}, [("41", "41", "")]),
-        ({"ice": {"name": "Eve Doe, +1 555 0100", "value": None}}, [("ice", "ice", "")]),
         ([{"type": "boolean", "boolean": True, "field": {"id": "b1", "title": "Ok?"}}], [("b1", "Ok?", "true")]),
         ([{"type": "email", "email": "x@example.org", "field": {"id": "c1"}}], [("c1", "c1", "x@example.org")]),
         ([{"type": "question", "question": "Size"}, {"type": ["x"], "question": "Meal"}],
@@ -56,6 +57,27 @@ JSON = st.recursive(
         ({"q1": {"question": {"id": 7, "title": "Shirt"}, "answer": "M"}}, [("7", "Shirt", "M")]),
         ({"q1": {"question": "Shirt", "id": 900, "answer": "M"}}, [("q1", "Shirt", "M")]),
         ([{"question": "Size", "answer": "", "choices": ["S", "M"]}], [("", "Size", "")]),
+        ([{"question": "Size", "type": "select", "select": "M", "options": ["S", "M"]}], [("", "Size", "M")]),
+        ([{"question": "Meals", "answers": [], "choices": ["Pasta", "Pizza"]}], [("", "Meals", "")]),
+        ([{"question": "Meals", "answers": None, "choices": ["Pasta"]}], [("", "Meals", "")]),
+        ([{"question": "Meals", "values": [], "options": ["Pasta"]}], [("", "Meals", "")]),
+        ({"4": {"name": "shirtSize", "text": "Shirt size", "type": "dropdown", "answer": "M"}}, [("4", "4", "M")]),
+        ({"q": {"question": "Shirt size"}}, [("q", "Shirt size", "")]),
+        ({"0": {"question_id": 0, "answer": "M"}, "x": {"question_id": 0.0, "answer": "M"}}, [("0", "x", "M")]),
+        ({"id": 12, "title": "Shirt size", "answer": "M"}, [("12", "Shirt size", "M")]),
+        ({"name": "shirt", "value": "M"}, [("", "shirt", "M")]),
+        ({"title": "Mr", "answer": "yes", "shirt": "M"}, [
+            ("title", "title", "Mr"), ("answer", "answer", "yes"), ("shirt", "shirt", "M"),
+        ]),
+        ([{"question": 12, "question_text": "Size", "answer": "M"}], [("12", "Size", "M")]),
+        ([{"question": {"id": 12}, "title": "Size", "answer": "M"}], [("12", "Size", "M")]),
+        ([{"question": {"id": 0, "text": "Size"}, "id": 900, "answer": "M"}], [("0", "Size", "M")]),
+        ([{"question_id": 7, "question": 12, "answer": "M"}], [("7", "7", "M")]),
+        ([{"question_id": 1e1, "answer": "M"}], [("10", "10", "M")]),
+        ([{"question": "  ", "title": "Size", "answer": "M"}], [("", "Size", "M")]),
+        ([{"question": "Size", "answer": " \u00a0\t"}, {"question": "Cap", "answer": ["  ", "M "]}],
+         [("", "Size", ""), ("", "Cap", "M ")]),
+        ([{"question": "Meals", "answer": ["M", "M", {"label": "M"}]}], [("", "Meals", "M")]),
         ([{"question_id": 42, "participant_id": 7, "created_at": "2026-05-01", "required": True, "hidden": False}],
          [("42", "42", "")]),
         ([], []),
@@ -76,11 +98,18 @@ def test_each_shape_gives_rows(shape: object, expected: list[tuple[str, str, str
         ({"question_id": 1.5, "answer": "M"}, "neither a question nor the id of one"),
         ({"question": "Size", "answer": {"size": "M"}}, "an answer that is an object without a label"),
         ({"question": "Size", "answer": [["M"]]}, "an answer that is a list of lists"),
+        ({"question": "  ", "answer": "M"}, "neither a question nor the id of one"),
+        ({"question": "Size", "answer": {"name": "s", "title": "M"}}, "an answer that is an object of several labels"),
+        ({"question": "Size", "answer": [{"question": "Size", "answer": "M"}]}, "rows within an answer"),
+        ({"question": "Size", "answer": {"label": "M", "selected": 0}},
+         "an answer of which it is not said by true or false whether it is chosen"),
     ],
-)
+)  # fmt: skip
 def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: object, said: str) -> None:
-    good = {"question": "Shirt size", "answer": "M"}
-    assert read_answers([good, bad, good]) == ([Answer("", "Shirt size", "M")] * 2, f"row 2: {said}")
+    good = [{"question": words, "answer": "M"} for words in ("Shirt size", "Cap size")]
+    assert read_answers([good[0], bad, good[1]]) == (
+        [Answer("", "Shirt size", "M"), Answer("", "Cap size", "M")], f"row 2: {said}",
+    )  # fmt: skip
     assert read_answers([bad]) == ([], f"row 1: {said}")
 
 
@@ -95,11 +124,104 @@ def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: obj
         ({"question": "Size", "value": "", "values": ["S"]}, "",
          "several answers beside an empty one: which of them were given is not said"),
         ({"question": "Meals", "answer": ["Pasta", {"id": 3}]}, "Pasta", "an answer that is an object without a label"),
+        ({"question": "Meals", "selected": "Pasta", "options": ["Pasta", "Pizza"]}, "", UNKNOWN),
+        ({"question": "Meals", "selected_option": {"label": "Pasta"}, "choices": ["Pasta", "Pizza"]}, "", UNKNOWN),
+        ({"question": "Meals", "selected": ["Pasta"]}, "", UNKNOWN),
+        ({"question": "Meals", "selected": {"label": "Pasta"}}, "", UNKNOWN),
+        ({"question": "Children", "number": 0}, "", UNKNOWN),
+        ({"question": "Shirt", "answer": "", "other_text": "XL tall"}, "", UNKNOWN),
+        ({"question_id": 1, "answer_id": 17}, "", UNKNOWN),
+        ({"question_id": 1, "option_ids": [17]}, "", UNKNOWN),
+        ({"id": 5, "text": "Shirt size"}, "", UNKNOWN),
+        ({"id": 5, "type": "text", "text": "Shirt size"}, "", UNKNOWN),
+        ({"question": "Shirt size", "type": "dropdown", "text": "Please choose"}, "", UNKNOWN),
+        ({"question": "Shirt size", "type": "dropdown", "options": ["S", "M"]}, "", CHOICES),
+        ({"question": "Shirt size", "options": "S|M|L"}, "", CHOICES),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str, said: str) -> None:
     answers, unread = read_answers([row])
     assert ([answer.answer for answer in answers], unread) == ([left], f"row 1: {said}")
+
+
+@pytest.mark.parametrize(
+    ("entry", "left", "said"),
+    [
+        ({"12": {"title": "Shirt size", "selected": "M"}}, "", UNKNOWN),
+        ({"12": {"label": "Shirt size", "answer_text": "M"}}, "", UNKNOWN),
+        ({"4": {"name": "shirtSize", "text": "Shirt size", "type": "control_dropdown"}}, "", UNKNOWN),
+        ({"4": {"name": "shirtSize", "type": "control_dropdown", "options": "S|M|L"}}, "", UNKNOWN),
+        ({"12": {"label": "M"}}, "", UNKNOWN),
+        ({"12": {"id": 3}}, "", UNKNOWN),
+        ({"ice": {"name": "Eve Doe, +1 555 0100", "value": None}}, "", UNKNOWN),
+        ({"question": "Shirt", "selected": "M"}, "", UNKNOWN),
+        ({"page 1": [{"question": "Shirt", "answer": "M"}]}, None, "rows within an answer"),
+    ],
+)  # fmt: skip
+def test_what_an_entry_of_a_map_may_say_of_its_question_is_no_answer(
+    entry: object, left: str | None, said: str
+) -> None:
+    answers, unread = read_answers(entry)
+    assert ([answer.answer for answer in answers], unread) == ([left] if left is not None else [], f"row 1: {said}")
+    assert "Eve" not in str(answers), "what is not known as the question's words is not shown as such"
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        ([{"label": "Pasta", "selected": False}, {"label": "Pizza", "selected": True}], ["Pizza"]),
+        ([{"label": "Pasta", "value": False}, {"label": "Pizza", "value": True}], ["Pizza"]),
+        ([{"label": "Pasta", "is_checked": False}], [""]),
+        ({"label": "Newsletter", "value": False}, ["false"]),
+        ({"label": "Newsletter", "value": True}, ["Newsletter"]),
+        ({"checked": False, "label": "I agree"}, ["false"]),
+        ({"checked": True, "label": "I agree"}, ["I agree"]),
+        ({"value": False}, ["false"]),
+        ({"value": True}, ["true"]),
+        ({"title": "Shirt size", "answer": "M"}, ["M"]),
+        ({"name": "shirt_size", "answer": "M"}, ["M"]),
+        ({"name": "shirt_size", "value": "M"}, ["M"]),
+        ({"label": "Medium", "value": "M", "name": "medium", "archived": False}, ["Medium"]),
+        ({"label": "", "value": 0}, ["0"]),
+    ],
+)
+def test_an_object_is_an_answer_by_its_label_if_it_was_chosen(given: object, texts: list[str]) -> None:
+    for key in ("answer", "value", "answers"):
+        answers, unread = read_answers([{"question": "Q", key: given}])
+        assert ([answer.answer for answer in answers], unread) == (texts, None)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"12": {"title": "Shirt size", "options": ["S", "M", "L"]}}, "Shirt size"),
+        ({"12": {"title": "Shirt size", "answers": ["S", "M", "L"]}}, "Shirt size"),
+        ({"Shirt size": ["S", "M", "L"]}, "Shirt size"),
+        ([{"title": "Shirt size", "values": ["S", "M", "L"]}], "Shirt size"),
+        ([{"title": "Shirt size", "answers": ["S", "M", "L"]}], "Shirt size"),
+        ([{"title": "Shirt size", "type": "choices", "choices": ["S", "M"]}], "Shirt size"),
+    ],
+)
+def test_a_form_has_no_answers_wherever_it_stands(form: object, words: str) -> None:
+    answers, unread = read_answers(form, is_form=True)
+    assert [(answer.question, answer.answer) for answer in answers] == [(words, "")]
+    assert unread == f"row 1: {CHOICES}"
+
+
+def test_in_a_form_a_text_may_be_the_words_of_the_question_and_an_answer_is_an_answer() -> None:
+    assert read_answers({"12": "Shirt size"}, is_form=True) == ([Answer("12", "12", "")], f"row 1: {UNKNOWN}")
+    assert read_answers({"12": {"title": "Shirt size"}}, is_form=True) == ([Answer("12", "Shirt size", "")], None)
+    both = {"12": 7, "13": {"title": "Shirt size", "answer": "M"}}
+    assert read_answers(both, is_form=True) == ([Answer("12", "12", "7"), Answer("13", "Shirt size", "M")], None)
+
+
+def test_a_question_is_in_it_once_per_answer_and_under_its_words() -> None:
+    rows = [
+        {"question_id": 1, "answer": ""}, {"question_id": 1, "question": "Size", "answer": "M"},
+        {"question_id": 1, "answer": "M"}, {"question_id": 1, "answer": "L"}, {"question": "Cap", "answer": None},
+        {"question": "Cap", "answer": None},
+    ]  # fmt: skip
+    assert read_answers(rows) == ([Answer("1", "Size", "M"), Answer("1", "Size", "L"), Answer("", "Cap", "")], None)
 
 
 def test_many_bad_rows_are_named_in_a_few_words() -> None:
@@ -122,6 +244,15 @@ def test_whatever_arrives_gives_texts_and_reasons(shape: object) -> None:
     assert all(answer.question for answer in answers)
 
 
-@given(st.lists(JSON, max_size=4), JSON)
-def test_a_row_is_read_the_same_whatever_stands_beside_it(rows: list[object], row: object) -> None:
-    assert read_answers([*rows, row])[0] == read_answers(rows)[0] + read_answers([row])[0]
+@given(st.lists(JSON, max_size=4), JSON, st.booleans())
+def test_what_was_given_in_a_row_is_the_same_whatever_stands_beside_it(
+    rows: list[object],
+    row: object,
+    is_form: bool,  # noqa: FBT001
+) -> None:
+    def given_in(*some: object) -> set[tuple[str, str]]:
+        answers = read_answers([*some], is_form=is_form)[0]
+        assert len(set(answers)) == len(answers)
+        return {(answer.question_id or answer.question, answer.answer) for answer in answers if answer.answer}
+
+    assert given_in(*rows, row) == given_in(*rows) | given_in(row)
