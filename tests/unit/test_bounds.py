@@ -181,7 +181,8 @@ def test_values_count_together_and_one_that_cannot_be_read_is_left_out_alone() -
     text = b'"' + b"x" * 120_000 + b'"'
     folded = state(raw(b'{"id":1,"a":%b,"n":%b,"b":%b,"t":"\xff","c":%b,"d":2}' % (text, b"9" * 5_000, text, text)))
     assert folded.attributes is not None
-    assert list(folded.attributes) == ["id", "a", "b", "d"]
+    assert list(folded.attributes) == ["id", "a", "n", "b", "d"]
+    assert folded.attributes["n"] is None
     assert set(folded.errors) == {"attributes"}
 
 
@@ -211,6 +212,9 @@ def test_answers_that_are_too_many_or_too_long_are_left_out_and_named() -> None:
     folded = state(model.body(1, answers={str(number): "M" for number in range(MOST_ANSWERS + 1)}))
     assert [answer.question for answer in folded.answers] == [str(number) for number in range(MOST_ANSWERS)]
     assert str(MOST_ANSWERS) in folded.errors["answers"]
+    rows = [*({"question": str(number), "answer": "M"} for number in range(MOST_ANSWERS + 1)), None]
+    named = state(model.body(1, answers=rows)).errors["answers"]
+    assert named.startswith(f"row {MOST_ANSWERS + 2}: not an object; more than {MOST_ANSWERS} answers"), "both"
     long = state(model.body(1, answers={"41": "x" * (LONGEST_ANSWER + 1), "q" * (LONGEST_TEXT + 1): "M"}))
     assert long.answers == [("41", "41", ""), ("", "q" * LONGEST_TEXT, "M")]
     assert str(LONGEST_ANSWER) in long.errors["answers"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from ingest.delivery import LONGEST_NAME, identifier, read_envelope
-from ingest.exact_json import WrittenNumber
+from ingest.exact_json import WrittenNumber, write_json
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -39,7 +39,6 @@ HOSTILE = {
     "lone surrogate": b'{"type": "\\ud800"}',
     "NaN": b'{"type": NaN}',
     "100,000 nested arrays": b"[" * 100_000 + b"]" * 100_000,
-    "an id of 5,000 digits": b'{"type": "x", "data": {"object": {"id": ' + b"9" * 5000 + b"}}}",
     "no type": b'{"data": {"object": {"id": 1}}}',
     "type a number": b'{"type": 1, "data": {"object": {"id": 1}}}',
     "data a list": b'{"type": "event.participant.created", "data": []}',
@@ -63,6 +62,10 @@ def test_a_body_that_is_no_envelope_names_its_problem(body: bytes) -> None:
         (None, None), (True, None), (1.5, None), ("", None), ("a\x00b", None), ([], None), ({}, None),
         (WrittenNumber("12345678901234567890.5"), None),
         (WrittenNumber("12345678901234567890.0"), "12345678901234567890"),
+        (WrittenNumber("1e1"), "10"), (WrittenNumber("1E1"), "10"), (WrittenNumber("-0.0"), "0"), (-0.0, "0"),
+        (WrittenNumber("1.5e1"), "15"), (WrittenNumber("100e-1"), "10"), (WrittenNumber("-2.0"), "-2"),
+        (WrittenNumber("1e254"), "1" + "0" * 254), (WrittenNumber("1e255"), None), (WrittenNumber("1e-400"), None),
+        (WrittenNumber("0e999999999"), "0"), (WrittenNumber("1e999999999"), None), ("1e1", "1e1"), ("-0", "-0"),
         ("x" * 255, "x" * 255), ("x" * 256, None), (10**255, None), (10**254, "1" + "0" * 254),
     ],
 )  # fmt: skip
@@ -70,12 +73,23 @@ def test_an_id_is_an_integer_or_a_short_text(value: object, expected: str | None
     assert identifier(value) == expected
 
 
-@pytest.mark.parametrize("broken", [b'"\\ud83d"', b"NaN", b"9" * 5000])
+@pytest.mark.parametrize("broken", [b'"\\ud83d"', b"NaN", b'"\\ud83d","n":' + b"9" * 5000])
 def test_a_value_that_cannot_be_stored_does_not_hide_whose_event_it_is(broken: bytes) -> None:
     body = b'{"type":"event.participant.created","data":{"object":{"id":77,"first_name":' + broken + b"}}}"
     envelope = read_envelope(body)
     assert (envelope.event_type, envelope.subject, envelope.participant) == ("event.participant.created", "77", None)
     assert envelope.problem
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_an_integer_of_5000_digits_hides_nothing(*, is_long: bool) -> None:
+    digits = b"9" * 5_000
+    body = b'{"p":"%b","type":"event.participant.created","data":{"object":{"id":77,"n":[%b],"x":-%b,"f":1.50}}}'
+    envelope = read_envelope(body % (b"x" * 300_000 if is_long else b"", digits, digits))
+    assert (envelope.subject, envelope.problem, envelope.is_plain, envelope.left_out) == ("77", None, False, None)
+    assert envelope.participant is not None
+    assert write_json(envelope.participant) == b'{"id":77,"n":[%b],"x":-%b,"f":1.50}' % (digits, digits)
+    assert read_envelope(body.replace(b"77", digits) % (b"", b"1", b"1")).subject is None
 
 
 def test_a_salvaged_subject_is_the_one_that_a_readable_body_has() -> None:

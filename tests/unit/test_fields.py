@@ -58,6 +58,9 @@ def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path
     assert column("team", club=None, team="Owls") == "Owls"
     assert column("gender", gender_identity="x") == "x", "the rest is as declared"
     assert [answer.answer for answer in folded(extras={"size": "M"}, answers={"no": "no"}).answers] == ["M"]
+    named = read_fields(fields_file(tmp_path, 'answers = "questions"'))
+    assert (DECLARED.forms, fields.forms, named.forms) == (("custom_questions", "questions"), (), ())
+    assert read_fields(fields_file(tmp_path, 'bib = "race_number"')).forms == DECLARED.forms
 
 
 def test_a_number_in_a_path_is_a_place_in_a_list_or_a_key(tmp_path: Path) -> None:
@@ -264,6 +267,31 @@ def test_a_key_is_mapped_if_the_fold_took_a_value_from_it() -> None:
         "answers[].response.id",
     ]  # fmt: skip
     assert columns_of({"id": [1], "city": "Leeds"})["city"] == ["city"], "whatever the id is"
+
+
+def test_a_key_is_known_by_its_letters_whatever_dots_and_brackets_are_in_it() -> None:
+    answers = {"Dr. name": "X", "Emergency contact (name, tel.)": "Eve", "Meals[]": "Pasta"}
+    seen = columns_of(
+        {"answers": answers, "team.name": "Owls", "team": {"name": "Hill"}, "custom_answers": {"a.b": ""}}
+    )
+    assert seen["(unmapped)"] == ['"team.name"', 'custom_answers."a.b"']
+    assert {key for key, columns in seen.items() if columns == ["answers"]} == {
+        "answers", 'answers."Dr. name"', 'answers."Emergency contact (name, tel.)"', 'answers."Meals[]"',
+    }  # fmt: skip
+    assert (seen["team.name"], seen['"team.name"']) == (["team"], [])
+
+
+@pytest.mark.parametrize("empty", [None, "", "  "])
+def test_a_key_that_never_had_a_value_is_of_the_column_that_would_read_it(empty: object) -> None:
+    seen = columns_of({"bib": empty, "new_key": empty, "city": "Leeds"}, {"bib": None})
+    assert (seen["bib"], seen["new_key"]) == (["bib"], [])
+    assert "bib" not in seen["(unmapped)"]
+
+
+def test_a_form_and_the_answers_beside_it_are_both_taken() -> None:
+    seen = columns_of({"questions": [{"id": 1, "title": "Shirt size"}], "custom_fields": {"1": "M"}})
+    assert (seen["questions"], seen["custom_fields"]) == (["answers"], ["answers"])
+    assert (seen["questions[].title"], seen["custom_fields.1"]) == (["answers"], ["answers"])
 
 
 def test_ever_new_keys_do_not_fill_the_memory() -> None:

@@ -76,17 +76,19 @@ def test_any_participant_folds_into_a_row_postgres_can_hold(fields: dict[str, ob
         ("age", " 34\x1f\u2028", "34"), ("age", "٣٤", ""), ("age", "1" * 21, ""),
         ("dob", "1990-12-31", "1990-12-31"), ("dob", "1990-12-31T23:30:00-08:00", ""),
             ("dob", "1990-05-14T00:00:00", "1990-05-14"), ("dob", "1990-05-14T00:00:00.000Z", "1990-05-14"),
+            ("dob", "1990-12-31000", ""), ("dob", "1990-12-31500:00", ""), ("dob", "1990-12-31é00:00", ""),
+            ("dob", "1990-12-31_00:00", ""), ("dob", "1990-12-31t00:00", "1990-12-31"),
             ("dob", "1990-05-14T22:00:00.000Z", ""), ("dob", "1990-05-14T00:00:00+02:00", ""), ("dob", 0, ""),
             ("dob", "0001-01-01", ""), ("dob", "9999-12-31", ""), ("dob", "9999-12-31T00:00:00Z", ""),
             ("dob", "1970-01-01T00:00:00.000Z", ""), ("dob", "1970-01-01", "1970-01-01"),
             ("dob", "1970-01-01 00:00:00", ""), ("dob", "1970-01-01T00:00", ""), ("dob", "1970-01-01T00Z", ""),
-            ("event_id", "1.5", "1.5"),
+            ("event_id", "1.5", "1.5"), ("event_id", "1e1", "1e1"), ("event_id", 1e22, "1" + "0" * 22),
         ("dob", "31/12/1990", ""), ("dob", "01/02/1990", ""), ("dob", 19901231, ""), ("dob", "19901231", ""),
         ("updated_at", "2026-05-01T10:00:00Z", "2026-05-01T10:00:00Z"),
         ("updated_at", "2026-05-01T10:00:00+02:00", "2026-05-01T08:00:00+00:00"),
         ("updated_at", "2026-05-01 10:00:00", "2026-05-01T10:00:00+00:00"),
         ("updated_at", "2026-05-01T100000.5Z", "2026-05-01T10:00:00.500000+00:00"),
-        ("updated_at", "2026-05-01", "2026-05-01T00:00Z"),
+        ("updated_at", "2026-05-01", "2026-05-01T00:00Z"), ("updated_at", "2026-05-01510:00", ""),
         ("updated_at", "2026-05-01T24:00:00Z", ""), ("dob", "2026-05-01T24:00:00Z", ""),
         ("updated_at", "0001-01-01T00:00:00+01:00", ""), ("updated_at", "9999-12-31T23:59:59Z", ""),
             ("registered_at", "0001-01-01T00:00:00", ""), ("updated_at", 1777629600, ""),
@@ -113,7 +115,68 @@ def test_a_key_whose_value_does_not_convert_leaves_the_column_to_the_next_one() 
 
 
 @pytest.mark.parametrize(
-    ("number", "kept"), [(b"1e40", 1e40), (b"-1.5e-40", -1.5e-40), (b"1e41", None), (b"1e-41", None), (b"-1e999", None)]
+    ("fields", "columns", "named"),
+    [
+        ({"gender": {"id": 2, "name": "F"}}, {"gender": "F"}, {}),
+        ({"status": {"id": 2, "name": "confirmed"}}, {"status": "confirmed"}, {}),
+        ({"country": {"code": "GB"}}, {"country": "GB"}, {}),
+        ({"country": {"code": "GB", "name": "Great Britain"}}, {"country": "Great Britain"}, {}),
+        ({"event": {"id": 501, "title": "Run"}, "sub_event": {"title": "10 km"}},
+         {"event_id": "501", "event_name": "Run", "sub_event_name": "10 km", "sub_event_id": ""}, {}),
+        ({"gender": {"id": 2}}, {"gender": ""}, {"gender": "not a text"}),
+        ({"event": 501}, {"event_id": "", "event_name": ""}, dict.fromkeys(("event_id", "event_name"), "event")),
+        ({"event": [{"id": 501}]}, {"event_id": ""}, dict.fromkeys(("event_id", "event_name"), "event")),
+        ({"sub_event": "Marathon", "sub_event_id": 7}, {"sub_event_id": "7"}, {"sub_event_name": "sub_event"}),
+        ({"athlete": "A7", "address": "12 High Street", "event": "", "sub_event": None}, {}, {"athlete_id": "athlete"}),
+    ],
+)  # fmt: skip
+def test_an_object_is_read_by_its_name_and_what_is_none_is_named(
+    fields: dict[str, object], columns: dict[str, str], named: dict[str, str]
+) -> None:
+    folded = state(**fields)
+    assert {column: values(folded)[column] for column in columns} == columns
+    assert folded.errors == {
+        column: said if " " in said else f"not read: {said} is not an object" for column, said in named.items()
+    }
+
+
+def raw(inner: bytes, id_: bytes = b"1") -> State:
+    folded = fold(event(b'{"type":"event.participant.created","data":{"object":{"id":%b,%b}}}' % (id_, inner)))
+    assert isinstance(folded, State)
+    return folded
+
+
+@pytest.mark.parametrize(("id_", "expected"), [(b"1e1", "10"), (b"1E1", "10"), (b"10.0", "10"), (b"-0.0", "0")])
+def test_a_person_is_one_however_the_id_is_written(id_: bytes, expected: str) -> None:
+    folded = raw(b'"bib":1e1', id_)
+    assert (folded.participant_id, values(folded)["bib"]) == (expected, "1e1")
+
+
+def test_a_number_of_any_length_keeps_its_digits_or_is_named_and_parks_nobody() -> None:
+    long, longer = b"0." + b"3" * 400, b"0." + b"3" * 10_000
+    folded = raw(b'"bib":%b,"zip_code":%b,"n":%b,"answers":{"7":%b}' % (long, longer, longer, long))
+    assert (values(folded)["bib"], values(folded)["zip_code"]) == (long.decode(), "")
+    assert [answer.answer for answer in folded.answers] == [long.decode()]
+    assert folded.attributes is not None
+    assert (folded.attributes["n"], folded.attributes["zip_code"]) == (None, None)
+    assert set(folded.errors) == {"zip_code", "attributes"}
+    digits = b"9" * 5_000
+    folded = raw(b'"city":"Leeds","bib":%b,"age":%b,"event_id":%b,"answers":{"7":%b}' % ((digits,) * 4))
+    assert (values(folded)["city"], values(folded)["bib"]) == ("Leeds", "")
+    assert set(folded.errors) == {"bib", "age", "event_id", "attributes"}
+    assert [answer.answer for answer in folded.answers] == [digits.decode()]
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [
+        (b"1e40", 1e40),
+        (b"-1.5e-40", -1.5e-40),
+        (b"1e41", None),
+        (b"1e-41", None),
+        (b"-1e999", None),
+        (b"1e-99999", None),
+    ],
 )
 def test_a_number_that_jsonb_would_write_with_many_digits_is_replaced_and_named(
     number: bytes, kept: float | None
@@ -144,6 +207,45 @@ def test_what_everybody_may_choose_is_no_answer() -> None:
         assert folded.errors == {"answers": f"row 1: {named}; row 2: {named}"}
     chosen = [answer.answer for answer in state(answers=form).answers]
     assert chosen == ["S", "M", "Soup"], "under a key of answers they are answers"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"questions": [{"id": 1, "title": "Shirt size"}], "custom_fields": {"1": "M"}}, [("1", "Shirt size", "M")]),
+        ({"custom_answers": {"1": "M"}, "questions": [{"id": 1, "title": "Shirt size", "options": ["S", "M"]}]},
+         [("1", "Shirt size", "M")]),
+        ({"answers": [{"question": "A", "answer": None}], "custom_answers": [{"question": "A", "answer": "M"}]},
+         [("", "A", "M")]),
+        ({"answers": [{"question": "A", "answer": "S"}, {"question": "B", "answer": ""}],
+          "custom_answers": [{"question": "B", "answer": "M"}, {"question": "A", "answer": "L"}, {"question": "C"}]},
+         [("", "A", "S"), ("", "B", "M")]),
+        ({"answers": [{"question_id": 1, "answer": "M"}], "questions": {"1": {"title": "Size", "values": ["S", "M"]}}},
+         [("1", "Size", "M")]),
+        ({"answers": [{"question": "A"}], "questions": [{"title": "A", "options": ["x"]}]}, [("", "A", "")]),
+        ({"questions": [{"title": "A", "options": ["x"]}], "custom_fields": [{"question": "A"}]}, [("", "A", "")]),
+        ({"answers": [{"question": "A", "selected": "M"}], "custom_answers": [{"question": "A", "answer": "M"}]},
+         [("", "A", "M")]),
+        ({"answers": 5, "custom_answers": [{"question": "A", "answer": "M"}]}, [("", "A", "M")]),
+    ],
+)  # fmt: skip
+def test_answers_are_read_beside_a_form_and_beside_a_key_without_any(
+    fields: dict[str, object], expected: list[tuple[str, str, str]]
+) -> None:
+    folded = state(**fields)
+    assert (folded.answers, folded.errors) == (expected, {})
+
+
+def test_what_no_other_key_answers_stays_named() -> None:
+    named = {"answers": "row 1: no answer under a key that is known"}
+    rows = [{"question": "A", "selected": "M"}]
+    for fields in (
+        {"answers": rows, "custom_answers": [{"question": "B", "answer": "M"}]},
+        {"answers": rows, "questions": [{"title": "A", "options": ["S", "M"]}]},
+        {"answers": 5, "custom_answers": rows},
+        {"questions": [{"title": "A", "options": ["S", "M"]}], "custom_fields": rows},
+    ):
+        assert state(**fields).errors == named, fields
 
 
 def test_what_jsonb_cannot_hold_is_replaced_and_named() -> None:
