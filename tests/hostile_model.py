@@ -1,5 +1,6 @@
 """What the roster must show after hostile bodies: an independent reading of each, by the standard library alone."""
 
+import fractions
 import json
 import math
 from collections import Counter
@@ -75,7 +76,7 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401 - any JSON
     # What is left out of a large body is not looked at, so that its bytes need not be UTF-8.
     text = body.decode("utf-8", "replace" if len(body) > 262_144 else "strict") if is_text(body) else ""
     try:
-        document = json.loads(text, parse_constant=refuse, parse_float=Fraction)
+        document = json.loads(text, parse_constant=refuse, parse_float=Fraction, parse_int=whole)
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise Unreadable from None
@@ -90,6 +91,11 @@ def is_text(body: bytes) -> bool:
     except ValueError:
         return len(body) > 262_144
     return True
+
+
+def whole(digits: str) -> float:
+    """Python reads no integer of more than 4,300 digits."""
+    return int(digits) if len(digits) <= 4_300 else Fraction(digits)
 
 
 def refuse(constant: str) -> None:
@@ -112,13 +118,16 @@ def name(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**LONGEST:
         return str(value)
     if isinstance(value, Fraction) and value.is_integer():
-        value = str(value)
+        exact = fractions.Fraction(value.written)
+        value = str(exact.numerator) if exact.denominator == 1 else None
     return value if isinstance(value, str) and 0 < len(value) <= LONGEST and "\0" not in value else None
 
 
 def moment(seen: dict[str, Any]) -> datetime | None:
     value = seen.get("updated_at")
     if not isinstance(value, str) or value[4:5] != "-" or value[7:8] != "-" or value[11:13] == "24":
+        return None
+    if value[10:11] not in {"", "T", "t", " "}:
         return None
     try:
         time = datetime.fromisoformat(value)
@@ -165,6 +174,8 @@ def number(value: float) -> float | None:
     """Whole numbers too: PostgreSQL has one kind of number. None if it is a fraction too large or too small to keep."""
     if isinstance(value, int):
         return float(value) if abs(value) < 10**300 else value
+    if value == 0 and isinstance(value, Fraction) and "e" in value.written.lower():
+        return None  # too small, or many digits of nothing
     return value if value == 0 or 1e-40 < abs(value) < 1e40 else None
 
 

@@ -57,7 +57,7 @@ def test_a_checklist_has_a_column_for_each_question_that_is_asked_for(asked: Eng
     assert shown.columns[5:] == ("Meals", "Shirt size", "2"), "one is not called so any more"
     assert shown.unknown == ("nobody's",)
     assert [(row[0], *row[5:]) for row in shown.rows] == [
-        ("3", "Pasta; Pasta", "S", None),
+        ("3", "Pasta", "S", None),
         ("20", "Pasta; Pizza, thin", None, None),
         ("100", None, None, "M"),
         (None, None, None, None),

@@ -27,6 +27,7 @@ from tests.fold_all import PARTICIPANTS, build_anew, drain, query
 
 NO_DATE = "a date that stands for none"
 FIRST_SECOND = "the beginning of 1970 as a time, which stands for no date"
+REMOVED = "held NUL characters, or numbers beyond 1e+40 or 10000 characters; the delivery's body in the log has them"
 CELL = re.compile(r'<c r="([A-Z]+)\d+"([^>]*)>(.*?)</c>', re.DOTALL)
 A_TIME = "a time, which is another day in another zone; a date such as 1990-12-31 is none"
 # The keys of a participant as they come, and what its columns are; a column with an error is null.
@@ -51,6 +52,18 @@ CASES: list[tuple[str, dict[str, str | None], dict[str, str]]] = [
     ('"dob": "0001-01-01", "created_at": "0001-01-01T00:00:00", "checked_in_at": "9999-12-31T23:59:59.999Z"',
      {"dob": None, "registered_at": None, "checked_in_at": None},
      {"dob": NO_DATE, "registered_at": NO_DATE, "checked_in_at": NO_DATE}),
+    ('"dob": "1990-12-31500:00", "checked_in_at": "2026-05-01é10:00"', {"dob": None, "checked_in_at": None},
+     {"dob": "not an ISO date such as 1990-12-31", "checked_in_at": "not an ISO time such as 2026-05-01T09:30:00Z"}),
+    ('"gender": {"id": 2, "name": "F"}, "status": {"name": "paid"}, "country": {"code": "GB"}, '
+     '"event": {"title": "Run"}',
+     {"gender": "F", "status": "paid", "country": "GB", "event_name": "Run"}, {}),
+    ('"event": 501, "sub_event": "Marathon", "sub_event_id": 1e1, "athlete_id": -0.0',
+     {"event_id": None, "event_name": None, "sub_event_id": "10", "sub_event_name": None, "athlete_id": "0"},
+     dict.fromkeys(("event_id", "event_name"), "not read: event is not an object")
+     | {"sub_event_name": "not read: sub_event is not an object"}),
+    (f'"bib": 0.{"3" * 400}, "wave": {"9" * 5_000}, "team": "Owls"',
+     {"bib": f'0.{"3" * 400}', "wave": None, "team": "Owls"},
+     {"wave": "not a finite number", "attributes": REMOVED}),
     ('"date_of_birth": "9999-12-31", "birth_date": "1990-05-14"', {"dob": "1990-05-14"}, {}),
 ]  # fmt: skip
 EXACT = '"fee": 12.50, "chip": 12345678901234567890.5, "tenth": 1.10, "hundred": 1.00'

@@ -24,7 +24,7 @@ from tests.fold_all import drain
 
 WORDS = [
     "Shirt\rsize", "Line\nbreak", "Both\r\nof them", "A\ttab", 'He said "yes"', "a,b;c|d", " led and trailed ",
-    "\rfirst", "last\n", "\u2028separates", "para\u2029graph", "next\x85line", "\x0b", "form\x0cfeed",
+    "\rfirst", "last\n", "\u2028separates", "para\u2029graph", "next\x85line", "v\x0btab", "form\x0cfeed",
     "file\x1cgroup\x1drecord\x1e\x1f", "del\x7f", "\x01", "_x000D_", "no\u00a0break", "it's", '"', "'", "\\N", "\\.",
     'tab\tand "quote"\r', "\N{RUNNER}", "#", "long " * 90, "null", "<r>&</r>",
 ]  # fmt: skip
