@@ -14,9 +14,9 @@ REGISTERED = b"event.participant.created"
 # Values as JSON has them; none of them is what its column expects.
 VALUES = (
     "null", "true", "false", "0", "-1", "1.5", "-0", "-0.0", "1e5", "1E+2", "1e-7", "1e400", "-1e400", "1e-400",
-    "1e-99999", "2147483648", "9223372036854775808", "18446744073709551616", "9" * 300, "9" * 4400, "0." + "1" * 400, '""', '" "',
+    "2147483648", "9223372036854775808", "18446744073709551616", "9" * 300, "9" * 4400, "0." + "1" * 400, '""', '" "',
     '"\\u0000"', '"a\\u0000b"', '"\\ufffd"', '"\\\\"', '"\\"\\n\\r\\t\\b\\f\\/"', '"\\u001f\\u007f\\u0080\\u2028"',
-    "[]", "{}", "[[]]", "[null]", "[1,[2,[3]]]", '{"id":1}', '{"name":null}', '{"id":{"id":{}}}', '{"":""}',
+    "1e-99999", "[]", "{}", "[[]]", "[null]", "[1,[2,[3]]]", '{"id":1}', '{"name":null}', '{"id":{"id":{}}}', '{"":""}',
     '"' + "x" * 300 + '"', '"' + "w " * 1_500 + '"',
 )  # fmt: skip
 BROKEN_VALUES = ("NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x1", "'x'", "tru", "undefined", '"\t"', "")
@@ -47,7 +47,8 @@ ANSWERS = (
     '[{"question":{"id":1,"title":"Q"},"answer":["a",{"b":1e400}]}]', '[{"question":[],"answer":1}]',
     '[{"question_id":1.5,"answer":"M"}]', '[{"id":"","answer":"M"}]', '[{"question":"Q","answer":"M"},7]', '{"":"M"}',
     '{"Q":{"value":{"value":{}}}}', '{"Q\\u0000":"M\\u0000"}', '{"Q":1e400}', '{"Q\\t\\n":"\\t\\\\N"}',
-    '{"12":{"title":"Q","selected":"M"}}', '[{"question":" ","answer":" "}]', '[{"question":12,"title":" Q"},{"type":"text"}]',
+    '{"12":{"title":"Q","selected":"M"}}', '[{"question":" ","answer":" "}]',
+    '[{"question":12,"title":" Q"},{"type":"text"}]',
     '[{"question":"Q","answer":[{"label":"M","selected":false},{"label":[],"value":true},{"value":{}}]}]',
     '{"=Q":"=1+1"}', '[{"question":{"question":{"question":"Q"}},"answer":{}}]',
     '{"a":true,"b":null,"c":[],"d":{},"e":-0.0,"f":"' + "9" * 99 + '"}', '{"' + "q" * 256 + '":"M"}',

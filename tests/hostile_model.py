@@ -181,4 +181,4 @@ def number(value: float) -> float | None:
 
 def is_read_whole(body: bytes) -> bool:
     marks = sum(body.count(mark) for mark in (b",", b"[", b"{"))
-    return len(body) <= 262_144 and marks <= 10_000 and levels(json.loads(body)) <= 100
+    return len(body) <= 262_144 and marks <= 10_000 and levels(parsed(body)) <= 100

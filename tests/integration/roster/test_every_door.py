@@ -54,9 +54,8 @@ CASES: list[tuple[str, dict[str, str | None], dict[str, str]]] = [
      {"dob": NO_DATE, "registered_at": NO_DATE, "checked_in_at": NO_DATE}),
     ('"dob": "1990-12-31500:00", "checked_in_at": "2026-05-01é10:00"', {"dob": None, "checked_in_at": None},
      {"dob": "not an ISO date such as 1990-12-31", "checked_in_at": "not an ISO time such as 2026-05-01T09:30:00Z"}),
-    ('"gender": {"id": 2, "name": "F"}, "status": {"name": "paid"}, "country": {"code": "GB"}, '
-     '"event": {"title": "Run"}',
-     {"gender": "F", "status": "paid", "country": "GB", "event_name": "Run"}, {}),
+    ('"gender": {"id": 2, "name": "F"}, "status": {"name": "paid"}, "country": {"code": "GB"}, "event": {"title": "R"}',
+     {"gender": "F", "status": "paid", "country": "GB", "event_name": "R"}, {}),
     ('"event": 501, "sub_event": "Marathon", "sub_event_id": 1e1, "athlete_id": -0.0',
      {"event_id": None, "event_name": None, "sub_event_id": "10", "sub_event_name": None, "athlete_id": "0"},
      dict.fromkeys(("event_id", "event_name"), "not read: event is not an object")
