@@ -44,12 +44,14 @@ class Roster:
         return {(id_, since, until) for id_, person in self.people.items() for since, until in person.past}
 
     def answers(self) -> set[tuple[str, str, Any]]:
-        """id, question, answer."""
-        return {
-            (id_, row["question"], row["answer"])
+        """id, question, answer; without one only where the question has none. An answer of blanks is none."""
+        rows = {
+            (id_, row["question"], row["answer"] if row["answer"].strip() else "")
             for id_, person in self.people.items()
             for row in person.seen.get("answers") or ()
         }
+        answered = {row[:2] for row in rows if row[2]}
+        return {row for row in rows if row[2] or row[:2] not in answered}
 
     def daily(self) -> Counter[tuple[Any, Any]]:
         """How many were registered for an event on a day."""

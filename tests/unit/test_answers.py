@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.participants.answer_row import read_row
 from projections.participants.answers import Answer, read_answers
 
 UNKNOWN = "no answer under a key that is known"
@@ -242,6 +243,21 @@ def test_whatever_arrives_gives_texts_and_reasons(shape: object) -> None:
     assert said != ""
     assert all(isinstance(text, str) for answer in answers for text in answer)
     assert all(answer.question for answer in answers)
+
+
+TEXTS = st.sampled_from(["M", "  ", "", " M", "\u00a0", "false", "7"])
+USUAL = st.fixed_dictionaries(
+    {"question_id": st.integers() | TEXTS | st.booleans(), "question": TEXTS, "answer": TEXTS},
+    optional={"options": st.just(["S", "M"]), "field": st.just({"id": 8, "title": "Size"}), "type": st.just("options")},
+)
+
+
+@given(USUAL, st.booleans())
+def test_the_usual_row_is_read_quickly_as_it_is_read_carefully(row: dict[str, object], is_form: bool) -> None:  # noqa: FBT001
+    question, texts, reason = read_row(None, row, is_form=is_form)
+    answers, unread = read_answers([row], is_form=is_form)
+    assert answers == [Answer(*question, text) for text in texts]
+    assert unread == (None if reason is None else f"row 1: {reason}")
 
 
 @given(st.lists(JSON, max_size=4), JSON, st.booleans())

@@ -25,7 +25,7 @@ ROWS: list[Callable[[str], object]] = [
     lambda own: {**SIZE, "answer": own},
     lambda own: {**SIZE, "answer": [own, "M"]},
     lambda own: {**SIZE, "answer": {"label": own}},
-    lambda own: {**SIZE, "question": own},
+    lambda own: {**SIZE, "question": own, "answer": "L"},
     lambda own: {**SIZE, "question_id": own},
     lambda own: {**SIZE, "question": {"id": own, "text": own}},
     lambda own: {**SIZE, "field": {"id": own, "title": own}},
