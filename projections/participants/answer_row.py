@@ -56,10 +56,11 @@ def is_row(value: _Row) -> bool:
     """Whether an object under a key of answers is one row, not a map from questions to answers."""
     if not _SAY_QUESTION.isdisjoint(value):
         return True
-    of_question = [key for key in value if key in _OF_ITEM and key not in _ABOUT]
-    has_answer = any(key in value for key in (*_ANSWER, *_SEVERAL))
-    is_known = all(key in _OF_ITEM or key in _EVERY_ANSWER or _is_of_anything(key) for key in value)
-    return bool(of_question) and is_known and has_answer
+    if not all(key in _OF_ITEM or key in _EVERY_ANSWER or _is_of_anything(key) for key in value):
+        return False
+    if any(key in value for key in (*_ANSWER, *_SEVERAL)):
+        return any(key in _OF_ITEM and key not in _ABOUT for key in value)
+    return any(key in value for key in _OWN_IDS) and ("title" in value or "label" in value)  # not answered
 
 
 def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[_Question, Sequence[str], str | None]:
@@ -81,9 +82,9 @@ def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[_Question,
     texts, reason = _texts(given)
     if texts or reason is not None:
         return question, texts, reason
-    if given is not None:  # of all that could be chosen nothing was
-        return question, ("",), None
-    reason = _unused(row, of_question, is_form=is_form)
+    # Where a value was given of which nothing was chosen, its key is used as well.
+    used = of_question if _is_empty(given) else {*of_question, *_EVERY_ANSWER, str(row.get("type"))}
+    reason = _unused(row, used, is_form=is_form)
     if reason is None and row and of_question is _ABOUT:
         return question, (), _NO_LABEL
     return question, ("",), reason
