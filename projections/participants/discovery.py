@@ -3,7 +3,6 @@
 No value is kept, only its shape: letters as a, digits as 9. No database.
 """
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +36,7 @@ _TYPES = {
 class FoundKey:
     """One key, `a.b` if it is nested, `a[]` for the items of a list: in how many events, with which types and shapes.
 
-    A key with a dot or a bracket of its own is in quotes: `"Dr. name"`. `has_value`: whether it ever was other than
+    A key with a dot or brackets of its own is in quotes: `"Dr. name"`. `has_value`: whether it ever was other than
     null and blanks. `taken`: by column, in how many events the fold took the column's value from here. `unconverted`:
     by column, in how many the value did not convert. `declared`: the columns that would read the key.
 
@@ -195,7 +194,7 @@ def _walk(steps: Steps, path: str, value: object) -> Iterator[tuple[Steps, str, 
 
 
 def _quoted(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False) if "." in key or "[" in key else key
+    return f'"{key}"' if "." in key or "[]" in key else key
 
 
 def _shape(value: object) -> str:
