@@ -30,6 +30,7 @@
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
 --   token create --> api_token <-- note_token_use()
+--   pages: begin_session() end_session() --> page_session      token create --link --> sign_in_link --> begin_session_by_link()
 --   iso_time(): how times are written in answers      local_day() day_begins(): days in a zone of event_calendar
 --   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
 --
@@ -342,6 +343,33 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  delete from page_session s where s.expires_at < now();
+  delete from sign_in_link l where l.expires_at < now();
+  insert into page_session (digest, token, expires_at)
+  select in_digest, t.digest, least(now() + make_interval(secs => in_seconds), t.expires_at)
+  from api_token t
+  where t.digest = in_token and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
+  return found;
+end
+$$;
+
+CREATE FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  of_token bytea;
+begin
+  delete from sign_in_link l where l.digest = in_link and l.expires_at > now() returning l.token into of_token;
+  return of_token is not null and begin_session(in_digest, of_token, in_seconds);
+end
+$$;
+
 CREATE FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -428,6 +456,13 @@ begin
   end loop;
   return case when ended > 0 then ended else -out_of_reach end;
 end
+$$;
+
+CREATE FUNCTION public.end_session(in_digest bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  delete from page_session s where s.digest = in_digest
 $$;
 
 CREATE FUNCTION public.iso_time(in_moment timestamp with time zone) RETURNS text
@@ -1519,7 +1554,10 @@ CREATE FUNCTION reporting.questions_meant(in_source text, in_event text, in_name
     select
       coalesce('i' || a.question_id, 'w' || a.question) as key, a.question_id, array_agg(distinct a.question) as words,
       coalesce(
-        (array_agg(a.question order by a.position desc, a.participant_id) filter (where a.question is not null))[1],
+        (
+          array_agg(a.question order by a.position desc, a.participant_id)
+          filter (where a.question is not null and a.question is distinct from a.question_id)
+        )[1],
         a.question_id
       ) as question
     from asked a
@@ -1614,6 +1652,14 @@ CREATE TABLE public.letter (
     letter text NOT NULL COLLATE pg_catalog."C",
     key text NOT NULL COLLATE pg_catalog."C",
     divides boolean NOT NULL
+);
+
+CREATE TABLE public.page_session (
+    digest bytea NOT NULL,
+    token bytea NOT NULL,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT page_session_digest_sha256 CHECK ((octet_length(digest) = 32))
 );
 
 CREATE TABLE public.participant_answers_build (
@@ -1890,6 +1936,13 @@ CREATE TABLE public.roster_change (
     subject text COLLATE pg_catalog."C",
     event_ids text[] NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.sign_in_link (
+    digest bytea NOT NULL,
+    token bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_link_digest_sha256 CHECK ((octet_length(digest) = 32))
 );
 
 CREATE TABLE public.unknown_event_type (
@@ -2237,6 +2290,9 @@ ALTER TABLE ONLY public.event_redelivery
 ALTER TABLE ONLY public.letter
     ADD CONSTRAINT letter_pkey PRIMARY KEY (letter);
 
+ALTER TABLE ONLY public.page_session
+    ADD CONSTRAINT page_session_pkey PRIMARY KEY (digest);
+
 ALTER TABLE ONLY public.participant_answers_build
     ADD CONSTRAINT participant_answers_build_pkey PRIMARY KEY (source, participant_id, place, build);
 
@@ -2273,6 +2329,9 @@ ALTER TABLE ONLY public.registrations_daily_build
 ALTER TABLE ONLY public.roster_change
     ADD CONSTRAINT roster_change_pkey PRIMARY KEY (source, number);
 
+ALTER TABLE ONLY public.sign_in_link
+    ADD CONSTRAINT sign_in_link_pkey PRIMARY KEY (digest);
+
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
 
@@ -2289,6 +2348,8 @@ CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
 
 CREATE INDEX event_log_without_subject ON public.event_log USING btree (source, "position") WHERE (subject IS NULL);
+
+CREATE INDEX page_session_token ON public.page_session USING btree (token);
 
 CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
 
@@ -2324,6 +2385,8 @@ CREATE INDEX quarantine_participant ON public.quarantine USING btree (source, pr
 
 CREATE INDEX roster_change_position ON public.roster_change USING btree (source, "position");
 
+CREATE INDEX sign_in_link_token ON public.sign_in_link USING btree (token);
+
 CREATE TRIGGER erasures_are_kept BEFORE DELETE OR UPDATE OF source, erasure_id, subject, operator, reason, erased_at, digests, recorded_at, recorded_by OR TRUNCATE ON public.erasures FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.erasures ENABLE ALWAYS TRIGGER erasures_are_kept;
@@ -2346,8 +2409,14 @@ ALTER TABLE ONLY public.checkpoint
 ALTER TABLE ONLY public.event_calendar
     ADD CONSTRAINT event_calendar_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.page_session
+    ADD CONSTRAINT page_session_token FOREIGN KEY (token) REFERENCES public.api_token(digest) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sign_in_link
+    ADD CONSTRAINT sign_in_link_token FOREIGN KEY (token) REFERENCES public.api_token(digest) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_build_fkey FOREIGN KEY (projection, build) REFERENCES public.projection_build(projection, build) ON DELETE CASCADE;
@@ -2377,6 +2446,12 @@ GRANT ALL ON FUNCTION public.attach_build(in_projection text, in_build integer, 
 REVOKE ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_build(in_projection text, in_definition text, in_calendar jsonb) TO rosterlog_worker;
 
+REVOKE ALL ON FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds integer) TO rosterlog_api;
+
+REVOKE ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) TO rosterlog_api;
+
 REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) TO rosterlog_ingest;
 
@@ -2385,6 +2460,9 @@ GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.end_overdue() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.end_session(in_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_session(in_digest bytea) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) TO rosterlog_api;
@@ -2493,6 +2571,8 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
+
+GRANT SELECT ON TABLE public.page_session TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_answers_build TO rosterlog_worker;
 

@@ -9,7 +9,6 @@ create table page_session (
   constraint page_session_digest_sha256 check (octet_length(digest) = 32)
 );
 create index page_session_token on page_session (token);
-comment on table page_session is 'Who is signed in on the pages: digests of sessions, each of a token, until they expire.';
 
 -- A link that signs in once; using it deletes its row.
 create table sign_in_link (
@@ -21,6 +20,5 @@ create table sign_in_link (
   constraint sign_in_link_digest_sha256 check (octet_length(digest) = 32)
 );
 create index sign_in_link_token on sign_in_link (token);
-comment on table sign_in_link is 'Links that sign in once: digests, each of a token, until they are used or expire.';
 
 grant select on page_session to rosterlog_api;

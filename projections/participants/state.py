@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from ingest.delivery import JsonObject, read_envelope, write_json
+from ingest.delivery import JsonObject, read_envelope
+from ingest.exact_json import write_json
 from projections.participants.answers import Answer
 from projections.participants.fields import COLUMN_NAMES
 
