@@ -349,6 +349,10 @@ CREATE FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_seconds
     AS $$
 begin
   delete from page_session s where s.expires_at < now();
+  delete from page_session s
+  where s.digest in (
+    select o.digest from page_session o where o.token = in_token order by o.made_at desc, o.digest offset 49
+  );
   delete from sign_in_link l where l.expires_at < now();
   insert into page_session (digest, token, expires_at)
   select in_digest, t.digest, least(now() + make_interval(secs => in_seconds), t.expires_at)
@@ -2621,6 +2625,8 @@ GRANT SELECT ON TABLE public.registrations_daily TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.roster_change TO rosterlog_worker;
 GRANT SELECT ON TABLE public.roster_change TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.sign_in_link TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.unknown_event_type TO rosterlog_worker;
 GRANT SELECT ON TABLE public.unknown_event_type TO rosterlog_api;

@@ -21,4 +21,4 @@ create table sign_in_link (
 );
 create index sign_in_link_token on sign_in_link (token);
 
-grant select on page_session to rosterlog_api;
+grant select on page_session, sign_in_link to rosterlog_api;

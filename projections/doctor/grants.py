@@ -35,7 +35,7 @@ _LIST = (
     (API_ROLE, "select", "verification dismissed_event event_calendar"),
     (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many"),
     (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
-    (API_ROLE, "select", "page_session"),
+    (API_ROLE, "select", "page_session sign_in_link"),
     (API_ROLE, "execute", "begin_session begin_session_by_link end_session"),
     (OPERATOR_ROLE, "select", "event_log event_redelivery erasures refused_delivery worker_seen"),
     (OPERATOR_ROLE, "insert", "erasures(source,erasure_id,subject,operator,reason,erased_at,positions,digests)"),

@@ -54,6 +54,16 @@ async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> di
         return await anext(counted, None)
 
 
+async def name_of(connection: AsyncConnection, roster: Roster, event_id: str) -> str | None:
+    """The newest name of a race; None if nobody says it."""
+    rows = roster.rows
+    named = select(rows.c.event_name).where(
+        roster.sees(rows), rows.c.event_id == event_id, rows.c.event_name.is_not(None)
+    )
+    name: str | None = (await connection.execute(named.order_by(rows.c.position.desc()).limit(1))).scalar()
+    return name
+
+
 async def _counted(
     connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]
 ) -> AsyncGenerator[dict[str, Any]]:

@@ -6,12 +6,12 @@ import json
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, PdfMargins, expect
 from pypdf import PdfReader
 
 from ingest.database import sync_engine
 from projections.web.access import tokens
-from tests.browser.conftest import PEOPLE, Open, Site, refused
+from tests.browser.conftest import ELSEWHERE, PEOPLE, Open, Site, refused
 
 pytestmark = pytest.mark.acceptance
 
@@ -57,30 +57,57 @@ def test_facets_order_and_pages_to_the_end_show_whom_the_api_answers(
 ) -> None:
     page = opened(RACE, java_script_enabled=java_script_enabled)
     expect(page.locator(".question")).to_have_text(f"{PEOPLE} participants")
-    page.get_by_role("link", name="Half marathon").first.click()
-    page.get_by_role("navigation", name="Filters").get_by_role("link", name="active").click()
-    page.get_by_role("columnheader", name="last name").get_by_role("link").click()
+    press(page, page.get_by_role("link", name="Half marathon").first)
+    press(page, page.get_by_role("navigation", name="Filters").get_by_role("link", name="active"))
+    press(page, page.get_by_role("columnheader", name="last name").get_by_role("link"))
     expect(page.get_by_role("columnheader", name="last name")).to_have_attribute("aria-sort", "ascending")
-    page.get_by_role("columnheader", name="last name").get_by_role("link").click()
+    press(page, page.get_by_role("columnheader", name="last name").get_by_role("link"))
     wanted = of_api(page, site, "event_id=501&sub_event_name=Half%20marathon&status=active&sort=-last_name&limit=1000")
     expect(page.locator(".question")).to_contain_text(
         f"{len(wanted)} of {PEOPLE}: status active, sub-event Half marathon"
     )
     shown = last_names(page)
     while (following := page.get_by_role("link", name="Next page")).count():
-        following.click()
+        press(page, following)
         shown += last_names(page)
     assert shown == wanted
-    page.get_by_role("link", name="First page").click()
+    press(page, page.get_by_role("link", name="First page"))
     assert last_names(page) == wanted[:100]
-    page.get_by_role("link", name="status active").click()
+    press(page, page.get_by_role("link", name="status active"))
     expect(page.locator(".question")).to_contain_text("sub-event Half marathon")
+
+
+def press(page: Page, link: Locator) -> None:
+    """Follow a link, and wait for the page behind it."""
+    with page.expect_navigation():
+        link.click()
 
 
 def of_api(page: Page, site: Site, query: str) -> list[str]:
     headers = {"Authorization": f"Bearer {site.token}"}
     answer = page.request.get(f"{site.url}/v1/participants?{query}", headers=headers)
     return [row["last_name"] for row in json.loads(answer.body())["data"]]
+
+
+def test_signing_in_and_out_works_on_a_plain_name_and_back_shows_nothing(opened: Open, site: Site) -> None:
+    url = site.url.replace("127.0.0.1", ELSEWHERE)
+    page = opened("/sign-in", signed_in=False)
+    site.url, before = url, site.url
+    try:
+        page.goto(f"{url}/sign-in")
+        page.get_by_label("Token").fill(site.token)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_url(f"{url}/")
+        page.goto(f"{url}/participants/7000001")
+        [cookie] = [each for each in page.context.cookies() if each["domain"] == ELSEWHERE]
+        page.get_by_role("button", name="Sign out").click()
+        expect(page).to_have_title("Sign in – rosterlog")
+        page.go_back()
+        expect(page).to_have_title("Sign in – rosterlog")
+        answer = page.request.get(f"{before}/", headers={"Cookie": f"rosterlog={cookie['value']}"}, max_redirects=0)
+        assert answer.status == 303
+    finally:
+        site.url = before
 
 
 def last_names(page: Page) -> list[str]:
@@ -201,3 +228,12 @@ def test_a_start_list_on_paper_repeats_its_head_and_breaks_no_row(opened: Open) 
     assert "Sign out" not in texts[0]
     together = "\n".join(texts)
     assert all(f"Nowak {number:03}" in together for number in range(PEOPLE))
+
+
+def test_all_columns_stand_on_paper_with_its_margins(opened: Open) -> None:
+    page = opened(f"{RACE}?limit=1000")
+    margin: PdfMargins = {"top": "1cm", "right": "1cm", "bottom": "1cm", "left": "1cm"}
+    texts = [sheet.extract_text() for sheet in PdfReader(io.BytesIO(page.pdf(format="A4", margin=margin))).pages]
+    assert len(texts) < 40
+    assert all("registered" in text and "last name" in text for text in texts[:-1])
+    assert "2026" in texts[0]

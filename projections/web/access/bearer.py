@@ -47,7 +47,7 @@ class Bearers:
         self._requests = Buckets(Limit(per_second, per_second * _BURST_SECONDS).among(processes))
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of tokens found valid lately
         self._operators: dict[bytes, float] = {}  # digests of operators' tokens, with the time when each was looked up
-        self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens and sessions
+        self._live: frozenset[bytes] = frozenset()  # digests of all valid tokens, sessions and links
         self._live_at = -math.inf
         self._lock = asyncio.Lock()
 

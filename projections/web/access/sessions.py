@@ -99,11 +99,12 @@ class Sessions:
 
 
 def live_digests() -> CompoundSelect[bytes]:
-    """The query for the digests of all valid tokens, and of all sessions."""
-    token, session = api_token.c, page_session.c
+    """The query for the digests of all valid tokens, of all sessions, and of all links."""
+    token, session, link = api_token.c, page_session.c, sign_in_link.c
     valid = token.expires_at.is_(None) | (token.expires_at > func.now())
     of_tokens = select(token.digest).where(token.revoked_at.is_(None), valid)
-    return union_all(of_tokens, select(session.digest).where(session.expires_at > func.now()))
+    of_sessions = select(session.digest).where(session.expires_at > func.now())
+    return union_all(of_tokens, of_sessions, select(link.digest).where(link.expires_at > func.now()))
 
 
 def make_link(connection: Connection, token: str) -> str:

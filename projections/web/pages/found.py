@@ -27,7 +27,8 @@ async def _found(question: Question, request: EndpointRequest[ListParameters]) -
     if len(people) == 1 and following is None and "cursor" not in question.parameters:
         return Elsewhere("/participants/", people[0]["participant_id"])
     asked = question.parameters["q"]
-    return {"asked": asked, "people": people, "next": following and "?" + urlencode({"q": asked, "cursor": following})}
+    kept = {**question.parameters, "cursor": following}
+    return {"asked": asked, "people": people, "next": following and "?" + urlencode(kept)}
 
 
 FOUND = HtmlPage(Endpoint("/find", "find", "People of all races.", ListParameters, ""), "found.html", _found)

@@ -27,7 +27,9 @@ _POLICY = (
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "private, no-cache", "Vary": "Cookie"}
+# Without an address of ours in a form, a browser would not say that the form is of a page of ours.
+_REFERRER = {"Referrer-Policy": "same-origin"}
+_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", **_REFERRER}
 
 
 class Look:

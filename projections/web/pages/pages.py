@@ -1,8 +1,9 @@
 """The pages' routes: who is signed in, one snapshot for each page, and errors as pages."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -12,10 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from ingest.driver import answered_within
+from ingest.sqlstate import DRIVER_ERRORS, error_fields, is_cancelled
+from ingest.web.problems import Refusal
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.access.sessions import Sessions, Signed
-from projections.web.addresses import ID, AddressRoute
+from projections.web.addresses import ID, AddressRoute, encoded_path
+from projections.web.answer_log import mark_valid
 from projections.web.dispatch import BEARER_SECONDS, DATABASE_AWAY, Dispatch, in_time
 from projections.web.endpoint import Endpoint
 from projections.web.exports import Exports
@@ -31,9 +35,13 @@ _PAGES: Sequence[HtmlPage[Any]] = (RACES, FOUND, RACE, PERSON)
 _OPERATIONS = "/operations"
 _SIGN_IN, _LINK, _SIGN_OUT = "/sign-in", "/sign-in/{link}", "/sign-out"
 _COMPRESSED_FROM = 2_000  # bytes
+_LONGEST_NEXT = 2_000  # characters of an address to which signing in leads back
+_SLOW = "This takes too long: choose fewer people, or sort by another column."
 _AWAY = "The database cannot be reached now. Nothing is lost; try again in a few seconds."
 _NO_OPERATOR = "This page is for operators: sign in with a token that rosterlog token create NAME --operator makes."
 _USED = "This link has been used, or is older than a quarter of an hour. Make a new one, or sign in with a token."
+
+logger = logging.getLogger(__name__)
 
 Respond = Callable[[Request], Awaitable[Response]]
 Note = Callable[[str], Middleware]
@@ -75,15 +83,19 @@ class Pages:
 
         async def answered(request: Request) -> Response:
             if request.method not in methods:
-                return self._look.error(request, 405, "This page does not take that.", {"Allow": ", ".join(methods)})
+                return self._error(request, 405, "This page does not take that.", {"Allow": ", ".join(methods)})
             try:
                 return await respond(request)
             except HTTPException as error:
                 if error.status_code == 401:
                     return self._to_sign_in(request)
-                return self._look.error(request, error.status_code, error.detail, error.headers)
-            except DATABASE_AWAY:
-                return self._look.error(request, 503, _AWAY, {"Retry-After": "2"})
+                if isinstance(error, Refusal) and error.members.get("parameter") == "cursor":
+                    return self._at(request, without=("cursor",))  # as for another token: the first page is right
+                return self._error(request, error.status_code, error.detail, error.headers)
+            except DATABASE_AWAY as error:
+                logger.error("page unreadable", extra={"fields": error_fields(error)})
+                is_slow = isinstance(error, DRIVER_ERRORS) and is_cancelled(error)
+                return self._error(request, 503, _SLOW if is_slow else _AWAY, {"Retry-After": "2"})
 
         middleware = [self._noted(path), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)]
         return AddressRoute(path, answered, middleware)
@@ -95,6 +107,9 @@ class Pages:
                 return self._to_sign_in(request)
             if signed.is_operator and page is RACES:
                 return RedirectResponse(self._look.address(_OPERATIONS), 303)
+            empty = [name for name, value in request.query_params.multi_items() if not value]
+            if empty:  # fields of a form that were left empty
+                return self._at(request, without=empty)
             bearer = Bearer(signed.token, _address(request))
             async with in_time(), self._dispatch.opened(bearer, request) as opened:
                 question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
@@ -113,7 +128,9 @@ class Pages:
             signed = await self._signed(request)
             if signed is None:
                 return self._to_sign_in(request)
-            return await self._exports.answer_to(Bearer(signed.token, _address(request)), endpoint, request)
+            response = await self._exports.answer_to(Bearer(signed.token, _address(request)), endpoint, request)
+            response.headers["Cache-Control"] = "no-store"
+            return response
 
         return download
 
@@ -138,12 +155,25 @@ class Pages:
             self._bearers.turn_away(bearer)
             return None
         self._bearers.let_in(bearer)
+        await self._bearers.admitted(request, signed.token)  # many sessions have no more requests than their token
+        mark_valid(request.scope)
         return signed
+
+    def _error(self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+        is_signed_in = self._cookies.session_of(request) is not None
+        return self._look.error(request, status, detail, headers, is_signed_in=is_signed_in)
+
+    def _at(self, request: Request, without: Sequence[str]) -> Response:
+        """To the same page without some parameters."""
+        left = [(name, value) for name, value in request.query_params.multi_items() if name not in without]
+        query = f"?{urlencode(left)}" if left else ""
+        return RedirectResponse(self._look.address(encoded_path(request.scope)) + query, 303)
 
     def _to_sign_in(self, request: Request) -> Response:
         """To the page that signs in; from there back to this one."""
         query = f"?{request.url.query}" if request.url.query else ""
-        back = f"?next={quote(request.url.path + query, safe='')}" if request.method == "GET" else ""
+        path = encoded_path(request.scope) + query
+        back = f"?next={quote(path, safe='')}" if request.method == "GET" and len(path) <= _LONGEST_NEXT else ""
         return RedirectResponse(self._look.address(_SIGN_IN) + back, 303)
 
     async def _sign_in(self, request: Request) -> Response:
@@ -164,11 +194,12 @@ class Pages:
             context = {"back": back, "refused": refused, "is_signed_in": False}
             return self._look.page(request, "sign_in.html", context, 401)
         self._bearers.let_in(bearer)
-        return self._signed_in(request, session, back)
+        return await self._signed_in(request, session, back)
 
     async def _sign_in_by_link(self, request: Request) -> Response:
-        if request.method == "HEAD":  # by what looks at links before a person does
-            return Response(status_code=200)
+        purpose = request.headers.get("sec-purpose", request.headers.get("purpose", ""))
+        if request.method == "HEAD" or "prefetch" in purpose:  # by what looks at links before a person does
+            return Response(status_code=200 if request.method == "HEAD" else 425)
         link = request.path_params[ID]
         with answered_within(BEARER_SECONDS):
             bearer = await self._bearers.admitted(request, tokens.digest(link))
@@ -177,19 +208,23 @@ class Pages:
             self._bearers.turn_away(bearer)
             return self._look.error(request, 410, _USED, is_signed_in=False)
         self._bearers.let_in(bearer)
-        return self._signed_in(request, session, "/")
+        return await self._signed_in(request, session, "/")
 
-    def _signed_in(self, request: Request, session: str, back: str) -> Response:
+    async def _signed_in(self, request: Request, session: str, back: str) -> Response:
+        before = self._cookies.session_of(request)
+        if before is not None:
+            await self._sessions.end(before)
+        mark_valid(request.scope)
         response = RedirectResponse(self._look.address(back), 303)
         self._cookies.set(response, session, request)
         return response
 
     async def _sign_out(self, request: Request) -> Response:
-        session = self._cookies.session_of(request)
-        if request.method == "POST" and session is not None and is_of_these_pages(request):
-            await self._sessions.end(session)
         response = RedirectResponse(self._look.address(_SIGN_IN), 303)
-        if request.method == "POST":
+        if request.method == "POST" and is_of_these_pages(request):
+            session = self._cookies.session_of(request)
+            if session is not None:
+                await self._sessions.end(session)
             self._cookies.forget(response, request)
         return response
 

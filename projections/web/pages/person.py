@@ -1,6 +1,6 @@
 """The page of a participant: columns, answers, the object as it came, and every state with what it changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -8,12 +8,13 @@ from pydantic_core import from_json, to_json
 from projections.participants.fields import ANSWERS
 from projections.roster.days import dates_of
 from projections.web.endpoint import Endpoint, EndpointRequest
-from projections.web.endpoints import get_history, get_participant
+from projections.web.endpoints import get_participant
+from projections.web.pages.happened import happened
 from projections.web.pages.html_page import HtmlPage
-from projections.web.parameters import HistoryParameters, OfOne
+from projections.web.parameters import OfOne
 from projections.web.question import Question
 
-_MOST_STATES = 100
+_FIRST = ("bib", "first_name", "last_name", "status", "event_name", "sub_event_name", "wave", "team")
 _LISTED = ("attributes", ANSWERS, "field_errors")  # shown in places of their own
 
 
@@ -23,31 +24,24 @@ async def _person(question: Question, request: EndpointRequest[Any]) -> Mapping[
     participant = from_json(found.data)
     event_id = participant["event_id"]
     dates = await dates_of(question.connection, question.roster, [event_id or ""])
-    parameters = HistoryParameters(limit=_MOST_STATES)
-    of_history = EndpointRequest(request.id, parameters, (), request.shown, None, is_last=True)
-    history = await get_history(question, of_history)
-    states = [from_json(state) for state in history.data if isinstance(state, bytes)]
+    history = await happened(question, request)
     attributes = participant.get("attributes")
     return {
         "participant": participant,
-        "columns": {name: value for name, value in participant.items() if name not in _LISTED},
+        "columns": {name: participant[name] for name in (*_FIRST, *_others(participant))},
         "answers": participant[ANSWERS],
         "object": None if attributes is None else to_json(attributes, indent=2).decode(),
-        "states": [{**state, "changed": _without_doubles(state["changed"])} for state in reversed(states)],
-        "has_more": history.following is not None,
+        "states": history.states,
+        "left_out": history.left_out,
+        "as_of": question.as_of,
         "zone": dates[event_id or ""].time_zone,
         "title": " ".join(filter(None, (participant["first_name"], participant["last_name"]))) or request.id,
     }
 
 
-def _without_doubles(changed: Mapping[str, Any]) -> dict[str, Any]:
-    """What changed, without keys of the object whose change a column shows."""
-    of_columns = [change for name, change in changed.items() if not name.startswith("attributes.")]
-    return {
-        name: change
-        for name, change in changed.items()
-        if not name.startswith("attributes.") or change not in of_columns
-    }
+def _others(participant: Mapping[str, Any]) -> Iterator[str]:
+    """The columns beside those that stand first."""
+    return (name for name in participant if name not in (*_FIRST, *_LISTED))
 
 
 PERSON = HtmlPage(

@@ -11,18 +11,19 @@ from projections.roster.criteria import SORTABLE, Criteria, Filter
 from projections.roster.days import dates_of
 from projections.roster.facets import MOST_COUNTED, Facet, count_some, facets
 from projections.roster.questions import resolved
+from projections.roster.races import name_of
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import list_participants
 from projections.web.pages.html_page import HtmlPage
-from projections.web.pages.words import question_in_words, value_in_words
+from projections.web.pages.words import parts_in_words
 from projections.web.parameters import ListParameters
 from projections.web.question import Question
 
 _COLUMNS = ("bib", "last_name", "first_name", "sub_event_name", "status", "gender", "team", "wave", "registered_at")
 _FACETS = ("sub_event_name", "status", "gender", "team", "wave")
-_NO_FILTERS = ("sort", "columns", "as_of")
-_OF_THE_PAGE = ("cursor", "limit", "count")  # parameters that say which page, not which participants
+# Parameters that say which page, not which participants; and what the address says already.
+_OF_THE_PAGE = ("cursor", "limit", "count", "event_id", "include")
 
 
 async def _race(question: Question, request: EndpointRequest[ListParameters]) -> Mapping[str, Any]:
@@ -33,11 +34,13 @@ async def _race(question: Question, request: EndpointRequest[ListParameters]) ->
     criteria = await resolved(question.connection, question.roster, request.criteria)
     connection, roster = question.connection, question.roster
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
+    others = replace(criteria, filters=tuple(each for each in criteria.filters if not _is_of_race(each, request.id)))
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     number = await count_some(connection, roster, criteria)
     of_all = number if criteria == everybody else await count_some(connection, roster, everybody)
-    if not of_all:
+    if not of_all and question.as_of is None:
         raise question.not_there("race")
+    name = await name_of(connection, roster, request.id)
     counted = await facets(connection, roster, criteria, _FACETS)
     page = await list_participants(question, replace(request, shown=replace(request.shown, columns=needed)))
     people = [from_json(row) for row in page.data if isinstance(row, bytes)]
@@ -45,22 +48,28 @@ async def _race(question: Question, request: EndpointRequest[ListParameters]) ->
     chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
     return {
         "event_id": request.id,
-        "name": next((each["event_name"] for each in people if each["event_name"]), request.id),
+        "name": name or request.id,
         "zone": dates.time_zone,
         "number": number,
         "of_all": of_all,
         "most": MOST_COUNTED,
-        "words": question_in_words(replace(criteria, filters=tuple(set(criteria.filters) - set(everybody.filters)))),
-        "chips": [_chip(name, value, chosen) for name, value in chosen.items() if name not in _NO_FILTERS],
+        "words": ", ".join(words for words, _ in parts_in_words(others, chosen.get("q"))),
+        "chips": [
+            {"words": words, "href": "?" + urlencode({name: of for name, of in chosen.items() if name != parameter})}
+            for words, parameter in parts_in_words(others, chosen.get("q"))
+        ],
         "facets": None if counted is None else [_links(facet, chosen) for facet in counted if _is_worth(facet)],
         "columns": columns,
         "sorts": {column: _sort(column, chosen) for column in columns if column in SORTABLE},
         "people": people,
         "chosen": chosen,
-        "next": following and "?" + urlencode({**chosen, "cursor": following}),
+        "next": following and "?" + urlencode({**chosen, **_sized(question), "cursor": following}),
         "is_first": "cursor" not in question.parameters,
-        "exports": urlencode({**chosen, "event_id": request.id}),
+        "exports": urlencode({**chosen, "event_id": request.id, "columns": ",".join(columns)}),
+        "whole": urlencode({**{name: of for name, of in chosen.items() if name != "columns"}, "event_id": request.id}),
         "as_of": question.as_of,
+        "then": question.parameters.get("as_of", ""),
+        "now_href": "?" + urlencode({name: of for name, of in chosen.items() if name != "as_of"}),
     }
 
 
@@ -73,10 +82,8 @@ def _is_worth(facet: Facet) -> bool:
     return len(facet.values) > 1
 
 
-def _chip(name: str, value: str, chosen: Mapping[str, str]) -> dict[str, str]:
-    """A filter that is set, with the address without it."""
-    without = {each: of for each, of in chosen.items() if each != name}
-    return {"words": value_in_words(name, value), "href": "?" + urlencode(without)}
+def _sized(question: Question) -> dict[str, str]:
+    return {name: value for name, value in question.parameters.items() if name == "limit"}
 
 
 def _links(facet: Facet, chosen: Mapping[str, str]) -> dict[str, Any]:

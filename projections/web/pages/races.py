@@ -1,25 +1,34 @@
 """The start page: the races, and a box that finds a person."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
+from projections.roster.criteria import Strict, Words
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import list_events
 from projections.web.pages.chart import bars
 from projections.web.pages.html_page import HtmlPage
-from projections.web.parameters import EventsParameters
+from projections.web.parameters import LARGEST_EVENTS_PAGE, EventsParameters
 from projections.web.question import Question
 
 _DAYS = 30
 
 
-async def _races(question: Question, request: EndpointRequest[EventsParameters]) -> Mapping[str, Any]:
-    page = await list_events(question, request)
+class RacesParameters(Strict):
+    """Which page of the races."""
+
+    cursor: Words | None = None
+
+
+async def _races(question: Question, request: EndpointRequest[Any]) -> Mapping[str, Any]:
+    parameters = EventsParameters(limit=LARGEST_EVENTS_PAGE)
+    page = await list_events(question, replace(request, parameters=parameters))
     races = [_race(from_json(race)) for race in page.data if isinstance(race, bytes)]
     following = cursor_of(question, page)
     return {"races": races, "next": following and f"?cursor={following}", "source": question.scope.source}
@@ -46,7 +55,7 @@ def _last_days(counted: Sequence[Mapping[str, Any]], today: date) -> list[int]:
 
 
 RACES = HtmlPage(
-    Endpoint("/", "races", "The races.", EventsParameters, "", id=None),
+    Endpoint("/", "races", "The races.", RacesParameters, ""),
     "races.html",
     _races,
 )

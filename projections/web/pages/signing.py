@@ -8,7 +8,7 @@ from starlette.responses import Response
 from projections.web.access.sessions import SESSION_SECONDS
 
 _NAME = "rosterlog"
-_LONGEST_FORM = 4_096  # bytes
+_LONGEST_FORM = 16_384  # bytes
 
 
 class Cookies:

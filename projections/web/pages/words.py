@@ -1,5 +1,6 @@
 """A question in words, as the title of a page says it. Pure."""
 
+from projections.roster.answer_filters import ANSWER
 from projections.roster.criteria import AnswerFilter, Criteria, Filter
 
 _NAMES = {
@@ -16,22 +17,14 @@ def name_in_words(column: str) -> str:
     return column if column.startswith("attributes.") else _NAMES.get(column, column.replace("_", " "))
 
 
-def question_in_words(criteria: Criteria) -> str:
-    """What selects participants, such as `sub-event Marathon, no bib`; empty if nothing does."""
-    parts = [] if criteria.words is None else [f"“{criteria.words}”"]
-    parts += sorted(_filter(filter_) for filter_ in criteria.filters)
-    parts += [_answer(filter_) for filter_ in criteria.answers]
-    return ", ".join(parts)
+def parts_in_words(criteria: Criteria, words: str | None) -> list[tuple[str, str]]:
+    """What selects participants, such as `sub-event Marathon` and `no bib`, each with the name of its parameter.
 
-
-def value_in_words(parameter: str, value: str) -> str:
-    """A parameter of an address in words."""
-    if parameter == "q":
-        return f"“{value}”"
-    column, _, operator = parameter.partition("__")
-    if operator == "isnull":
-        return _filter(Filter(column, operator, value == "true"))
-    return _filter(Filter(column, operator or "eq", value))
+    `words`: that are searched for, as they were typed.
+    """
+    parts = [] if words is None else [(f"“{words}”", "q")]
+    parts += sorted((_filter(filter_), filter_.name) for filter_ in criteria.filters)
+    return parts + [(_answer(filter_), _name(filter_)) for filter_ in criteria.answers]
 
 
 def _filter(filter_: Filter) -> str:
@@ -45,6 +38,10 @@ def _answer(filter_: AnswerFilter) -> str:
     if filter_.operator == "isnull":
         return f"{filter_.question}: {'no answer' if filter_.value is True else 'answered'}"
     return f"{filter_.question}: {'not ' if filter_.operator == 'ne' else ''}{_value(filter_.value)}"
+
+
+def _name(filter_: AnswerFilter) -> str:
+    return f"{ANSWER}{filter_.question}" + ("" if filter_.operator == "eq" else f"__{filter_.operator}")
 
 
 def _value(value: object) -> str:

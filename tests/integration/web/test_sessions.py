@@ -209,3 +209,53 @@ def test_no_page_of_signing_in_shows_or_keeps_what_was_sent(api: Api) -> None:
     answer = Browser(api).sign_in('"><script>alert(1)</script>')
     assert "alert" not in answer.text
     assert re.search(r"no-cache|no-store", answer.headers["cache-control"])
+
+
+def test_signing_in_again_ends_the_session_of_before(api: Api, engine: Engine, roster: str) -> None:
+    browser, token = Browser(api), make_token(engine)
+    browser.sign_in(token)
+    before = browser.cookie
+    browser.sign_in(token)
+    assert Browser(api, cookie=before).open("/").status_code == 303
+    assert len(query(roster, "select from page_session")) == 1
+
+
+def test_a_token_has_at_most_fifty_sessions_the_newest_ones(api: Api, engine: Engine, roster: str) -> None:
+    token = make_token(engine)
+    browsers = [Browser(api) for _ in range(52)]
+    for browser in browsers:
+        browser.sign_in(token)
+    assert len(query(roster, "select from page_session")) == 50
+    assert [browser.open("/").status_code for browser in (browsers[0], browsers[1], browsers[-1])] == [303, 303, 200]
+
+
+def test_sessions_together_have_the_requests_of_their_token(roster: str, engine: Engine) -> None:
+    with running(roster, ApiSettings(token_rate=1)) as api:
+        token = make_token(engine)
+        browsers = [Browser(api) for _ in range(4)]
+        statuses = [browser.sign_in(token).status_code for browser in browsers]
+        statuses += [browser.open("/operations").status_code for browser in browsers for _ in range(6)]
+    assert 429 in statuses
+
+
+def test_a_link_is_taken_where_too_many_made_up_sessions_came_from(api: Api, engine: Engine) -> None:
+    link = make_link(engine, make_token(engine))
+    for number in range(80):
+        Browser(api, cookie=f"rosterlog={number}").open("/")
+    assert Browser(api).follow(link).status_code == 303
+
+
+def test_a_link_is_not_used_up_by_what_prefetches(api: Api, engine: Engine) -> None:
+    link = make_link(engine, make_token(engine))
+    for header in ("Sec-Purpose", "Purpose"):
+        answer = Browser(api).open(f"/sign-in/{link}", **{header: "prefetch;prerender"})
+        assert (answer.status_code, answer.headers.get("set-cookie")) == (425, None)
+    assert Browser(api).follow(link).status_code == 303
+
+
+def test_no_page_of_somebody_is_kept_by_a_browser(api: Api, engine: Engine) -> None:
+    browser = Browser(api)
+    browser.sign_in(make_token(engine))
+    for path in ("/", "/races/1", "/participants/1", "/participants/nobody"):
+        assert browser.open(path).headers["cache-control"] == "no-store", path
+        assert browser.open(path).headers["referrer-policy"] == "same-origin", "or a browser names no origin in a form"
