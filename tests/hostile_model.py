@@ -41,6 +41,8 @@ def take(folded: Roster, position: int, seen: dict[str, Any]) -> None:
     before = folded.people.get(id_)
     if before is None:
         folded.people[id_] = Person(position, position, seen)
+    elif json.dumps(seen) == json.dumps(before.seen):
+        return  # the state goes on
     elif is_newer(moment(seen), moment(before.seen)):
         before.past.append((before.position, position))
         before.position, before.seen = position, seen
