@@ -54,7 +54,7 @@ async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> di
         return await anext(counted, None)
 
 
-async def name_of(connection: AsyncConnection, roster: Roster, event_id: str) -> str | None:
+async def newest_name(connection: AsyncConnection, roster: Roster, event_id: str) -> str | None:
     """The newest name of a race; None if nobody says it."""
     rows = roster.rows
     named = select(rows.c.event_name).where(

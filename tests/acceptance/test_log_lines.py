@@ -62,7 +62,7 @@ def test_every_line_of_up_its_worker_and_what_it_starts_again_is_json(data: Path
     assert all({"time", "level", "event"} <= line.keys() for line in lines)
     assert {"database": f"the embedded one in {data}"}.items() <= lines[0].items()
     plain = [line.partition(" ")[0] for line in up.lines]
-    assert plain == ["database", "webhook", "roster", "token", "try", "Ctrl-C"]
+    assert plain == ["database", "webhook", "roster", "pages", "token", "try", "Ctrl-C"]
 
 
 def test_at_a_terminal_up_and_its_worker_write_for_a_person(database: str) -> None:

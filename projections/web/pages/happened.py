@@ -19,7 +19,7 @@ _READ_FROM = DECLARED.keys  # the keys by column
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedValue:
     """What was one value and is another, as a person reads them; a time is left to the page, `is_time`."""
 
     name: str
@@ -48,11 +48,11 @@ async def happened(question: Question, request: EndpointRequest[Any]) -> Happene
         if page.following is None or len(page.data) < LARGEST_PAGE:  # a page that ended early: nothing may follow it
             break
         asked = replace(asked, after=page.following)
-    states = [{**state, "changes": [*changes(state["changed"])]} for state in reversed(newest)]
+    states = [{**state, "changes": [*changed_values(state["changed"])]} for state in reversed(newest)]
     return Happened(states, number - len(newest))
 
 
-def changes(changed: Mapping[str, Any]) -> Iterator[Change]:
+def changed_values(changed: Mapping[str, Any]) -> Iterator[ChangedValue]:
     """The changes of a state, without those of the object that a column shows."""
     shown = {key.partition(".")[0] for column in changed for key in _READ_FROM.get(column, ())}
     for name, change in changed.items():
@@ -62,15 +62,15 @@ def changes(changed: Mapping[str, Any]) -> Iterator[Change]:
         if name == ANSWERS:
             yield from _answers(was or (), now or ())
         else:
-            yield Change(name, _text(was), _text(now), is_time=name.endswith("_at"))
+            yield ChangedValue(name, _text(was), _text(now), is_time=name.endswith("_at"))
 
 
-def _answers(was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+def _answers(was: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[ChangedValue]:
     """The changes of answers, by question."""
     before, after = _by_question(was), _by_question(now)
     for question in dict.fromkeys((*before, *after)):
         if before.get(question) != after.get(question):
-            yield Change(question, before.get(question), after.get(question))
+            yield ChangedValue(question, before.get(question), after.get(question))
 
 
 def _by_question(answers: Sequence[Mapping[str, Any]]) -> dict[str, str]:

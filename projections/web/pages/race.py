@@ -11,7 +11,7 @@ from projections.roster.criteria import SORTABLE, Criteria, Filter
 from projections.roster.days import dates_of
 from projections.roster.facets import MOST_COUNTED, Facet, count_some, facets
 from projections.roster.questions import resolved
-from projections.roster.races import name_of
+from projections.roster.races import newest_name
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import list_participants
@@ -27,50 +27,59 @@ _OF_THE_PAGE = ("cursor", "limit", "count", "event_id", "include")
 
 
 async def _race(question: Question, request: EndpointRequest[ListParameters]) -> Mapping[str, Any]:
-    of_race = request.parameters.model_copy(update={"event_id": request.id})
-    request = replace(request, parameters=of_race)
-    columns = request.shown.columns if of_race.columns else _COLUMNS
-    needed = tuple(dict.fromkeys((*columns, "participant_id", "event_name", "field_errors")))
-    criteria = await resolved(question.connection, question.roster, request.criteria)
+    request = replace(request, parameters=request.parameters.model_copy(update={"event_id": request.id}))
     connection, roster = question.connection, question.roster
+    criteria = await resolved(connection, roster, request.criteria)
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
     others = replace(criteria, filters=tuple(each for each in criteria.filters if not _is_of_race(each, request.id)))
-    dates = (await dates_of(connection, roster, [request.id]))[request.id]
     number = await count_some(connection, roster, criteria)
     of_all = number if criteria == everybody else await count_some(connection, roster, everybody)
     if not of_all and question.as_of is None:
         raise question.not_there("race")
-    name = await name_of(connection, roster, request.id)
+    dates = (await dates_of(connection, roster, [request.id]))[request.id]
+    name = await newest_name(connection, roster, request.id)
     counted = await facets(connection, roster, criteria, _FACETS)
+    columns = request.shown.columns if request.parameters.columns else _COLUMNS
+    needed = tuple(dict.fromkeys((*columns, "participant_id", "field_errors")))
     page = await list_participants(question, replace(request, shown=replace(request.shown, columns=needed)))
-    people = [from_json(row) for row in page.data if isinstance(row, bytes)]
-    following = cursor_of(question, page)
     chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
+    chips = [(words, _without(chosen, parameter)) for words, parameter in parts_in_words(others, chosen.get("q"))]
     return {
-        "event_id": request.id,
         "name": name or request.id,
         "zone": dates.time_zone,
         "number": number,
         "of_all": of_all,
         "most": MOST_COUNTED,
-        "words": ", ".join(words for words, _ in parts_in_words(others, chosen.get("q"))),
-        "chips": [
-            {"words": words, "href": "?" + urlencode({name: of for name, of in chosen.items() if name != parameter})}
-            for words, parameter in parts_in_words(others, chosen.get("q"))
-        ],
+        "chips": chips,
         "facets": None if counted is None else [_links(facet, chosen) for facet in counted if _is_worth(facet)],
         "columns": columns,
         "sorts": {column: _sort(column, chosen) for column in columns if column in SORTABLE},
-        "people": people,
+        "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
         "chosen": chosen,
-        "next": following and "?" + urlencode({**chosen, **_sized(question), "cursor": following}),
-        "is_first": "cursor" not in question.parameters,
-        "exports": urlencode({**chosen, "event_id": request.id, "columns": ",".join(columns)}),
-        "whole": urlencode({**{name: of for name, of in chosen.items() if name != "columns"}, "event_id": request.id}),
         "as_of": question.as_of,
-        "then": question.parameters.get("as_of", ""),
-        "now_href": "?" + urlencode({name: of for name, of in chosen.items() if name != "as_of"}),
+        **_ways(question, {**chosen, "event_id": request.id}, columns, cursor_of(question, page)),
     }
+
+
+def _ways(
+    question: Question, of_race: Mapping[str, str], columns: Sequence[str], following: str | None
+) -> dict[str, Any]:
+    """The addresses that lead on from the page: the next one, files, the roster of now."""
+    sized = {name: value for name, value in question.parameters.items() if name == "limit"}
+    chosen = {name: value for name, value in of_race.items() if name != "event_id"}
+    return {
+        "next": following and "?" + urlencode({**chosen, **sized, "cursor": following}),
+        "is_first": "cursor" not in question.parameters,
+        "exports": urlencode({**of_race, "columns": ",".join(columns)}),
+        "whole": urlencode({name: value for name, value in of_race.items() if name != "columns"}),
+        "then": question.parameters.get("as_of", ""),
+        "now_href": _without(chosen, "as_of"),
+    }
+
+
+def _without(chosen: Mapping[str, str], parameter: str) -> str:
+    """The address without a parameter."""
+    return "?" + urlencode({name: value for name, value in chosen.items() if name != parameter})
 
 
 def _is_of_race(filter_: Filter, event_id: str) -> bool:
@@ -80,10 +89,6 @@ def _is_of_race(filter_: Filter, event_id: str) -> bool:
 def _is_worth(facet: Facet) -> bool:
     """Whether a facet tells anything: there are two values, or one that some have."""
     return len(facet.values) > 1
-
-
-def _sized(question: Question) -> dict[str, str]:
-    return {name: value for name, value in question.parameters.items() if name == "limit"}
 
 
 def _links(facet: Facet, chosen: Mapping[str, str]) -> dict[str, Any]:
