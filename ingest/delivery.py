@@ -29,6 +29,8 @@ _MOST_IN_LARGER = 131_072  # commas and opening brackets of a larger body
 LONGEST_NAME = 255  # characters. Types and ids are indexed, and PostgreSQL limits an index row to 2704 bytes.
 PARTICIPANT_TYPES = "event.participant."
 _USUAL_TYPE = "event.participant.created"  # the one that Movemint publishes; it needs no check
+_LONGEST_WHOLE = 1_000  # characters of an id before its exponent
+_LONGEST_POWER = 5  # characters of an exponent: what is whole and has more is 0, or far too long
 _LARGEST_ID = 10**LONGEST_NAME
 USUAL_ID = 2**63  # non-negative integers below it need no `identifier`, which is slower
 _LONGEST_TYPE = 2_000  # bytes
@@ -117,11 +119,16 @@ def identifier(value: object) -> str | None:
 
 def _whole(value: float) -> str | None:
     """A whole number as its digits alone; None for any other."""
-    if not value.is_integer():  # nor has it an exponent that would cost much
+    if not value.is_integer():
         return None
-    sign, digits, exponent = Decimal(value.digits if isinstance(value, WrittenNumber) else value).as_tuple()
-    if not isinstance(exponent, int) or not any(digits):
+    written = value.digits if isinstance(value, WrittenNumber) else repr(value)
+    mantissa, _, power = written.lower().partition("e")
+    if not mantissa.strip("-0."):
         return "0"
+    if len(mantissa) > _LONGEST_WHOLE or len(power) > _LONGEST_POWER:  # of a number that is not quite 0, among others
+        return None
+    sign, digits, exponent = Decimal(written).as_tuple()
+    assert isinstance(exponent, int)  # noqa: S101 - it is no infinity
     text = "".join(map(str, digits))
     whole, fraction = (text + "0" * exponent, "") if exponent >= 0 else (text[:exponent], text[exponent:])
     if fraction.strip("0"):

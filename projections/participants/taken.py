@@ -31,7 +31,10 @@ class FoldInquiry:
     def fold(self, participant: JsonObject) -> State | None:
         """The state of a participant, whatever its id is; None if it cannot be folded."""
         body = write_json({"type": REGISTERED, "data": {"object": {**participant, "id": _ANY_ID}}})
-        folded = self._fold(Event("", 1, "", REGISTERED, _ANY_ID, body))
+        try:
+            folded = self._fold(Event("", 1, "", REGISTERED, _ANY_ID, body))
+        except Exception:  # whatever it raises, a worker parks the event
+            return None
         return folded if isinstance(folded, State) else None
 
     def taken(self, participant: JsonObject, state: State) -> Iterator[tuple[str, str]]:

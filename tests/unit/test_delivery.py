@@ -65,7 +65,11 @@ def test_a_body_that_is_no_envelope_names_its_problem(body: bytes) -> None:
         (WrittenNumber("1e1"), "10"), (WrittenNumber("1E1"), "10"), (WrittenNumber("-0.0"), "0"), (-0.0, "0"),
         (WrittenNumber("1.5e1"), "15"), (WrittenNumber("100e-1"), "10"), (WrittenNumber("-2.0"), "-2"),
         (WrittenNumber("1e254"), "1" + "0" * 254), (WrittenNumber("1e255"), None), (WrittenNumber("1e-400"), None),
-        (WrittenNumber("0e999999999"), "0"), (WrittenNumber("1e999999999"), None), ("1e1", "1e1"), ("-0", "-0"),
+        (WrittenNumber("0e99999999999999999999"), "0"), (WrittenNumber("-0.0E-99999999999999999999"), "0"),
+        (WrittenNumber("1e-99999999999999999999"), None), (WrittenNumber("1.0e99999999999999999999"), None),
+        (1e23, "1" + "0" * 23), (WrittenNumber("1e+23"), "1" + "0" * 23), (WrittenNumber("1.0e+23"), "1" + "0" * 23),
+        (WrittenNumber("1." + "0" * 250_000), None), (WrittenNumber("0e999999999"), "0"),
+        (WrittenNumber("1e999999999"), None), ("1e1", "1e1"), ("-0", "-0"),
         ("x" * 255, "x" * 255), ("x" * 256, None), (10**255, None), (10**254, "1" + "0" * 254),
     ],
 )  # fmt: skip

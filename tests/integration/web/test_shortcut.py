@@ -208,5 +208,30 @@ def test_a_fault_of_ours_is_left_to_the_application_or_answered_503(monkeypatch:
     assert refusals.total["movemint", Reason.UNAVAILABLE] == 1
 
 
+def test_promise_1_a_body_that_cannot_be_read_by_a_fault_of_ours_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_body: bytes) -> None:
+        raise ZeroDivisionError
+
+    kept: list[Delivery] = []
+
+    def append(delivery: Delivery) -> asyncio.Future[Receipt]:
+        kept.append(delivery)
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        receipt.set_result(Receipt(1, stored=True))
+        return receipt
+
+    async def take() -> None:
+        webhook = Webhook({"movemint": (model.SECRET,)}, append, Refusals(_write_nothing), 1_000)
+        content = model.body(1)
+        headers = [(b"x-signature", model.signature(content).encode())]
+        assert WholeRequest(headers, keep_alive=True).is_taken(
+            partial(webhook.take, "movemint"), content, lambda _: None
+        )
+
+    monkeypatch.setattr("ingest.webhook.read_envelope", fails)
+    asyncio.run(take())
+    assert [(each.body, each.event_type, each.subject) for each in kept] == [(model.body(1), None, None)]
+
+
 async def _write_nothing(_numbers: Numbers) -> None:
     pass
