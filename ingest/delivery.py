@@ -62,6 +62,13 @@ def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
     A body of any other shape gives an envelope with a problem, never an error: every signed body is kept.
     `wanted`: the participant's keys that are read first where not all can be read.
     """
+    try:
+        return _read(body, wanted)
+    except Exception as error:  # by a fault of ours, which must not keep a delivery out of the log
+        return Envelope(problem=f"reading it failed with {type(error).__name__}")
+
+
+def _read(body: bytes, wanted: Collection[str]) -> Envelope:
     brackets = body.count(b"{") + body.count(b"[")
     if (len(body) > _ALWAYS_READ or brackets > DEEPEST_LEVEL) and _is_beyond_bounds(body, brackets):
         return _read_in_part(body, brackets, wanted)

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
-from ingest.delivery import Envelope, read_envelope
+from ingest.delivery import read_envelope
 from ingest.disk import disk_hindrance, free_bytes
 from ingest.driver import AsyncConnection, answered_within
 from ingest.group_commit import GroupCommit, Limits, NotKept
@@ -220,17 +220,8 @@ def _verified(source: str, secrets: Secrets, headers: Headers, body: bytes) -> D
         return Reason.SIGNATURE_MISSING if is_missing(headers) else Reason.SIGNATURE_MALFORMED
     if not is_signed(body, signature, secrets):
         return Reason.SIGNATURE_WRONG
-    envelope = _envelope_of(body)
+    envelope = read_envelope(body)
     return Delivery(source, body, signature.decode("ascii"), envelope.event_type, envelope.subject)
-
-
-def _envelope_of(body: bytes) -> Envelope:
-    """What a body says of itself. It is kept whatever it says, and also where reading it fails by a fault of ours."""
-    try:
-        return read_envelope(body)
-    except Exception as error:
-        logger.exception("body unreadable", extra={"fields": {"error": type(error).__name__}})
-        return Envelope(problem=f"reading it failed with {type(error).__name__}")
 
 
 def _declared_length(scope: Scope) -> int:

@@ -31,6 +31,8 @@ _LABELS = ("answer", "label", "value")  # of an object that is an answer; the fi
 _OTHER_LABELS = ("name", "title", "text")  # of which only one may say something
 _FLAGS = ("selected", "is_selected", "checked", "is_checked", "chosen", "is_chosen")  # whether it is chosen
 
+_MAY_BE_TRUE = frozenset({*_FLAGS, "value", "answer", "required"})
+
 _NO_QUESTION = "neither a question nor the id of one"
 _UNKNOWN_KEY = "no answer under a key that is known"
 _ONLY_CHOICES = "choices, of which none is said to be chosen"
@@ -170,32 +172,37 @@ def _first(row: _Row, names: Iterable[str]) -> object:
 
 def _texts(value: object) -> tuple[list[str], str | None]:
     """Each value that was given once; and why one of them is none. Of several, those that are not chosen are none."""
-    texts: dict[str, None] = {}
+    values: list[tuple[bool | None, str]] = []
     reason: str | None = None
     for each in value if isinstance(value, list) else [value]:
         try:
-            is_chosen, text = _chosen(each)
+            values.append(_chosen(each) if isinstance(each, dict) else (True, _text(each)))
         except _Unreadable as error:
             reason = reason or str(error)
-            continue
-        if is_chosen or not isinstance(value, list):
-            texts[text if is_chosen else _FALSE] = None
-    return [text for text in texts if not _is_empty(text)], reason
+    if not isinstance(value, list):
+        texts = [_FALSE if is_chosen is False else text for is_chosen, text in values]
+    else:  # where it is said of one object, those of which it is not said are not chosen
+        is_said = any(isinstance(each, dict) and _is_flagged(each) for each in value)
+        texts = [text for is_chosen, text in values if is_chosen or (is_chosen is None and not is_said)]
+    return [text for text in dict.fromkeys(texts) if not _is_empty(text)], reason
 
 
-def _chosen(value: object) -> tuple[bool, str]:
-    """Whether a value was chosen, and its text: an object's by its label."""
-    if not isinstance(value, dict):
-        return True, _text(value)
+def _chosen(value: _Row) -> tuple[bool | None, str]:
+    """Whether an object was chosen, None if that is not said, and its label."""
     if any(name in value for name in ("question", "question_text", "field")):
         raise _Unreadable("rows within an answer")
     flags = [flag for name in _FLAGS if (flag := value.get(name)) is not None]
     label = _label(value)
-    if isinstance(value.get("value"), bool) and label is not value["value"]:
-        flags.append(value["value"])
-    if any(not isinstance(flag, bool) for flag in flags):
+    flags += [said for name in ("value", "answer") if isinstance(said := value.get(name), bool) and label is not said]
+    has_value = not (_is_empty(value.get("value")) and _is_empty(value.get("answer")))
+    is_unknown = any(isinstance(said, bool) and name not in _MAY_BE_TRUE for name, said in value.items())
+    if any(not isinstance(flag, bool) for flag in flags) or (is_unknown and not (flags or has_value)):
         raise _Unreadable("an answer of which it is not said by true or false whether it is chosen")
-    return all(flags), _text(label)
+    return all(flags) if flags else None, _text(label)
+
+
+def _is_flagged(value: _Row) -> bool:
+    return any(value.get(name) is not None for name in _FLAGS)
 
 
 def _label(value: _Row) -> object:

@@ -178,6 +178,10 @@ def test_what_an_entry_of_a_map_may_say_of_its_question_is_no_answer(
         ([{"label": "Pasta", "selected": False}, {"label": "Pizza", "selected": True}], ["Pizza"]),
         ([{"label": "Pasta", "value": False}, {"label": "Pizza", "value": True}], ["Pizza"]),
         ([{"label": "Pasta", "is_checked": False}], [""]),
+        ([{"label": "S"}, {"label": "M", "selected": True}, {"label": "L", "selected": None}], ["M"]),
+        ([{"label": "S", "selected": False}, {"label": "M"}, "L"], ["L"]),
+        ({"label": "I agree", "answer": False}, ["false"]),
+        ({"name": "I agree", "answer": False}, ["false"]),
         ({"label": "Newsletter", "value": False}, ["false"]),
         ({"label": "Newsletter", "value": True}, ["Newsletter"]),
         ({"checked": False, "label": "I agree"}, ["false"]),
@@ -195,6 +199,20 @@ def test_an_object_is_an_answer_by_its_label_if_it_was_chosen(given: object, tex
     for key in ("answer", "value", "answers"):
         answers, unread = read_answers([{"question": "Q", key: given}])
         assert ([answer.answer for answer in answers], unread) == (texts, None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"label": "I agree", "accepted": False},
+        [{"label": "S", "isSelected": True}, {"label": "M", "isSelected": False}],
+    ],
+)
+def test_what_may_say_whether_an_object_was_chosen_is_named(given: object) -> None:
+    answers, unread = read_answers([{"question": "Q", "answer": given}])
+    assert [answer.answer for answer in answers if answer.answer] == []
+    assert unread is not None
+    assert unread.startswith("row 1: an answer of which it is not said by true or false")
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_promise_1_a_body_that_cannot_be_read_by_a_fault_of_ours_is_kept(monkeyp
             partial(webhook.take, "movemint"), content, lambda _: None
         )
 
-    monkeypatch.setattr("ingest.webhook.read_envelope", fails)
+    monkeypatch.setattr("ingest.delivery.read_plain", fails)
     asyncio.run(take())
     assert [(each.body, each.event_type, each.subject) for each in kept] == [(model.body(1), None, None)]
 
