@@ -50,8 +50,8 @@ class Deployment:
     def is_seen(self, metric: str, holds: Callable[[float], bool], sentence: str, alert: str, minutes: int) -> None:
         """The trouble shows in metrics, as an alert, in `status` and in `doctor`, whose sentence leads out."""
         self.is_measured(metric, holds, alert, minutes)
-        needs = status_json(self.env)["needs"]
-        assert [each for each in needs if sentence in each], needs
+        # What was refused is written down some seconds later than it is counted.
+        until(lambda: any(sentence in each for each in status_json(self.env)["needs"]))
         assert sentence in self.doctor("fail")
 
     def is_measured(self, metric: str, holds: Callable[[float], bool], alert: str, minutes: int) -> None:
