@@ -103,8 +103,6 @@ class Pages:
     def _shows(self, page: HtmlPage[Any]) -> Respond:
         async def show(request: Request) -> Response:
             signed = await self._signed(request)
-            if signed is None:
-                return self._to_sign_in(request)
             if signed.is_operator and page is RACES:
                 return RedirectResponse(self._look.address(_OPERATIONS), 303)
             empty = [name for name, value in request.query_params.multi_items() if not value]
@@ -126,8 +124,6 @@ class Pages:
     def _downloads(self, endpoint: Endpoint[Any]) -> Respond:
         async def download(request: Request) -> Response:
             signed = await self._signed(request)
-            if signed is None:
-                return self._to_sign_in(request)
             response = await self._exports.answer_to(Bearer(signed.token, _address(request)), endpoint, request)
             response.headers["Cache-Control"] = "no-store"
             return response
@@ -136,26 +132,24 @@ class Pages:
 
     async def _operations(self, request: Request) -> Response:
         signed = await self._signed(request)
-        if signed is None:
-            return self._to_sign_in(request)
         if not signed.is_operator:
             return self._look.error(request, 403, _NO_OPERATOR)
         async with in_time():
             return self._look.page(request, "operations.html", await self._read_operations())
 
-    async def _signed(self, request: Request) -> Signed | None:
-        """Who is signed in; None if nobody is."""
+    async def _signed(self, request: Request) -> Signed:
+        """Who is signed in. Raises 401 if nobody is, which leads to signing in, and 429 beyond a limit."""
         session = self._cookies.session_of(request)
         if session is None:
-            return None
+            raise HTTPException(401)
         with answered_within(BEARER_SECONDS):
             bearer = await self._bearers.admitted(request, tokens.digest(session))
             signed = await self._sessions.signed(session)
         if signed is None:
-            self._bearers.turn_away(bearer)
-            return None
+            raise self._bearers.turn_away(bearer)
         self._bearers.let_in(bearer)
-        await self._bearers.admitted(request, signed.token)  # many sessions have no more requests than their token
+        # Many sessions together have no more requests than their token.
+        self._bearers.let_in(await self._bearers.admitted(request, signed.token))
         mark_valid(request.scope)
         return signed
 

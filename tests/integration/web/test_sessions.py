@@ -198,6 +198,19 @@ def test_an_operator_sees_operations_and_no_participant(api: Api, engine: Engine
     assert roster.open("/operations").status_code == 403
 
 
+def test_a_right_session_is_not_counted_as_a_wrong_token_by_a_process_that_sees_it_first(
+    api: Api, engine: Engine, roster: str
+) -> None:
+    with engine.begin() as connection:
+        operator = tokens.create(connection, "op", tokens.NO_SOURCE, (), None)
+    browser = Browser(api)
+    browser.sign_in(operator)
+    with running(roster) as another:
+        browser.api = another
+        assert {browser.open("/operations").status_code for _ in range(80)} == {200}
+        assert Browser(another).sign_in("wrong").status_code == 401, "the first wrong one of this address"
+
+
 def test_a_form_that_is_none_is_refused(api: Api) -> None:
     for content in (b"token=%ff%fe", b"\xff", b"token=" + b"x" * 100_000, b"&" * 50, b""):
         answer = api.runner.run(api.client.post("/sign-in", content=content, headers=FORM))
