@@ -52,7 +52,14 @@ class AddressRoute(Route):
 
 def encoded_path(scope: Scope) -> str:
     """The path of a request with each segment encoded in one way, whatever way the client chose."""
-    return "/".join(map(_encoded, _segments(scope)))
+    return "/".join(encoded_segment(unquote_to_bytes(segment)) for segment in _segments(scope))
+
+
+def encoded_segment(id_: str | bytes) -> str:
+    """An id as one segment of a path."""
+    encoded = quote(id_, safe="")
+    # Clients take "." and ".." for steps in the path.
+    return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
 
 
 def _segments(scope: Scope) -> list[bytes]:
@@ -67,9 +74,3 @@ def _text(segment: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if "\0" in text else text
-
-
-def _encoded(segment: bytes) -> str:
-    encoded = quote(unquote_to_bytes(segment), safe="")
-    # Clients take "." and ".." for steps in the path.
-    return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded

@@ -45,7 +45,7 @@ async def happened(question: Question, request: EndpointRequest[Any]) -> Happene
         page = await get_history(question, asked)
         newest.extend(from_json(state) for state in page.data if isinstance(state, bytes))
         number += len(page.data)
-        if page.following is None or len(page.data) < LARGEST_PAGE:  # a page that ended early: nothing may follow it
+        if page.following is None:  # a page of large states ends early, and the next one may know of newer states
             break
         asked = replace(asked, after=page.following)
     states = [{**state, "changes": [*changed_values(state["changed"])]} for state in reversed(newest)]

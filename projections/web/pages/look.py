@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,6 +17,7 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
+from projections.web.addresses import encoded_segment
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
@@ -47,7 +48,7 @@ class Look:
             "shown": shown,
             "time": _time,
             "ago": _ago,
-            "segment": segment,
+            "segment": encoded_segment,
             "named": name_in_words,
         }
         environment.globals |= {"below": self._below, "files": {name: _version(name) for name in _FILES}}
@@ -114,12 +115,6 @@ def _ago(value: datetime | str, now: datetime) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def segment(value: str) -> str:
-    """A text as one segment of a path."""
-    encoded = quote(value, safe="")
-    return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
 
 
 def _version(name: str) -> str:

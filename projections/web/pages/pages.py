@@ -18,14 +18,14 @@ from ingest.web.problems import Refusal
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.access.sessions import Sessions, Signed
-from projections.web.addresses import ID, AddressRoute, encoded_path
+from projections.web.addresses import ID, AddressRoute, encoded_path, encoded_segment
 from projections.web.answer_log import mark_valid
 from projections.web.dispatch import BEARER_SECONDS, DATABASE_AWAY, Dispatch, in_time
 from projections.web.endpoint import Endpoint
 from projections.web.exports import Exports
 from projections.web.pages.found import FOUND
 from projections.web.pages.html_page import Elsewhere, HtmlPage
-from projections.web.pages.look import Look, segment, static_route
+from projections.web.pages.look import Look, static_route
 from projections.web.pages.person import PERSON
 from projections.web.pages.race import RACE
 from projections.web.pages.races import RACES
@@ -116,7 +116,7 @@ class Pages:
                 finally:
                     question.allowance.release()
             if isinstance(context, Elsewhere):
-                return RedirectResponse(self._look.address(context.path) + segment(context.id), 303)
+                return RedirectResponse(self._look.address(context.path) + encoded_segment(context.id), 303)
             return self._look.page(request, page.template, {"position": question.position, **context})
 
         return show

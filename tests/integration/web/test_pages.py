@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
+from projections.web.api import ApiSettings
 from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import Browser, links_of, text_of
@@ -120,6 +121,8 @@ def test_the_number_of_a_facets_link_is_the_number_behind_it(seen: tuple[Browser
     page = browser.open(f"{RACE}?q=n1").text
     links = re.findall(r'<li><a href="([^"]*)">[^<]*</a> <span class="count">([0-9]+)</span>', page)
     assert len(links) > 5
+    assert "<h2>team</h2>" in page
+    assert "<h2>status</h2>" not in page, "of one value it tells nothing"
     for href, number in links:
         assert f"<strong>{number}</strong>" in browser.open(RACE + unescape(href)).text, href
 
@@ -169,6 +172,9 @@ def test_a_search_opens_the_one_person_that_it_finds(seen: tuple[Browser, str]) 
     assert len(people_of(many.text)) == len([number for number in range(120) if number % 7 == 1])
     assert "Nobody is found" in text_of(browser.open("/find?q=nobody-at-all"))
     assert browser.open("/find").headers["location"] == "/"
+    last = re.search(r'rel="next" href="([^"]*)"', browser.open("/find?q=n1&limit=16").text)
+    assert last is not None
+    assert len(people_of(browser.open("/find" + unescape(last[1])).text)) == 1, "one is left, and was not meant alone"
 
 
 def test_the_start_page_counts_each_race(seen: tuple[Browser, str]) -> None:
@@ -266,6 +272,19 @@ def test_changes_are_told_in_words_the_newest_first(database: str) -> None:
         assert "State 103 → State 104" in long
         assert "5 older states are not shown here" in long
         assert "First registered" not in long
+    for each in (engine, worker):
+        each.dispose()
+
+
+def test_of_large_states_the_newest_are_shown(database: str) -> None:
+    engine, worker = sync_engine(database), sync_engine(database, WORKER_ROLE)
+    model.append(database, [model.body(1, event_id=1, first_name=f"S{number}", odd="x" * 9_000) for number in range(9)])
+    drain(worker)
+    with running(database, ApiSettings(page_bytes=25_000)) as api:
+        browser = Browser(api)
+        browser.sign_in(make_token(engine))
+        page = text_of(browser.open("/participants/1"))
+    assert "first name: S7 → S8" in page
     for each in (engine, worker):
         each.dispose()
 

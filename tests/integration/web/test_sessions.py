@@ -57,6 +57,13 @@ def test_signing_in_leads_to_no_other_host(api: Api, engine: Engine, wanted: str
     assert Browser(api).send("/sign-in", {"token": make_token(engine), "next": wanted}).headers["location"] == "/"
 
 
+def test_an_address_too_long_to_lead_back_to_hinders_nobody(api: Api, engine: Engine) -> None:
+    browser = Browser(api)
+    answer = browser.open("/races/1?" + "team=" + "%E6%97%A5" * 400)
+    assert answer.headers["location"] == "/sign-in"
+    assert browser.sign_in(make_token(engine)).status_code == 303
+
+
 def test_a_session_is_a_new_secret_of_which_the_digest_is_stored(api: Api, engine: Engine, roster: str) -> None:
     token = make_token(engine)
     first, second = Browser(api, cookie="rosterlog=chosen-by-somebody-else"), Browser(api)
@@ -216,6 +223,11 @@ def test_a_form_that_is_none_is_refused(api: Api) -> None:
         answer = api.runner.run(api.client.post("/sign-in", content=content, headers=FORM))
         assert answer.status_code == 401
     assert Browser(api).open("/sign-in", method="PUT").status_code == 405
+
+
+def test_a_form_longer_than_ours_is_not_read(api: Api, engine: Engine) -> None:
+    browser = Browser(api)
+    assert browser.send("/sign-in", {"next": "/" * 20_000, "token": make_token(engine)}).status_code == 401
 
 
 def test_no_page_of_signing_in_shows_or_keeps_what_was_sent(api: Api) -> None:
