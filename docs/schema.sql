@@ -2357,7 +2357,7 @@ CREATE INDEX page_session_token ON public.page_session USING btree (token);
 
 CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers_build USING btree (source, question_key, "left"(answer, 100), participant_id);
 
-CREATE INDEX participant_answers_build_question ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, ((NOT (question IS DISTINCT FROM question_id))), "position" DESC, place);
+CREATE INDEX participant_answers_build_question_words ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, ((NOT (question IS DISTINCT FROM question_id))), "position" DESC, place);
 
 CREATE INDEX participants_build_age ON ONLY public.participants_build USING btree (source, age, participant_id) WHERE (age IS NOT NULL);
 

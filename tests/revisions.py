@@ -12,7 +12,7 @@ _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
     "0017_newest_words": (
-        "drop index participant_answers_build_question",
+        "drop index participant_answers_build_question_words",
         (
             "create index participant_answers_build_question on participant_answers_build "
             "(source, (coalesce(event_id, '')), question_key, position desc, place)"

@@ -14,7 +14,12 @@ from ingest.exact_json import number_as_text
 _OWN_IDS = ("id", "key", "identifier")  # of the question, if it is not said whose; in an entry of a map, of the answer
 _WORDS = ("question", "question_text", "title", "label", "name")
 _OBJECTS = ("question", "field")  # that may be an object about the question
-_ABOUT = frozenset({"type", "position", "order", "required"})  # what else a row says of its question
+_ABOUT = frozenset(  # what else a row says of its question
+    {
+        *("type", "question_type", "field_type", "input_type", "position", "order", "sort_order", "display_order"),
+        *("required", "is_required", "mandatory", "description", "help_text", "hint", "placeholder"),
+    }
+)
 _SAY_QUESTION = frozenset({"question", "question_id", "question_text"})  # no key of a map is called so
 _OF_ITEM = frozenset({*_SAY_QUESTION, *_OWN_IDS, *_WORDS, *_OBJECTS, *_ABOUT})
 _OF_ENTRY = _OF_ITEM - {"name"}  # of an emergency contact `name` is the contact's
@@ -31,14 +36,19 @@ _LABELS = ("answer", "label", "value")  # of an object that is an answer; the fi
 _OTHER_LABELS = ("name", "title", "text")  # of which only one may say something
 _FLAGS = ("selected", "is_selected", "checked", "is_checked", "chosen", "is_chosen")  # whether it is chosen
 
+_OF_CHOSEN = ("selected", "selection", "checked", "chosen")  # beginnings of keys
 _MAY_BE_TRUE = frozenset({*_FLAGS, "value", "answer", "required"})
 
 _NO_QUESTION = "neither a question nor the id of one"
 _UNKNOWN_KEY = "no answer under a key that is known"
 _ONLY_CHOICES = "choices, of which none is said to be chosen"
 _BESIDE_EMPTY = "several answers beside an empty one: which of them were given is not said"
+_BESIDE_OTHERS = "several answers beside a key that is not known, which may say which of them were given"
 _NO_LABEL = "an answer that is an object without a label"
+_EMPTY_VALUE = "an answer that is an object whose value is empty"
 _FALSE = "false"
+MAY_BE_UNANSWERED = frozenset({_UNKNOWN_KEY, _ONLY_CHOICES, _BESIDE_EMPTY})
+"""The reasons that a row has which may have no answer at all."""
 
 _Row = Mapping[str, object]
 
@@ -103,25 +113,47 @@ def _question(key: str | None, row: _Row, of_question: Collection[str]) -> _Ques
     """The question's id and words: its own, or those of an object for the question; else the key of the entry."""
     objects = [value for name in _OBJECTS if name in of_question and isinstance(value := row.get(name), dict)]
     own_ids = (row.get(name) for name in _OWN_IDS) if key is None else (key,)
-    number = row.get("question")
     ids = (
         row.get("question_id"),
         *(_first(each, ("question_id", *_OWN_IDS)) for each in objects),
-        number if isinstance(number, int | float) and not isinstance(number, bool) else None,
+        row.get("question") if _is_id(row) else None,
         *own_ids,
     )
     id_ = identifier(next((each for each in ids if not _is_empty(each)), None)) or ""
     words = (
         *(each.get(name) for each in objects for name in (*_WORDS, "text")),
-        *(row.get(name) for name in _WORDS if name in of_question),
+        *(row.get(name) for name in (_WORDS[1:] if _is_id(row) else _WORDS) if name in of_question),
         key,
         id_,
     )
     return _Question(id_, next((each for each in words if isinstance(each, str) and not _is_empty(each)), ""))
 
 
+def _is_id(row: _Row) -> bool:
+    """Whether `question` is the question's id: a number, also in digits where its words stand beside it."""
+    question = row.get("question")
+    if isinstance(question, str):
+        return question.isascii() and question.isdigit() and not _is_empty(row.get("question_text"))
+    return isinstance(question, int | float) and not isinstance(question, bool)
+
+
 def _given(key: str | None, row: _Row, of_question: Collection[str], *, is_form: bool) -> object:
     """What was answered; None for no answer."""
+    given = _answered(key, row, of_question, is_form=is_form)
+    if is_form or not _is_empty(given) or given is False:
+        return given
+    if any(name in row for name in _SEVERAL) and not any(name in row for name in _ANSWER):
+        return None if _says_what_is_chosen(row) else _first(row, _SEVERAL)
+    choices = [value for name in _CHOICES if isinstance(value := row.get(name), list)]
+    if len(choices) != 1:
+        return given
+    others = {name for name in row if name in _ABOUT or not (name in of_question or _is_of_anything(name))}
+    # Chosen, in a row that has nothing but them; else only where they say so themselves.
+    return choices[0] if len(others) == 1 or any(_is_flagged(each) for each in choices[0]) else given
+
+
+def _answered(key: str | None, row: _Row, of_question: Collection[str], *, is_form: bool) -> object:
+    """What stands under a key of one answer, or under the key that `type` names."""
     if any(name in row for name in _ANSWER):
         return _first(row, _ANSWER)
     kind = row.get("type")  # of some platforms it names the key that has the answer
@@ -129,13 +161,15 @@ def _given(key: str | None, row: _Row, of_question: Collection[str], *, is_form:
         is_asked_elsewhere = key is None and not _SAY_QUESTION.union(_OBJECTS).isdisjoint(row)
         if kind != "text" or is_asked_elsewhere:  # else `text` may be the words of the question
             return row[kind]
-    if is_form:
-        return None
-    if any(name in row for name in _SEVERAL):
-        return _first(row, _SEVERAL)
-    others = {name for name in row if name in _ABOUT or not (name in of_question or _is_of_anything(name))}
-    choices = row[others.pop()] if len(others) == 1 and others <= {*_CHOICES} else None
-    return choices if isinstance(choices, list) else None  # chosen, in a row that has nothing but them
+    return None
+
+
+def _says_what_is_chosen(row: _Row) -> bool:
+    """Whether a key may say which of several values were chosen."""
+    return any(
+        name.startswith(_OF_CHOSEN) and not isinstance(value, bool) and not _is_empty(value)
+        for name, value in row.items()
+    )
 
 
 def _unused(row: _Row, of_question: Collection[str], *, is_form: bool) -> str | None:
@@ -143,7 +177,7 @@ def _unused(row: _Row, of_question: Collection[str], *, is_form: bool) -> str | 
     filled = {name for name, value in row.items() if name not in of_question and not _is_empty(value)}
     has_answer = any(name in row for name in _ANSWER)
     if not filled.isdisjoint(_SEVERAL):
-        return _BESIDE_EMPTY if has_answer else _ONLY_CHOICES if is_form else None
+        return _BESIDE_EMPTY if has_answer else _ONLY_CHOICES if is_form else _BESIDE_OTHERS
     if any(name not in _CHOICES and not _is_of_anything(name) for name in filled):
         return _UNKNOWN_KEY
     is_said = has_answer or any(name in row for name in _SEVERAL)
@@ -176,33 +210,43 @@ def _texts(value: object) -> tuple[list[str], str | None]:
     reason: str | None = None
     for each in value if isinstance(value, list) else [value]:
         try:
-            values.append(_chosen(each) if isinstance(each, dict) else (True, _text(each)))
+            values.append(_chosen(each, value) if isinstance(each, dict) else (True, _text(each)))
         except _Unreadable as error:
             reason = reason or str(error)
     if not isinstance(value, list):
         texts = [_FALSE if is_chosen is False else text for is_chosen, text in values]
     else:  # where it is said of one object, those of which it is not said are not chosen
-        is_said = any(isinstance(each, dict) and _is_flagged(each) for each in value)
+        is_said = any(map(_is_flagged, value))
         texts = [text for is_chosen, text in values if is_chosen or (is_chosen is None and not is_said)]
     return [text for text in dict.fromkeys(texts) if not _is_empty(text)], reason
 
 
-def _chosen(value: _Row) -> tuple[bool | None, str]:
-    """Whether an object was chosen, None if that is not said, and its label."""
-    if any(name in value for name in ("question", "question_text", "field")):
+def _chosen(value: _Row, given: object) -> tuple[bool | None, str]:
+    """Whether an object, or one of the list that was given, was chosen, None if that is not said, and its label."""
+    if _is_row_within(value, in_list=isinstance(given, list)):
         raise _Unreadable("rows within an answer")
     flags = [flag for name in _FLAGS if (flag := value.get(name)) is not None]
     label = _label(value)
     flags += [said for name in ("value", "answer") if isinstance(said := value.get(name), bool) and label is not said]
     has_value = not (_is_empty(value.get("value")) and _is_empty(value.get("answer")))
     is_unknown = any(isinstance(said, bool) and name not in _MAY_BE_TRUE for name, said in value.items())
+    if not (flags or has_value) and any(value.get(name, False) in (None, "") for name in ("value", "answer")):
+        raise _Unreadable(_EMPTY_VALUE if label is not None else _NO_LABEL)
     if any(not isinstance(flag, bool) for flag in flags) or (is_unknown and not (flags or has_value)):
         raise _Unreadable("an answer of which it is not said by true or false whether it is chosen")
     return all(flags) if flags else None, _text(label)
 
 
-def _is_flagged(value: _Row) -> bool:
-    return any(value.get(name) is not None for name in _FLAGS)
+def _is_row_within(value: _Row, *, in_list: bool) -> bool:
+    """Whether an object within an answer is a row of its own. One with a title may be an option and its value."""
+    if any(name in value for name in (*_SAY_QUESTION, "field")):
+        return True
+    is_answered = not isinstance(value.get("answer", False), bool)
+    return in_list and is_answered and any(name in value for name in ("title", "name", "key"))
+
+
+def _is_flagged(value: object) -> bool:
+    return isinstance(value, dict) and any(value.get(name) is not None for name in _FLAGS)
 
 
 def _label(value: _Row) -> object:

@@ -6,13 +6,13 @@ one object with question and answer is a list of one. `answer_row` reads each ro
 rules for people.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import repeat
 from typing import NamedTuple
 
 from ingest.delivery import USUAL_ID
-from projections.participants.answer_row import is_row, read_row
+from projections.participants.answer_row import MAY_BE_UNANSWERED, is_row, read_row
 
 _MOST_NAMED = 5  # rows
 _LONGEST_KEY = 200  # characters of a question that has no id
@@ -29,8 +29,16 @@ class Answer(NamedTuple):
     answer: str
 
 
-ReadAnswers = tuple[list[Answer], str | None]
-"""The answers under one key in the order in which they are sent, and which rows could not be read and why.
+class Unread(NamedTuple):
+    """A row that could not be read. `question`: its id, else its words. `place`: of the row, from 1; 0: all of them."""
+
+    question: tuple[str, str]
+    place: int
+    reason: str
+
+
+ReadAnswers = tuple[list[Answer], list[Unread]]
+"""The answers under one key in the order in which they are sent, and the rows that could not be read.
 
 A question is in it once per answer; once without an answer if it has none. (A plain tuple, as one is made per event.)
 """
@@ -63,9 +71,9 @@ def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
     elif isinstance(value, dict):
         rows = [(None, value)] if is_row(value) else value.items()
     else:
-        return [], "neither a list of answers nor a map of them"
+        return [], [Unread(("", ""), 0, "neither a list of answers nor a map of them")]
     answers: list[Answer] = []
-    unread: list[str] = []
+    unread: list[Unread] = []
     for place, (key, row) in enumerate(rows, 1):
         if key is None and row.__class__ is dict:
             id_, words, text = row.get("question_id"), row.get("question"), row.get("answer")
@@ -76,37 +84,55 @@ def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
         question, texts, reason = read_row(key, row, is_form=is_form)
         answers += [Answer(*question, text) for text in texts]
         if reason is not None:
-            unread.append(f"row {place}: {reason}")
-    return answers if len(answers) == 1 else _each_once(answers), _few_of(unread) if unread else None
+            unread.append(Unread(_question(Answer(*question, "")), place, reason))
+    return answers if len(answers) == 1 else _each_once(answers), unread
 
 
-def _few_of(unread: Sequence[str]) -> str:
-    more = f"; and {len(unread) - _MOST_NAMED} more rows" if len(unread) > _MOST_NAMED else ""
-    return "; ".join(unread[:_MOST_NAMED]) + more
+def reason_of(unread: Sequence[Unread]) -> str | None:
+    """Which rows could not be read and why, in words; None if all could."""
+    named = dict.fromkeys(f"row {place}: {reason}" if place else reason for _, place, reason in unread[:_MOST_NAMED])
+    more = [f"and {len(unread) - _MOST_NAMED} more rows"] if len(unread) > _MOST_NAMED else []
+    return "; ".join((*named, *more)) or None
 
 
 def joined(first: ReadAnswers, later: ReadAnswers, *, are_forms: tuple[bool, bool]) -> ReadAnswers:
     """What two keys say together, of which the first that has answers counts.
 
     Of the later one, questions that the first has without an answer get theirs, and those without words their words.
-    What may be chosen in a form beside another key is no reason to name anything.
     """
-    (of_first, first_reason), (of_later, later_reason) = first, later
-    if not of_first:
-        return later if of_later else ([], first_reason or later_reason)
-    answered = _questions(of_first, are_answered=True)
-    if answered:
+    (of_first, first_unread), (of_later, later_unread) = first, later
+    answers = _each_once([*of_first, *_taken(of_first, of_later)])
+    if _questions(of_first, are_answered=True):  # other questions of the later key are not read
         asked = _questions(of_first)
-        added = [each for each in of_later if _question(each) in asked]
-        added = [each._replace(answer="") if _question(each) in answered else each for each in added]
-        return _each_once([*of_first, *added]), first_reason
-    answered = _questions(of_later, are_answered=True)
-    is_read_elsewhere = answered and _questions(of_first) <= answered
-    reasons = (
-        None if is_read_elsewhere or (are_forms[0] and of_later) else first_reason,
-        None if are_forms[1] else later_reason,
-    )
-    return _each_once([*of_first, *of_later]), "; ".join(filter(None, reasons)) or None
+        later_unread = [each for each in later_unread if each.question in asked]
+    return answers, [
+        *_still_unread(first_unread, answers, is_form=are_forms[0], has_other=bool(of_later)),
+        *_still_unread(later_unread, answers, is_form=are_forms[1], has_other=bool(of_first)),
+    ]
+
+
+def _still_unread(
+    unread: Iterable[Unread], answers: Sequence[Answer], *, is_form: bool, has_other: bool
+) -> Iterator[Unread]:
+    """The rows of a key that stay named: but where the question is answered all the same, or another key has some.
+
+    `has_other`: beside such a key, what has no rows, or rows of a form that need not have an answer, are not named.
+    """
+    answered = _questions(answers, are_answered=True)
+    for each in unread:
+        need_not = each.place == 0 or (is_form and each.reason in MAY_BE_UNANSWERED)
+        if each.question not in answered and not (has_other and need_not):
+            yield each
+
+
+def _taken(of_first: Sequence[Answer], of_later: Sequence[Answer]) -> Sequence[Answer]:
+    """The answers of the later key that count beside those of the first."""
+    answered = _questions(of_first, are_answered=True)
+    if not answered:
+        return of_later
+    asked = _questions(of_first)
+    added = [each for each in of_later if _question(each) in asked]
+    return [each._replace(answer="") if _question(each) in answered else each for each in added]
 
 
 def _question(answer: Answer) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """Folds events into states of participants. Pure: no database, no clock."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import cast
 
 from ingest.delivery import JsonObject, read_envelope
 from ingest.log.event import Event
 from projections.folding.outcome import Parked, Passed
-from projections.participants.answers import Answer, ReadAnswers, is_whole, joined, read_answers
+from projections.participants.answers import Answer, ReadAnswers, is_whole, joined, read_answers, reason_of
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
@@ -86,8 +87,9 @@ class _Columns:
     def __init__(self, fields: Fields) -> None:
         paths = [_paths(field.keys) for field in fields.columns]
         self._first_keys = [first_key for first_key, _ in paths]
+        plain_keys = {key for field in fields.columns for key in field.keys}
         columns = [
-            (number, field.column, other_paths, READERS[field.kind], _objects(first_key, other_paths))
+            (number, field.column, other_paths, READERS[field.kind], _objects(first_key, other_paths, plain_keys))
             for number, (field, (first_key, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
         ]
         self._texts = [column for column in columns if fields.columns[column[0]].kind is Kind.TEXT]
@@ -110,8 +112,10 @@ _Column = tuple[int, str, tuple[Path, ...], Reader, tuple[str, ...]]
 """Its number and name, the paths beside its first key, how it is read, and the keys of objects that have id or name."""
 
 
-def _objects(first_key: str, paths: tuple[Path, ...]) -> tuple[str, ...]:
-    return tuple(key for key, inner_keys in paths if inner_keys in (("id",), ("name",)) and key != first_key)
+def _objects(first_key: str, paths: tuple[Path, ...], plain_keys: AbstractSet[str]) -> tuple[str, ...]:
+    """The keys that should have an object with id or name, but those that are the value of a column themselves."""
+    is_object = (("id",), ("name",))
+    return tuple(key for key, inner in paths if inner in is_object and key != first_key and key not in plain_keys)
 
 
 def _read(participant: JsonObject, value: object, column: _Column, errors: dict[str, str]) -> str:
@@ -189,8 +193,8 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
         if so_far is None:
             return []
         answers, unread = so_far
-        if unread is not None:
-            errors[ANSWERS] = unread
+        if unread and (reason := reason_of(unread)):
+            errors[ANSWERS] = reason
         return answers
 
     return read

@@ -126,7 +126,7 @@ participant_answers_build = Table(
     PrimaryKeyConstraint("source", "participant_id", "place", "build", name="participant_answers_build_pkey"),
     Index("participant_answers_build_answer", "source", "question_key", text('"left"(answer, 100)'), "participant_id"),
     Index(
-        "participant_answers_build_question",
+        "participant_answers_build_question_words",
         "source",
         text("COALESCE(event_id, ''::text)"),
         "question_key",

@@ -4,15 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.participants import answers as answers_of_keys
 from projections.participants.answer_row import read_row
-from projections.participants.answers import Answer, read_answers
+from projections.participants.answers import Answer, ReadAnswers, joined, reason_of
 
 UNKNOWN = "no answer under a key that is known"
+WITHIN = "rows within an answer"
+BESIDE = "several answers beside a key that is not known, which may say which of them were given"
 CHOICES = "choices, of which none is said to be chosen"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
 )
+
+
+def read_answers(value: object, *, is_form: bool = False) -> tuple[list[Answer], str | None]:
+    """The answers, and what was not read in words."""
+    return _in_words(answers_of_keys.read_answers(value, is_form=is_form))
+
+
+def _in_words(read: ReadAnswers) -> tuple[list[Answer], str | None]:
+    answers, unread = read
+    return answers, reason_of(unread)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +98,16 @@ JSON = st.recursive(
          [("42", "42", "")]),
         ([], []),
         ({}, []),
+        ([{"question": "12", "question_text": "Size", "answer": "M"}], [("12", "Size", "M")]),
+        ([{"question": "12", "answer": "M"}], [("", "12", "M")]),
+        ([{"question": "Meals", "answer": None, "options": [
+            {"label": "Pasta", "selected": True}, {"label": "Pizza", "selected": False}]}], [("", "Meals", "Pasta")]),
+        ([{"question": "Meals", "required": True, "choices": [{"label": "Pasta", "checked": True}, {"label": "Soup"}]}],
+         [("", "Meals", "Pasta")]),
+        ([{"question": "Meals", "options": [{"label": "Pasta", "selected": False}], "order": 3}], [("", "Meals", "")]),
+        ([{"question": "Meals", "values": ["Pasta"], "selected": True}], [("", "Meals", "Pasta")]),
+        ([{"question": "Size", "question_type": "dropdown", "is_required": False, "description": "Of the shirt",
+           "sort_order": 3, "answer": None}], [("", "Size", "")]),
     ],
 )  # fmt: skip
 def test_each_shape_gives_rows(shape: object, expected: list[tuple[str, str, str]]) -> None:
@@ -106,6 +129,8 @@ def test_each_shape_gives_rows(shape: object, expected: list[tuple[str, str, str
         ({"question": "Size", "answer": [{"question": "Size", "answer": "M"}]}, "rows within an answer"),
         ({"question": "Size", "answer": {"label": "M", "selected": 0}},
          "an answer of which it is not said by true or false whether it is chosen"),
+        ({"question": "Size", "answer": {"label": "M", "value": None}},
+         "an answer that is an object whose value is empty"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: object, said: str) -> None:
@@ -142,6 +167,8 @@ def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: obj
         ({"question": "Shirt size", "type": "dropdown", "text": "Please choose"}, "", UNKNOWN),
         ({"question": "Shirt size", "type": "dropdown", "options": ["S", "M"]}, "", CHOICES),
         ({"question": "Shirt size", "options": "S|M|L"}, "", CHOICES),
+        ({"question": "Meals", "values": ["Pasta", "Pizza"], "selected": ["Pasta"]}, "", BESIDE),
+        ({"question": "Meals", "answers": ["Pasta", "Pizza"], "selected_options": "Pasta"}, "", BESIDE),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str, said: str) -> None:
@@ -161,7 +188,10 @@ def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str
         ({"12": {"id": 3}}, "", UNKNOWN),
         ({"ice": {"name": "Eve Doe, +1 555 0100", "value": None}}, "", UNKNOWN),
         ({"question": "Shirt", "selected": "M"}, "", UNKNOWN),
-        ({"page 1": [{"question": "Shirt", "answer": "M"}]}, None, "rows within an answer"),
+        ({"page 1": [{"question": "Shirt", "answer": "M"}]}, None, WITHIN),
+        ({"data": [{"question_id": 1, "answer": "M"}, {"question_id": 2, "answer": "Pasta"}]}, None, WITHIN),
+        ({"data": [{"title": "Shirt", "answer": "M"}, {"title": "Meals", "answer": "Pasta"}]}, None, WITHIN),
+        ({"data": [{"key": "shirt", "answer": 5}]}, None, WITHIN),
     ],
 )  # fmt: skip
 def test_what_an_entry_of_a_map_may_say_of_its_question_is_no_answer(
@@ -295,3 +325,36 @@ def test_what_was_given_in_a_row_is_the_same_whatever_stands_beside_it(
         return {(answer.question_id or answer.question, answer.answer) for answer in answers if answer.answer}
 
     assert given_in(*rows, row) == given_in(*rows) | given_in(row)
+
+
+WHOLE = "neither a list of answers nor a map of them"
+UNREADABLE = {"question": "Size", "answer": {"size": "M"}}
+NO_LABEL = "row 1: an answer that is an object without a label"
+SIZE, CAP = {"question": "Size", "answer": "M"}, {"question": "Cap", "answer": "L"}
+FORM = {"title": "Size", "options": ["S", "M"]}
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "are_forms", "left", "said"),
+    [
+        ([UNREADABLE], [CAP], (False, False), ["L"], NO_LABEL),
+        ([UNREADABLE], [SIZE], (False, False), ["M"], None),
+        ([CAP, {"question": "Size"}], [UNREADABLE], (False, False), ["L", ""], NO_LABEL),
+        ([CAP], [UNREADABLE], (False, False), ["L"], None),
+        ([7], [SIZE], (False, False), ["M"], "row 1: not an object"),
+        (7, [SIZE], (False, False), ["M"], None),
+        (7, 7, (False, False), [], WHOLE),
+        ([FORM], [CAP], (True, False), ["", "L"], None),
+        ([UNREADABLE], [CAP], (True, False), ["L"], NO_LABEL),
+        ([{"question": "Cap"}], [FORM], (False, True), ["", ""], None),
+    ],
+)
+def test_of_two_keys_a_row_that_neither_could_read_is_named(
+    first: object, later: object, are_forms: tuple[bool, bool], left: list[str], said: str | None
+) -> None:
+    of_first, of_later = (
+        answers_of_keys.read_answers(value, is_form=is_form)
+        for value, is_form in zip((first, later), are_forms, strict=True)
+    )
+    answers, unread = _in_words(joined(of_first, of_later, are_forms=are_forms))
+    assert ([answer.answer for answer in answers], unread) == (left, said)

@@ -1,6 +1,7 @@
 """The fold: any body gives an outcome; values convert or are named; newer is decided as the contract says."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -140,6 +141,16 @@ def test_an_object_is_read_by_its_name_and_what_is_none_is_named(
     }
 
 
+def test_a_key_that_a_file_gives_to_one_column_need_not_be_an_object_for_another() -> None:
+    columns = tuple(
+        replace(field, keys=("event",)) if field.column == "event_id" else field for field in DECLARED.columns
+    )
+    participant = b'{"type":"event.participant.created","data":{"object":{"id":1,"event":501}}}'
+    folded = folding(replace(DECLARED, columns=columns))(event(participant))
+    assert isinstance(folded, State)
+    assert (values(folded)["event_id"], values(folded)["event_name"], folded.errors) == ("501", "", {})
+
+
 def raw(inner: bytes, id_: bytes = b"1") -> State:
     folded = fold(event(b'{"type":"event.participant.created","data":{"object":{"id":%b,%b}}}' % (id_, inner)))
     assert isinstance(folded, State)
@@ -191,10 +202,17 @@ def test_a_number_that_jsonb_would_write_with_many_digits_is_replaced_and_named(
 SIZE = [{"question": "Shirt size", "answer": "M"}]
 
 
-@pytest.mark.parametrize("first", [5, "none", [], {}, [None], [{"question": ""}], {"a": {"b": {}}}])
-def test_answers_that_cannot_be_read_are_left_to_the_next_key(first: object) -> None:
+@pytest.mark.parametrize(
+    ("first", "are_rows"),
+    [
+        (5, False), ("none", False), ([], False), ({}, False),
+        ([None], True), ([{"question": ""}], True), ({"a": {"b": {}}}, True),
+    ],
+)  # fmt: skip
+def test_answers_that_cannot_be_read_are_left_to_the_next_key(first: object, are_rows: bool) -> None:  # noqa: FBT001
+    """What has no rows is no form; rows that could not be read stay named."""
     folded = state(answers=first, question_answers=first, custom_answers=SIZE)
-    assert ([answer.answer for answer in folded.answers], folded.errors) == (["M"], {})
+    assert ([answer.answer for answer in folded.answers], bool(folded.errors)) == (["M"], are_rows)
     assert bool(state(answers=first).errors) == bool(first)
 
 
