@@ -6,7 +6,7 @@ one object with question and answer is a list of one. `answer_row` reads each ro
 rules for people.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import repeat
 from typing import NamedTuple
@@ -44,14 +44,6 @@ A question is in it once per answer; once without an answer if it has none. (A p
 """
 
 
-def is_whole(answers: Sequence[Answer]) -> bool:
-    """Whether each question is answered and has words, so that another key can add nothing."""
-    for id_, words, text in answers:
-        if not text or id_ == words:
-            return False
-    return bool(answers)
-
-
 def question_key(question_id: str, question: str) -> str:
     """What a question is known by: its id if it has one, else its words. Short enough for an index."""
     if question_id:
@@ -59,6 +51,15 @@ def question_key(question_id: str, question: str) -> str:
     if len(question) <= _LONGEST_KEY:
         return "w" + question
     return "h" + sha256(question.encode()).hexdigest()
+
+
+def is_whole(read: ReadAnswers) -> bool:
+    """Whether each row was read, its question is answered and has words, so that another key can add nothing."""
+    answers, unread = read
+    for id_, words, text in answers:
+        if not text or id_ == words:
+            return False
+    return bool(answers) and not unread
 
 
 def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
@@ -78,7 +79,8 @@ def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
         if key is None and row.__class__ is dict:
             id_, words, text = row.get("question_id"), row.get("question"), row.get("answer")
             is_usual = id_.__class__ is int and 0 <= id_ < USUAL_ID and words.__class__ is text.__class__ is str
-            if is_usual and "field" not in row and words and text and not (words.isspace() or text.isspace()):
+            has_more = "field" in row or "question_text" in row
+            if is_usual and not has_more and words and text and not (words.isspace() or text.isspace()):
                 answers.append(Answer(str(id_), words, text))  # nearly every row, five times as quick
                 continue
         question, texts, reason = read_row(key, row, is_form=is_form)
@@ -100,39 +102,25 @@ def joined(first: ReadAnswers, later: ReadAnswers, *, are_forms: tuple[bool, boo
 
     Of the later one, questions that the first has without an answer get theirs, and those without words their words.
     """
-    (of_first, first_unread), (of_later, later_unread) = first, later
-    answers = _each_once([*of_first, *_taken(of_first, of_later)])
-    if _questions(of_first, are_answered=True):  # other questions of the later key are not read
-        asked = _questions(of_first)
+    of_first, of_later = first[0], later[0]
+    answered_first, answered_later = (_questions(answers, are_answered=True) for answers in (of_first, of_later))
+    first_unread = [each for each in first[1] if each.question not in answered_later - answered_first]
+    later_unread = [each for each in later[1] if each.question not in answered_first]
+    taken = of_later
+    if answered_first:  # other questions of the later key are not read
+        asked = _questions(of_first) | {each.question for each in first[1]}
+        taken = [each for each in of_later if _question(each) in asked]
+        taken = [each._replace(answer="") if _question(each) in answered_first else each for each in taken]
         later_unread = [each for each in later_unread if each.question in asked]
-    return answers, [
-        *_still_unread(first_unread, answers, is_form=are_forms[0], has_other=bool(of_later)),
-        *_still_unread(later_unread, answers, is_form=are_forms[1], has_other=bool(of_first)),
+    return _each_once([*of_first, *taken]), [
+        *_named(first_unread, is_form=are_forms[0] and bool(of_later)),
+        *_named(later_unread, is_form=are_forms[1] and bool(of_first)),
     ]
 
 
-def _still_unread(
-    unread: Iterable[Unread], answers: Sequence[Answer], *, is_form: bool, has_other: bool
-) -> Iterator[Unread]:
-    """The rows of a key that stay named: but where the question is answered all the same, or another key has some.
-
-    `has_other`: beside such a key, what has no rows, or rows of a form that need not have an answer, are not named.
-    """
-    answered = _questions(answers, are_answered=True)
-    for each in unread:
-        need_not = each.place == 0 or (is_form and each.reason in MAY_BE_UNANSWERED)
-        if each.question not in answered and not (has_other and need_not):
-            yield each
-
-
-def _taken(of_first: Sequence[Answer], of_later: Sequence[Answer]) -> Sequence[Answer]:
-    """The answers of the later key that count beside those of the first."""
-    answered = _questions(of_first, are_answered=True)
-    if not answered:
-        return of_later
-    asked = _questions(of_first)
-    added = [each for each in of_later if _question(each) in asked]
-    return [each._replace(answer="") if _question(each) in answered else each for each in added]
+def _named(unread: Iterable[Unread], *, is_form: bool) -> Iterable[Unread]:
+    """The rows that stay named. `is_form`: of a form beside another key, which need not have answers."""
+    return [each for each in unread if not (is_form and (each.place == 0 or each.reason in MAY_BE_UNANSWERED))]
 
 
 def _question(answer: Answer) -> tuple[str, str]:

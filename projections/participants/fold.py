@@ -187,7 +187,7 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
                 continue
             reading = read_answers(value, is_form=is_form)
             so_far = reading if so_far is None else joined(so_far, reading, are_forms=(are_forms, is_form))
-            if is_whole(so_far[0]):
+            if is_whole(so_far):
                 break
             are_forms = are_forms and is_form
         if so_far is None:

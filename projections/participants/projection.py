@@ -5,6 +5,7 @@ from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import (
     answer_row,
+    answer_value,
     answers,
     bounds,
     convert,
@@ -25,6 +26,7 @@ FOLDING = (
     fields,
     convert,
     answer_row,
+    answer_value,
     answers,
     bounds,
     state,

@@ -80,7 +80,7 @@ class FoldInquiry:
 
     def _answers_of(self, key: str, value: object) -> object:
         state = self.fold(_under(key, value))
-        return None if state is None else (state.answers, state.errors)
+        return None if state is None else state.answers
 
     def _takes(self, participant: JsonObject, column: str, key: str) -> bool:
         """Whether the column has a value if the participant has nothing but this key."""

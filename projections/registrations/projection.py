@@ -3,7 +3,7 @@
 from ingest import delivery, exact_json
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
-from projections.participants import answer_row, answers, bounds, convert, fields, newest, state, storable
+from projections.participants import answer_row, answer_value, answers, bounds, convert, fields, newest, state, storable
 from projections.participants import fold as participant
 from projections.registrations import fold, rows
 
@@ -15,6 +15,7 @@ FOLDING = (
     fields,
     convert,
     answer_row,
+    answer_value,
     answers,
     bounds,
     state,

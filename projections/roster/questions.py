@@ -177,11 +177,43 @@ async def newest(connection: AsyncConnection, roster: Roster) -> list[Asked]:
             .ext(distinct_on(*keys))
             .order_by(*keys, is_wordless, answers.c.position.desc(), answers.c.place)
         )
-    return [
-        Asked(event_id, question, position, participant_id)
+    asked = [
+        Asked(event_id, FormQuestion(key, id_, words), position, participant_id)
         for event_id, key, id_, words, position, participant_id in await connection.execute(statement)
-        if (question := _seen(roster.mask, FormQuestion(key, id_, words))) is not None
     ]
+    return asked if roster.mask is None else await _as_seen(connection, roster, roster.mask, asked)
+
+
+async def _as_seen(connection: AsyncConnection, roster: Roster, mask: Mask, asked: Sequence[Asked]) -> list[Asked]:
+    """The questions as they are seen: under the newest words that are not hidden, as in SQL."""
+    seen: list[Asked] = []
+    for each in asked:
+        question = _seen(mask, each.question)
+        if question is None:
+            continue
+        is_hidden = question.words != each.question.words and each.question.has_words
+        shown = await _newest_shown(connection, roster, mask, each) if is_hidden else None
+        seen.append(replace(each, question=question) if shown is None else shown)
+    return seen
+
+
+async def _newest_shown(connection: AsyncConnection, roster: Roster, mask: Mask, asked: Asked) -> Asked | None:
+    """The question under the newest words of it that are not hidden; None if all are."""
+    answers = replace(roster, mask=None).answers
+    statement = (
+        select(answers.c.question, answers.c.position, answers.c.participant_id)
+        .where(
+            roster.sees(answers),
+            func.coalesce(answers.c.event_id, "") == (asked.event_id or ""),
+            answers.c.question_key == asked.question.key,
+            answers.c.question.is_distinct_from(answers.c.question_id),
+            answers.c.question == func.any(literal(sorted(mask.words), ARRAY(Text))),
+        )
+        .order_by(answers.c.position.desc(), answers.c.place)
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    return row and Asked(asked.event_id, replace(asked.question, words=row[0]), row[1], row[2])
 
 
 def _seen(mask: Mask | None, question: FormQuestion) -> FormQuestion | None:

@@ -100,6 +100,15 @@ def _in_words(read: ReadAnswers) -> tuple[list[Answer], str | None]:
         ({}, []),
         ([{"question": "12", "question_text": "Size", "answer": "M"}], [("12", "Size", "M")]),
         ([{"question": "12", "answer": "M"}], [("", "12", "M")]),
+        ([{"question_id": 7, "question": "12", "question_text": "Size", "answer": "M"}], [("7", "Size", "M")]),
+        ([{"question_id": True, "id": 7, "question": "Size", "answer": "M"}], [("7", "Size", "M")]),
+        ([{"question": "Size", "text": "M"}, {"question_id": 3, "text": "L"}], [("", "Size", "M"), ("3", "3", "L")]),
+        ([{"label": "Vegan", "value": "vegan", "checked": False}], [("", "Vegan", "false")]),
+        ([{"label": "Vegan", "value": "vegan", "checked": True}], [("", "Vegan", "vegan")]),
+        ({"vegan": {"value": "1", "checked": False}}, [("vegan", "vegan", "false")]),
+        ([{"question": "Size", "options": [{"label": "M", "selected": True}], "values": []}], [("", "Size", "M")]),
+        ([{"question": "Size", "options": [{"label": "M", "selected": True}], "choices": []}], [("", "Size", "M")]),
+        ([{"question": "Size", "values": ["M"], "options": ["S", "M"]}], [("", "Size", "M")]),
         ([{"question": "Meals", "answer": None, "options": [
             {"label": "Pasta", "selected": True}, {"label": "Pizza", "selected": False}]}], [("", "Meals", "Pasta")]),
         ([{"question": "Meals", "required": True, "choices": [{"label": "Pasta", "checked": True}, {"label": "Soup"}]}],
@@ -169,6 +178,11 @@ def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: obj
         ({"question": "Shirt size", "options": "S|M|L"}, "", CHOICES),
         ({"question": "Meals", "values": ["Pasta", "Pizza"], "selected": ["Pasta"]}, "", BESIDE),
         ({"question": "Meals", "answers": ["Pasta", "Pizza"], "selected_options": "Pasta"}, "", BESIDE),
+        *(({"question": "Size", "values": ["S", "M"], name: "M"}, "", BESIDE)
+          for name in ("picked", "user_answer", "is_selected", "default", "text")),
+        ({"question": "Size", "type": "options", "options": ["S", "M"], "selected": "M"}, "", UNKNOWN),
+        ({"question": "Size", "type": "values", "values": ["S", "M"], "selected": "M"}, "", BESIDE),
+        ({"question": "Size", "answer": None, "text": "Of the shirt"}, "", UNKNOWN),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str, said: str) -> None:
@@ -192,6 +206,7 @@ def test_what_cannot_be_told_apart_is_named_and_no_answer(row: object, left: str
         ({"data": [{"question_id": 1, "answer": "M"}, {"question_id": 2, "answer": "Pasta"}]}, None, WITHIN),
         ({"data": [{"title": "Shirt", "answer": "M"}, {"title": "Meals", "answer": "Pasta"}]}, None, WITHIN),
         ({"data": [{"key": "shirt", "answer": 5}]}, None, WITHIN),
+        ({"diet": [{"label": "Vegan", "answer": "no"}, {"label": "Nuts", "answer": "yes"}]}, None, WITHIN),
     ],
 )  # fmt: skip
 def test_what_an_entry_of_a_map_may_say_of_its_question_is_no_answer(
@@ -209,7 +224,11 @@ def test_what_an_entry_of_a_map_may_say_of_its_question_is_no_answer(
         ([{"label": "Pasta", "value": False}, {"label": "Pizza", "value": True}], ["Pizza"]),
         ([{"label": "Pasta", "is_checked": False}], [""]),
         ([{"label": "S"}, {"label": "M", "selected": True}, {"label": "L", "selected": None}], ["M"]),
-        ([{"label": "S", "selected": False}, {"label": "M"}, "L"], ["L"]),
+        ([{"label": "S", "selected": False}, {"label": "M"}, "L"], [""]),
+        ([{"label": "S", "selected": True}, "M"], ["S"]),
+        ([{"label": "S", "selected": True}, {"id": 4, "selected": False}], ["S"]),
+        ({"label": "Ja", "value": "yes"}, ["Ja"]),
+        ([{"label": "No rush", "value": "no"}], ["No rush"]),
         ({"label": "I agree", "answer": False}, ["false"]),
         ({"name": "I agree", "answer": False}, ["false"]),
         ({"label": "Newsletter", "value": False}, ["false"]),
@@ -236,6 +255,12 @@ def test_an_object_is_an_answer_by_its_label_if_it_was_chosen(given: object, tex
     [
         {"label": "I agree", "accepted": False},
         [{"label": "S", "isSelected": True}, {"label": "M", "isSelected": False}],
+        [{"label": "S", "value": "s", "isSelected": True}, {"label": "M", "value": "m", "isSelected": False}],
+        [{"label": "S", "value": "s", "active": True}],
+        [{"label": "Vegan", "value": "false"}, {"label": "Nuts", "value": "true"}],
+        [{"label": "Vegan", "value": 0}, {"label": "Nuts", "value": 1}],
+        [{"title": "Vegan", "value": "no"}, {"title": "Nuts", "value": "yes"}],
+        {"label": "Newsletter", "value": "false"},
     ],
 )
 def test_what_may_say_whether_an_object_was_chosen_is_named(given: object) -> None:
@@ -267,6 +292,11 @@ def test_in_a_form_a_text_may_be_the_words_of_the_question_and_an_answer_is_an_a
     assert read_answers({"12": {"title": "Shirt size"}}, is_form=True) == ([Answer("12", "Shirt size", "")], None)
     both = {"12": 7, "13": {"title": "Shirt size", "answer": "M"}}
     assert read_answers(both, is_form=True) == ([Answer("12", "12", "7"), Answer("13", "Shirt size", "M")], None)
+
+
+def test_in_a_form_options_are_answers_where_they_say_so_themselves() -> None:
+    options = [{"label": "S", "selected": False}, {"label": "M", "selected": True}]
+    assert read_answers([{"title": "Size", "options": options}], is_form=True) == ([Answer("", "Size", "M")], None)
 
 
 def test_a_question_is_in_it_once_per_answer_and_under_its_words() -> None:
@@ -342,7 +372,11 @@ FORM = {"title": "Size", "options": ["S", "M"]}
         ([CAP, {"question": "Size"}], [UNREADABLE], (False, False), ["L", ""], NO_LABEL),
         ([CAP], [UNREADABLE], (False, False), ["L"], None),
         ([7], [SIZE], (False, False), ["M"], "row 1: not an object"),
-        (7, [SIZE], (False, False), ["M"], None),
+        (7, [SIZE], (False, False), ["M"], WHOLE),
+        (7, [SIZE], (True, False), ["M"], None),
+        ([{"question": "Size", "answer": ["M", {"id": 3}]}], [CAP], (False, False), ["M"], NO_LABEL),
+        ([{"question": "Size", "answer": ["M", {"id": 3}]}], [FORM], (False, True), ["M"], NO_LABEL),
+        ([CAP, UNREADABLE], [SIZE], (False, False), ["L", "M"], None),
         (7, 7, (False, False), [], WHOLE),
         ([FORM], [CAP], (True, False), ["", "L"], None),
         ([UNREADABLE], [CAP], (True, False), ["L"], NO_LABEL),

@@ -294,6 +294,14 @@ def test_a_form_and_the_answers_beside_it_are_both_taken() -> None:
     assert (seen["questions[].title"], seen["custom_fields.1"]) == (["answers"], ["answers"])
 
 
+def test_a_key_of_answers_that_nothing_is_read_from_is_unmapped() -> None:
+    seen = columns_of(
+        {"answers": [{"question": "Size", "selected": "M"}], "questions": [{"title": "Cap", "options": ["S"]}]}
+    )
+    assert (seen["answers[].selected"], seen["questions[].options[]"]) == ([], [])
+    assert seen["answers[].question"] == ["answers"]
+
+
 def test_ever_new_keys_do_not_fill_the_memory() -> None:
     seen = Discovery(DECLARED)
     for number in range(30):

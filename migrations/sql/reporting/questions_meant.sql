@@ -8,7 +8,7 @@ stable
 parallel safe
 as $$
   with asked as (
-    select a.question_id, a.question, a.position, a.participant_id
+    select a.question_id, a.question, a.position, a.place
     from reporting.participant_answers a
     where a.source = in_source
       and (in_event is null or a.participant_id in (
@@ -20,7 +20,7 @@ as $$
       coalesce('i' || a.question_id, 'w' || a.question) as key, a.question_id, array_agg(distinct a.question) as words,
       coalesce(
         (
-          array_agg(a.question order by a.position desc, a.participant_id)
+          array_agg(a.question order by a.position desc, a.place)
           filter (where a.question is not null and a.question is distinct from a.question_id)
         )[1],
         a.question_id

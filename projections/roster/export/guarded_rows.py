@@ -98,4 +98,4 @@ def _cells(separator: str) -> re.Pattern[str]:
 def _plain_cell(separator: str) -> re.Pattern[bytes]:
     """Matches a number or a telephone number that is all of its cell, as `guard.is_plain` does, in fewer forms."""
     end = rf"(?=[{re.escape(separator)}\n])"
-    return re.compile(rf"(?:\+[0-9(][0-9 ()/.\-]*|-[0-9]+(?:\.[0-9]+)?){end}".encode())
+    return re.compile(rf"(?:\+\(?[0-9][0-9 ()/.\-]*|-[0-9]+(?:\.[0-9]+)?){end}".encode())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from ingest.database import REPORTING_PII_ROLE, sync_engine
 from projections.reports.report import reports, run_report, values_of
@@ -104,3 +104,18 @@ def test_titles_are_those_of_an_export_and_no_column_is_lost(database: str, work
     titles = [title.casefold() for title in shown.columns]
     assert len(set(titles)) == len(titles) == len(shown.rows[0])
     assert sorted(shown.rows[0][5:]) == [*"abcde"]
+
+
+@pytest.mark.parametrize("others", [12, 40])
+def test_of_one_answer_in_two_wordings_the_first_names_the_question(
+    database: str, worker_engine: Engine, others: int
+) -> None:
+    """As in the API; not whichever PostgreSQL reads first."""
+    people = [answered(id_, (7, "Old", "M")) for id_ in range(others)]
+    model.append(database, [*people, answered(99, (7, "First", "x"), (7, "Second", "y"))])
+    drain(worker_engine)
+    engine = sync_engine(database, REPORTING_PII_ROLE)
+    with engine.connect() as connection:
+        meant = connection.execute(text("select question from reporting.questions_meant('movemint', null, null)"))
+        assert meant.scalars().all() == ["First"]
+    engine.dispose()
