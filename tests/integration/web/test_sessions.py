@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from projections.web.access import sessions, tokens
 from projections.web.api import ApiSettings
@@ -110,6 +110,27 @@ def test_a_form_of_another_site_signs_nobody_in_or_out(api: Api, engine: Engine,
     browser.send("/sign-out", {}, **headers)
     browser.cookie = kept
     assert browser.open("/").status_code == 200
+
+
+def test_an_expired_token_signs_nobody_in_and_a_session_lasts_no_longer_than_its_token(
+    api: Api, engine: Engine, roster: str
+) -> None:
+    """And what has expired is deleted with the next session."""
+    token, later = make_token(engine), make_token(engine, "later")
+    Browser(api).sign_in(token)
+    make_link(engine, token)
+    with engine.begin() as owner:
+        owner.execute(text("update api_token set expires_at = now() - interval '1 s' where name <> 'later'"))
+        owner.execute(text("update api_token set expires_at = now() + interval '1 h' where name = 'later'"))
+        owner.execute(text("update page_session set expires_at = now() - interval '1 s'"))
+        owner.execute(text("update sign_in_link set expires_at = now() - interval '1 s'"))
+    refused = Browser(api)
+    assert (refused.sign_in(token).status_code, refused.cookie) == (401, "")
+    assert Browser(api).sign_in(later).status_code == 303
+    assert query(
+        roster, "select s.expires_at = t.expires_at from page_session s, api_token t where name = 'later'"
+    ) == [(True,)]
+    assert query(roster, "select count(*) from sign_in_link") == [(0,)]
 
 
 def test_signing_out_ends_the_session_for_whoever_has_its_secret(api: Api, engine: Engine, roster: str) -> None:
