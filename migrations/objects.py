@@ -10,13 +10,14 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, text
 
+from migrations.appending import with_shared
 from migrations.columns import filled
 from migrations.execute import verbatim
 
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events count_refused position_at readable_log
+        refuse_change refuse_change_but_erasure append_events append_observations count_refused position_at readable_log
         kept_by_participant apply_erasure open_transactions oldest_transaction slots
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
@@ -32,7 +33,7 @@ ROOMS = {
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
         calendar day_of day_begins
         participants participant_history participants_as_of participant_answers questions_meant
-        events sub_events registrations_daily deliveries freshness
+        events sub_events registrations_daily deliveries freshness reconciliations
         publish_these publish_participants
     """,
 }
@@ -49,8 +50,8 @@ def every_file() -> Iterator[str]:
 
 
 def file(room: str, name: str) -> str:
-    """The text of one file, with a participant's columns in their places."""
-    return filled(files("migrations").joinpath("sql", room, f"{name}.sql").read_text(encoding="utf-8"))
+    """The text of one file, with a participant's columns, and what functions share, in their places."""
+    return with_shared(filled(files("migrations").joinpath("sql", room, f"{name}.sql").read_text(encoding="utf-8")))
 
 
 def make(connection: Connection) -> None:

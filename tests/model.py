@@ -14,6 +14,10 @@ from ingest.delivery import read_envelope
 SECRET = b"a secret of the tests"
 
 
+class OwnBody(bytes):
+    """The body of an event that rosterlog itself appends, without a signature; the same bytes may be delivered."""
+
+
 def body(id_: object, **fields: object) -> bytes:
     """A delivery's body about one participant."""
     return json.dumps({"type": "event.participant.created", "data": {"object": {"id": id_, **fields}}}).encode()
@@ -24,6 +28,12 @@ def again(content: bytes, number: int) -> bytes:
     return content[:-1] + b', "attempt": %d}' % number
 
 
+def own_body(id_: object, number: int, *, is_listed: bool = True, **fields: object) -> OwnBody:
+    """The body of an observed participant, in the observation of this number."""
+    type_ = "rosterlog.participant.observed" if is_listed else "rosterlog.participant.unlisted"
+    return OwnBody(json.dumps({"type": type_, "look": number, "data": {"object": {"id": id_, **fields}}}).encode())
+
+
 def signature(content: bytes, secret: bytes = SECRET) -> str:
     return hmac.new(secret, content, hashlib.sha256).hexdigest()
 
@@ -31,7 +41,24 @@ def signature(content: bytes, secret: bytes = SECRET) -> str:
 def append(conninfo: str, bodies: Iterable[bytes], source: str = "movemint") -> list[tuple[int, bool]]:
     """Append bodies one commit each; gives position and whether it was new."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        return [append_on(connection, [content], source)[0] for content in bodies]
+        return [
+            append_own(connection, content, source)
+            if isinstance(content, OwnBody)
+            else append_on(connection, [content], source)[0]
+            for content in bodies
+        ]
+
+
+def append_own(connection: psycopg.Connection[Any], content: OwnBody, source: str = "movemint") -> tuple[int, bool]:
+    """Append an observed participant as compared with everything that the log has."""
+    document = json.loads(content)
+    row = connection.execute(
+        "select event_position, outcome from append_observations(%s, array[%s::bytea], array[%s], array[%s], "
+        "array[coalesce((select max(position) from event_log where source = %s), 0)])",
+        [source, content, document["type"], str(document["data"]["object"]["id"]), source],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1] == "appended"
 
 
 def append_on(

@@ -43,7 +43,7 @@ _LIST = (
     (OPERATOR_ROLE, "select insert update", "verification"),
     (OPERATOR_ROLE, "select insert delete", "dismissed_event"),
     (OPERATOR_ROLE, "select", "projection quarantine"),
-    (OPERATOR_ROLE, "execute", "apply_erasure oldest_transaction"),
+    (OPERATOR_ROLE, "execute", "append_observations apply_erasure oldest_transaction"),
     *(
         (role, privilege, objects)
         for role in (REPORTING_ROLE, REPORTING_PII_ROLE)
@@ -52,6 +52,7 @@ _LIST = (
             ("select", "published_participants reporting.participants reporting.participant_history"),
             ("select", "reporting.participant_answers reporting.events reporting.sub_events"),
             ("select", "reporting.registrations_daily reporting.deliveries reporting.freshness reporting.calendar"),
+            ("select", "reporting.reconciliations"),
         )
     ),
 )

@@ -71,7 +71,8 @@ select log.relowner::regrole::text as owner,
   ) as triggers,
   array(
     select p.oid::regproc::text from pg_proc p
-    where p.pronamespace = 'public'::regnamespace and p.proname in ('append_events', 'count_refused', 'apply_erasure')
+    where p.pronamespace = 'public'::regnamespace
+      and p.proname in ('append_events', 'append_observations', 'count_refused', 'apply_erasure')
       and p.proowner <> log.relowner
     order by 1
   ) as of_others

@@ -27,7 +27,7 @@ def test_every_file_of_sql_is_executed() -> None:
 
 
 def test_no_place_is_left_unfilled() -> None:
-    place = re.compile(r"\{[^}]*(columns|masked|personal|comments|counted)[^}]*\}")
+    place = re.compile(r"\{[^}]*(columns|masked|personal|comments|counted|linked|lock_and_head)[^}]*\}")
     assert [match[0] for sql in objects.every_file() if (match := place.search(sql))] == []
 
 

@@ -1,0 +1,115 @@
+"""Appends observations to the log as events of rosterlog's own; the database function `append_observations` does it.
+
+Only a member of the operator's role may. Deliveries wait no longer than for one batch of them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, text
+
+from ingest.log.observation import (
+    Observation,
+    ObservationHeader,
+    ObservedParticipant,
+    header_body,
+    participant_body,
+)
+from ingest.log.own_types import OBSERVATION_MADE
+
+_MOST_AT_ONCE = 500  # events of one transaction, which holds back the deliveries of its source
+_BYTES_AT_ONCE = 4_194_304  # of bodies
+_APPEND = text("""
+select event_position, outcome
+from append_observations(
+  :source, cast(:bodies as bytea[]), cast(:types as text[]), cast(:subjects as text[]), cast(:bases as bigint[])
+)
+order by ordinal
+""")
+
+_Event = tuple[bytes, str, str | None, int | None]  # body, type, subject and base
+
+
+class Fate(StrEnum):
+    """What became of an event: see the database function."""
+
+    APPENDED = "appended"
+    KNOWN = "known"
+    OVERTAKEN = "overtaken"
+    WITHHELD = "withheld"
+
+
+class ObservationReceipt(NamedTuple):
+    """What became of one event, and its position; None if it is not in the log."""
+
+    position: int | None
+    fate: Fate
+
+
+Headed = Callable[[Counter[Fate]], ObservationHeader]
+"""Makes the header once it is known what became of the participants."""
+
+
+def append_observed(
+    connection: Connection, source: str, observation: Observation, observed: Iterable[ObservedParticipant]
+) -> list[ObservationReceipt]:
+    """Append participants, each at most once, in the caller's transaction; gives one receipt each, in their order.
+
+    The source's deliveries wait until the transaction ends.
+    """
+    return _append(connection, source, [*_events(observation, observed)])
+
+
+def append_header(
+    connection: Connection, source: str, observation: Observation, header: ObservationHeader
+) -> ObservationReceipt:
+    """Append the header of an observation, in the caller's transaction."""
+    [receipt] = _append(connection, source, [(header_body(observation, header), OBSERVATION_MADE, None, None)])
+    return receipt
+
+
+def write_down(
+    operator: Engine, source: str, observation: Observation, observed: Iterable[ObservedParticipant], headed: Headed
+) -> tuple[Counter[Fate], ObservationReceipt]:
+    """Append an observation: its participants in batches of a commit each, and the header with the last of them.
+
+    Gives what became of the participants, and the header's receipt. Stopped anywhere, whole events are in the log
+    without a header; the next observation compares with them.
+    """
+    fates: Counter[Fate] = Counter()
+    batches = _batches(_events(observation, observed))
+    batch: Sequence[_Event] = next(batches, [])
+    while (following := next(batches, None)) is not None:
+        with operator.begin() as connection:
+            fates.update(receipt.fate for receipt in _append(connection, source, batch))
+        batch = following
+    with operator.begin() as connection:
+        fates.update(receipt.fate for receipt in _append(connection, source, batch))
+        return fates, append_header(connection, source, observation, headed(fates))
+
+
+def _events(observation: Observation, observed: Iterable[ObservedParticipant]) -> Iterator[_Event]:
+    return ((participant_body(observation, each), each.event_type, each.subject, each.base) for each in observed)
+
+
+def _batches(events: Iterable[_Event]) -> Iterator[Sequence[_Event]]:
+    batch: list[_Event] = []
+    held = 0
+    for event in events:
+        if batch and (len(batch) == _MOST_AT_ONCE or held + len(event[0]) > _BYTES_AT_ONCE):
+            yield batch
+            batch, held = [], 0
+        batch.append(event)
+        held += len(event[0])
+    if batch:
+        yield batch
+
+
+def _append(connection: Connection, source: str, events: Sequence[_Event]) -> list[ObservationReceipt]:
+    if not events:
+        return []
+    bodies, types, subjects, bases = zip(*events, strict=True)
+    binds = {"source": source, "bodies": [*bodies], "types": [*types], "subjects": [*subjects], "bases": [*bases]}
+    return [ObservationReceipt(position, Fate(fate)) for position, fate in connection.execute(_APPEND, binds)]

@@ -1,0 +1,47 @@
+"""What the two functions that append to the log share, as texts of SQL: the order of positions, the form of the chain.
+
+Texts and no function of their own: a call would cost each delivery more than what it does.
+"""
+
+_LOCK_AND_HEAD = """\
+-- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'to append to the log needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- An answer to a delivery promises that its commit survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
+  perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
+
+  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
+  into head_position, head_chain, appended_at
+  from event_log e
+  where e.source = in_source
+  order by e.position desc
+  limit 1;
+  if not found then
+    head_position := 0;
+    head_chain := decode(repeat('00', 32), 'hex');
+    appended_at := clock_timestamp();
+  end if;"""
+_LINKED = """\
+-- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || digests[place] || source_field
+        || coalesce(
+          int4send(octet_length(event_types[place])) || convert_to(event_types[place], 'UTF8'), int4send(-1)
+        )
+        || coalesce(int4send(octet_length(subjects[place])) || convert_to(subjects[place], 'UTF8'), int4send(-1))"""
+
+
+def with_shared(sql: str) -> str:
+    """The SQL of a function with these texts in their places.
+
+    `{lock_and_head}`: takes the source's lock and reads the head. `{linked}`: begins the next value of the chain, up to
+    the signature. Both use the variables of `append_events`.
+    """
+    return sql.replace("{lock_and_head}", _LOCK_AND_HEAD).replace("{linked}", _LINKED)

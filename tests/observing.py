@@ -1,0 +1,53 @@
+"""Observations, for tests: appended by the function that the operator's command calls."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from ingest.log.observation import Drift, Observation, ObservationHeader, ObservedParticipant
+from ingest.log.observe import Fate, ObservationReceipt, append_observed, write_down
+
+FIRST, SECOND = Observation("0d5e0000-0000-4000-8000-000000000001", "ab" * 32), Observation("second")
+
+
+def listed(id_: object, base: int, **fields: object) -> ObservedParticipant:
+    return ObservedParticipant(str(id_), base, {"id": id_, **fields})
+
+
+def unlisted(id_: object, base: int, **fields: object) -> ObservedParticipant:
+    return ObservedParticipant(str(id_), base, {"id": id_, **fields}, absence={"looks": 2})
+
+
+def observe(operator: Engine, *observed: ObservedParticipant, look: Observation = FIRST) -> list[ObservationReceipt]:
+    """Append participants in one transaction."""
+    with operator.begin() as connection:
+        return append_observed(connection, "movemint", look, observed)
+
+
+def fates(receipts: list[ObservationReceipt]) -> list[str]:
+    return [receipt.fate.value for receipt in receipts]
+
+
+def header(counted: Counter[Fate], position: int = 2) -> ObservationHeader:
+    """What two stale participants come to."""
+    return ObservationHeader(
+        kind="file",
+        taken_at=datetime(2026, 5, 3, 10, tzinfo=UTC),
+        match=("id",),
+        before=Drift(stale=2, unknowable=1, columns={"bib": 2}),
+        after=Drift(stale=2 - counted[Fate.APPENDED], unknowable=1, columns={"bib": 2 - counted[Fate.APPENDED]}),
+        position=position,
+        chain=b"\x07" * 32,
+        scope=("501",),
+        rows=412,
+        listed_digest="11" * 32,
+        roster_digest="22" * 32,
+        overtaken=counted[Fate.OVERTAKEN],
+        withheld=counted[Fate.WITHHELD],
+    )
+
+
+def write_header(operator: Engine, *observed: ObservedParticipant, look: Observation = FIRST) -> ObservationReceipt:
+    """Append participants and the header of their observation."""
+    return write_down(operator, "movemint", look, observed, header)[1]
