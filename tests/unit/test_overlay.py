@@ -1,0 +1,126 @@
+"""Observed values laid over an object: the fold reads them, and all else as before."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.log.event import Event
+from projections.participants.fields import COLUMN_NAMES, DECLARED, Fields, read_fields
+from projections.participants.fold import REGISTERED, folding
+from projections.participants.overlay import Overlay, object_in
+from projections.participants.state import State
+from tests import model
+
+WHOLE = {
+    "id": 7, "team": {"id": 3, "name": "Night Owls"}, "bib": None, "bib_number": "012", "dob": "01/02/1990",
+    "age": 15.10, "event": {"id": 501}, "address": {"city": "Leeds", "zip": "LS1"}, "created_at": "2026-05-01",
+    "answers": [{"question": "Meal", "answer": "None"}], "big": 123456789012345678901234567890,
+}  # fmt: skip
+
+
+def state_of(participant: dict[str, object], fields: Fields = DECLARED) -> State:
+    body = model.body(0, **{key: value for key, value in participant.items() if key != "id"})
+    folded = folding(fields)(Event("movemint", 1, "2026-05-03 10:00:00+00", REGISTERED, "0", body))
+    assert isinstance(folded, State)
+    return folded
+
+
+def row(state: State) -> dict[str, str]:
+    return dict(zip(COLUMN_NAMES, state.values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("observed", "changed"),
+    [
+        ({"bib": "7"}, {"bib_number": "7"}),
+        ({"team": "Owls"}, {"team": {"id": 3, "name": "Owls"}}),
+        ({"dob": "1990-02-01"}, {"dob": "1990-02-01"}),
+        ({"registered_at": "2026-05-02T10:00:00Z"}, {"created_at": "2026-05-02T10:00:00Z"}),
+        ({"registered_at": "2026-05-02T00:00Z"}, {"created_at": "2026-05-02"}),
+        ({"city": "York", "wave": "B"}, {"address": {"city": "York", "zip": "LS1"}, "wave": "B"}),
+        ({"zip_code": "YO1"}, {"address": {"city": "Leeds", "zip": "LS1", "zip_code": "YO1"}}),
+        ({"event_name": "Race", "age": "44"}, {"event": {"id": 501, "name": "Race"}, "age": 44}),
+        ({"bib": None, "dob": None}, {"bib_number": None, "dob": None}),
+        ({"age": "-3"}, {"age": -3}),
+        ({}, {}),
+    ],
+)
+def test_a_value_stands_at_the_key_that_feeds_its_column(
+    observed: dict[str, str | None], changed: dict[str, object]
+) -> None:
+    laid = Overlay(DECLARED).laid_over(WHOLE, observed)
+    assert laid == {**WHOLE, **changed}
+    assert row(state_of(laid)) == {**row(state_of(WHOLE)), **{name: value or "" for name, value in observed.items()}}
+    assert WHOLE["bib_number"] == "012", "the object that was given is as it was"
+
+
+def test_the_keys_are_those_of_the_users_file(tmp_path: Path) -> None:
+    path = tmp_path / "fields.toml"
+    path.write_text('bib = "race.0.number"\nteam = ["club", "team"]\nwave = "club"\n', encoding="utf-8")
+    fields = read_fields(path)
+    overlay = Overlay(fields)
+    raced = {"id": 1, "race": [{"number": "3", "x": 1}], "club": "Owls"}
+    assert overlay.laid_over(raced, {"bib": "9"}) == {**raced, "race": [{"number": "9", "x": 1}]}
+    # Both columns are read from one key: another key of the team's would lose to it.
+    assert overlay.laid_over(raced, {"team": "Harriers"}) is None
+    assert overlay.laid_over({"id": 1, "team": "A"}, {"team": "B"}) == {"id": 1, "team": "B"}
+    # None of its keys has a value, and the most fitting one is the other column's, too.
+    assert overlay.laid_over({"id": 1}, {"team": "B"}) == {"id": 1, "team": "B"}
+
+
+@pytest.mark.parametrize("value", ["x" * 10_001, "a\x00b"])
+def test_a_value_that_the_fold_would_not_read_is_not_laid(value: str) -> None:
+    assert Overlay(DECLARED).laid_over(WHOLE, {"team": value}) is None
+
+
+_VALUES: dict[str, st.SearchStrategy[object]] = {
+    "bib": st.none() | st.integers(0, 99) | st.text("0A", max_size=3),
+    "bib_number": st.none() | st.text("1B", min_size=1, max_size=3),
+    "team": st.none() | st.just("T") | st.fixed_dictionaries({"id": st.just(1)}, optional={"name": st.just("Y")}),
+    "team_name": st.none() | st.just("Z"),
+    "wave": st.none() | st.just({"name": {"en": "A"}}) | st.just(["A"]),
+    "event": st.none() | st.just(501) | st.just({"id": 501}) | st.just({"name": "Race"}),
+    "dob": st.none() | st.just("01/02/1990") | st.just("1990-12-31"),
+    "birth_date": st.none() | st.just("1991-12-31"),
+    "age": st.none() | st.just("old") | st.just(30),
+    "created_at": st.none() | st.just("2026-05-01") | st.just("2026-05-01T10:00:00+02:00"),
+}
+_SEEN = {
+    "bib": st.none() | st.just("77"),
+    "team": st.none() | st.just("Owls"),
+    "wave": st.none() | st.just("B"),
+    "event_id": st.just("502"),
+    "event_name": st.none() | st.just("Run"),
+    "dob": st.none() | st.just("1989-01-31"),
+    "age": st.none() | st.just("31"),
+    "registered_at": st.none() | st.just("2026-05-02T10:00:00Z") | st.just("2026-05-02T00:00Z"),
+}
+
+
+@given(participant=st.fixed_dictionaries({}, optional=_VALUES), observed=st.fixed_dictionaries({}, optional=_SEEN))
+def test_folding_the_new_object_gives_what_was_observed_and_all_else_as_before(
+    participant: dict[str, object], observed: dict[str, str | None]
+) -> None:
+    laid = Overlay(DECLARED).laid_over({"id": 1, **participant}, observed)
+    if laid is None:  # the race is known by its number alone: there is no place for its name beside it, nor the reverse
+        assert participant.get("event") == 501
+        return
+    before, after = state_of(participant), state_of(laid)
+    assert row(after) == {**row(before), **{name: value or "" for name, value in observed.items()}}
+    assert {name for name in after.errors if name not in observed} == {
+        name for name in before.errors if name not in observed
+    }
+    assert participant.keys() <= laid.keys()
+
+
+def test_the_whole_object_of_a_body_is_read_with_its_numbers() -> None:
+    body = b'{"type": "x", "data": {"object": {"id": 7, "age": 15.10, "big": 123456789012345678901234567890}}}'
+    whole = object_in(body)
+    assert whole is not None
+    assert whole["big"] == 123456789012345678901234567890
+    assert Overlay(DECLARED).laid_over(whole, {"bib": "3"}) == {**whole, "bib": "3"}
+    for other in (b"", b"[]", b'{"data": 1}', b'{"data": {"object": 1}}', json.dumps({"type": "x"}).encode()):
+        assert object_in(other) is None
