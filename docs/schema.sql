@@ -4,6 +4,7 @@
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
 --                                   +--> event_redelivery                      the same bytes again, counted
+--   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
@@ -38,6 +39,7 @@
 --
 --   participants, participant_history --> participants_as_of()     participant_answers (answers_of_many(), questions_of_many())
 --   events, sub_events, registrations_daily                        deliveries, freshness        questions_meant(): by a name
+--   reconciliations: the headers of observations in event_log
 --   age_band() iso_date() text_key(): computed from a participant's columns      calendar, day_of(), day_begins(): days of an event
 --   worker --> publish_participants(), publish_these() --> published_participants, published_source
 --              the publication rosterlog_reporting, for a warehouse that subscribes
@@ -109,7 +111,7 @@ declare
 begin
   -- A snapshot taken before the lock would show an old head.
   if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'append_events needs the isolation level read committed'
+    raise exception 'to append to the log needs the isolation level read committed'
       using errcode = 'invalid_transaction_state';
   end if;
   -- An answer to a delivery promises that its commit survives a crash.
@@ -195,6 +197,120 @@ begin
     on conflict on constraint event_redelivery_pkey
     do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
   end if;
+end
+$$;
+
+CREATE FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) RETURNS TABLE(ordinal bigint, event_position bigint, outcome text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET lock_timeout TO '15s'
+    AS $$
+declare
+  head_position bigint;
+  head_chain bytea;
+  appended_at timestamptz;
+  source_field bytea := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
+  events integer := coalesce(cardinality(bodies), 0);
+  digests bytea[];
+  outcomes text[]; -- but of events that can be appended
+  positions bigint[]; -- of events that the log has
+  chains bytea[]; -- of new events
+begin
+  for place in 1 .. events loop
+    if bodies[place] is null or (
+      event_types[place] in ('rosterlog.participant.observed', 'rosterlog.participant.unlisted')
+      and subjects[place] <> '' and bases[place] >= 0
+      or event_types[place] = 'rosterlog.observation' and place = events
+      and subjects[place] is null and bases[place] is null
+    ) is not true then
+      raise exception 'append_observations takes participants, each with its base, and at the end the observation'
+        using errcode = 'invalid_parameter_value';
+    end if;
+    digests[place] := sha256(bodies[place]);
+  end loop;
+  if exists (select from unnest(subjects) as s (subject) where subject <> '' group by subject having count(*) > 1) then
+    raise exception 'append_observations takes each participant once'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  -- A command that is stopped while it keeps deliveries waiting is ended.
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  -- An erasure that is under way comes first, and the next one reads what is appended here. Before the source's lock, so
+  -- that no delivery waits for an erasure.
+  lock table erasures in share mode;
+  -- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'to append to the log needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- An answer to a delivery promises that its commit survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
+  perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
+
+  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
+  into head_position, head_chain, appended_at
+  from event_log e
+  where e.source = in_source
+  order by e.position desc
+  limit 1;
+  if not found then
+    head_position := 0;
+    head_chain := decode(repeat('00', 32), 'hex');
+    appended_at := clock_timestamp();
+  end if;
+
+  select array_agg(l.position order by o.place), array_agg(
+    case
+      when l.position is not null then 'known'
+      when exists (
+        select from erasures r where r.source = in_source and r.subject = o.subject and r.lifted_at is null
+      ) then 'withheld'
+      when o.base > head_position or exists (
+        select from event_log e where e.source = in_source and e.subject = o.subject and e.position > o.base
+      ) then 'overtaken'
+    end order by o.place
+  )
+  into positions, outcomes
+  from unnest(digests, subjects, bases) with ordinality as o (digest, subject, base, place)
+  cross join lateral (
+    select (select e.position from event_log e where e.source = in_source and e.digest = o.digest) as position
+  ) l;
+
+  for place in 1 .. events loop
+    if outcomes[place] is null then
+      head_position := head_position + 1;
+      -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || digests[place] || source_field
+        || coalesce(
+          int4send(octet_length(event_types[place])) || convert_to(event_types[place], 'UTF8'), int4send(-1)
+        )
+        || coalesce(int4send(octet_length(subjects[place])) || convert_to(subjects[place], 'UTF8'), int4send(-1))
+        || int4send(-1)
+      );
+      outcomes[place] := 'appended';
+      positions[place] := head_position;
+      chains[place] := head_chain;
+    else
+      chains[place] := null;
+    end if;
+    ordinal := place;
+    event_position := positions[place];
+    outcome := outcomes[place];
+    return next;
+  end loop;
+
+  insert into event_log
+    (source, position, received_at, event_type, subject, digest, body, signature, chain)
+  select in_source, n.position, appended_at, n.event_type, n.subject, n.digest, n.body, null, n.chain
+  from unnest(positions, event_types, subjects, digests, bodies, chains)
+    as n (position, event_type, subject, digest, body, chain)
+  where n.chain is not null;
 end
 $$;
 
@@ -754,28 +870,28 @@ CREATE FUNCTION public.publish_these(in_source text, in_ids text[]) RETURNS void
     source, participant_id,
     event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
     team, wave, state, country, checked_in_at, registered_at, updated_at,
-    first_position, position, received_at, age_band, age_basis
+    first_position, position, received_at, age_band, age_basis, origin, unlisted_at
   )
   select
     p.source, p.participant_id,
     p.event_id, p.event_name, p.sub_event_id, p.sub_event_name, p.athlete_id, p.status, p.first_name, p.last_name,
     p.bib, p.gender, p.team, p.wave, p.state, p.country, p.checked_in_at, p.registered_at, p.updated_at,
     p.first_position, p.position, p.received_at,
-    p.age_band, p.age_basis
+    p.age_band, p.age_basis, p.origin, p.unlisted_at
   from reporting.participants p
   where p.source = in_source and p.participant_id = any (in_ids)
   on conflict (source, participant_id) do update set
     (
       event_id, event_name, sub_event_id, sub_event_name, athlete_id, status, first_name, last_name, bib, gender,
       team, wave, state, country, checked_in_at, registered_at, updated_at,
-      first_position, position, received_at, age_band, age_basis
+      first_position, position, received_at, age_band, age_basis, origin, unlisted_at
     ) = (
       excluded.event_id, excluded.event_name, excluded.sub_event_id, excluded.sub_event_name, excluded.athlete_id,
       excluded.status, excluded.first_name, excluded.last_name, excluded.bib, excluded.gender, excluded.team,
       excluded.wave, excluded.state, excluded.country, excluded.checked_in_at, excluded.registered_at,
       excluded.updated_at,
       excluded.first_position, excluded.position, excluded.received_at,
-      excluded.age_band, excluded.age_basis
+      excluded.age_band, excluded.age_basis, excluded.origin, excluded.unlisted_at
     )
   where known is distinct from excluded;
 $$;
@@ -1030,7 +1146,9 @@ CREATE TABLE public.participant_history_build (
     team_key text COLLATE pg_catalog."C",
     bib_key text COLLATE pg_catalog."C",
     bib_number bigint,
-    words tsvector
+    words tsvector,
+    origin text DEFAULT 'delivery'::text NOT NULL,
+    unlisted_at timestamp with time zone
 )
 PARTITION BY LIST (build);
 ALTER TABLE ONLY public.participant_history_build ALTER COLUMN words SET STATISTICS 0;
@@ -1067,7 +1185,9 @@ CREATE VIEW public.participant_history AS
     p.field_errors,
     p.until_position,
     COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
-    p.answers
+    p.answers,
+    p.origin,
+    p.unlisted_at
    FROM (public.participant_history_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1112,7 +1232,9 @@ CREATE TABLE public.participants_build (
     email_key text COLLATE pg_catalog."C",
     team_key text COLLATE pg_catalog."C",
     bib_key text COLLATE pg_catalog."C",
-    bib_number bigint
+    bib_number bigint,
+    origin text DEFAULT 'delivery'::text NOT NULL,
+    unlisted_at timestamp with time zone
 )
 PARTITION BY LIST (build);
 
@@ -1146,7 +1268,9 @@ CREATE VIEW public.participants AS
     p."position",
     p.received_at,
     p.field_errors,
-    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
+    p.origin,
+    p.unlisted_at
    FROM (public.participants_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1214,7 +1338,9 @@ CREATE VIEW reporting.participant_history AS
             WHEN (reporting.age_band(p.dob, NULL::integer, counted.day) IS NOT NULL) THEN counted.basis
             WHEN (reporting.age_band(p.age) IS NOT NULL) THEN 'as sent'::text
             ELSE NULL::text
-        END AS age_basis
+        END AS age_basis,
+    p.origin,
+    p.unlisted_at
    FROM (((( SELECT h.source,
             h.participant_id,
             h.event_id,
@@ -1245,7 +1371,9 @@ CREATE VIEW reporting.participant_history AS
             h.received_at,
             h.field_errors,
             h.attributes,
-            h.until_position
+            h.until_position,
+            h.origin,
+            h.unlisted_at
            FROM public.participant_history h
         UNION ALL
          SELECT n.source,
@@ -1278,7 +1406,9 @@ CREATE VIEW reporting.participant_history AS
             n.received_at,
             n.field_errors,
             n.attributes,
-            NULL::bigint
+            NULL::bigint,
+            n.origin,
+            n.unlisted_at
            FROM public.participants n) p
      LEFT JOIN public.event_log ended ON (((ended.source = p.source) AND (ended."position" = p.until_position))))
      LEFT JOIN reporting.calendar c ON ((c.event_id = p.event_id)))
@@ -1366,6 +1496,10 @@ COMMENT ON COLUMN reporting.participant_history.valid_to IS 'When the delivery a
 
 COMMENT ON COLUMN reporting.participant_history.age_basis IS 'Of which day the age is: race day, if the calendar has the start of the event, else registration; or as sent.';
 
+COMMENT ON COLUMN reporting.participant_history.origin IS 'Where this state comes from: delivery, or observation, when the roster was compared with the source.';
+
+COMMENT ON COLUMN reporting.participant_history.unlisted_at IS 'When it was observed that the source does not list the participant any more; null if it does, or nobody looked.';
+
 CREATE VIEW reporting.participants AS
  SELECT p.source,
     p.participant_id,
@@ -1423,7 +1557,9 @@ CREATE VIEW reporting.participants AS
             WHEN (reporting.age_band(p.dob, NULL::integer, counted.day) IS NOT NULL) THEN counted.basis
             WHEN (reporting.age_band(p.age) IS NOT NULL) THEN 'as sent'::text
             ELSE NULL::text
-        END AS age_basis
+        END AS age_basis,
+    p.origin,
+    p.unlisted_at
    FROM ((public.participants p
      LEFT JOIN reporting.calendar c ON ((c.event_id = p.event_id)))
      CROSS JOIN LATERAL ( SELECT COALESCE(c.starts_on, public.local_day(COALESCE(p.registered_at, p.received_at), COALESCE(c.changes, ( SELECT o.changes
@@ -1502,6 +1638,10 @@ COMMENT ON COLUMN reporting.participants.age_band IS 'Band of the age on the day
 
 COMMENT ON COLUMN reporting.participants.age_basis IS 'Of which day the age is: race day, if the calendar has the start of the event, else registration; or as sent.';
 
+COMMENT ON COLUMN reporting.participants.origin IS 'Where this state comes from: delivery, or observation, when the roster was compared with the source.';
+
+COMMENT ON COLUMN reporting.participants.unlisted_at IS 'When it was observed that the source does not list the participant any more; null if it does, or nobody looked.';
+
 CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone) RETURNS SETOF reporting.participants
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -1536,7 +1676,9 @@ CREATE FUNCTION reporting.participants_as_of(in_moment timestamp with time zone)
      h.field_errors,
      h.attributes,
      h.age_band,
-     h.age_basis
+     h.age_basis,
+     h.origin,
+     h.unlisted_at
     FROM reporting.participant_history h
    WHERE ((h.valid_from <= participants_as_of.in_moment) AND ((h.valid_to IS NULL) OR (h.valid_to > participants_as_of.in_moment)));
 END;
@@ -1734,7 +1876,9 @@ CREATE VIEW public.participant_history_keyed AS
     p.bib_number,
     p.words,
     COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
-    p.answers
+    p.answers,
+    p.origin,
+    p.unlisted_at
    FROM (public.participant_history_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1778,7 +1922,9 @@ CREATE VIEW public.participants_keyed AS
     p.bib_key,
     p.bib_number,
     p.words,
-    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes
+    COALESCE(p.attributes, ((convert_from(e.body, 'UTF8'::name))::jsonb #> '{data,object}'::text[])) AS attributes,
+    p.origin,
+    p.unlisted_at
    FROM (public.participants_build p
      LEFT JOIN public.event_log e ON (((e.source = p.source) AND (e."position" = p."position"))))
   WHERE (p.build = ( SELECT r.live
@@ -1836,7 +1982,9 @@ CREATE TABLE public.published_participants (
     "position" bigint NOT NULL,
     received_at timestamp with time zone NOT NULL,
     age_band text,
-    age_basis text
+    age_basis text,
+    origin text DEFAULT 'delivery'::text NOT NULL,
+    unlisted_at timestamp with time zone
 );
 
 COMMENT ON TABLE public.published_participants IS 'The roster without personal data, for subscribers of rosterlog_reporting; filled while there is a subscriber';
@@ -1872,7 +2020,8 @@ CREATE VIEW public.readable_log AS
                FROM public.erasures r
               WHERE ((r.source = e.source) AND (r.subject = e.subject) AND ((r.lifted_at IS NULL) OR (e.digest = ANY (r.digests))))))) THEN NULL::bytea
             ELSE body
-        END AS body
+        END AS body,
+    (signature IS NULL) AS is_own
    FROM public.event_log e;
 
 CREATE TABLE public.refused_delivery (
@@ -2199,6 +2348,100 @@ COMMENT ON COLUMN reporting.participant_answers.answer IS 'The answer, or one of
 
 COMMENT ON COLUMN reporting.participant_answers."position" IS 'Log position of the delivery that the answer comes from.';
 
+CREATE VIEW reporting.reconciliations AS
+ SELECT source,
+    "position",
+    received_at,
+    (told ->> 'observation'::text) AS observation_id,
+    (told #>> '{data,kind}'::text[]) AS kind,
+    ((told #>> '{data,taken_at}'::text[]))::timestamp with time zone AS taken_at,
+        CASE
+            WHEN ((told #> '{data,scope}'::text[]) <> 'null'::jsonb) THEN ARRAY( SELECT jsonb_array_elements_text((h.told #> '{data,scope}'::text[])) AS jsonb_array_elements_text)
+            ELSE NULL::text[]
+        END AS event_ids,
+    ARRAY( SELECT jsonb_array_elements_text((h.told #> '{data,match}'::text[])) AS jsonb_array_elements_text) AS matched_by,
+    (told ->> 'file_sha256'::text) AS file_sha256,
+    ((told #>> '{data,rows}'::text[]))::bigint AS rows_read,
+    ((told #>> '{data,pages}'::text[]))::bigint AS pages_read,
+    ((told #>> '{data,before,missing}'::text[]))::bigint AS missing,
+    ((told #>> '{data,before,stale}'::text[]))::bigint AS stale,
+    ((told #>> '{data,before,unlisted}'::text[]))::bigint AS unlisted,
+    ((told #>> '{data,before,unknowable}'::text[]))::bigint AS unknowable,
+    ((told #> '{data,before}'::text[]) -> 'columns'::text) AS stale_columns,
+    ((told #>> '{data,after,missing}'::text[]))::bigint AS missing_after,
+    ((told #>> '{data,after,stale}'::text[]))::bigint AS stale_after,
+    ((told #>> '{data,after,unlisted}'::text[]))::bigint AS unlisted_after,
+    ((told #>> '{data,after,unknowable}'::text[]))::bigint AS unknowable_after,
+    ((told #>> '{data,overtaken}'::text[]))::bigint AS overtaken,
+    ((told #>> '{data,withheld}'::text[]))::bigint AS withheld,
+    (told #>> '{data,listed_digest}'::text[]) AS listed_digest,
+    (told #>> '{data,roster_digest}'::text[]) AS roster_digest,
+    ((told #>> '{data,position}'::text[]))::bigint AS compared_at_position,
+    (told #>> '{data,chain}'::text[]) AS compared_at_chain
+   FROM ( SELECT e.source,
+            e."position",
+            e.received_at,
+                CASE
+                    WHEN ((e.subject IS NULL) AND (e.signature IS NULL) AND (e.event_type = 'rosterlog.observation'::text)) THEN (convert_from(e.body, 'UTF8'::name))::jsonb
+                    ELSE NULL::jsonb
+                END AS told
+           FROM public.event_log e
+          WHERE ((e.subject IS NULL) AND (e.signature IS NULL) AND (e.event_type = 'rosterlog.observation'::text))) h;
+
+COMMENT ON VIEW reporting.reconciliations IS 'When the roster was compared with the source, and what was found, one row per observation.';
+
+COMMENT ON COLUMN reporting.reconciliations.source IS 'The source that was compared; movemint unless you have several.';
+
+COMMENT ON COLUMN reporting.reconciliations."position" IS 'Log position of the observation.';
+
+COMMENT ON COLUMN reporting.reconciliations.received_at IS 'When the observation was written into the log.';
+
+COMMENT ON COLUMN reporting.reconciliations.observation_id IS 'The observation; the events of its participants name it.';
+
+COMMENT ON COLUMN reporting.reconciliations.kind IS 'What the roster was compared with: file, api, or a number alone.';
+
+COMMENT ON COLUMN reporting.reconciliations.taken_at IS 'Of when that is.';
+
+COMMENT ON COLUMN reporting.reconciliations.event_ids IS 'The events that were compared; null for all of the source.';
+
+COMMENT ON COLUMN reporting.reconciliations.matched_by IS 'The columns by which participants were paired.';
+
+COMMENT ON COLUMN reporting.reconciliations.file_sha256 IS 'SHA-256 of the file; null if there was none.';
+
+COMMENT ON COLUMN reporting.reconciliations.rows_read IS 'Number of rows that were read.';
+
+COMMENT ON COLUMN reporting.reconciliations.pages_read IS 'Number of pages that an API gave; null if it was none.';
+
+COMMENT ON COLUMN reporting.reconciliations.missing IS 'Participants who were listed, and not on the roster.';
+
+COMMENT ON COLUMN reporting.reconciliations.stale IS 'Participants who were listed with other values.';
+
+COMMENT ON COLUMN reporting.reconciliations.unlisted IS 'Participants on the roster who were not listed.';
+
+COMMENT ON COLUMN reporting.reconciliations.unknowable IS 'Participants of whom nothing could be said: changed since, erased, parked, or ambiguous.';
+
+COMMENT ON COLUMN reporting.reconciliations.stale_columns IS 'By column, how many participants were listed with another value; an object.';
+
+COMMENT ON COLUMN reporting.reconciliations.missing_after IS 'As missing, once the observation was in the log.';
+
+COMMENT ON COLUMN reporting.reconciliations.stale_after IS 'As stale, once the observation was in the log.';
+
+COMMENT ON COLUMN reporting.reconciliations.unlisted_after IS 'As unlisted, once the observation was in the log.';
+
+COMMENT ON COLUMN reporting.reconciliations.unknowable_after IS 'As unknowable, once the observation was in the log.';
+
+COMMENT ON COLUMN reporting.reconciliations.overtaken IS 'Participants who were not written down, since something newer had arrived; the next observation sees them anew.';
+
+COMMENT ON COLUMN reporting.reconciliations.withheld IS 'Participants who were not written down, since they are erased.';
+
+COMMENT ON COLUMN reporting.reconciliations.listed_digest IS 'Digest of what was listed, as a set; null if not taken.';
+
+COMMENT ON COLUMN reporting.reconciliations.roster_digest IS 'Digest of the roster, as a set; null if not taken.';
+
+COMMENT ON COLUMN reporting.reconciliations.compared_at_position IS 'Log position up to which the roster was compared.';
+
+COMMENT ON COLUMN reporting.reconciliations.compared_at_chain IS 'Value of the chain at that position.';
+
 CREATE VIEW reporting.registrations_daily AS
  WITH live AS (
          SELECT r.live
@@ -2441,6 +2684,9 @@ GRANT ALL ON FUNCTION public.answers_of_many(in_source text) TO rosterlog_api;
 REVOKE ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) TO rosterlog_ingest;
 
+REVOKE ALL ON FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) TO rosterlog_operator;
+
 REVOKE ALL ON FUNCTION public.apply_erasure(in_source text, in_erasure uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.apply_erasure(in_source text, in_erasure uuid) TO rosterlog_operator;
 
@@ -2650,6 +2896,9 @@ GRANT SELECT ON TABLE reporting.freshness TO rosterlog_reporting_pii;
 
 GRANT SELECT ON TABLE reporting.participant_answers TO rosterlog_reporting;
 GRANT SELECT ON TABLE reporting.participant_answers TO rosterlog_reporting_pii;
+
+GRANT SELECT ON TABLE reporting.reconciliations TO rosterlog_reporting;
+GRANT SELECT ON TABLE reporting.reconciliations TO rosterlog_reporting_pii;
 
 GRANT SELECT ON TABLE reporting.registrations_daily TO rosterlog_reporting;
 GRANT SELECT ON TABLE reporting.registrations_daily TO rosterlog_reporting_pii;

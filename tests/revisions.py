@@ -11,6 +11,15 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0018_observed": (
+        # The views of the release before have their columns in the same order, and no more of them.
+        "drop view participants, participant_history, participants_keyed, participant_history_keyed cascade",
+        "drop function append_observations",
+        *(
+            f"alter table {table} drop column origin, drop column unlisted_at"
+            for table in ("participants_build", "participant_history_build", "published_participants")
+        ),
+    ),
     "0017_newest_words": (
         "drop index participant_answers_build_question_words",
         (
@@ -28,7 +37,7 @@ TAKEN_BACK: Mapping[str, Sequence[str]] = {
     "0013_plain_tokens": ("alter table api_token drop column sees_personal_data",),
     "0012_keys": (
         _ROSTER[: _ROSTER.index("-- Every build has")],  # the functions that indexes were made with
-        "drop view participants_keyed, participant_history_keyed",
+        "drop view if exists participants_keyed, participant_history_keyed",
         "drop function reporting.text_key(text)",
         "drop function text_key_by_letter(text)",
         "drop table letter",
@@ -47,7 +56,7 @@ TAKEN_BACK: Mapping[str, Sequence[str]] = {
     ),
     "0011_sorts": (
         "drop function newest_questions",
-        "drop view past_answers, participant_answers, participant_history cascade",
+        "drop view if exists past_answers, participant_answers, participant_history cascade",
         "alter table participant_answers_build drop column question_key, drop column event_id",
         "alter table participant_history_build drop column answers",
         "drop index participants_build_checked_in, participants_build_age",

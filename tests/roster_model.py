@@ -1,6 +1,7 @@
 """An independent model of everything the roster keeps: states, the positions between which they held, answers, counts.
 
-It shares no code with the fold, and takes the simplest way: one event after the other, over plain dictionaries.
+An observation is a state as a delivery is, by the same rules. The model shares no code with the fold, and takes the
+simplest way: one event after the other, over plain dictionaries.
 """
 
 import json
@@ -10,16 +11,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.model import OwnBody
+
 REGISTERED = "event.participant.created"
+OBSERVED, UNLISTED = "rosterlog.participant.observed", "rosterlog.participant.unlisted"
 
 
 @dataclass
 class Person:
-    """The newest state, and those before it with the position of their end."""
+    """The newest state, its origin, whether it is that the person is not listed, and the states before it.
+
+    `past`: positions, each with the position of its end.
+    """
 
     first_position: int
     position: int
     seen: dict[str, Any]
+    origin: str = "delivery"
+    is_unlisted: bool = False
     past: list[tuple[int, int]] = field(default_factory=list)
 
 
@@ -38,6 +47,10 @@ class Roster:
                   text(person.seen.get("event_id")))
             for id_, person in self.people.items()
         }  # fmt: skip
+
+    def listed(self) -> dict[str, tuple[str, bool]]:
+        """id -> origin, and whether the person is observed not to be listed."""
+        return {id_: (person.origin, person.is_unlisted) for id_, person in self.people.items()}
 
     def history(self) -> set[tuple[str, int, int]]:
         """id, position of a state, position of the one that ended it."""
@@ -79,25 +92,28 @@ def _take(folded: Roster, position: int, body: bytes) -> None:
     try:
         document = json.loads(body)
         json.dumps(document, ensure_ascii=False).encode()  # half a character is none
-        seen = document["data"]["object"] if document["type"] == REGISTERED else None
+        is_own = isinstance(body, OwnBody)
+        is_about = document["type"] == REGISTERED or (is_own and document["type"] in (OBSERVED, UNLISTED))
+        seen = document["data"]["object"] if is_about else None
     except (ValueError, KeyError, TypeError):
         folded.parked.add(position)
         return
     if seen is None:
-        folded.passed[document["type"]] += 1
+        folded.passed[document["type"]] += not is_own
         return
     if seen.get("id") is None:
         folded.parked.add(position)
         return
     id_ = str(seen["id"])
+    new = Person(position, position, seen, "observation" if is_own else "delivery", document["type"] == UNLISTED)
     before = folded.people.get(id_)
     if before is None:
-        folded.people[id_] = Person(position, position, seen)
-    elif json.dumps(seen) == json.dumps(before.seen):
+        folded.people[id_] = new
+    elif (json.dumps(seen), new.is_unlisted) == (json.dumps(before.seen), before.is_unlisted):
         return  # the state goes on
     elif _is_newer(seen.get("updated_at"), before.seen.get("updated_at")):
-        before.past.append((before.position, position))
-        before.position, before.seen = position, seen
+        new.first_position, new.past = before.first_position, [*before.past, (before.position, position)]
+        folded.people[id_] = new
 
 
 def _is_newer(new: str | None, old: str | None) -> bool:

@@ -29,7 +29,8 @@ class Receipt:
 class Event(NamedTuple):
     """An event as projections may read it. `body` is None if it was erased or an erasure of its subject is in force.
 
-    `received_at` is text as PostgreSQL writes it, in UTC. (A tuple, as a rebuild makes one per event.)
+    `received_at` is text as PostgreSQL writes it, in UTC. `is_own`: rosterlog itself wrote it, without a signature; the
+    type alone does not say so. (A tuple, as a rebuild makes one per event.)
     """
 
     source: str
@@ -38,6 +39,7 @@ class Event(NamedTuple):
     event_type: str | None
     subject: str | None
     body: bytes | None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ cross join lateral (
 ) h
 order by s.source
 """)  # noqa: S608 - the text above
-_EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body"
+_EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body, e.is_own"
 _NEAREST = f"""
-select source, position, received_at, event_type, subject, body
+select source, position, received_at, event_type, subject, body, is_own
 from (
   select nearest.*, sum(coalesce(octet_length(body), 0)) over (order by position) as bytes
   from (

@@ -25,7 +25,7 @@ with several as materialized (
 """
 _SHARE = "and abs(hashtext(subject)::bigint) %% %(shares)s = %(share)s"
 _EVENT = """
-select e.source, e.position, e.received_at::text, e.event_type, e.subject, e.body
+select e.source, e.position, e.received_at::text, e.event_type, e.subject, e.body, e.is_own
 from readable_log e
 """
 _SINGLE_EVENTS = f"""

@@ -5,6 +5,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -78,4 +79,5 @@ readable_log = Table(
     Column("event_type", Text(collation="C")),
     Column("subject", Text(collation="C")),
     Column("body", LargeBinary),
+    Column("is_own", Boolean),
 )

@@ -107,7 +107,9 @@ class Discovery:
         return [column for column in self._fields.keys if column not in filled]
 
     def add(self, event: Event) -> None:
-        """Count the keys of one event."""
+        """Count the keys of one event. What rosterlog wrote itself did not arrive."""
+        if event.is_own:
+            return
         if event.body is None:
             self.erased += 1
             return

@@ -5,14 +5,15 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import cast
 
-from ingest.delivery import JsonObject, read_envelope
+from ingest.delivery import JsonObject, identifier, read_envelope
 from ingest.log.event import Event
+from ingest.log.own_types import PARTICIPANT_OBSERVED, PARTICIPANT_UNLISTED
 from projections.folding.outcome import Parked, Passed
 from projections.participants.answers import Answer, ReadAnswers, is_whole, joined, read_answers, reason_of
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
-from projections.participants.state import State
+from projections.participants.state import FROM_OBSERVATION, State
 from projections.participants.storable import storable
 
 _EVENT_ID = COLUMN_NAMES.index("event_id")
@@ -24,6 +25,7 @@ _MOST_DIGITS = 6  # of a place in a list
 _DAY_LENGTH = len("2026-05-01")
 _TIMES = [number for number, field in enumerate(DECLARED.columns) if field.kind is Kind.TIME]
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
+_ABOUT_A_PARTICIPANT = (PARTICIPANT_OBSERVED, PARTICIPANT_UNLISTED)  # of the types of our own
 _NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, since no parsed body can hold it
 
 Fold = Callable[[Event], State | Parked | Passed]
@@ -43,7 +45,9 @@ def folding(fields: Fields) -> Fold:
             return Passed(event.position, None)
         event_type, subject, participant, problem, is_plain, left_out = read_envelope(body, wanted)
         if event_type is not None and event_type != REGISTERED:
-            return Passed(event.position, event_type)
+            if event_type not in _ABOUT_A_PARTICIPANT or not event.is_own:
+                return _passed(event, event_type)
+            subject = identifier((participant or {}).get("id"))
         if participant is None:
             return Parked(event.position, event.subject, problem or "the body has no data.object")
         if subject is None:
@@ -56,12 +60,24 @@ def folding(fields: Fields) -> Fold:
         answers = read_answers_of(participant, errors)
         attributes = None if is_plain else participant
         state = State(subject, event.position, event.received_at, values, errors, attributes, answers, body)
+        state = _observed(state, event_type) if event.is_own else state
         if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
             return state
         state = within_bounds(state if is_plain else storable(state))
-        return name_left_out(state, left_out, first_keys) if left_out is not None else state
+        return state if left_out is None else name_left_out(state, left_out, first_keys)
 
     return read
+
+
+def _passed(event: Event, event_type: str) -> Passed:
+    """The outcome of an event about no participant. What rosterlog itself wrote is of no unknown type."""
+    return Passed(event.position, None if event.is_own else event_type)
+
+
+def _observed(state: State, event_type: str | None) -> State:
+    """The state of an event that rosterlog itself wrote."""
+    unlisted_at = state.received_at if event_type == PARTICIPANT_UNLISTED else ""
+    return state._replace(origin=FROM_OBSERVATION, unlisted_at=unlisted_at)
 
 
 Path = tuple[str, tuple[str, ...]]

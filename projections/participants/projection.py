@@ -1,6 +1,7 @@
 """The projection `participants`: one row per participant, the answers to questions, and every superseded state."""
 
 from ingest import delivery, exact_json
+from ingest.log import own_types
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import (
@@ -22,6 +23,7 @@ from projections.participants import (
 FOLDING = (
     exact_json,
     delivery,
+    own_types,
     calendar,
     fields,
     convert,

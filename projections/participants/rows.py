@@ -103,6 +103,8 @@ def _row(source: str, state: State, first_position: int, *ended: str) -> Row:
         str(first_position),
         str(state.position),
         state.received_at,
+        state.origin,
+        state.unlisted_at,
         to_json(state.errors).decode() if state.errors else _NO_ERRORS,
         "" if state.attributes is None else write_json(state.attributes).decode(),
         *ended,

@@ -41,6 +41,8 @@ def _participant_columns() -> list[Column[Any]]:
         Column("first_position", BigInteger, nullable=False),
         Column("position", BigInteger, nullable=False),
         Column("received_at", DateTime(timezone=True), nullable=False),
+        Column("origin", Text, nullable=False, server_default="delivery"),
+        Column("unlisted_at", DateTime(timezone=True)),
         Column("field_errors", JSONB, nullable=False),
         Column("attributes", JSONB),
     ]

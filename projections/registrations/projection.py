@@ -1,6 +1,7 @@
 """The projection `registrations`: registrations per race, sub-event and day."""
 
 from ingest import delivery, exact_json
+from ingest.log import own_types
 from projections.folding import calendar, definition, outcome
 from projections.folding.projection import Projection
 from projections.participants import answer_row, answer_value, answers, bounds, convert, fields, newest, state, storable
@@ -11,6 +12,7 @@ from projections.registrations import fold, rows
 FOLDING = (
     exact_json,
     delivery,
+    own_types,
     calendar,
     fields,
     convert,

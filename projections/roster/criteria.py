@@ -23,8 +23,10 @@ _KINDS = {
     "first_position": Kind.INTEGER,
     "position": Kind.INTEGER,
     "received_at": Kind.TIME,
+    "origin": Kind.TEXT,
+    "unlisted_at": Kind.TIME,
 }
-NEVER_EMPTY = ("participant_id", "first_position", "position", "received_at")
+NEVER_EMPTY = ("participant_id", "first_position", "position", "received_at", "origin")
 # The columns to sort by. All but the last three are read from an index; these are sorted for each page, which takes
 # time only where many participants are left of all.
 SORTABLE = (

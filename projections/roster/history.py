@@ -78,7 +78,7 @@ def differences(before: bytes | None, after: bytes) -> dict[str, dict[str, msgsp
     if before is None:
         return {}
     was, now = _OBJECT.decode(before), _OBJECT.decode(after)
-    pairs = {name: (was[name], now[name]) for name in (*COLUMN_NAMES, ANSWERS) if name in now}
+    pairs = {name: (was[name], now[name]) for name in (*COLUMN_NAMES, "unlisted_at", ANSWERS) if name in now}
     had, has = _keys(was), _keys(now)
     pairs |= {f"attributes.{key}": (had.get(key, _ABSENT), has.get(key, _ABSENT)) for key in sorted({*had, *has})}
     return {name: {"from": old, "to": new} for name, (old, new) in pairs.items() if bytes(old) != bytes(new)}

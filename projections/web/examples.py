@@ -30,6 +30,8 @@ _PARTICIPANT: dict[str, Any] = {
     "first_position": 12,
     "position": 1041,
     "received_at": "2026-04-01T12:00:01.250000Z",
+    "origin": "delivery",
+    "unlisted_at": None,
     "field_errors": {"age": "not a whole number"},
     "attributes": {"id": 7000012, "event_id": 501, "bib": "112", "age": "thirty-five"},
 }

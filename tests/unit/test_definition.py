@@ -20,7 +20,7 @@ NO_PART = {
     "ingest.failures": "what commands tell people",
     "ingest.time_zone": "what it reads of a zone is in the definition itself",
     "projections.participants.declared_races": "what it reads of races is in the definition itself",
-    "ingest.log.event": "plain data without a default",
+    "ingest.log.event": "plain data; readers say whether an event is our own",
     "ingest.log.read": "gives events as the log has them",
     "projections.folding.copy": "how rows are sent, not which",
     "projections.folding.projection": "plain data",

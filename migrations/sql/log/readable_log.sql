@@ -1,6 +1,6 @@
 -- The log as projections may read it, and the one place that says which bodies an erasure hides: every body of a
 -- participant whose erasure is in force, and every body whose digest an erasure names, lifted or not. After the restore
--- of a backup the latter bodies are there until the erasure is carried out again.
+-- of a backup the latter bodies are there until the erasure is carried out again. `is_own`: rosterlog wrote the event.
 create or replace view readable_log as
 select
   e.source, e.position, e.received_at, e.event_type, e.subject,
@@ -13,7 +13,8 @@ select
       )
     then null
     else e.body
-  end as body
+  end as body,
+  e.signature is null as is_own
 from event_log e;
 
 grant select on readable_log to rosterlog_worker;

@@ -14,20 +14,21 @@ select
   case
     when reporting.age_band(p.dob, null, counted.day) is not null then counted.basis
     when reporting.age_band(p.age) is not null then 'as sent'
-  end as age_basis{p.added_masked}
+  end as age_basis,
+  p.origin, p.unlisted_at{p.added_masked}
 from (
   select
     h.source, h.participant_id,
     {h.columns},
     h.first_position, h.position, h.received_at,
-    h.field_errors, h.attributes, h.until_position{h.added_columns}
+    h.field_errors, h.attributes, h.until_position, h.origin, h.unlisted_at{h.added_columns}
   from public.participant_history h
   union all
   select
     n.source, n.participant_id,
     {n.columns},
     n.first_position, n.position, n.received_at,
-    n.field_errors, n.attributes, null{n.added_columns}
+    n.field_errors, n.attributes, null, n.origin, n.unlisted_at{n.added_columns}
   from public.participants n
 ) p
 left join public.event_log ended on ended.source = p.source and ended.position = p.until_position

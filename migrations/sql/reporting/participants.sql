@@ -11,7 +11,8 @@ select
   case
     when reporting.age_band(p.dob, null, counted.day) is not null then counted.basis
     when reporting.age_band(p.age) is not null then 'as sent'
-  end as age_basis{p.added_masked}
+  end as age_basis,
+  p.origin, p.unlisted_at{p.added_masked}
 from public.participants p
 {counted};
 
@@ -24,6 +25,10 @@ comment on column reporting.participants.participant_id
 comment on column reporting.participants.first_position is 'Log position of the first delivery about the participant.';
 comment on column reporting.participants.position is 'Log position of the delivery that this state comes from.';
 comment on column reporting.participants.received_at is 'When that delivery arrived.';
+comment on column reporting.participants.origin
+  is 'Where this state comes from: delivery, or observation, when the roster was compared with the source.';
+comment on column reporting.participants.unlisted_at
+  is 'When it was observed that the source does not list the participant any more; null if it does, or nobody looked.';
 comment on column reporting.participants.field_errors
   is 'Columns that are null because their value could not be read, each with the reason; an object.';
 comment on column reporting.participants.attributes

@@ -10,7 +10,7 @@ begin atomic
     h.source, h.participant_id,
     {h.columns},
     h.first_position, h.position, h.received_at,
-    h.field_errors, h.attributes, h.age_band, h.age_basis{h.added_columns}
+    h.field_errors, h.attributes, h.age_band, h.age_basis, h.origin, h.unlisted_at{h.added_columns}
   from reporting.participant_history h
   where h.valid_from <= in_moment and (h.valid_to is null or h.valid_to > in_moment);
 end;

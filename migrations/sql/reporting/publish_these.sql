@@ -10,23 +10,23 @@ as $$
   insert into published_participants as known (
     source, participant_id,
     {not_personal},
-    first_position, position, received_at, age_band, age_basis{added_not_personal}
+    first_position, position, received_at, age_band, age_basis, origin, unlisted_at{added_not_personal}
   )
   select
     p.source, p.participant_id,
     {p.not_personal},
     p.first_position, p.position, p.received_at,
-    p.age_band, p.age_basis{p.added_not_personal}
+    p.age_band, p.age_basis, p.origin, p.unlisted_at{p.added_not_personal}
   from reporting.participants p
   where p.source = in_source and p.participant_id = any (in_ids)
   on conflict (source, participant_id) do update set
     (
       {not_personal},
-      first_position, position, received_at, age_band, age_basis{added_not_personal}
+      first_position, position, received_at, age_band, age_basis, origin, unlisted_at{added_not_personal}
     ) = (
       {excluded.not_personal},
       excluded.first_position, excluded.position, excluded.received_at,
-      excluded.age_band, excluded.age_basis{excluded.added_not_personal}
+      excluded.age_band, excluded.age_basis, excluded.origin, excluded.unlisted_at{excluded.added_not_personal}
     )
   where known is distinct from excluded;
 $$;

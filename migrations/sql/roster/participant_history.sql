@@ -5,7 +5,8 @@ select
   {p.columns},
   p.first_position, p.position, p.received_at,
   p.field_errors, p.until_position,
-  coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes, p.answers{p.added_columns}
+  coalesce(p.attributes, convert_from(e.body, 'UTF8')::jsonb #> '{data,object}') as attributes, p.answers,
+  p.origin, p.unlisted_at{p.added_columns}
 from participant_history_build p
 left join event_log e on e.source = p.source and e.position = p.position
 where p.build = (select r.live from projection r where r.projection = 'participants');

@@ -213,6 +213,34 @@ def test_answers_of_the_release_before_are_found_by_their_questions(reported: st
     assert len(query(reported, "select * from newest_questions('movemint', null)")) > 4
 
 
+def test_states_of_the_release_before_come_from_deliveries(reported: str, worker_engine: Engine) -> None:
+    """Nothing is written anew; a worker that knows no origin goes on; and the next observation is folded."""
+    with psycopg.connect(reported, autocommit=True) as connection:
+        connection.execute("select publish_these('movemint', array(select participant_id from participants))")
+    files = "select relname, relfilenode from pg_class where relname ~ '^(participant|published).*' order by 1"
+    build = live(worker_engine, PARTICIPANTS)
+    folded, held = contents(reported, PARTICIPANTS, build), query(reported, files)
+    published = query(reported, "select source, participant_id, origin, unlisted_at from published_participants")
+    upgraded_from(reported, "0018_observed")
+    assert contents(reported, PARTICIPANTS, build) == folded
+    assert dict(query(reported, files)).items() >= {name: file for name, file in held if "_build" in name}.items()
+    assert (
+        query(reported, "select source, participant_id, origin, unlisted_at from published_participants") == published
+    )
+    with psycopg.connect(reported, autocommit=True) as connection:
+        model.append_own(connection, model.own_body(1, 1, is_listed=False))
+        connection.execute(
+            "insert into participants_build (source, participant_id, first_position, position, received_at, "
+            "field_errors, build) values ('movemint', 'by the release before', 1, 1, now(), '{}', %s)",
+            [build.number],
+        )
+    drain(worker_engine)
+    by_origin = "select origin, unlisted_at is null, count(*) from participants group by 1, 2 order by 3"
+    assert query(reported, by_origin) == [
+        ("observation", False, 1), ("delivery", True, len(folded["participants_build"])),
+    ]  # fmt: skip
+
+
 def unmarked(held: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     """What a build holds, its words without the mark, in an order of their own."""
     return {

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -52,7 +53,19 @@ _OTHERS = st.sampled_from(
      b'{"type": "event.participant.created", "data": {"object": {"id": 2, "first_name": "\\ud83d"}}}', model.body(None)]
 )  # fmt: skip
 _REDELIVERED = st.builds(model.again, _PEOPLE, st.integers(1, 2))
-_BODIES = st.lists(_PEOPLE | _OTHERS | _REDELIVERED, unique=True, max_size=25)
+# What was observed; and the same bytes as a delivery, of an unknown type.
+_OBSERVED = st.builds(
+    lambda id_, number, is_listed, name, at, event: model.own_body(
+        id_, number, is_listed=is_listed, first_name=name, updated_at=at, event_id=event, created_at="2026-05-01"
+    ),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.booleans(),
+    st.sampled_from("ab"),
+    _TIMES,
+    st.sampled_from([None, 1, 2]),
+)
+_BODIES = st.lists(_PEOPLE | _OTHERS | _REDELIVERED | _OBSERVED | _OBSERVED.map(bytes), unique=True, max_size=25)
 _SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -83,6 +96,8 @@ def test_promises_10_and_13_any_split_into_batches_and_a_rebuild_end_in_the_mode
     fold_in_batches(worker_engine, limits)
     expected = roster_model.roster(bodies)
     assert roster(database) == expected.rows()
+    assert listed(database) == expected.listed()
+    assert +Counter(dict(query(database, "select event_type, events from unknown_event_type"))) == expected.passed
     assert set(query(database, "select participant_id, position, until_position from participant_history")) == (
         expected.history()
     )
@@ -98,6 +113,16 @@ def test_promises_10_and_13_any_split_into_batches_and_a_rebuild_end_in_the_mode
 def roster(database: str) -> dict[str, tuple[object, ...]]:
     rows = query(
         database, "select participant_id, first_position, position, first_name, bib, event_id from participants"
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+def listed(database: str) -> dict[str, tuple[object, ...]]:
+    """Where each state is from, and whether the participant is not listed since it."""
+    rows = query(
+        database,
+        "select participant_id, p.origin, p.unlisted_at is not null and p.unlisted_at = e.received_at "
+        "from participants p join event_log e using (source, position)",
     )
     return {row[0]: row[1:] for row in rows}
 
