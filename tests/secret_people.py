@@ -10,7 +10,7 @@ from tests.fold_all import drain
 
 VIEWS = [
     "calendar", "deliveries", "events", "freshness", "participant_answers", "participant_history", "participants",
-    "registrations_daily", "sub_events",
+    "reconciliations", "registrations_daily", "sub_events",
 ]  # fmt: skip
 # Each is found again wherever it is shown.
 SECRETS = {
