@@ -2138,11 +2138,15 @@ CREATE VIEW reporting.deliveries AS
                    FROM public.projection r_1
                   WHERE (r_1.projection = 'participants'::text)))))) AS is_quarantined,
     COALESCE(r.redeliveries, (0)::bigint) AS redeliveries,
-    r.last_at AS last_redelivered_at
+    r.last_at AS last_redelivered_at,
+        CASE
+            WHEN (e.signature IS NULL) THEN 'observation'::text
+            ELSE 'delivery'::text
+        END AS origin
    FROM (public.event_log e
      LEFT JOIN public.event_redelivery r ON (((r.source = e.source) AND (r."position" = e."position"))));
 
-COMMENT ON VIEW reporting.deliveries IS 'The deliveries that were stored, one row per delivery, without their content.';
+COMMENT ON VIEW reporting.deliveries IS 'The deliveries that were stored, one row per delivery, without their content; and the events of observations.';
 
 COMMENT ON COLUMN reporting.deliveries.source IS 'The source of the delivery; movemint unless you have several.';
 
@@ -2163,6 +2167,8 @@ COMMENT ON COLUMN reporting.deliveries.is_quarantined IS 'Whether it could not b
 COMMENT ON COLUMN reporting.deliveries.redeliveries IS 'How often the same bytes were delivered again.';
 
 COMMENT ON COLUMN reporting.deliveries.last_redelivered_at IS 'When the same bytes last arrived again; null if never.';
+
+COMMENT ON COLUMN reporting.deliveries.origin IS 'delivery; or observation, where rosterlog itself wrote the event when the roster was compared with the source.';
 
 CREATE VIEW reporting.events AS
  WITH named AS (

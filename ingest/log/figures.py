@@ -11,11 +11,17 @@ from ingest.log.verification import read_verified
 from ingest.metrics import Reading
 
 _NEWEST = text(f"""{EVERY_SOURCE}
-select s.source, newest.position, newest.received_at
+select s.source, newest.position, delivered.received_at
 from sources s
 cross join lateral (
-  select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
+  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) newest
+-- What rosterlog itself wrote says nothing of Movemint.
+left join lateral (
+  select e.received_at from event_log e
+  where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
+  order by e.position desc limit 1
+) delivered on true
 """)  # noqa: S608 - the text of that module
 # A server that has run out of disk is made read-only by many who run it for others. Our sessions set it themselves.
 _IS_READ_ONLY = text("""
@@ -31,7 +37,8 @@ def log_readings(connection: Connection) -> Iterator[Reading]:
     """The readings of every source's log, of its last verification, and of what holds the database back."""
     for row in connection.execute(_NEWEST):
         yield Reading(metrics.HEAD, (row.source,), row.position)
-        yield metrics.timestamp_of(metrics.LAST_RECEIVED, row.received_at, row.source)
+        if row.received_at is not None:
+            yield metrics.timestamp_of(metrics.LAST_RECEIVED, row.received_at, row.source)
     for source, refused in refused_lately(connection).items():
         if source:  # nothing is ever stored for those that nobody knows
             yield Reading(metrics.REFUSED_IN_A_ROW, (source,), refused.run)

@@ -27,12 +27,18 @@ _Arrival = tuple[datetime | None, datetime | None, int]
 
 UNSEEN_SECONDS = 30.0  # without a worker, after which somebody has to look
 _ARRIVALS = text("""
-select s.source, first.received_at, head.received_at,
+select s.source, first.received_at, delivered.received_at,
   head.position - position_at(s.source, now() - interval '1 hour') as last_hour
 from unnest(cast(:sources as text[])) as s (source)
 cross join lateral (
-  select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
+  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
+-- What rosterlog itself wrote says nothing of Movemint.
+left join lateral (
+  select e.received_at from event_log e
+  where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
+  order by e.position desc limit 1
+) delivered on true
 cross join lateral (
   select e.received_at from event_log e where e.source = s.source order by e.position limit 1
 ) first
@@ -51,7 +57,8 @@ _UNSEEN = text("select extract(epoch from clock_timestamp() - max(w.seen_at))::f
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """One source. `first_received_at`, `last_received_at`: None if it has no event. `stored_last_hour`: deliveries.
+    """One source. `first_received_at`, `last_received_at`: None if it has no event, no delivery. `stored_last_hour`:
+    events.
 
     `seconds_behind`: how long the oldest event that some projection has not folded has been in the log; 0 if none is.
     `missing`: a position that the log lacks, at which its projections stand still.

@@ -4,12 +4,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from ingest import metrics
+from ingest.log.figures import log_readings
 from ingest.log.scan import Share, single_events, snapshot
+from projections.folding.health import read_health
 from projections.participants.discovery import Discovery
 from projections.participants.fields import DECLARED
 from tests import model
 from tests.erased_person import erase, lift, traces
-from tests.fold_all import PARTICIPANTS, REGISTRATIONS, build_anew, contents, drain, live, query
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, build_anew, contents, drain, live, query
 from tests.integration.log.test_verify import problems_of, prove
 from tests.observing import SECOND, listed, observe, unlisted, write_header
 
@@ -179,3 +182,20 @@ def test_an_observation_whose_body_is_another_participants_is_parked(database: s
     drain(worker_engine)
     assert query(database, "select participant_id from quarantine where projection = 'participants'") == [("2",)]
     assert query(database, "select * from participants") == []
+
+
+def test_an_observation_is_no_sign_of_movemint(database: str, worker_engine: Engine, operator: Engine) -> None:
+    """Nothing arrives for hours: that has to show, however often somebody looks at the source."""
+    model.append(database, [model.body(1)])
+    write_header(operator, listed(2, 1))
+    write_header(operator, listed(3, 1), look=SECOND)
+    [(at,)] = query(database, "select received_at from event_log where position = 1")
+    with worker_engine.connect() as connection:
+        [source] = read_health(connection, PROJECTIONS, ["movemint"]).sources
+        readings = {reading.metric: reading.value for reading in log_readings(connection)}
+    assert source.last_received_at == at
+    assert readings[metrics.HEAD] == 5
+    assert readings[metrics.LAST_RECEIVED] == pytest.approx(at.timestamp())
+    assert query(database, "select origin, count(*) from reporting.deliveries group by 1 order by 1") == [
+        ("delivery", 1), ("observation", 4),
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from tests.fold_all import drain
 CONTRACT = """
 participant_id event_id event_name sub_event_id sub_event_name athlete_id status first_name last_name email phone bib
 gender dob age team wave city state country zip_code checked_in_at registered_at updated_at first_position position
-received_at field_errors attributes
+received_at origin unlisted_at field_errors attributes
 """
 
 
