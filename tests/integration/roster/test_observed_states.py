@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from projections.web.access import tokens
 from tests import model
 from tests.api_client import Api, make_token, running
+from tests.browser_session import Browser, text_of
 from tests.erased_person import erase
 from tests.fold_all import drain, query
 from tests.observing import listed, observe, unlisted
@@ -123,3 +125,14 @@ def test_promise_15_sql_reports_and_the_publication_show_them(looked_at: str) ->
     [moved] = report_rows(looked_at, "transfers")
     assert (moved["participant_id"], moved["position"], moved["sub_event_id"]) == ("3", 5, "2")
     assert report_rows(looked_at, "late_arrivals") == []
+
+
+def test_promise_15_the_page_of_a_participant_shows_what_was_observed(looked_at: str, engine: Engine) -> None:
+    with running(looked_at) as api:
+        browser = Browser(api)
+        browser.sign_in(make_token(engine))
+        two, three, four = (text_of(browser.open(f"/participants/{number}")) for number in (2, 3, 4))
+    assert re.search(r"position 4 · observed at the source unlisted: — → \S", two)
+    assert re.search(r"position 2 First registered", two)
+    assert re.search(r"position 5 · observed at the source sub-event id: 1 → 2 bib: 3 → 33", three)
+    assert re.search(r"position 6 · observed at the source First seen", four)
