@@ -28,13 +28,7 @@ select
   (h.told #>> '{data,position}')::bigint as compared_at_position,
   h.told #>> '{data,chain}' as compared_at_chain
 from (
-  select
-    e.source, e.position, e.received_at,
-    -- A condition of the reader's may be looked at before those below: no other body may be read as JSON.
-    case
-      when e.subject is null and e.signature is null and e.event_type = 'rosterlog.observation'
-      then convert_from(e.body, 'UTF8')::jsonb
-    end as told
+  select e.source, e.position, e.received_at, convert_from(e.body, 'UTF8')::jsonb as told
   from public.event_log e
   -- The null subject is what an index finds them by; a delivery that claims the type has a signature.
   where e.subject is null and e.signature is null and e.event_type = 'rosterlog.observation'

@@ -87,6 +87,15 @@ def test_promise_15_history_and_changes_show_what_was_observed(
         drain(worker_engine)
         [again] = api.ask("/v1/changes", token, after=followed["after"]).json()["data"]
         assert (again["position"], again["participant"]["unlisted_at"]) == (7, None)
+        [_, gone, back] = api.listed("/v1/participants/2/history", token)
+        assert (gone["participant"]["origin"], gone["participant"]["unlisted_at"]) == (
+            "observation",
+            gone["received_at"],
+        )
+        assert back["changed"] == {"unlisted_at": {"from": gone["received_at"], "to": None}}
+        assert ids(api, token, unlisted_at__isnull="false") == []
+        assert ids(api, token, unlisted_at__isnull="false", as_of=6) == ["2"]
+        assert ids(api, token, origin="observation", as_of=6) == ["2", "3", "4"]
         erase(operator, "4")
         [gone] = api.ask("/v1/changes", token, after=7).json()["data"]
         assert (gone["change"], gone["participant_id"]) == ("removed", "4")
