@@ -1689,7 +1689,7 @@ CREATE FUNCTION reporting.questions_meant(in_source text, in_event text, in_name
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
   with asked as (
-    select a.question_id, a.question, a.position, a.participant_id
+    select a.question_id, a.question, a.position, a.place
     from reporting.participant_answers a
     where a.source = in_source
       and (in_event is null or a.participant_id in (
@@ -1701,7 +1701,7 @@ CREATE FUNCTION reporting.questions_meant(in_source text, in_event text, in_name
       coalesce('i' || a.question_id, 'w' || a.question) as key, a.question_id, array_agg(distinct a.question) as words,
       coalesce(
         (
-          array_agg(a.question order by a.position desc, a.participant_id)
+          array_agg(a.question order by a.position desc, a.place)
           filter (where a.question is not null and a.question is distinct from a.question_id)
         )[1],
         a.question_id
@@ -2387,10 +2387,7 @@ CREATE VIEW reporting.reconciliations AS
    FROM ( SELECT e.source,
             e."position",
             e.received_at,
-                CASE
-                    WHEN ((e.subject IS NULL) AND (e.signature IS NULL) AND (e.event_type = 'rosterlog.observation'::text)) THEN (convert_from(e.body, 'UTF8'::name))::jsonb
-                    ELSE NULL::jsonb
-                END AS told
+            (convert_from(e.body, 'UTF8'::name))::jsonb AS told
            FROM public.event_log e
           WHERE ((e.subject IS NULL) AND (e.signature IS NULL) AND (e.event_type = 'rosterlog.observation'::text))) h;
 
