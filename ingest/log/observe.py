@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, text
+import psycopg
+from sqlalchemy import Connection, Engine
 
 from ingest.log.observation import (
     Observation,
@@ -21,13 +22,11 @@ from ingest.log.own_types import OBSERVATION_MADE
 
 _MOST_AT_ONCE = 500  # events of one transaction, which holds back the deliveries of its source
 _BYTES_AT_ONCE = 4_194_304  # of bodies
-_APPEND = text("""
+_APPEND = b"""
 select event_position, outcome
-from append_observations(
-  :source, cast(:bodies as bytea[]), cast(:types as text[]), cast(:subjects as text[]), cast(:bases as bigint[])
-)
+from append_observations(%b, %b::bytea[], %b::text[], %b::text[], %b::bigint[])
 order by ordinal
-""")
+"""
 
 _Event = tuple[bytes, str, str | None, int | None]  # body, type, subject and base
 
@@ -108,8 +107,13 @@ def _batches(events: Iterable[_Event]) -> Iterator[Sequence[_Event]]:
 
 
 def _append(connection: Connection, source: str, events: Sequence[_Event]) -> list[ObservationReceipt]:
+    """By the driver alone, in whose binary form bodies cost both programs less."""
     if not events:
         return []
-    bodies, types, subjects, bases = zip(*events, strict=True)
-    binds = {"source": source, "bodies": [*bodies], "types": [*types], "subjects": [*subjects], "bases": [*bases]}
-    return [ObservationReceipt(position, Fate(fate)) for position, fate in connection.execute(_APPEND, binds)]
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver of our engines
+    if not connection.in_transaction():
+        connection.begin()  # a statement of the driver's does not, and then the caller's commit would commit nothing
+    arrays = [[*values] for values in zip(*events, strict=True)]
+    rows = driver.cursor(binary=True).execute(_APPEND, (source, *arrays)).fetchall()
+    return [ObservationReceipt(position, Fate(fate)) for position, fate in rows]
