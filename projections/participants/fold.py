@@ -13,7 +13,7 @@ from projections.participants.answers import Answer, ReadAnswers, is_whole, join
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
 from projections.participants.fields import ANSWERS, COLUMN_NAMES, DECLARED, Fields, Kind
-from projections.participants.state import FROM_OBSERVATION, State
+from projections.participants.state import FROM_DELIVERY, FROM_OBSERVATION, State
 from projections.participants.storable import storable
 
 _EVENT_ID = COLUMN_NAMES.index("event_id")
@@ -25,6 +25,7 @@ _MOST_DIGITS = 6  # of a place in a list
 _DAY_LENGTH = len("2026-05-01")
 _TIMES = [number for number, field in enumerate(DECLARED.columns) if field.kind is Kind.TIME]
 REGISTERED = "event.participant.created"  # the only type Movemint publishes
+_DELIVERED = FROM_DELIVERY, ""  # `origin` and `unlisted_at`
 _ABOUT_A_PARTICIPANT = (PARTICIPANT_OBSERVED, PARTICIPANT_UNLISTED)  # of the types of our own
 _NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, since no parsed body can hold it
 
@@ -59,8 +60,23 @@ def folding(fields: Fields) -> Fold:
             _begin_days(values, day_begins)
         answers = read_answers_of(participant, errors)
         attributes = None if is_plain else participant
-        state = State(subject, event.position, event.received_at, values, errors, attributes, answers, body)
-        state = _observed(state, event_type) if event.is_own else state
+        origin, unlisted_at = _origin(event, event_type) if event.is_own else _DELIVERED
+        # As `State(...)`, in less than half of its time.
+        state = tuple.__new__(
+            State,
+            (
+                subject,
+                event.position,
+                event.received_at,
+                values,
+                errors,
+                attributes,
+                answers,
+                body,
+                origin,
+                unlisted_at,
+            ),
+        )
         if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
             return state
         state = within_bounds(state if is_plain else storable(state))
@@ -74,10 +90,9 @@ def _passed(event: Event, event_type: str) -> Passed:
     return Passed(event.position, None if event.is_own else event_type)
 
 
-def _observed(state: State, event_type: str | None) -> State:
-    """The state of an event that rosterlog itself wrote."""
-    unlisted_at = state.received_at if event_type == PARTICIPANT_UNLISTED else ""
-    return state._replace(origin=FROM_OBSERVATION, unlisted_at=unlisted_at)
+def _origin(event: Event, event_type: str | None) -> tuple[str, str]:
+    """`origin` and `unlisted_at` of an event that rosterlog itself wrote."""
+    return FROM_OBSERVATION, event.received_at if event_type == PARTICIPANT_UNLISTED else ""
 
 
 Path = tuple[str, tuple[str, ...]]

@@ -32,8 +32,8 @@ class State(NamedTuple):
     attributes: JsonObject | None
     answers: list[Answer]
     body: bytes
-    origin: str = FROM_DELIVERY
-    unlisted_at: str = ""
+    origin: str
+    unlisted_at: str
 
     @property
     def updated_at(self) -> datetime | None:

@@ -17,7 +17,7 @@ from projections.folding import worker
 from projections.rebuild.drop import drop
 from projections.roster.roster import Roster
 from tests import model, roster_model
-from tests.erased_person import BODIES, LATE, erase, lift
+from tests.erased_person import BODIES, LATE, NAME, erase, lift
 from tests.fold_all import (
     PARTICIPANTS,
     PROJECTIONS,
@@ -136,13 +136,18 @@ def daily(database: str) -> list[tuple[tuple[object, str], int]]:
     return [((event_id, day), number) for event_id, day, number in rows]
 
 
+def edited(id_: int, edition: int, **fields: object) -> bytes:
+    """A state of a participant: every other one was observed."""
+    return model.own_body(id_, edition, is_listed=True, **fields) if edition % 2 else model.body(id_, **fields)
+
+
 @given(seed=st.integers(0, 2**32), people=st.integers(1, 4), editions=st.integers(1, 4))
 @_SETTINGS
 def test_promise_10_any_order_of_deliveries_with_updated_at_ends_in_the_same_roster(
     database: str, worker_engine: Engine, seed: int, people: int, editions: int
 ) -> None:
     bodies = [
-        model.body(id_, first_name=f"{id_}-{edition}", bib=edition, updated_at=f"2026-05-0{edition + 1}T10:00:00Z")
+        edited(id_, edition, first_name=f"{id_}-{edition}", bib=edition, updated_at=f"2026-05-0{edition + 1}T10:00:00Z")
         for id_ in range(people)
         for edition in range(editions)
     ]
@@ -203,7 +208,7 @@ def test_an_erasure_and_its_lifting_leave_what_a_rebuild_gives(
 ) -> None:
     projection = REGISTRATIONS if is_registration else PARTICIPANTS
     operator = sync_engine(database, "rosterlog_operator")
-    model.append(database, BODIES)
+    model.append(database, [*BODIES, model.own_body(7, 1, first_name=NAME), model.own_body(8, 1, is_listed=False)])
     fold_in_batches(worker_engine, [3])
     for change in (lambda: erase(operator), lambda: model.append(database, [LATE]), lambda: lift(operator)):
         change()
