@@ -2615,6 +2615,8 @@ CREATE INDEX participants_build_email ON ONLY public.participants_build USING bt
 
 CREATE INDEX participants_build_event ON ONLY public.participants_build USING btree (source, event_id, participant_id);
 
+CREATE INDEX participants_build_event_bib ON ONLY public.participants_build USING btree (source, event_id, bib_key) INCLUDE (build) WHERE (bib_key IS NOT NULL);
+
 CREATE INDEX participants_build_first_name ON ONLY public.participants_build USING btree (source, first_name_key, participant_id);
 
 CREATE INDEX participants_build_last_name ON ONLY public.participants_build USING btree (source, last_name_key, participant_id);

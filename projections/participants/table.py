@@ -98,6 +98,14 @@ participants_build = Table(
         )
         for column in KEYED
     ),
+    Index(
+        "participants_build_event_bib",
+        "source",
+        "event_id",
+        "bib_key",
+        postgresql_where=text("bib_key is not null"),
+        postgresql_include=["build"],
+    ),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
     Index("participants_build_updated", "source", "updated_at", "participant_id"),
     # Most rosters have few of these values: an index of those that there are costs little.

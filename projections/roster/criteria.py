@@ -57,7 +57,7 @@ class ParameterRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A column, an operator ("eq", "in", "gte" ...) and the value or values it is compared with."""
+    """A column, an operator ("eq", "in", "double" ...) and the value or values it is compared with."""
 
     column: str
     operator: str
@@ -121,6 +121,7 @@ _MEANS = {
     "in": "is one of these",
     "isnull": "is empty, or is not",
     "startswith": "begins with this",
+    "double": "others in the same event have too, whatever its case and zeros before it, or have not",
     "iexact": "is this, whatever its case, accents and width",
     "number": "is this number, with or without zeros before it",
     "lt": "is before this",
@@ -130,6 +131,7 @@ _MEANS = {
 }
 _COMPARED = ("lt", "lte", "gt", "gte")
 _COMPARED_BY_KEY = ("first_name", "last_name", "email", "team")
+_YES_OR_NO = ("isnull", "double")
 _OPERATORS = dict.fromkeys(Kind, ("eq", "ne", "in", "isnull", *_COMPARED)) | dict.fromkeys(
     (Kind.ID, Kind.TEXT), ("eq", "ne", "in", "isnull", "startswith")
 )
@@ -145,7 +147,7 @@ def _filter(column: str, kind: Kind, operator: str) -> Any:  # noqa: ANN401 - py
     description = f"Whose {column} {_MEANS[operator]}."
     type_: Any = _TYPES[kind]
     what = _TAKES[kind]
-    if operator == "isnull":
+    if operator in _YES_OR_NO:
         what, type_ = "true or false", Literal["true", "false"]
     elif operator == "in":
         what = f"{what}, or up to {MOST_COMPARED} of them with commas between"
@@ -186,6 +188,7 @@ _FILTERS = {
 }
 _FILTERS |= {f"{column}__iexact": (column, Kind.TEXT, "iexact") for column in _COMPARED_BY_KEY}
 _FILTERS |= {f"bib__{operator}": ("bib", Kind.INTEGER, operator) for operator in ("number", *_COMPARED)}
+_FILTERS["bib__double"] = ("bib", Kind.TEXT, "double")
 
 
 class Strict(BaseModel):
@@ -254,7 +257,7 @@ def criteria(parameters: Strict, answers: Sequence[AnswerFilter] = ()) -> Criter
     for name in sorted(parameters.model_fields_set & _FILTERS.keys()):
         column, _, operator = _FILTERS[name]
         value = getattr(parameters, name)
-        if operator == "isnull":
+        if operator in _YES_OR_NO:
             value = value == "true"
         filters.append(Filter(column, operator, tuple(value) if isinstance(value, list) else value))
     sort = getattr(parameters, "sort", None)

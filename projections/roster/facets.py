@@ -1,21 +1,35 @@
-"""Numbers beside a page: how many participants meet criteria, and how many of them have each value of a column."""
+"""Numbers beside a page: how many people meet criteria, how many have each value, or gave each answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal_column, select, text, tuple_
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    Text,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+    tuple_,
+    values,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ingest.sqlstate import is_cancelled
-from projections.roster.criteria import Criteria
+from projections.roster.criteria import Criteria, Filter
+from projections.roster.questions import FormQuestion
 from projections.roster.roster import Roster
 from projections.roster.where import conditions
 
 MOST_COUNTED = 10_000
 MOST_IN_FACET = 20
-_MILLISECONDS = 400  # for which a page waits for facets
+MOST_QUESTIONS = 5
+_MOST_CHOICES = 12  # that a question has, if its answers are a facet
+_SAMPLE = 200  # answers to a question that tell whether it has choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +41,66 @@ class Facet:
     has_more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerFacet:
+    """The answers to a question, each with how many participants gave it, the commonest first."""
+
+    question: FormQuestion
+    answers: Sequence[tuple[str, int]]
+
+
 async def count_some(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
     """How many participants meet the criteria; one more than `MOST_COUNTED` stands for any larger number."""
-    rows = roster.rows
-    some: Select[Any] = select(literal_column("1")).select_from(rows).where(conditions(roster, rows, criteria))
-    statement = select(func.count()).select_from(some.limit(MOST_COUNTED + 1).subquery())
-    number: int = (await connection.execute(statement)).scalar_one()
+    some = _met(roster.rows, roster, criteria, literal_column("1")).limit(MOST_COUNTED + 1).subquery()
+    number: int = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
     return number
 
 
 async def facets(
     connection: AsyncConnection, roster: Roster, criteria: Criteria, columns: Sequence[str]
-) -> list[Facet] | None:
-    """The facets of the participants who meet the criteria; None if counting takes too long.
-
-    Columns of text. The transaction goes on either way.
-    """
-    statement = _counted(roster, criteria, columns)
-    savepoint = await connection.begin_nested()
-    try:
-        await connection.execute(text(f"set local statement_timeout = '{_MILLISECONDS}ms'"))
-        rows = (await connection.execute(statement)).all()
-    except DBAPIError as error:
-        await savepoint.rollback()
-        if not is_cancelled(error):
-            raise
-        return None
-    await savepoint.rollback()  # with the time-out
+) -> list[Facet]:
+    """The facets of the participants who meet the criteria, by columns of text."""
+    rows = (await connection.execute(_counted(roster, criteria, columns))).all()
     return [_facet(column, place, len(columns), rows) for place, column in enumerate(columns)]
+
+
+async def count_also(
+    connection: AsyncConnection, roster: Roster, criteria: Criteria, filters: Sequence[Filter]
+) -> list[int]:
+    """How many of the participants who meet the criteria meet each of these filters, too."""
+    narrower = (replace(criteria, filters=(*criteria.filters, filter_)) for filter_ in filters)
+    also = (_met(roster.rows, roster, each, func.count()).scalar_subquery() for each in narrower)
+    return [*(await connection.execute(select(*also))).one()]
+
+
+async def answer_facets(
+    connection: AsyncConnection, roster: Roster, criteria: Criteria, event_id: str, questions: Sequence[FormQuestion]
+) -> list[AnswerFacet]:
+    """The facets of the first of these questions, which are an event's, to which few answers come again and again."""
+    if not questions:
+        return []
+    sample = await connection.execute(_sampled(roster, event_id, [question.key for question in questions]))
+    sampled: dict[str, list[str]] = {}
+    for key, answer in sample:
+        sampled.setdefault(key, []).append(answer)
+    chosen = [question for question in questions if _has_choices(sampled.get(question.key, ()))][:MOST_QUESTIONS]
+    if not chosen:
+        return []
+    counted: dict[str, list[tuple[str, int]]] = {question.key: [] for question in chosen}
+    for key, answer, number in await connection.execute(_answered(roster, criteria, [*counted])):
+        counted[key].append((answer, number))
+    ordered = {key: sorted(answers, key=lambda each: (-each[1], each[0])) for key, answers in counted.items()}
+    return [AnswerFacet(question, ordered[question.key][:MOST_IN_FACET]) for question in chosen]
+
+
+def _met(rows: FromClause, roster: Roster, criteria: Criteria, *columns: ColumnElement[Any]) -> Select[Any]:
+    """The columns of the rows that meet the criteria."""
+    return select(*columns).select_from(rows).where(conditions(roster, rows, criteria))
 
 
 def _counted(roster: Roster, criteria: Criteria, columns: Sequence[str]) -> Select[Any]:
     rows = roster.rows
-    chosen = select(*(rows.c[name] for name in columns)).where(conditions(roster, rows, criteria)).subquery()
+    chosen = _met(rows, roster, criteria, *(rows.c[name] for name in columns)).subquery()
     values = [chosen.c[name] for name in columns]
     sets = func.grouping_sets(*(tuple_(value) for value in values))
     return select(func.grouping(*values).label("bits"), func.count().label("number"), *values).group_by(sets)
@@ -72,3 +113,38 @@ def _facet(column: str, place: int, number: int, rows: Sequence[Row[Any]]) -> Fa
     ordered = sorted(counted.items(), key=lambda each: (each[0] is None, -each[1], each[0] or ""))
     named = [each for each in ordered if each[0] is not None]
     return Facet(column, [*named[:MOST_IN_FACET], *ordered[len(named) :]], len(named) > MOST_IN_FACET)
+
+
+def _sampled(roster: Roster, event_id: str, keys: Sequence[str]) -> Select[Any]:
+    """Some answers to each question of an event, found by the index of questions."""
+    answers = roster.answers
+    asked = values(column("key", Text(collation="C")), name="asked").data([(key,) for key in keys])
+    some = (
+        select(answers.c.answer)
+        .where(
+            roster.sees(answers),
+            func.coalesce(answers.c.event_id, literal_column("''")) == event_id,
+            answers.c.question_key == asked.c.key,
+            answers.c.answer.is_not(None),
+        )
+        .limit(_SAMPLE)
+        .lateral("some")
+    )
+    return select(asked.c.key, some.c.answer).select_from(asked.join(some, true()))
+
+
+def _has_choices(answers: Sequence[str]) -> bool:
+    different = len({*answers})
+    return 1 < different <= _MOST_CHOICES and len(answers) >= 2 * different
+
+
+def _answered(roster: Roster, criteria: Criteria, keys: Sequence[str]) -> Select[Any]:
+    """How many of the participants who meet the criteria gave each answer to these questions."""
+    rows, answers = roster.rows, roster.answers
+    people = _met(rows, roster, criteria, rows.c.participant_id).subquery()
+    return (
+        select(answers.c.question_key, answers.c.answer, func.count(answers.c.participant_id.distinct()))
+        .select_from(people.join(answers, answers.c.participant_id == people.c.participant_id))
+        .where(roster.sees(answers), answers.c.question_key.in_(keys), answers.c.answer.is_not(None))
+        .group_by(answers.c.question_key, answers.c.answer)
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, exists, func, literal
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, and_, exists, func, literal, select, tuple_
 
 from projections.participants.keys import KEYED, bib_keys, text_key
 from projections.roster.criteria import AnswerFilter, Criteria, Filter
@@ -16,7 +16,12 @@ _INDEXED_LETTERS = 100  # how much of an answer is in the index
 def conditions(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
     """The condition that rows are on the roster and meet the criteria."""
     all_of = [roster.sees(rows)]
-    all_of += [_condition(rows, filter_) for filter_ in criteria.filters]
+    for filter_ in criteria.filters:
+        if filter_.operator == "double":
+            is_double = _has_double_bib(roster, rows, criteria)
+            all_of.append(is_double if filter_.value is True else is_double.is_not(True))
+        else:
+            all_of.append(_condition(rows, filter_))
     if criteria.words is not None:
         all_of.append(has_words(roster, rows, criteria.words))
     all_of += [_answered(roster, rows, filter_) for filter_ in criteria.answers]
@@ -57,6 +62,20 @@ def _by_key(rows: FromClause, filter_: Filter) -> list[ColumnElement[bool]]:
     if filter_.operator in ("eq", "in"):
         return [key.in_(keys)]
     return [func.starts_with(key, keys[0])] if filter_.operator == "startswith" else []
+
+
+def _has_double_bib(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
+    """Whether several participants of the row's event have its bib. An index has the bibs of each event in order."""
+    others = roster.rows.alias("others")
+    bib = others.c.event_id, others.c.bib_key
+    double = select(*bib).where(roster.sees(others), others.c.bib_key.is_not(None)).group_by(*bib)
+    double = double.having(func.count() > 1)
+    events = [each.value for each in criteria.filters if (each.column, each.operator) == ("event_id", "eq")]
+    if not events:
+        return tuple_(rows.c.event_id, rows.c.bib_key).in_(double)
+    # One array, by which the index finds the participants, too.
+    of_event = double.where(others.c.event_id == events[0]).with_only_columns(others.c.bib_key)
+    return rows.c.bib_key == func.any(func.array(of_event.scalar_subquery()))
 
 
 def _by_number(rows: FromClause, operator: str, value: int) -> ColumnElement[bool]:

@@ -182,17 +182,23 @@ class Dispatch:
         question = await question.back_to(getattr(parameters, "as_of", None))
         if seen is not None and not endpoint.is_followed:
             await _check_lineage(question, seen)
-        if question.mask is not None and (answers or shown.has_answers or getattr(parameters, ANSWERS, None)):
-            question = await self._masked(question)
+        needs_answers = answers or shown.has_answers or getattr(parameters, ANSWERS, None)
+        if question.mask is not None and (needs_answers or endpoint.reads_answers):
+            question = await self._masked(question, is_needed=bool(needs_answers))
             if begins_after is None:  # a later page goes on with what the first one was let ask, whatever it is called
                 await _refuse_hidden_answers(question, criteria(parameters, answers))
         return question, EndpointRequest(id_, parameters, answers, shown, begins_after, is_last, seen)
 
-    async def _masked(self, question: Question) -> Question:
-        """The question of a token without personal data, with what it sees of the answers. Raises 503."""
+    async def _masked(self, question: Question, *, is_needed: bool) -> Question:
+        """The question of a token without personal data, with what it sees of the answers.
+
+        As long as these are not counted it raises 503 if they are needed; else none of them is seen.
+        """
         try:
             return replace(question, mask=await self._masks.of(question.scope.source, question.revision))
         except NotCounted:
+            if not is_needed:
+                return question
             detail = "Which answers many people gave is being counted; ask again."
             raise question.refuse(503, detail, {"Retry-After": "2"}) from None
 

@@ -61,6 +61,7 @@ class Endpoint(Generic[P]):
 
     `name`: the operation's id. `shape`: the answer's, a name in `SHAPES`. `answer` returns data; None: an export.
     `takes_answers`: as filters. `has_answers`: it shows answers to questions, unless columns are asked for.
+    `reads_answers`: it shows something of them where that is quick, whatever is asked for.
     `is_of_revision`: the roster's revision decides the answer, so that it has an ETag. `is_followed`: clients keep a
     copy by it, so after the restore of a backup it answers a cursor of before with a reset; others refuse it.
     """
@@ -74,6 +75,7 @@ class Endpoint(Generic[P]):
     id: str | None = None
     takes_answers: bool = False
     has_answers: bool = False
+    reads_answers: bool = False
     media: str | None = None
     is_of_revision: bool = True
     is_followed: bool = False

@@ -9,19 +9,21 @@ from pydantic_core import from_json
 
 from projections.roster.criteria import SORTABLE, Criteria, Filter
 from projections.roster.days import dates_of
-from projections.roster.facets import MOST_COUNTED, Facet, count_some, facets
-from projections.roster.questions import resolved
+from projections.roster.facets import MOST_COUNTED, count_some
+from projections.roster.patience import within
+from projections.roster.questions import narrowed, questions_of, resolved
 from projections.roster.races import newest_name
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.endpoints import list_participants
+from projections.web.pages.choices import count_choices, left_out, sections
 from projections.web.pages.html_page import HtmlPage
 from projections.web.pages.words import parts_in_words
 from projections.web.parameters import ListParameters
 from projections.web.question import Question
 
 _COLUMNS = ("bib", "last_name", "first_name", "sub_event_name", "status", "gender", "team", "wave", "registered_at")
-_FACETS = ("sub_event_name", "status", "gender", "team", "wave")
+_MILLISECONDS = 2_000  # for which a page waits for the names of questions
 # Parameters that say which page, not which participants; and what the address says already.
 _OF_THE_PAGE = ("cursor", "limit", "count", "event_id", "include")
 
@@ -38,12 +40,16 @@ async def _race(question: Question, request: EndpointRequest[ListParameters]) ->
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     name = await newest_name(connection, roster, request.id)
-    counted = await facets(connection, roster, criteria, _FACETS)
+    of_race = narrowed(roster, everybody)
+    asked = await within(connection, _MILLISECONDS, lambda: questions_of(connection, of_race)) or []
+    counted = await count_choices(connection, roster, criteria, request.id, asked)
     columns = request.shown.columns if request.parameters.columns else _COLUMNS
     needed = tuple(dict.fromkeys((*columns, "participant_id", "field_errors")))
     page = await list_participants(question, replace(request, shown=replace(request.shown, columns=needed)))
     chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
-    chips = [(words, _without(chosen, parameter)) for words, parameter in parts_in_words(others, chosen.get("q"))]
+    called = {question.question_id: question.words for question in asked if question.question_id is not None}
+    parts = parts_in_words(others, chosen.get("q"), called)
+    chips = [(words, _without(chosen, parameter)) for words, parameter in parts]
     return {
         "name": name or request.id,
         "zone": dates.time_zone,
@@ -51,7 +57,8 @@ async def _race(question: Question, request: EndpointRequest[ListParameters]) ->
         "of_all": of_all,
         "most": MOST_COUNTED,
         "chips": chips,
-        "facets": None if counted is None else [_links(facet, chosen) for facet in counted if _is_worth(facet)],
+        "sections": sections(counted, chosen),
+        "left_out": left_out(counted),
         "columns": columns,
         "sorts": {column: _sort(column, chosen) for column in columns if column in SORTABLE},
         "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
@@ -78,35 +85,13 @@ def _ways(
 
 
 def _without(chosen: Mapping[str, str], parameter: str) -> str:
-    """The address without a parameter."""
-    return "?" + urlencode({name: value for name, value in chosen.items() if name != parameter})
+    """The address without a parameter, which may be written with the operator that it has by default."""
+    left = {name: value for name, value in chosen.items() if name not in (parameter, f"{parameter}__eq")}
+    return "?" + urlencode(left)
 
 
 def _is_of_race(filter_: Filter, event_id: str) -> bool:
     return (filter_.column, filter_.operator, filter_.value) == ("event_id", "eq", event_id)
-
-
-def _is_worth(facet: Facet) -> bool:
-    """Whether a facet tells anything: there are two values, or one that some have."""
-    return len(facet.values) > 1
-
-
-def _links(facet: Facet, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """A facet, each value with the address of the participants who have it."""
-    plain = {name: value for name, value in chosen.items() if name.partition("__")[0] != facet.column}
-    values: Sequence[dict[str, Any]] = [
-        {
-            "value": value,
-            "number": number,
-            "href": "?" + urlencode({**plain, **_is(facet.column, value)}),
-        }
-        for value, number in facet.values
-    ]
-    return {"column": facet.column, "values": values, "has_more": facet.has_more}
-
-
-def _is(column: str, value: str | None) -> dict[str, str]:
-    return {f"{column}__isnull": "true"} if value is None else {column: value}
 
 
 def _sort(column: str, chosen: Mapping[str, str]) -> dict[str, str]:
@@ -118,7 +103,14 @@ def _sort(column: str, chosen: Mapping[str, str]) -> dict[str, str]:
 
 RACE = HtmlPage(
     Endpoint(
-        "/races/{event_id}", "race", "The roster of a race.", ListParameters, "", id="event_id", takes_answers=True
+        "/races/{event_id}",
+        "race",
+        "The roster of a race.",
+        ListParameters,
+        "",
+        id="event_id",
+        takes_answers=True,
+        reads_answers=True,
     ),
     "race.html",
     _race,

@@ -1,5 +1,7 @@
 """A question in words, as the title of a page says it. Pure."""
 
+from collections.abc import Mapping
+
 from projections.roster.answer_filters import ANSWER
 from projections.roster.criteria import AnswerFilter, Criteria, Filter
 
@@ -17,27 +19,37 @@ def name_in_words(column: str) -> str:
     return column if column.startswith("attributes.") else _NAMES.get(column, column.replace("_", " "))
 
 
-def parts_in_words(criteria: Criteria, words: str | None) -> list[tuple[str, str]]:
+def parts_in_words(
+    criteria: Criteria, words: str | None, questions: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
     """What selects participants, such as `sub-event Marathon` and `no bib`, each with the name of its parameter.
 
-    `words`: that are searched for, as they were typed.
+    `words`: that are searched for, as they were typed. `questions`: the words of questions, by their ids.
     """
     parts = [] if words is None else [(f"“{words}”", "q")]
     parts += sorted((_filter(filter_), filter_.name) for filter_ in criteria.filters)
-    return parts + [(_answer(filter_), _name(filter_)) for filter_ in criteria.answers]
+    called = questions or {}
+    return parts + [
+        (_answer(filter_, called.get(filter_.question, filter_.question)), _name(filter_))
+        for filter_ in criteria.answers
+    ]
 
 
 def _filter(filter_: Filter) -> str:
     name = name_in_words(filter_.column)
+    if filter_.operator == "double":
+        return f"{'' if filter_.value is True else 'no '}double {name}"
+    if filter_.operator == "isnull" and filter_.column == "checked_in_at":
+        return "not checked in" if filter_.value is True else "checked in"
     if filter_.operator == "isnull":
         return f"no {name}" if filter_.value is True else f"with {name}"
     return f"{name} {_SAYS.get(filter_.operator, '')}{_value(filter_.value)}"
 
 
-def _answer(filter_: AnswerFilter) -> str:
+def _answer(filter_: AnswerFilter, question: str) -> str:
     if filter_.operator == "isnull":
-        return f"{filter_.question}: {'no answer' if filter_.value is True else 'answered'}"
-    return f"{filter_.question}: {'not ' if filter_.operator == 'ne' else ''}{_value(filter_.value)}"
+        return f"{question}: {'no answer' if filter_.value is True else 'answered'}"
+    return f"{question}: {'not ' if filter_.operator == 'ne' else ''}{_value(filter_.value)}"
 
 
 def _name(filter_: AnswerFilter) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.database import API_ROLE, async_engine
 from projections.roster.criteria import Criteria, Filter
-from projections.roster.facets import MOST_IN_FACET, count_some, facets
+from projections.roster.facets import MOST_IN_FACET, answer_facets, count_also, count_some, facets
+from projections.roster.patience import within
+from projections.roster.questions import questions_of
 from projections.roster.roster import Roster
 from tests import model
 from tests.fold_all import drain
@@ -48,9 +50,7 @@ def asked(conninfo: str, ask: Callable[[AsyncConnection], Awaitable[T]]) -> T:
 
 
 def test_each_value_is_counted_the_commonest_first_and_what_is_empty_last(people: str) -> None:
-    counted = asked(people, lambda connection: facets(connection, ROSTER, OF_EVENT, ("team", "status")))
-    assert counted is not None
-    teams, statuses = counted
+    teams, statuses = asked(people, lambda connection: facets(connection, ROSTER, OF_EVENT, ("team", "status")))
     wanted = Counter(team for number, team in enumerate(TEAMS) if number % 2)
     nobody = wanted.pop(None)
     assert [*teams.values] == [*sorted(wanted.items(), key=lambda each: (-each[1], each[0] or "")), (None, nobody)]
@@ -59,9 +59,7 @@ def test_each_value_is_counted_the_commonest_first_and_what_is_empty_last(people
 
 
 def test_of_many_values_the_commonest_are_given(people: str) -> None:
-    counted = asked(people, lambda connection: facets(connection, ROSTER, EVERYBODY, ("team",)))
-    assert counted is not None
-    [teams] = counted
+    [teams] = asked(people, lambda connection: facets(connection, ROSTER, EVERYBODY, ("team",)))
     assert (len(teams.values), teams.has_more) == (MOST_IN_FACET + 1, True)
     assert teams.values[-1][0] is None
 
@@ -72,18 +70,59 @@ def test_no_more_are_counted_than_are_told(people: str, monkeypatch: pytest.Monk
     assert asked(people, lambda connection: count_some(connection, ROSTER, OF_EVENT)) == 21
 
 
-def test_what_takes_too_long_is_left_out_and_the_question_goes_on(people: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.roster.facets._MILLISECONDS", 50)
+def test_more_filters_are_counted_beside_the_criteria(people: str) -> None:
+    also = (Filter("team", "isnull", True), Filter("status", "eq", "active"), Filter("event_id", "eq", "0"))
+    counted = asked(people, lambda connection: count_also(connection, ROSTER, OF_EVENT, also))
+    assert counted == [sum(team is None for team in TEAMS[1::2]), 30, 0]
+
+
+def test_answers_that_come_again_and_again_are_counted_in_the_order_of_the_form(
+    database: str, worker_engine: Engine
+) -> None:
+    def answers(number: int) -> list[dict[str, Any]]:
+        return [
+            {"question": "Remarks", "answer": f"remark {number}"},
+            {"question_id": 41, "question": "Shirt size", "answer": "SML"[number % 3]},
+            {"question": "Meals", "answer": ["soup", "cake"] if number % 2 else ["soup"]},
+            {"question": "Country", "answer": "Malta"},
+            {"question": "Bus", "answer": None if number % 4 else "yes"},
+            *[{"question": f"More {place}", "answer": "ab"[number % 2]} for place in range(5)],
+        ]
+
+    bodies = [model.body(number, event_id=1, bib=number % 5, answers=answers(number)) for number in range(60)]
+    model.append(database, [*bodies, model.body(99, event_id=2, answers=answers(1))])
+    drain(worker_engine)
+    of_race = Roster("movemint", ("1",))
+
+    async def ask(connection: AsyncConnection) -> list[tuple[str, list[tuple[str, int]]]]:
+        form = await questions_of(connection, of_race)
+        few = Criteria((*OF_EVENT.filters, Filter("bib", "eq", "0")))
+        counted = [await answer_facets(connection, ROSTER, each, "1", form) for each in (OF_EVENT, few)]
+        assert [[facet.question for facet in each] for each in counted] == [
+            [facet.question for facet in counted[0]]
+        ] * 2
+        assert [sum(number for _, number in facet.answers) for facet in counted[1]][:2] == [12, 18]
+        assert await answer_facets(connection, ROSTER, few, "2", form) == [], "one person has no choices"
+        return [(facet.question.words, [*facet.answers]) for facet in counted[0]]
+
+    counted = asked(database, ask)
+    assert counted[:2] == [
+        ("Shirt size", [("L", 20), ("M", 20), ("S", 20)]),
+        ("Meals", [("soup", 60), ("cake", 30)]),
+    ]
+    assert [words for words, _ in counted[2:]] == ["More 0", "More 1", "More 2"], "five questions, no more"
+
+
+def test_what_takes_too_long_is_left_out_and_the_question_goes_on(people: str) -> None:
     times = text("select current_setting('statement_timeout')")
 
     async def ask(connection: AsyncConnection) -> None:
         before = (await connection.execute(times)).scalar_one()
         with psycopg.connect(people) as holder:
             holder.execute("lock participants_build in access exclusive mode")
-            assert await facets(connection, ROSTER, EVERYBODY, ("team",)) is None
+            assert await within(connection, 50, lambda: count_some(connection, ROSTER, EVERYBODY)) is None
         assert (await connection.execute(times)).scalar_one() == before
-        assert await count_some(connection, ROSTER, EVERYBODY) == 90
-        assert await facets(connection, ROSTER, EVERYBODY, ("status",)) is not None
+        assert await within(connection, 9_000, lambda: count_some(connection, ROSTER, EVERYBODY)) == 90
         assert (await connection.execute(times)).scalar_one() == before
 
     asked(people, ask)
@@ -95,6 +134,6 @@ def test_another_error_is_none_of_slowness(people: str) -> None:
         with psycopg.connect(people) as holder:
             holder.execute("lock participants_build in access exclusive mode")
             with pytest.raises(DBAPIError):
-                await facets(connection, ROSTER, EVERYBODY, ("team",))
+                await within(connection, 9_000, lambda: count_some(connection, ROSTER, EVERYBODY))
 
     asked(people, ask)

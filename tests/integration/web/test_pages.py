@@ -119,10 +119,10 @@ def test_a_page_shows_exactly_whom_the_api_answers_to_its_end(seen: tuple[Browse
 def test_the_number_of_a_facets_link_is_the_number_behind_it(seen: tuple[Browser, str]) -> None:
     browser, _ = seen
     page = browser.open(f"{RACE}?q=n1").text
-    links = re.findall(r'<li><a href="([^"]*)">[^<]*</a> <span class="count">([0-9]+)</span>', page)
+    links = re.findall(r'<li><a href="([^"]*)"[^>]*>[^<]*</a> <span class="count">([0-9]+)</span>', page)
     assert len(links) > 5
-    assert "<h2>team</h2>" in page
-    assert "<h2>status</h2>" not in page, "of one value it tells nothing"
+    assert ">team</h2>" in page
+    assert ">status</h2>" not in page, "of one value it tells nothing"
     for href, number in links:
         assert f"<strong>{number}</strong>" in browser.open(RACE + unescape(href)).text, href
 

@@ -1,0 +1,10 @@
+"""An index of the bibs of each event, by which those that several participants have are found."""
+
+from migrations.execute import execute_file
+
+revision = "0018_roster_page"
+down_revision = "0018_observed"
+
+
+def upgrade() -> None:
+    execute_file(revision)
