@@ -65,9 +65,9 @@ def export(
     """Write the roster to a file, or to standard output, as of one position.
 
     The filters are those of the API: status=active, dob__lt=2008-01-01, "answer.Shirt size=M", sort=last_name,
-    as_of=1041. columns=bib,last_name chooses columns, answers=columns adds a column per question. Texts that a
-    spreadsheet would run as a formula are made harmless; formulas=keep leaves them. CSV takes separator=";", decimal=,
-    and bom=true.
+    as_of=1041. columns=bib,last_name chooses columns, answers=columns adds a column per question, questions=41
+    of this one alone. Texts that a spreadsheet would run as a formula are made harmless; formulas=keep leaves them. CSV
+    takes separator=";", decimal=, and bom=true.
     """
     del what
     request = _request(FORMATS[name], source_of(settings, source), [_pair(filter_) for filter_ in filters])
@@ -99,7 +99,7 @@ def _request(format_: Format, source: str, filters: _Filters) -> _Request:
         plain, answers = split_answers(values)
         parameters = read_parameters(export_parameters(format_), plain)
         shown = shown_in(
-            shown_of(parameters, Roster(source)), parameters.answers, has_columns=parameters.columns is not None
+            shown_of(parameters, Roster(source)), parameters.form, has_columns=parameters.columns is not None
         )
     except ParameterRefused as error:
         raise WrongUsage(str(error)) from None
@@ -120,7 +120,7 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
         try:
             await _say_if_nobody(connection, replace(export, criteria=asked), request.filters)
             await _write(connection, export, output)
-        except DoesNotFit as error:
+        except (DoesNotFit, ParameterRefused) as error:
             raise WrongUsage(str(error)) from None
         except NotMade as error:
             raise Failure(f"the file could not be made: {error}") from None
@@ -165,7 +165,10 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         roster = Roster(request.source, None, as_of)
         position = reached if as_of is None else as_of
         found = criteria(parameters, request.answers)
-        return Export(request.format, roster, found, position, request.shown, parameters.answers, parameters.dialect)
+        questions = None if parameters.questions is None else tuple(parameters.questions)
+        return Export(
+            request.format, roster, found, position, request.shown, parameters.form, parameters.dialect, questions
+        )
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None
 

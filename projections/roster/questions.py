@@ -21,6 +21,7 @@ from projections.roster.mask import Mask
 from projections.roster.roster import Roster
 
 _MOST_NOTED = 2_000  # bytes of keys in a cursor, which stands in an address
+_LONGEST_SHOWN = 60  # characters of an unknown question that are shown
 _OF_ID = "i"  # what the key of a question begins with that is one by its id
 Keys = Sequence[Sequence[str]]
 """The keys of the questions that each filter by answers means."""
@@ -147,6 +148,23 @@ async def _once_called(connection: AsyncConnection, roster: Roster, words: str, 
     answers = roster.answers
     called_so = select(answers.c.question_key).where(roster.sees(answers), answers.c.question == words).distinct()
     return {*(await connection.execute(called_so)).scalars()} & {each.question.key for each in asked}
+
+
+def chosen_questions(asked: Sequence[FormQuestion], names: Sequence[str] | None) -> list[FormQuestion]:
+    """The questions that are named, by ids or newest words, in the order of the form; all of them if none is named.
+
+    Raises `ParameterRefused` for a name of none.
+    """
+    if names is None:
+        return [*asked]
+    ids = {question.question_id for question in asked}
+    for name in names:
+        if name not in ids and all(question.words != name for question in asked):
+            named = name if name.isprintable() and 0 < len(name) <= _LONGEST_SHOWN else "one of these"
+            detail = f"questions takes ids or newest words, and nobody was asked {named}: /v1/questions lists them."
+            raise ParameterRefused("questions", detail)
+    of_words = {*names} - ids
+    return [question for question in asked if question.question_id in names or question.words in of_words]
 
 
 async def questions_of(connection: AsyncConnection, roster: Roster) -> list[FormQuestion]:

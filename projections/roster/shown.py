@@ -22,10 +22,14 @@ def _names(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The columns of each participant, and after them the answers, if they are shown."""
+    """The columns of each participant, and after them the answers, if they are shown.
+
+    `question_keys`: of these questions the answers are shown, too, as one text each.
+    """
 
     columns: tuple[str, ...] = NAMES
     has_answers: bool = False
+    question_keys: tuple[str, ...] = ()
 
 
 class Included(Strict):

@@ -43,6 +43,7 @@ BEARER_SECONDS = 2.0  # to find out whether a token may try
 _OPERATOR_SECONDS = (1.8, 0.9)  # to find out whether a token is an operator's; one that was lately is not waited for
 DATABASE_AWAY = (*DRIVER_ERRORS, PoolTimeout, TimeoutError)  # the database cannot answer
 _LATEST_SECONDS = 18.0  # with what is no wait for the database
+_OF_ANSWERS = (ANSWERS, "questions")  # parameters that show answers
 _POSITION_SECONDS = 10.0  # how long an answer waits for its `min_position`
 
 
@@ -182,7 +183,7 @@ class Dispatch:
         question = await question.back_to(getattr(parameters, "as_of", None))
         if seen is not None and not endpoint.is_followed:
             await _check_lineage(question, seen)
-        needs_answers = answers or shown.has_answers or getattr(parameters, ANSWERS, None)
+        needs_answers = answers or shown.has_answers or any(getattr(parameters, each, None) for each in _OF_ANSWERS)
         if question.mask is not None and (needs_answers or endpoint.reads_answers):
             question = await self._masked(question, is_needed=bool(needs_answers))
             if begins_after is None:  # a later page goes on with what the first one was let ask, whatever it is called

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ingest.driver import answered_within
+from projections.roster.criteria import ParameterRefused
 from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
@@ -129,7 +130,7 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
 
 def _export(format_: Format, question: Question, validated: EndpointRequest[Any]) -> Export:
     parameters = validated.parameters
-    shown = shown_in(validated.shown, parameters.answers, has_columns=parameters.columns is not None)
+    shown = shown_in(validated.shown, parameters.form, has_columns=parameters.columns is not None)
     try:
         return Export(
             format_,
@@ -137,8 +138,9 @@ def _export(format_: Format, question: Question, validated: EndpointRequest[Any]
             validated.criteria,
             question.position,
             shown,
-            parameters.answers,
+            parameters.form,
             parameters.dialect,
+            None if parameters.questions is None else tuple(parameters.questions),
         )
     except NotInstalled as error:
         raise question.refuse(501, f"{error}.") from None
@@ -154,6 +156,8 @@ async def _first(request: Request, question: Question, chunks: AsyncGenerator[by
         return first.result()
     except DoesNotFit as error:
         raise question.refuse(400, f"{str(error).capitalize()}.") from None
+    except ParameterRefused as error:
+        raise question.refused(error) from None
     except NotMade as error:
         logger.error("export failed", extra={"fields": {"error": str(error)}})
         raise question.refuse(

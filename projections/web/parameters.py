@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from projections.roster.criteria import Sorted, Strict, Words, takes
+from projections.roster.criteria import MOST_COMPARED, Sorted, Strict, Words, takes
 from projections.roster.export.formats import Dialect, Format
 from projections.roster.shown import Included, Showing
-from projections.roster.values import moment
+from projections.roster.values import between_commas, moment
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -40,6 +40,7 @@ def _limit(most: int) -> Any:  # noqa: ANN401 - pydantic's own
 Position = Annotated[int, Field(ge=0, le=_LARGEST_POSITION), BeforeValidator(_whole)]
 PageSize = Annotated[int, Field(ge=1, le=LARGEST_PAGE), BeforeValidator(_whole)]
 EventsPageSize = Annotated[int, Field(ge=1, le=LARGEST_EVENTS_PAGE), BeforeValidator(_whole)]
+QuestionNames = Annotated[list[Words], Field(min_length=1, max_length=MOST_COMPARED), BeforeValidator(between_commas)]
 Moment = Annotated[int | datetime, BeforeValidator(_position_or_time)]
 PLACE = r"^[0-9]{1,18}(\.[0-9]{1,18}\.[0-9]{1,18}(-[0-9]{1,18}\.[0-9]{1,18}-[0-9a-f]{16})?)?$"
 PlaceText = Annotated[str, Field(pattern=PLACE)]
@@ -75,6 +76,11 @@ _ANSWERS = takes(
     "The answers to the questions of the events that are asked for. columns: one column per question, several answers "
     "with `; ` between. one-hot: the same, but where somebody gave several answers one column per answer, of 1 or 0. "
     "rows: one row per participant, question and answer, beside participant_id or the columns that are asked for.",
+)
+QUESTIONS = takes(
+    "one or more questions, by their ids or newest words, with commas between",
+    "Only the answers to these questions; as columns unless `answers` says otherwise.",
+    examples=["Shirt size"],
 )
 _FORMULAS = takes(
     "keep",
@@ -141,8 +147,14 @@ class ChangesParameters(OfNow, Showing):
 
 class ExportParameters(Sorted, Showing):
     answers: Literal["columns", "one-hot", "rows"] | None = _ANSWERS
+    questions: QuestionNames | None = QUESTIONS
     as_of: Moment | None = _AS_OF
     min_position: Position | None = _MIN_POSITION
+
+    @property
+    def form(self) -> str | None:
+        """The form of the answers; None: not by question."""
+        return self.answers or ("columns" if self.questions else None)
 
     @property
     def dialect(self) -> Dialect:

@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from projections.roster.export.titles import titles_of
+from projections.roster.participant_json import SEPARATOR
 from projections.roster.questions import FormQuestion
 from projections.roster.roster import Roster
-
-SEPARATOR = "; "  # between several answers to one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,9 @@ def _cell(answer: FromClause, column: AnswerColumn, number: int) -> ColumnElemen
     return func.max(case((answer.c.answer == column.answer, 1), else_=0), type_=Integer()).filter(is_to_it)
 
 
-def answer_rows(rows: FromClause, answers: FromClause, questions: Sequence[FormQuestion]) -> LateralFromClause:
+def answer_rows(
+    rows: FromClause, answers: FromClause, questions: Sequence[FormQuestion], *, only_these: bool
+) -> LateralFromClause:
     """A row per participant and answer, to be joined with `rows`, under the newest words of the question.
 
     Where a mask hides these, under the words in which the participant was asked, as the list has it.
@@ -123,7 +124,7 @@ def answer_rows(rows: FromClause, answers: FromClause, questions: Sequence[FormQ
             of_one.c.answer,
             of_one.c.place,
         )
-        .select_from(of_one.outerjoin(named, named.c.question_key == of_one.c.question_key))
+        .select_from(of_one.join(named, named.c.question_key == of_one.c.question_key, isouter=not only_these))
         .where(
             of_one.c.source == rows.c.source,
             of_one.c.participant_id == rows.c.participant_id,

@@ -23,8 +23,8 @@ from projections.roster.shown import Shown
 class Export:
     """`position`: the log position that the roster reflects. Raises `NotInstalled`.
 
-    `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `dialect`: how CSV is
-    written; of a sheet, whether it keeps formulas.
+    `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `questions`: to these
+    alone; None: to all. `dialect`: how CSV is written; of a sheet, whether it keeps formulas.
     """
 
     format: Format
@@ -34,6 +34,7 @@ class Export:
     shown: Shown
     answers: str | None
     dialect: Dialect
+    questions: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.format.is_installed:
@@ -52,10 +53,10 @@ def shown_in(shown: Shown, answers: str | None, *, has_columns: bool) -> Shown:
 
 async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerator[bytes]:
     """The file's bytes, read in the connection's transaction. Closing the generator ends the query.
-    Raises `DoesNotFit`, `NotMade`.
+    Raises `DoesNotFit`, `NotMade`, `ParameterRefused`.
     """
     criteria = await resolved(connection, export.roster, export.criteria)
-    table = await table_of(connection, export.roster, criteria, export.shown, export.answers)
+    table = await table_of(connection, export.roster, criteria, export.shown, export.answers, export.questions)
     async with aclosing(_bytes(await driver_of(connection), export, table)) as chunks:
         async for chunk in chunks:
             yield chunk

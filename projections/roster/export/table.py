@@ -15,7 +15,7 @@ from projections.roster.export.answers import AnswerColumn
 from projections.roster.export.files import DoesNotFit
 from projections.roster.order import Order
 from projections.roster.participant_json import EVERYTHING, written_answers
-from projections.roster.questions import narrowed, questions_of
+from projections.roster.questions import chosen_questions, narrowed, questions_of
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 from projections.roster.where import conditions
@@ -63,16 +63,24 @@ def column_name(number: int) -> str:
 
 
 async def table_of(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, shown: Shown, form: str | None
+    connection: AsyncConnection,
+    roster: Roster,
+    criteria: Criteria,
+    shown: Shown,
+    form: str | None,
+    questions: Sequence[str] | None = None,
 ) -> ExportTable:
-    """The table of an export. `form`: of the answers, as the parameter names it. Raises `DoesNotFit`."""
+    """The table of an export. `form`: of the answers, as the parameter names it. `questions`: of these alone.
+
+    Raises `DoesNotFit`, `ParameterRefused`.
+    """
     table = roster_table(roster, criteria, shown)
     if form is None:
         return table
     of_events = narrowed(roster, criteria)
-    asked = await questions_of(connection, of_events)
+    asked = chosen_questions(await questions_of(connection, of_events), questions)
     if form == "rows":
-        given = answers.answer_rows(table.origin, roster.answers, asked)
+        given = answers.answer_rows(table.origin, roster.answers, asked, only_these=questions is not None)
         more = [(name, given.c[name]) for name in ("question_id", "question", "answer")]
         return replace(
             table,

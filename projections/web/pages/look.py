@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -92,6 +93,8 @@ def shown(value: object) -> object:
     """A value as a cell shows it: a dash where there is none."""
     if value is None or value == "":
         return EMPTY
+    if isinstance(value, Mapping | list):
+        return to_json(value).decode()
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 

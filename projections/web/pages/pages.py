@@ -32,6 +32,7 @@ from projections.web.pages.races import RACES
 from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
 
 _PAGES: Sequence[HtmlPage[Any]] = (RACES, FOUND, RACE, PERSON)
+_LISTS = ("columns", "questions")  # parameters whose values a form sends one by one
 _OPERATIONS = "/operations"
 _SIGN_IN, _LINK, _SIGN_OUT = "/sign-in", "/sign-in/{link}", "/sign-out"
 _COMPRESSED_FROM = 2_000  # bytes
@@ -108,6 +109,9 @@ class Pages:
             empty = [name for name, value in request.query_params.multi_items() if not value]
             if empty:  # fields of a form that were left empty
                 return self._at(request, without=empty)
+            given = [name for name, _ in request.query_params.multi_items()]
+            if any(given.count(name) > 1 for name in _LISTS):  # boxes of a form that were ticked
+                return self._at(request, joined=_LISTS)
             bearer = Bearer(signed.token, _address(request))
             async with in_time(), self._dispatch.opened(bearer, request) as opened:
                 question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
@@ -157,9 +161,12 @@ class Pages:
         is_signed_in = self._cookies.session_of(request) is not None
         return self._look.error(request, status, detail, headers, is_signed_in=is_signed_in)
 
-    def _at(self, request: Request, without: Sequence[str]) -> Response:
-        """To the same page without some parameters."""
-        left = [(name, value) for name, value in request.query_params.multi_items() if name not in without]
+    def _at(self, request: Request, without: Sequence[str] = (), joined: Sequence[str] = ()) -> Response:
+        """To the same page without some parameters, and with each of those that are lists once."""
+        given = [(name, value) for name, value in request.query_params.multi_items() if name not in without]
+        lists = {name: ",".join(value for each, value in given if each == name) for name in joined}
+        left = [(name, value) for name, value in given if name not in lists]
+        left += [(name, value) for name, value in lists.items() if value]
         query = f"?{urlencode(left)}" if left else ""
         return RedirectResponse(self._look.address(encoded_path(request.scope)) + query, 303)
 

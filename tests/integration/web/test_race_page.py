@@ -1,13 +1,16 @@
-"""The page of a race: what can be chosen beside its roster."""
+"""The page of a race: what can be chosen beside its roster, and its columns."""
 
+import csv
 import re
 from collections.abc import Iterator
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 
 from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
+from projections.roster.roster import NAMES
 from tests import model
 from tests.api_client import make_token, running
 from tests.browser_session import Browser, links_of, text_of
@@ -36,7 +39,7 @@ def person(number: int) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def browser(server: postgres.Server, template: str) -> Iterator[Browser]:
+def signed(server: postgres.Server, template: str) -> Iterator[tuple[Browser, str]]:
     conninfo = create(server, template)
     worker, owner = sync_engine(conninfo, WORKER_ROLE), sync_engine(conninfo)
     bodies = [model.body(number, **person(number)) for number in range(40)]
@@ -44,10 +47,21 @@ def browser(server: postgres.Server, template: str) -> Iterator[Browser]:
     drain(worker)
     with running(conninfo) as api:
         browser = Browser(api)
-        browser.sign_in(make_token(owner))
-        yield browser
+        token = make_token(owner)
+        browser.sign_in(token)
+        yield browser, token
     for engine in (worker, owner):
         engine.dispose()
+
+
+@pytest.fixture
+def browser(signed: tuple[Browser, str]) -> Browser:
+    return signed[0]
+
+
+@pytest.fixture
+def token(signed: tuple[Browser, str]) -> str:
+    return signed[1]
 
 
 def choices(page: str, title: str) -> dict[str, tuple[int, str]]:
@@ -95,3 +109,75 @@ def test_what_takes_too_long_is_left_out_and_said(browser: Browser, monkeypatch:
     assert page.status_code == 200
     assert "Not counted, since it takes too long here: sub-event, status, gender, team, wave; missing" in text_of(page)
     assert [link for link in links_of(page) if "bib__" in link] == []
+
+
+def boxes(page: str, name: str) -> dict[str, tuple[str, bool]]:
+    """The boxes of a form: by their words the value, and whether it is ticked."""
+    found = re.findall(
+        rf'<input type="checkbox" name="{name}" value="([^"]*)"( checked)?> <span[^>]*>(.*?)</span>', page
+    )
+    return {unescape(words): (unescape(value), bool(ticked)) for value, ticked, words in found}
+
+
+def cells(page: str) -> list[list[str]]:
+    rows = re.findall(r"<tr>(<td.*?)</tr>", page, re.DOTALL)
+    return [[unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<td.*?</td>", row)] for row in rows]
+
+
+def test_columns_and_answers_are_chosen_in_a_form(browser: Browser) -> None:
+    page = browser.open(f"{RACE}?sort=bib").text
+    offered = boxes(page, "columns")
+    assert len(offered) == len(NAMES)
+    assert [words for words, (_, ticked) in offered.items() if ticked][:2] == ["bib", "last name"]
+    assert [*boxes(page, "questions")] == ["Meal", QUESTION, "Remarks"]
+    wanted = [("columns", offered[words][0]) for words in ("first name", "bib", "checked in", "attributes")]
+    wanted += [("questions", boxes(page, "questions")[words][0]) for words in (QUESTION, "Meal")]
+    sent = browser.open(f"{RACE}?{urlencode([('sort', 'bib'), *wanted])}")
+    assert sent.status_code == 303
+    shown = browser.open(sent.headers["location"])
+    assert [words for words, (_, ticked) in boxes(shown.text, "columns").items() if ticked] == [
+        "first name", "bib", "checked in", "attributes"
+    ]  # fmt: skip
+    assert [words for words, (_, ticked) in boxes(shown.text, "questions").items() if ticked] == ["Meal", QUESTION]
+    first = cells(shown.text)[0]
+    assert first[:3] == ["Ada 1", "1", "—"]
+    assert '"first_name":"Ada 1"' in first[3]
+    assert first[4:] == ["soup; cake", "M"]
+    [head] = re.findall(r"<thead>.*?</thead>", shown.text, re.DOTALL)
+    titles = [unescape(re.sub(r"<[^>]*>", "", title)) for title in re.findall(r"<th.*?</th>", head)]
+    assert titles == ["first name", "bib ↑", "checked in", "attributes", "Meal", QUESTION]
+
+
+def test_a_file_has_the_columns_and_answers_of_the_page(browser: Browser) -> None:
+    query = urlencode(
+        {"columns": "bib,first_name", "questions": f'41,"{QUESTION}"', "sort": "-bib", "bib__double": "true"}
+    )
+    page = browser.open(f"{RACE}?{query}")
+    [link] = [link for link in links_of(page) if ".csv" in link and "columns" in link]
+    lines = [*csv.reader(browser.open(link).text.splitlines())]
+    assert lines[0] == ["bib", "first_name", "Meal", QUESTION]
+    assert lines[1:] == cells(page.text)
+    assert len(lines) == 4
+
+
+def test_a_question_that_nobody_was_asked_is_refused(browser: Browser) -> None:
+    page = browser.open(f"{RACE}?questions=Other")
+    assert page.status_code == 400
+    assert "nobody was asked Other" in text_of(page)
+
+
+def test_files_take_the_questions_that_become_columns(browser: Browser, token: str) -> None:
+    def titles(**query: str) -> list[str]:
+        answer = browser.api.ask("/v1/participants.csv", token, columns="bib", event_id="501", **query)
+        assert answer.status_code == 200, answer.text
+        return next(csv.reader(answer.text.splitlines()))
+
+    assert titles(questions="41,Remarks") == titles(questions="Remarks,Meal") == ["bib", "Meal", "Remarks"]
+    assert titles(questions="Meal", answers="one-hot") == ["bib", "Meal: cake", "Meal: soup"]
+    rows = browser.api.ask("/v1/participants.csv", token, event_id="501", answers="rows", questions="41").text.split(
+        "\n"
+    )
+    assert len(rows) == 1 + 40 + 26 + 1
+    refused = browser.api.ask("/v1/participants.csv", token, event_id="502", questions="Meal")
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "questions")
+    assert "nobody was asked Meal" in refused.json()["detail"]
