@@ -1,6 +1,7 @@
 """The order of a list, and the rows after a row in it, as consecutive ranges of an index: every page costs the same.
 
-Empty values (SQL's null) come last, ascending and descending. Rows with equal values are ordered by id.
+Empty values (SQL's null) come last, ascending and descending. Rows with equal values are ordered by id. Backwards all is
+the other way round: the rows before a row, the nearest first, from the same indexes.
 """
 
 from collections.abc import Sequence
@@ -39,11 +40,19 @@ class _Key:
     expression: ColumnElement[Any]
     descending: bool
     can_be_empty: bool
+    empty_first: bool
 
     @property
     def ordered(self) -> ColumnElement[Any]:
         ordered = self.expression.desc() if self.descending else self.expression.asc()
-        return ordered.nulls_last() if self.can_be_empty else ordered
+        if not self.can_be_empty:
+            return ordered
+        return ordered.nulls_first() if self.empty_first else ordered.nulls_last()
+
+    @property
+    def ordered_without_empty(self) -> ColumnElement[Any]:
+        """Where no value is empty: an index can be scanned in either direction then."""
+        return replace(self, can_be_empty=False).ordered
 
     @property
     def previous(self) -> ColumnElement[Any]:
@@ -67,15 +76,22 @@ class Range:
 
 
 class Order:
-    """An order of rows: the keys asked for, then the id."""
+    """An order of rows: the keys asked for, then the id; or the same backwards."""
 
-    def __init__(self, rows: FromClause, sort: Sequence[SortKey]) -> None:
+    def __init__(self, rows: FromClause, sort: Sequence[SortKey], *, backwards: bool = False) -> None:
+        self._backwards = backwards
         has_id = any(key.column == "participant_id" for key in sort)
         descending = bool(sort) and sort[0].descending
         # The id has the direction of the first key, so that one index has both.
         sort_keys = [*sort] if has_id else [*sort, SortKey("participant_id", descending)]
         self._keys = [
-            _Key(name_of(index), _sorted_by(rows, key.column), key.descending, key.column not in NEVER_EMPTY)
+            _Key(
+                name_of(index),
+                _sorted_by(rows, key.column),
+                key.descending != backwards,
+                key.column not in NEVER_EMPTY,
+                backwards,
+            )
             for index, key in enumerate(sort_keys)
         ]
 
@@ -97,8 +113,10 @@ class Order:
         """The rows after the previous row, as consecutive ranges.
 
         `empty`: which keys of the previous row are empty; the values of the others are bound by name. None: there is no
-        previous row, and the ranges are the whole list.
+        previous row, and the ranges are the whole list; not backwards.
         """
+        if self._backwards and empty is not None:
+            return [self._back(index, empty) for index in reversed(range(len(self._keys)))]
         first = self._keys[0]
         if empty is None:
             return self._split(true())
@@ -107,10 +125,21 @@ class Order:
             key = self._keys[index]
             if empty[index]:  # empty values are last: there is none after them
                 continue
-            same = [before.is_same(is_empty=is_) for before, is_ in zip(self._keys[:index], empty, strict=False)]
+            same = self._same(index, empty)
             later = or_(key.is_after(), key.expression.is_(None)) if key.can_be_empty else key.is_after()
             ranges.append(Range(and_(*same, later), self._order(index)))
         return ranges if empty[0] else [*ranges, *self._split(first.is_after())]
+
+    def _same(self, index: int, empty: Sequence[bool]) -> list[ColumnElement[bool]]:
+        """Whether the keys before this one are those of the previous row."""
+        return [before.is_same(is_empty=is_) for before, is_ in zip(self._keys[:index], empty, strict=False)]
+
+    def _back(self, index: int, empty: Sequence[bool]) -> Range:
+        """The rows that this key is the first to tell from the row after them: all of them have a value."""
+        key = self._keys[index]
+        differs = key.expression.is_not(None) if empty[index] else key.is_after()
+        order = (key.ordered_without_empty, *self._order(index + 1))
+        return Range(and_(*self._same(index, empty), differs), order)
 
     def next(self, empty: Sequence[bool] | None) -> Range:
         """The next rows, not always up to the end of the list, as one range that an index scan reads from its start."""
@@ -127,11 +156,9 @@ class Order:
         first, *others = self._keys
         if not first.can_be_empty:
             return [Range(condition, self._order(0))]
-        # There are no empty values here. Without `nulls last` an index can be scanned in either direction.
-        ordered = replace(first, can_be_empty=False).ordered
         is_there = and_(condition, first.expression.is_not(None))
         return [
-            Range(is_there, (ordered, *(key.ordered for key in others))),
+            Range(is_there, (first.ordered_without_empty, *(key.ordered for key in others))),
             Range(first.expression.is_(None), self._order(1)),
         ]
 

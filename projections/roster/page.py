@@ -41,10 +41,14 @@ _ID = "id"
 
 @dataclass(frozen=True, slots=True)
 class RosterPage:
-    """Participants as JSON. `last`: the sort keys of the last one; None if no more follow."""
+    """Participants as JSON. `last`, `first`: the sort keys of the last one and of the first one.
+
+    None if no more follow, or none is before them.
+    """
 
     rows: Sequence[bytes]
     last: tuple[Any, ...] | None
+    first: tuple[Any, ...] | None = None
 
 
 async def participant(
@@ -74,17 +78,20 @@ async def find(
     limit: int,
     begin: Begin,
     shown: Shown = EVERYTHING,
+    *,
+    backwards: bool = False,
 ) -> RosterPage:
-    """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys.
+    """Up to `limit` participants in the order of the criteria; with `after`, those after the row with these sort keys;
+    `backwards`, those before it.
 
     A page ends before a participant that does not fit; no other statement may follow on the connection then.
     """
     empty = None if after is None else tuple(value is None for value in after)
-    query = _Query(roster, criteria, empty, limit + 1, shown)
+    query = _Query(roster, criteria, empty, limit + 1, shown, backwards=backwards)
     keys = {name_of(index): value for index, value in enumerate(after or ())}
     if not search.needs_help(roster, criteria):
         return await _read(connection, query, keys, begin())
-    for scanned in search.SOME:
+    for scanned in () if backwards else search.SOME:
         page = await _read(connection, replace(query, scanned=scanned), keys, begin())
         if page.last is not None:  # the words are common: the page is full
             return page
@@ -103,6 +110,7 @@ class _Query:
 
     `empty`: which keys of the row before the page are empty; None: there is no such row. `scanned`: how many of the
     next rows are read at the most; None: any number. `by_ids`: only the participants whose ids are bound as `IDS`.
+    `backwards`: the rows before that row instead, the nearest first.
     """
 
     roster: Roster
@@ -112,13 +120,14 @@ class _Query:
     shown: Shown = EVERYTHING
     scanned: int | None = None
     by_ids: bool = False
+    backwards: bool = False
 
 
 async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, object], fits: Fits) -> RosterPage:
     statement, values = _compiled(query)
     size = query.limit - 1
     participants: list[bytes] = []
-    last: tuple[Any, ...] = ()
+    sort_keys: list[tuple[Any, ...]] = []
     has_more = False
     async with aclosing(read_rows(connection, statement, {**values, **bound})) as rows:
         async for participant, *keys in rows:
@@ -126,10 +135,15 @@ async def _read(connection: AsyncConnection, query: _Query, bound: Mapping[str, 
                 has_more = True
             elif fits(len(participant)):
                 participants.append(participant)
-                last = tuple(keys)
+                sort_keys.append(tuple(keys))
             else:
-                return RosterPage(participants, last)
-    return RosterPage(participants, last if has_more else None)
+                has_more = True
+                break
+    if not participants:
+        return RosterPage([], None)
+    if query.backwards:
+        return RosterPage(participants[::-1], sort_keys[0], sort_keys[-1] if has_more else None)
+    return RosterPage(participants, sort_keys[-1] if has_more else None, None if query.empty is None else sort_keys[0])
 
 
 @lru_cache(256)
@@ -184,7 +198,7 @@ def _statement(query: _Query) -> Select[Any]:
     """
     roster, limit = query.roster, query.limit
     rows = roster.rows
-    order = Order(rows, query.criteria.sort)
+    order = Order(rows, query.criteria.sort, backwards=query.backwards)
     union = union_all(*(select(part.subquery()) for part in _parts(query, rows, order))).subquery()
     picked = select(union).order_by(union.c.part, *order.by(union)).limit(limit).subquery()
     participant = written_participant(rows, query.shown, roster.answers)

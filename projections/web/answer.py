@@ -31,7 +31,7 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page, publ
     """
     if isinstance(result, One):
         return _response(endpoint, question, _json(result.data))
-    next_cursor = cursor_of(question, result)
+    next_cursor = cursor_of(question, result.following)
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
     response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
     response.headers.update(warning_headers(result.warnings))
@@ -118,11 +118,11 @@ def _response(endpoint: Endpoint[Any], question: Question, *texts: bytes) -> Res
     return Streamed(in_pieces(texts), resources, headers, "application/json", _LONGEST_SECONDS)
 
 
-def cursor_of(question: Question, page: Page) -> str | None:
-    """The cursor of the page after this one; None if there is none."""
-    if page.following is None:
+def cursor_of(question: Question, place: object | None) -> str | None:
+    """The cursor of a page's `following` or `previous`; None if there is none."""
+    if place is None:
         return None
-    last = to_json((page.following, *astuple(question.revision.lineage))).decode()
+    last = to_json((place, *astuple(question.revision.lineage))).decode()
     return cursor.write_cursor(last, _query(question), question.scope.digest)
 
 

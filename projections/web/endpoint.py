@@ -16,9 +16,9 @@ P = TypeVar("P", bound=Strict)
 class EndpointRequest(Generic[P]):
     """A validated request. `id`: from the path, "" if no id can be that.
 
-    `answers`: the filters by answers. `shown`: of participants. `after`: what the page begins after, from the cursor;
-    None without a cursor. `is_last`: there is no more time to wait for another revision of the roster. `seen`: the
-    lineage that the page before was of.
+    `answers`: the filters by answers. `shown`: of participants. `after`: what the page begins after, or ends before, as
+    `Page` has it, from the cursor; None without a cursor. `is_last`: there is no more time to wait for another revision
+    of the roster. `seen`: the lineage that the page before was of.
     """
 
     id: str
@@ -46,13 +46,14 @@ class Page:
     """A page of a list; rows in bytes are JSON already.
 
     `following`: what the next page begins after, None if there is none. `more`: other members. `warnings`: what of the
-    question can match nobody, in ASCII.
+    question can match nobody, in ASCII. `previous`: what the page before ends before, where that is known.
     """
 
     data: Sequence[object]
     following: object | None
     more: Mapping[str, object] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    previous: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

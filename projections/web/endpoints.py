@@ -28,17 +28,18 @@ from projections.web.places import is_lost, place_text, read_place
 from projections.web.question import NotYet, Question
 
 _DEFAULT_EVENTS_PAGE = 20
+_BACKWARDS = "before"  # in the cursor of a page before another
 
 
 async def list_participants(question: Question, request: EndpointRequest[ListParameters]) -> Page:
     connection, roster, criteria = question.connection, question.roster, request.criteria
     limit = request.parameters.limit or DEFAULT_PAGE
-    last = None
+    last, backwards = None, []
     try:
         if request.after is None:
             criteria = await questions.resolved(connection, roster, criteria)
         else:
-            last, noted = request.after
+            last, noted, *backwards = request.after
             criteria = await questions.resolved_as_noted(connection, roster, criteria, noted)
     except ParameterRefused as error:
         raise question.refused(error) from None
@@ -50,11 +51,15 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
     warnings = list(empty_filters(criteria))
     if last is None:
         warnings += [warning async for warning in excluding_nobody(connection, roster, criteria)]
-    participants = await page.find(connection, roster, criteria, last, limit, begin, request.shown)
+    participants = await page.find(
+        connection, roster, criteria, last, limit, begin, request.shown, backwards=bool(backwards)
+    )
     if not participants.rows and last is None:
         warnings += [warning async for warning in unmatched(connection, roster, criteria)]
-    following = None if participants.last is None else (participants.last, questions.note_of(roster, criteria))
-    return Page(participants.rows, following, more, warnings)
+    note = questions.note_of(roster, criteria)
+    following = None if participants.last is None else (participants.last, note)
+    previous = None if participants.first is None else (participants.first, note, _BACKWARDS)
+    return Page(participants.rows, following, more, warnings, previous)
 
 
 async def get_participant(question: Question, request: EndpointRequest[ParticipantParameters]) -> One:

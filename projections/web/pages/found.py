@@ -23,7 +23,7 @@ async def _found(question: Question, request: EndpointRequest[ListParameters]) -
         return Elsewhere("/")
     page = await list_participants(question, replace(request, shown=replace(request.shown, columns=_COLUMNS)))
     people = [from_json(row) for row in page.data if isinstance(row, bytes)]
-    following = cursor_of(question, page)
+    following = cursor_of(question, page.following)
     if len(people) == 1 and following is None and "cursor" not in question.parameters:
         return Elsewhere("/participants/", people[0]["participant_id"])
     asked = question.parameters["q"]

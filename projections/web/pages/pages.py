@@ -91,7 +91,7 @@ class Pages:
                 if error.status_code == 401:
                     return self._to_sign_in(request)
                 if isinstance(error, Refusal) and error.members.get("parameter") == "cursor":
-                    return self._at(request, without=("cursor",))  # as for another token: the first page is right
+                    return self._at(request, without=("cursor",))  # to the first page
                 return self._error(request, error.status_code, error.detail, error.headers)
             except DATABASE_AWAY as error:
                 logger.error("page unreadable", extra={"fields": error_fields(error)})

@@ -17,7 +17,7 @@ from projections.roster.races import newest_name
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 from projections.web.answer import cursor_of
-from projections.web.endpoint import Endpoint, EndpointRequest
+from projections.web.endpoint import Endpoint, EndpointRequest, Page
 from projections.web.endpoints import list_participants
 from projections.web.pages.choices import count_choices, left_out, sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
@@ -67,6 +67,8 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
     table = await _table(question, request, narrowed(roster, everybody))
     counted = await count_choices(connection, roster, criteria, request.id, table.asked)
     page = await list_participants(question, replace(request, shown=table.shown))
+    if request.after is not None and page.previous is None:
+        raise question.refuse(400, "Nobody is before this page: it is the first one.", parameter="cursor")
     chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
     return {
         "name": name or request.id,
@@ -82,7 +84,7 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
         "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
         "chosen": chosen,
         "as_of": question.as_of,
-        **_ways(question, {**chosen, "event_id": request.id}, table, cursor_of(question, page)),
+        **_ways(question, {**chosen, "event_id": request.id}, table, page),
     }
 
 
@@ -120,13 +122,15 @@ def _boxes(roster: Roster, table: _Table) -> dict[str, Any]:
     }
 
 
-def _ways(question: Question, of_race: Mapping[str, str], table: _Table, following: str | None) -> dict[str, Any]:
-    """The addresses that lead on from the page: the next one, files, the roster of now."""
+def _ways(question: Question, of_race: Mapping[str, str], table: _Table, page: Page) -> dict[str, Any]:
+    """The addresses that lead on from the page: the pages beside it, files, the roster of now."""
     sized = {name: value for name, value in question.parameters.items() if name == "limit"}
     chosen = {name: value for name, value in of_race.items() if name != "event_id"}
+    previous, following = (cursor_of(question, place) for place in (page.previous, page.following))
     return {
+        "first": page.previous and "?" + urlencode({**chosen, **sized}),
+        "previous": previous and "?" + urlencode({**chosen, **sized, "cursor": previous}),
         "next": following and "?" + urlencode({**chosen, **sized, "cursor": following}),
-        "is_first": "cursor" not in question.parameters,
         "exports": urlencode({**of_race, "columns": ",".join(table.names)}),
         "whole": _address(of_race, *_OF_COLUMNS),
         "then": question.parameters.get("as_of", ""),

@@ -30,7 +30,7 @@ async def _races(question: Question, request: EndpointRequest[Any]) -> Mapping[s
     parameters = EventsParameters(limit=LARGEST_EVENTS_PAGE)
     page = await list_events(question, replace(request, parameters=parameters))
     races = [_race(from_json(race)) for race in page.data if isinstance(race, bytes)]
-    following = cursor_of(question, page)
+    following = cursor_of(question, page.following)
     return {"races": races, "next": following and f"?cursor={following}", "source": question.scope.source}
 
 
