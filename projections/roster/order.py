@@ -1,7 +1,7 @@
 """The order of a list, and the rows after a row in it, as consecutive ranges of an index: every page costs the same.
 
-Empty values (SQL's null) come last, ascending and descending. Rows with equal values are ordered by id. Backwards all is
-the other way round: the rows before a row, the nearest first, from the same indexes.
+Empty values (SQL's null) come last, ascending and descending. Rows with equal values are ordered by id. Backwards all
+is the other way round: the rows before a row, the nearest first, from the same indexes.
 """
 
 from collections.abc import Sequence

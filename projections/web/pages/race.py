@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Criteria, Filter, ParameterRefused
-from projections.roster.days import dates_of
+from projections.roster.days import Dates, dates_of
 from projections.roster.facets import MOST_COUNTED, count_some
+from projections.roster.growth import Growth, growth_of
 from projections.roster.patience import within
 from projections.roster.questions import FormQuestion, chosen_questions, narrowed, questions_of, resolved
 from projections.roster.races import newest_name
@@ -21,12 +24,13 @@ from projections.web.endpoint import Endpoint, EndpointRequest, Page
 from projections.web.endpoints import list_participants
 from projections.web.pages.choices import count_choices, left_out, sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
+from projections.web.pages.growth_chart import drawn_growth
 from projections.web.pages.html_page import HtmlPage
 from projections.web.pages.words import parts_in_words
 from projections.web.parameters import QUESTIONS, ListParameters, QuestionNames
 from projections.web.question import Question
 
-_MILLISECONDS = 2_000  # for which a page waits for the names of questions
+_MILLISECONDS = 2_000  # for which a page waits for the names of questions, and again for the chart
 # Parameters that say which page, not which participants; and what the address says already.
 _OF_THE_PAGE = ("cursor", "limit", "count", "event_id", "include")
 _OF_COLUMNS = ("columns", "questions")
@@ -58,14 +62,17 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
     connection, roster = question.connection, question.roster
     criteria = await resolved(connection, roster, request.criteria)
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
+    is_whole = replace(criteria, sort=()) == everybody
     number = await count_some(connection, roster, criteria)
-    of_all = number if criteria == everybody else await count_some(connection, roster, everybody)
+    of_all = number if is_whole else await count_some(connection, roster, everybody)
     if not of_all and question.as_of is None:
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     name = await newest_name(connection, roster, request.id)
     table = await _table(question, request, narrowed(roster, everybody))
     counted = await count_choices(connection, roster, criteria, request.id, table.asked)
+    has_chart = is_whole and request.after is None and question.as_of is None
+    growth = await _growth(connection, roster, request.id, dates) if has_chart else None
     page = await list_participants(question, replace(request, shown=table.shown))
     if request.after is not None and page.previous is None:
         raise question.refuse(400, "Nobody is before this page: it is the first one.", parameter="cursor")
@@ -84,6 +91,7 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
         "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
         "chosen": chosen,
         "as_of": question.as_of,
+        "growth": growth and drawn_growth(growth),
         **_ways(question, {**chosen, "event_id": request.id}, table, page),
     }
 
@@ -103,6 +111,11 @@ async def _asked(connection: AsyncConnection, of_race: Roster, *, is_needed: boo
     if is_needed:
         return await questions_of(connection, of_race)
     return await within(connection, _MILLISECONDS, lambda: questions_of(connection, of_race)) or []
+
+
+async def _growth(connection: AsyncConnection, roster: Roster, event_id: str, dates: Dates) -> Growth | None:
+    today = datetime.now(UTC).astimezone(ZoneInfo(dates.time_zone)).date()
+    return await within(connection, _MILLISECONDS, lambda: growth_of(connection, roster, event_id, dates, today))
 
 
 def _chips(criteria: Criteria, event_id: str, table: _Table, chosen: Mapping[str, str]) -> list[tuple[str, str]]:

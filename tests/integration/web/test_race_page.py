@@ -143,7 +143,7 @@ def test_columns_and_answers_are_chosen_in_a_form(browser: Browser) -> None:
     assert first[:3] == ["Ada 1", "1", "—"]
     assert '"first_name":"Ada 1"' in first[3]
     assert first[4:] == ["soup; cake", "M"]
-    [head] = re.findall(r"<thead>.*?</thead>", shown.text, re.DOTALL)
+    head = re.findall(r"<thead>.*?</thead>", shown.text, re.DOTALL)[0]
     titles = [unescape(re.sub(r"<[^>]*>", "", title)) for title in re.findall(r"<th.*?</th>", head)]
     assert titles == ["first name", "bib ↑", "checked in", "attributes", "Meal", QUESTION]
 
@@ -181,3 +181,14 @@ def test_files_take_the_questions_that_become_columns(browser: Browser, token: s
     refused = browser.api.ask("/v1/participants.csv", token, event_id="502", questions="Meal")
     assert (refused.status_code, refused.json()["parameter"]) == (400, "questions")
     assert "nobody was asked Meal" in refused.json()["detail"]
+
+
+def test_the_chart_of_a_race_and_its_table_have_the_same_numbers(browser: Browser) -> None:
+    page = browser.open(RACE).text
+    [chart] = re.findall(r'<svg class="lines".*?</svg>', page, re.DOTALL)
+    assert 'class="line total"' in chart
+    assert "40 registrations so far" in chart
+    [table] = re.findall(r'<section class="growth">.*?</section>', page, re.DOTALL)
+    assert cells(table)[-1] == ["1 May 2026", "40"]
+    for query in ("?sort=bib&status__isnull=true", "?as_of=30", "?limit=5&sort=bib"):
+        assert ('class="growth"' in browser.open(RACE + query).text) == ("limit" in query), query
