@@ -49,6 +49,7 @@ class Look:
             "shown": shown,
             "time": _time,
             "ago": _ago,
+            "weekday": _weekday,
             "segment": encoded_segment,
             "named": name_in_words,
         }
@@ -107,6 +108,11 @@ def _time(value: datetime | str, zone: str = "UTC") -> str:
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = time.astimezone(ZoneInfo(zone))
     return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def _weekday(value: datetime, zone: str = "UTC") -> str:
+    """A time of these days in a zone, as `Friday 14:02`."""
+    return f"{value.astimezone(ZoneInfo(zone)):%A %H:%M}"
 
 
 def _ago(value: datetime | str, now: datetime) -> str:

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.roster.criteria import Criteria, Filter, ParameterRefused
+from projections.roster.criteria import Criteria, Filter, ParameterRefused, takes
 from projections.roster.days import Dates, dates_of
 from projections.roster.facets import MOST_COUNTED, count_some
 from projections.roster.growth import Growth, growth_of
@@ -26,13 +26,15 @@ from projections.web.pages.choices import count_choices, left_out, sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
 from projections.web.pages.growth_chart import drawn_growth
 from projections.web.pages.html_page import HtmlPage
+from projections.web.pages.sheets import SHEETS, sheet_links
 from projections.web.pages.words import parts_in_words
 from projections.web.parameters import QUESTIONS, ListParameters, QuestionNames
 from projections.web.question import Question
 
 _MILLISECONDS = 2_000  # for which a page waits for the names of questions, and again for the chart
 # Parameters that say which page, not which participants; and what the address says already.
-_OF_THE_PAGE = ("cursor", "limit", "count", "event_id", "include")
+_OF_THE_PAGE = ("cursor", "limit", "sheet", "count", "event_id", "include")
+_OF_EACH_PAGE = ("limit", "sheet")  # of these, what the next page has too
 _OF_COLUMNS = ("columns", "questions")
 
 
@@ -40,6 +42,7 @@ class RaceParameters(ListParameters):
     """Which participants of a race are shown, and which columns of them."""
 
     questions: QuestionNames | None = QUESTIONS
+    sheet: Literal["start-list", "check-in"] | None = takes("start-list or check-in", "As a list for paper.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,10 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     name = await newest_name(connection, roster, request.id)
     table = await _table(question, request, narrowed(roster, everybody))
-    counted = await count_choices(connection, roster, criteria, request.id, table.asked)
-    has_chart = is_whole and request.after is None and question.as_of is None
+    counted = None
+    if request.parameters.sheet is None:
+        counted = await count_choices(connection, roster, criteria, request.id, table.asked)
+    has_chart = is_whole and request.after is None and question.as_of is None and request.parameters.sheet is None
     growth = await _growth(connection, roster, request.id, dates) if has_chart else None
     page = await list_participants(question, replace(request, shown=table.shown))
     if request.after is not None and page.previous is None:
@@ -84,13 +89,14 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
         "of_all": of_all,
         "most": MOST_COUNTED,
         "chips": _chips(criteria, request.id, table, chosen),
-        "sections": sections(counted, chosen),
-        "left_out": left_out(counted),
-        "columns": shown_columns(table.names, table.questions, chosen),
+        "sections": [] if counted is None else sections(counted, chosen),
+        "left_out": [] if counted is None else left_out(counted),
+        "columns": shown_columns(table.names, table.questions, {**chosen, **_of_each_page(question)}),
         "boxes": _boxes(roster, table),
         "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
         "chosen": chosen,
         "as_of": question.as_of,
+        "sheet": SHEETS[request.parameters.sheet][0] if request.parameters.sheet else None,
         "growth": growth and drawn_growth(growth),
         **_ways(question, {**chosen, "event_id": request.id}, table, page),
     }
@@ -137,7 +143,7 @@ def _boxes(roster: Roster, table: _Table) -> dict[str, Any]:
 
 def _ways(question: Question, of_race: Mapping[str, str], table: _Table, page: Page) -> dict[str, Any]:
     """The addresses that lead on from the page: the pages beside it, files, the roster of now."""
-    sized = {name: value for name, value in question.parameters.items() if name == "limit"}
+    sized = _of_each_page(question)
     chosen = {name: value for name, value in of_race.items() if name != "event_id"}
     previous, following = (cursor_of(question, place) for place in (page.previous, page.following))
     return {
@@ -148,8 +154,14 @@ def _ways(question: Question, of_race: Mapping[str, str], table: _Table, page: P
         "whole": _address(of_race, *_OF_COLUMNS),
         "then": question.parameters.get("as_of", ""),
         "now_href": _address(chosen, "as_of"),
+        "sheets": sheet_links(chosen),
+        "fields": {**chosen, **sized},
         "usual": _address(chosen, *_OF_COLUMNS),
     }
+
+
+def _of_each_page(question: Question) -> dict[str, str]:
+    return {name: value for name, value in question.parameters.items() if name in _OF_EACH_PAGE}
 
 
 def _address(chosen: Mapping[str, str], *without: str) -> str:
