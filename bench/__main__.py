@@ -2,7 +2,20 @@
 
 import sys
 
-from bench import answers, api, appending, counting, deliveries, following, growth, proof, rebuild, releases, reporting
+from bench import (
+    answers,
+    api,
+    appending,
+    counting,
+    deliveries,
+    following,
+    growth,
+    pages,
+    proof,
+    rebuild,
+    releases,
+    reporting,
+)
 from bench.machine import database, server
 
 MEASUREMENTS = {
@@ -13,6 +26,7 @@ MEASUREMENTS = {
     "deliveries": deliveries.measure,
     "following": following.measure,
     "growth": growth.measure,
+    "pages": pages.measure,
     "proof": proof.measure,
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
@@ -27,6 +41,7 @@ ON_THE_SERVER = (
     "appending",
     "following",
     "growth",
+    "pages",
     "rebuild",
     "rebuild-growth",
     "releases",
