@@ -22,7 +22,7 @@
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build
 --
---   worker --> participants_build ............................. participants, participants_keyed
+--   worker --> participants_build ............................. participants, participants_keyed, participants_counted
 --              participant_history_build ...................... participant_history, participant_history_keyed, past_answers
 --              participant_answers_build ...................... participant_answers, newest_questions(),
 --                                                               answers_of_many(), questions_of_many()
@@ -1885,6 +1885,48 @@ CREATE VIEW public.participant_history_keyed AS
            FROM public.projection r
           WHERE (r.projection = 'participants'::text)));
 
+CREATE VIEW public.participants_counted AS
+ SELECT source,
+    participant_id,
+    event_id,
+    event_name,
+    sub_event_id,
+    sub_event_name,
+    athlete_id,
+    status,
+    first_name,
+    last_name,
+    email,
+    phone,
+    bib,
+    gender,
+    dob,
+    age,
+    team,
+    wave,
+    city,
+    state,
+    country,
+    zip_code,
+    checked_in_at,
+    registered_at,
+    updated_at,
+    first_position,
+    "position",
+    received_at,
+    field_errors,
+    last_name_key,
+    first_name_key,
+    email_key,
+    team_key,
+    bib_key,
+    bib_number,
+    words
+   FROM public.participants_build p
+  WHERE (build = ( SELECT r.live
+           FROM public.projection r
+          WHERE (r.projection = 'participants'::text)));
+
 CREATE VIEW public.participants_keyed AS
  SELECT p.source,
     p.participant_id,
@@ -2615,7 +2657,7 @@ CREATE INDEX participants_build_email ON ONLY public.participants_build USING bt
 
 CREATE INDEX participants_build_event ON ONLY public.participants_build USING btree (source, event_id, participant_id);
 
-CREATE INDEX participants_build_event_bib ON ONLY public.participants_build USING btree (source, event_id, bib_key) INCLUDE (build) WHERE (bib_key IS NOT NULL);
+CREATE INDEX participants_build_event_bib ON ONLY public.participants_build USING btree (source, event_id, bib_key) INCLUDE (build);
 
 CREATE INDEX participants_build_first_name ON ONLY public.participants_build USING btree (source, first_name_key, participant_id);
 
@@ -2835,6 +2877,8 @@ GRANT SELECT ON TABLE public.participant_answers TO rosterlog_worker;
 GRANT SELECT ON TABLE public.participant_answers TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.participant_history_keyed TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.participants_counted TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.participants_keyed TO rosterlog_api;
 

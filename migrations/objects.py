@@ -23,7 +23,8 @@ ROOMS = {
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """
         text_key_by_letter
-        participants participants_keyed participant_answers participant_history participant_history_keyed
+        participants participants_keyed participants_counted
+        participant_answers participant_history participant_history_keyed
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session

@@ -1,4 +1,4 @@
-"""An index of the bibs of each event, by which those that several participants have are found."""
+"""An index of the bibs of each event: which are there twice, and how many participants there are."""
 
 from migrations.execute import execute_file
 

@@ -29,7 +29,7 @@ _LIST = (
     (WORKER_ROLE, "select", "verification dismissed_event"),
     (API_ROLE, "select", "event_log(source,position,received_at,event_type) refused_delivery worker_seen"),
     (API_ROLE, "select", "projection projection_build checkpoint quarantine unknown_event_type"),
-    (API_ROLE, "select", "participants participants_keyed participant_answers past_answers"),
+    (API_ROLE, "select", "participants participants_keyed participants_counted participant_answers past_answers"),
     (API_ROLE, "select", "participant_history participant_history_keyed"),
     (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
     (API_ROLE, "select", "verification dismissed_event event_calendar"),

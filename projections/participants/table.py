@@ -103,7 +103,6 @@ participants_build = Table(
         "source",
         "event_id",
         "bib_key",
-        postgresql_where=text("bib_key is not null"),
         postgresql_include=["build"],
     ),
     Index("participants_build_registered", "source", "registered_at", "participant_id"),
@@ -178,6 +177,12 @@ roster_change = Table(
 _views = MetaData()
 participants = Table("participants", _views, *_participant_columns())
 participants_keyed = Table("participants_keyed", _views, *_participant_columns(), *_key_columns())
+participants_counted = Table(
+    "participants_counted",
+    _views,
+    *(column for column in _participant_columns() if column.name != "attributes"),
+    *_key_columns(),
+)
 participant_answers = Table("participant_answers", _views, *_answer_columns())
 participant_history = Table("participant_history", _views, *_participant_columns(), *_ended_columns())
 participant_history_keyed = Table(

@@ -51,7 +51,7 @@ class AnswerFacet:
 
 async def count_some(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> int:
     """How many participants meet the criteria; one more than `MOST_COUNTED` stands for any larger number."""
-    some = _met(roster.rows, roster, criteria, literal_column("1")).limit(MOST_COUNTED + 1).subquery()
+    some = _met(roster.counted_rows, roster, criteria, literal_column("1")).limit(MOST_COUNTED + 1).subquery()
     number: int = (await connection.execute(select(func.count()).select_from(some))).scalar_one()
     return number
 
@@ -69,7 +69,7 @@ async def count_also(
 ) -> list[int]:
     """How many of the participants who meet the criteria meet each of these filters, too."""
     narrower = (replace(criteria, filters=(*criteria.filters, filter_)) for filter_ in filters)
-    also = (_met(roster.rows, roster, each, func.count()).scalar_subquery() for each in narrower)
+    also = (_met(roster.counted_rows, roster, each, func.count()).scalar_subquery() for each in narrower)
     return [*(await connection.execute(select(*also))).one()]
 
 
@@ -99,7 +99,7 @@ def _met(rows: FromClause, roster: Roster, criteria: Criteria, *columns: ColumnE
 
 
 def _counted(roster: Roster, criteria: Criteria, columns: Sequence[str]) -> Select[Any]:
-    rows = roster.rows
+    rows = roster.counted_rows
     chosen = _met(rows, roster, criteria, *(rows.c[name] for name in columns)).subquery()
     values = [chosen.c[name] for name in columns]
     sets = func.grouping_sets(*(tuple_(value) for value in values))
@@ -140,7 +140,7 @@ def _has_choices(answers: Sequence[str]) -> bool:
 
 def _answered(roster: Roster, criteria: Criteria, keys: Sequence[str]) -> Select[Any]:
     """How many of the participants who meet the criteria gave each answer to these questions."""
-    rows, answers = roster.rows, roster.answers
+    rows, answers = roster.counted_rows, roster.answers
     people = _met(rows, roster, criteria, rows.c.participant_id).subquery()
     return (
         select(answers.c.question_key, answers.c.answer, func.count(answers.c.participant_id.distinct()))

@@ -125,7 +125,7 @@ async def _names(
     connection: AsyncConnection, roster: Roster, event_id: str, sub_event_ids: Sequence[str]
 ) -> dict[str, str]:
     """A name of each sub-event, by id, as somebody has it; the id where nobody has one."""
-    rows = roster.rows
+    rows = roster.counted_rows
     asked = func.unnest(literal([*sub_event_ids], ARRAY(Text))).table_valued("id").render_derived(name="asked")
     somebody = (
         select(rows.c.sub_event_name)

@@ -30,10 +30,10 @@ _SET_OF_BITS = {
 
 
 async def races(
-    connection: AsyncConnection, roster: Roster, after: str | None, limit: int
+    connection: AsyncConnection, roster: Roster, after: str | None, limit: int | None
 ) -> AsyncGenerator[dict[str, Any]]:
-    """Up to `limit` races, ordered by id as text; with `after`, those after that id. Only one is held at a time."""
-    rows = roster.rows
+    """Up to `limit` races, or all, ordered by id as text; with `after`, those after that id. One is held at a time."""
+    rows = roster.counted_rows
     ids = (
         select(rows.c.event_id)
         .where(roster.sees(rows), rows.c.event_id.is_not(None))
@@ -56,7 +56,7 @@ async def race(connection: AsyncConnection, roster: Roster, event_id: str) -> di
 
 async def newest_name(connection: AsyncConnection, roster: Roster, event_id: str) -> str | None:
     """The newest name of a race; None if nobody says it."""
-    rows = roster.rows
+    rows = roster.counted_rows
     named = select(rows.c.event_name).where(
         roster.sees(rows), rows.c.event_id == event_id, rows.c.event_name.is_not(None)
     )
@@ -68,7 +68,7 @@ async def _counted(
     connection: AsyncConnection, roster: Roster, event_ids: Sequence[str]
 ) -> AsyncGenerator[dict[str, Any]]:
     dates = await dates_of(connection, roster, event_ids)
-    rows = roster.rows
+    rows = roster.counted_rows
     with_calendar, day = day_of(rows)
     participants = (
         select(*(rows.c[name] for name in ("event_id", "position", *_COLUMNS[:-1])), day.label("day"))

@@ -10,6 +10,7 @@ from projections.participants.table import (
     PARTICIPANT_COLUMNS,
     participant_answers,
     participant_history_keyed,
+    participants_counted,
     participants_keyed,
     past_answers,
 )
@@ -40,6 +41,11 @@ class Roster:
     def rows(self) -> FromClause:
         """The unfiltered rows, one per participant; add `sees(rows)`."""
         return participants_keyed if self.as_of is None else _roster_at(self.source, self.as_of)
+
+    @property
+    def counted_rows(self) -> FromClause:
+        """The same rows without their attributes: counting them may need no more than an index."""
+        return participants_counted if self.as_of is None else self.rows
 
     @property
     def answers(self) -> FromClause:

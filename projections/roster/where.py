@@ -66,7 +66,7 @@ def _by_key(rows: FromClause, filter_: Filter) -> list[ColumnElement[bool]]:
 
 def _has_double_bib(roster: Roster, rows: FromClause, criteria: Criteria) -> ColumnElement[bool]:
     """Whether several participants of the row's event have its bib. An index has the bibs of each event in order."""
-    others = roster.rows.alias("others")
+    others = roster.counted_rows.alias("others")
     bib = others.c.event_id, others.c.bib_key
     double = select(*bib).where(roster.sees(others), others.c.bib_key.is_not(None)).group_by(*bib)
     double = double.having(func.count() > 1)

@@ -42,6 +42,7 @@ from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
 from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
+from projections.web.kept_numbers import KeptNumbers
 from projections.web.masks import Masks
 from projections.web.openapi import document
 from projections.web.pages.operations import read_operations
@@ -121,7 +122,10 @@ class Api:
         writable = self._writing or self._engine
         operations = partial(read_operations, writable, projections)
         public_url, sessions = settings.public_url, Sessions(writable)
-        self._pages = Pages(self._dispatch, self._exports, self._bearers, sessions, operations, self._noted, public_url)
+        self._kept = KeptNumbers(self._exporting)
+        self._pages = Pages(
+            self._dispatch, self._exports, self._bearers, sessions, self._kept, operations, self._noted, public_url
+        )
 
     def part(self) -> Part:
         of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
@@ -241,6 +245,7 @@ class Api:
                 task.cancel()
             await asyncio.wait(tasks)
             await self._masks.close()
+            await self._kept.close()
             self._answer_log.flush()
             await self._token_use.flush()
             for engine in (self._engine, self._exporting, self._writing):

@@ -1,9 +1,7 @@
 """What can be chosen beside a roster: facets, each value with its number and the address of those who have it."""
 
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.roster.answer_filters import ANSWER
 from projections.roster.criteria import Criteria, Filter
 from projections.roster.facets import AnswerFacet, Facet, answer_facets, count_also, facets
-from projections.roster.patience import within
 from projections.roster.questions import FormQuestion
 from projections.roster.roster import Roster
 from projections.web.pages.words import name_in_words
@@ -19,9 +16,7 @@ from projections.web.pages.words import name_in_words
 _COLUMNS = ("sub_event_name", "status", "gender", "team", "wave")
 _BIBS = {"missing": Filter("bib", "isnull", True), "double": Filter("bib", "double", True)}
 _CHECKED_IN = {"yes": Filter("checked_in_at", "isnull", False), "no": Filter("checked_in_at", "isnull", True)}
-_MILLISECONDS = 400  # for which a page waits for all its facets
 
-_T = TypeVar("_T")
 Chosen = Mapping[str, str]
 """The parameters of the address that select and order the participants."""
 
@@ -44,51 +39,34 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceNumbers:
-    """The numbers behind the sections; None for those that took too long."""
+    """The numbers behind the sections."""
 
-    columns: Sequence[Facet] | None
-    bibs: Sequence[int] | None
-    checked_in: Sequence[int] | None
-    answers: Sequence[AnswerFacet] | None
+    columns: Sequence[Facet]
+    bibs: Sequence[int]
+    checked_in: Sequence[int]
+    answers: Sequence[AnswerFacet]
 
 
 async def count_choices(
     connection: AsyncConnection, roster: Roster, criteria: Criteria, event_id: str, questions: Sequence[FormQuestion]
 ) -> ChoiceNumbers:
-    """Count what can be chosen of the participants of an event who meet the criteria, as far as there is time."""
-    until = time.monotonic() + _MILLISECONDS / 1000
-
-    async def in_time(ask: Callable[[], Awaitable[_T]]) -> _T | None:
-        left = round((until - time.monotonic()) * 1000)
-        return await within(connection, left, ask) if left > 0 else None
-
+    """Count what can be chosen of the participants of an event who meet the criteria."""
     return ChoiceNumbers(
-        await in_time(lambda: facets(connection, roster, criteria, _COLUMNS)),
-        await in_time(lambda: count_also(connection, roster, criteria, [*_BIBS.values()])),
-        await in_time(lambda: count_also(connection, roster, criteria, [*_CHECKED_IN.values()])),
-        await in_time(lambda: answer_facets(connection, roster, criteria, event_id, questions)),
+        await facets(connection, roster, criteria, _COLUMNS),
+        await count_also(connection, roster, criteria, [*_BIBS.values()]),
+        await count_also(connection, roster, criteria, [*_CHECKED_IN.values()]),
+        await answer_facets(connection, roster, criteria, event_id, questions),
     )
 
 
 def sections(counted: ChoiceNumbers, chosen: Chosen) -> list[Section]:
     """The sections of which something can be chosen."""
-    listed = [_of_column(facet, chosen) for facet in counted.columns or ()]
+    listed = [_of_column(facet, chosen) for facet in counted.columns]
     listed.append(_of_filters("checked_in_at", _CHECKED_IN, counted.checked_in, chosen))
-    listed += [_of_question(facet, chosen) for facet in counted.answers or ()]
+    listed += [_of_question(facet, chosen) for facet in counted.answers]
     # One value alone tells nothing, but of bibs what is missing or double.
     bibs = _of_filters("bib", _BIBS, counted.bibs, chosen)
     return [section for section in (bibs, *listed) if len(section.choices) > 1 or (section is bibs and bibs.choices)]
-
-
-def left_out(counted: ChoiceNumbers) -> list[str]:
-    """What could not be counted in time, in words."""
-    titles = {
-        ", ".join(map(name_in_words, _COLUMNS)): counted.columns,
-        "missing and double bibs": counted.bibs,
-        "checked in": counted.checked_in,
-        "answers": counted.answers,
-    }
-    return [title for title, numbers in titles.items() if numbers is None]
 
 
 def _of_column(facet: Facet, chosen: Chosen) -> Section:
@@ -104,11 +82,11 @@ def _is(column: str, value: str | None) -> dict[str, str]:
     return {f"{column}__isnull": "true"} if value is None else {column: value}
 
 
-def _of_filters(column: str, filters: Mapping[str, Filter], numbers: Sequence[int] | None, chosen: Chosen) -> Section:
+def _of_filters(column: str, filters: Mapping[str, Filter], numbers: Sequence[int], chosen: Chosen) -> Section:
     plain = _without(chosen, column)
     choices = [
         Choice(words, number, _address(plain, {filter_.name: "true" if filter_.value is True else "false"}))
-        for (words, filter_), number in zip(filters.items(), numbers or [0] * len(filters), strict=True)
+        for (words, filter_), number in zip(filters.items(), numbers, strict=True)
         if number
     ]
     return Section(name_in_words(column), choices)

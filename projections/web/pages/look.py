@@ -22,6 +22,7 @@ from projections.web.addresses import encoded_segment
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
+_SHORT = 30  # characters that fit into a column
 _STATIC = Path(str(files("projections.web.pages") / "static"))
 _FILES = {"style.css": "text/css", "script.js": "text/javascript"}
 _POLICY = (
@@ -53,6 +54,7 @@ class Look:
             "segment": encoded_segment,
             "named": name_in_words,
         }
+        environment.tests["plain"] = needs_no_span
         environment.globals |= {"below": self._below, "files": {name: _version(name) for name in _FILES}}
         self._templates = Jinja2Templates(env=environment)
 
@@ -97,6 +99,11 @@ def shown(value: object) -> object:
     if isinstance(value, Mapping | list):
         return to_json(value).decode()
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def needs_no_span(value: object) -> bool:
+    """Whether a value needs neither a direction of its own nor places to be broken. Most need none: pages are short."""
+    return not isinstance(value, str) or (value.isascii() and len(value) <= _SHORT)
 
 
 def _number(value: int) -> str:

@@ -23,15 +23,15 @@ from projections.web.answer_log import mark_valid
 from projections.web.dispatch import BEARER_SECONDS, DATABASE_AWAY, Dispatch, in_time
 from projections.web.endpoint import Endpoint
 from projections.web.exports import Exports
+from projections.web.kept_numbers import KeptNumbers
 from projections.web.pages.found import FOUND
 from projections.web.pages.html_page import Elsewhere, HtmlPage
 from projections.web.pages.look import Look, static_route
 from projections.web.pages.person import PERSON
-from projections.web.pages.race import RACE
-from projections.web.pages.races import RACES
+from projections.web.pages.race import race_page
+from projections.web.pages.races import races_page
 from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
 
-_PAGES: Sequence[HtmlPage[Any]] = (RACES, FOUND, RACE, PERSON)
 _LISTS = ("columns", "questions")  # parameters whose values a form sends one by one
 _OPERATIONS = "/operations"
 _SIGN_IN, _LINK, _SIGN_OUT = "/sign-in", "/sign-in/{link}", "/sign-out"
@@ -51,12 +51,12 @@ Note = Callable[[str], Middleware]
 class Pages:
     """The pages over the roster of whoever is signed in.
 
-    `read_operations`: what the page of operations shows. `noted`: the middleware that notes the answers of an address.
-    `public_url`: where browsers find this server.
+    `kept`: numbers that pages share. `read_operations`: what the page of operations shows. `noted`: the middleware that
+    notes the answers of an address. `public_url`: where browsers find this server.
     """
 
     def __init__(
-        self, dispatch: Dispatch, exports: Exports, bearers: Bearers, sessions: Sessions,
+        self, dispatch: Dispatch, exports: Exports, bearers: Bearers, sessions: Sessions, kept: KeptNumbers,
         read_operations: Callable[[], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
     ) -> None:  # fmt: skip
         self._dispatch = dispatch
@@ -65,12 +65,14 @@ class Pages:
         self._sessions = sessions
         self._read_operations = read_operations
         self._noted = noted
+        self._races = races_page(kept)
+        self._pages: Sequence[HtmlPage[Any]] = (self._races, FOUND, race_page(kept), PERSON)
         self._look = Look(public_url)
         self._cookies = Cookies(public_url)
 
     def routes(self) -> list[BaseRoute]:
         return [
-            *(self._route(page.endpoint.path, self._shows(page)) for page in _PAGES),
+            *(self._route(page.endpoint.path, self._shows(page)) for page in self._pages),
             *(self._route(f"/download{each.path}", self._downloads(each)) for each in self._exports.endpoints),
             self._route(_OPERATIONS, self._operations),
             self._route(_SIGN_IN, self._sign_in, posts=True),
@@ -104,7 +106,7 @@ class Pages:
     def _shows(self, page: HtmlPage[Any]) -> Respond:
         async def show(request: Request) -> Response:
             signed = await self._signed(request)
-            if signed.is_operator and page is RACES:
+            if signed.is_operator and page is self._races:
                 return RedirectResponse(self._look.address(_OPERATIONS), 303)
             empty = [name for name, value in request.query_params.multi_items() if not value]
             if empty:  # fields of a form that were left empty

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -22,7 +23,8 @@ from projections.roster.shown import Shown
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest, Page
 from projections.web.endpoints import list_participants
-from projections.web.pages.choices import count_choices, left_out, sections
+from projections.web.kept_numbers import Kept, KeptNumbers
+from projections.web.pages.choices import ChoiceNumbers, count_choices, sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
 from projections.web.pages.growth_chart import drawn_growth
 from projections.web.pages.html_page import HtmlPage
@@ -32,6 +34,10 @@ from projections.web.parameters import QUESTIONS, ListParameters, QuestionNames
 from projections.web.question import Question
 
 _MILLISECONDS = 2_000  # for which a page waits for the names of questions, and again for the chart
+_QUICK_MILLISECONDS = 30
+_FEW = 3_000  # people, of whom it takes no time to count what can be chosen
+_FEW_SECONDS, _MANY_SECONDS = 2.0, 0.015  # for which a page waits for that
+_SECONDS = 2.0  # for which a page waits for the name of a race
 # Parameters that say which page, not which participants; and what the address says already.
 _OF_THE_PAGE = ("cursor", "limit", "sheet", "count", "event_id", "include")
 _OF_EACH_PAGE = ("limit", "sheet")  # of these, what the next page has too
@@ -60,7 +66,7 @@ class _Table:
         return Shown(tuple(names), question_keys=tuple(question.key for question in self.questions))
 
 
-async def _race(question: Question, request: EndpointRequest[RaceParameters]) -> Mapping[str, Any]:
+async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[RaceParameters]) -> Mapping[str, Any]:
     request = replace(request, parameters=request.parameters.model_copy(update={"event_id": request.id}))
     connection, roster = question.connection, question.roster
     criteria = await resolved(connection, roster, request.criteria)
@@ -71,11 +77,10 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
     if not of_all and question.as_of is None:
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
-    name = await newest_name(connection, roster, request.id)
     table = await _table(question, request, narrowed(roster, everybody))
-    counted = None
-    if request.parameters.sheet is None:
-        counted = await count_choices(connection, roster, criteria, request.id, table.asked)
+    aside = _Aside(kept, question, request.id, number > _FEW)
+    name = await aside.name()
+    counted = None if request.parameters.sheet else await aside.choices(criteria, table.asked)
     has_chart = is_whole and request.after is None and question.as_of is None and request.parameters.sheet is None
     growth = await _growth(connection, roster, request.id, dates) if has_chart else None
     page = await list_participants(question, replace(request, shown=table.shown))
@@ -89,8 +94,9 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
         "of_all": of_all,
         "most": MOST_COUNTED,
         "chips": _chips(criteria, request.id, table, chosen),
-        "sections": [] if counted is None else sections(counted, chosen),
-        "left_out": [] if counted is None else left_out(counted),
+        "sections": [] if counted is None else sections(counted.numbers, chosen),
+        "is_counting": counted is None,
+        "counted_at": _older(counted, question),
         "columns": shown_columns(table.names, table.questions, {**chosen, **_of_each_page(question)}),
         "boxes": _boxes(roster, table),
         "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
@@ -100,6 +106,47 @@ async def _race(question: Question, request: EndpointRequest[RaceParameters]) ->
         "growth": growth and drawn_growth(growth),
         **_ways(question, {**chosen, "event_id": request.id}, table, page),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """What is counted beside the request of a race's page. `are_many`: the participants who are shown."""
+
+    kept: KeptNumbers
+    question: Question
+    event_id: str
+    are_many: bool
+
+    async def name(self) -> str | None:
+        """The name of the race; None if looking for it takes long."""
+        roster, event_id = self.question.roster, self.event_id
+
+        async def look(connection: AsyncConnection) -> str | None:
+            return await newest_name(connection, roster, event_id)
+
+        found = await within(self.question.connection, _QUICK_MILLISECONDS, lambda: look(self.question.connection))
+        if found is not None:
+            return found
+        name = await self.kept.of(("name", roster, event_id), self.question.revision, look, _SECONDS)
+        return None if name is None else name.numbers
+
+    async def choices(self, criteria: Criteria, questions: Sequence[FormQuestion]) -> Kept[ChoiceNumbers] | None:
+        """What can be chosen; None if it is being counted."""
+        roster, event_id = self.question.roster, self.event_id
+
+        async def count(connection: AsyncConnection) -> ChoiceNumbers:
+            return await count_choices(connection, roster, criteria, event_id, questions)
+
+        seconds = _FEW_SECONDS if not self.are_many else _MANY_SECONDS
+        unsorted = replace(criteria, sort=())
+        return await self.kept.of(("choices", roster, unsorted), self.question.revision, count, seconds)
+
+
+def _older(counted: Kept[Any] | None, question: Question) -> int | None:
+    """The position of the numbers, if they are of another one than the page."""
+    if counted is None or question.as_of is not None or counted.revision == question.revision:
+        return None
+    return counted.revision.position
 
 
 async def _table(question: Question, request: EndpointRequest[RaceParameters], of_race: Roster) -> _Table:
@@ -173,11 +220,10 @@ def _is_of_race(filter_: Filter, event_id: str) -> bool:
     return (filter_.column, filter_.operator, filter_.value) == ("event_id", "eq", event_id)
 
 
-RACE = HtmlPage(
-    Endpoint(
+def race_page(kept: KeptNumbers) -> HtmlPage[RaceParameters]:
+    """The page of a race. `kept`: where its numbers are, if they take long."""
+    endpoint = Endpoint(
         "/races/{event_id}", "race", "The roster of a race.", RaceParameters, "", id="event_id", takes_answers=True,
         reads_answers=True,
-    ),
-    "race.html",
-    _race,
-)  # fmt: skip
+    )  # fmt: skip
+    return HtmlPage(endpoint, "race.html", partial(_race, kept))

@@ -1,24 +1,31 @@
 """The start page: the races, and a box that finds a person."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic_core import from_json
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Strict, Words
-from projections.roster.races import race as race_of
+from projections.roster.races import races
+from projections.roster.roster import Roster
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest
-from projections.web.endpoints import list_events
+from projections.web.kept_numbers import KeptNumbers
 from projections.web.pages.chart import bar_beside, bars
 from projections.web.pages.html_page import HtmlPage
-from projections.web.parameters import LARGEST_EVENTS_PAGE, EventsParameters
+from projections.web.parameters import LARGEST_EVENTS_PAGE
 from projections.web.question import Question
 
 _DAYS = 30
+_KEPT_DAYS = 40  # of a race that is no previous edition: whatever day it is where the race is, and some time later
+_SECONDS = 12.0  # for which the page waits, if its races were never counted before
+
+Race = Mapping[str, Any]
+"""As an answer of the API has it; its days as a mapping."""
 
 
 class RacesParameters(Strict):
@@ -27,65 +34,66 @@ class RacesParameters(Strict):
     cursor: Words | None = None
 
 
-async def _races(question: Question, request: EndpointRequest[Any]) -> Mapping[str, Any]:
-    parameters = EventsParameters(limit=LARGEST_EVENTS_PAGE)
-    page = await list_events(question, replace(request, parameters=parameters))
-    races = {race["event_id"]: race for race in (from_json(row) for row in page.data if isinstance(row, bytes))}
-    shown = [*races.values()]
-    for id_ in {race["previous_event_id"] for race in shown} - {None, *races}:
-        previous = await race_of(question.connection, question.roster, id_)
-        if previous is not None:
-            races[id_] = previous
-    following = cursor_of(question, page.following)
+async def _races(kept: KeptNumbers, question: Question, request: EndpointRequest[Any]) -> Mapping[str, Any]:
+    counted = await kept.of(("races", question.roster), question.revision, partial(_counted, question.roster), _SECONDS)
+    if counted is None:
+        raise question.refuse(503, "The races are being counted; ask again.", {"Retry-After": "2"})
+    after = "" if request.after is None else request.after[0]
+    following = [race for race in counted.numbers if race["event_id"] > after]
+    shown, by_id = following[:LARGEST_EVENTS_PAGE], {race["event_id"]: race for race in counted.numbers}
+    cursor = cursor_of(question, [shown[-1]["event_id"]] if len(following) > len(shown) else None)
     return {
-        "races": [_race(race, races.get(race["previous_event_id"])) for race in shown],
-        "next": following and f"?cursor={following}",
+        "races": [_shown(race, by_id.get(race["previous_event_id"])) for race in shown],
+        "next": cursor and f"?cursor={cursor}",
         "source": question.scope.source,
+        "position": counted.revision.position,
     }
 
 
-def _race(race: Mapping[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
+async def _counted(roster: Roster, connection: AsyncConnection) -> list[Race]:
+    """All races; of the days those that a page may show."""
+    async with aclosing(races(connection, roster, None, None)) as every_race:
+        counted = [{**race, "days": _by_day(race)} async for race in every_race]
+    since = datetime.now(UTC).date() - timedelta(_KEPT_DAYS)
+    previous = {race["previous_event_id"] for race in counted}
+    for race in counted:
+        if race["event_id"] not in previous:
+            race["days"] = {day: number for day, number in race["days"].items() if day >= since}
+    return [*counted]
+
+
+def _by_day(race: Race) -> dict[date, int]:
+    return {each["day"]: each["participants"] for each in race["days"]}
+
+
+def _shown(race: Race, previous: Race | None) -> dict[str, Any]:
     """A race with what has happened lately: today, in the last 7 days, and by day in the last 30; and its previous
     edition.
     """
     today = datetime.now(UTC).astimezone(ZoneInfo(race["time_zone"])).date()
-    days = _last_days(race["days"], today)
-    starts_on = race["starts_on"] and date.fromisoformat(race["starts_on"])
+    days = [race["days"].get(today - timedelta(back), 0) for back in reversed(range(_DAYS))]
     return {
         **race,
         "today": days[-1],
         "last_week": sum(days[-7:]),
         "chart": bars(days, f"registrations in each of the last {_DAYS} days"),
-        "is_past": starts_on is not None and starts_on < today,
+        "is_past": race["starts_on"] is not None and race["starts_on"] < today,
         "previous": previous and _previous(race, previous, today),
     }
 
 
-def _previous(race: Mapping[str, Any], previous: Mapping[str, Any], today: date) -> Mapping[str, Any]:
+def _previous(race: Race, previous: Race, today: date) -> Mapping[str, Any]:
     """How many the previous edition had, as long before its start as today is; in all if a start is not known."""
     now: int = race["participants"]
     before: int = previous["participants"]
-    days = None
-    if race["starts_on"] and previous["starts_on"] and _date(race["starts_on"]) >= today:
-        days = (_date(race["starts_on"]) - today).days
-        until = _date(previous["starts_on"]).toordinal() - days
-        before = sum(each["participants"] for each in previous["days"] if _date(each["day"]).toordinal() <= until)
+    starts_on, started_on, days = race["starts_on"], previous["starts_on"], None
+    if starts_on is not None and started_on is not None and starts_on >= today:
+        days = (starts_on - today).days
+        before = sum(number for day, number in previous["days"].items() if (started_on - day).days >= days)
     percent = round(100 * now / before) if before else None
     return {"before": before, "days": days, "chart": bar_beside(now, before), "percent": percent}
 
 
-def _date(day: date | str) -> date:
-    return date.fromisoformat(day) if isinstance(day, str) else day
-
-
-def _last_days(counted: Sequence[Mapping[str, Any]], today: date) -> list[int]:
-    """The number per day of the last `_DAYS`, the oldest first."""
-    by_day = {each["day"]: each["participants"] for each in counted}
-    return [by_day.get((today - timedelta(days)).isoformat(), 0) for days in reversed(range(_DAYS))]
-
-
-RACES = HtmlPage(
-    Endpoint("/", "races", "The races.", RacesParameters, ""),
-    "races.html",
-    _races,
-)
+def races_page(kept: KeptNumbers) -> HtmlPage[RacesParameters]:
+    """The start page. `kept`: where the numbers of all races are."""
+    return HtmlPage(Endpoint("/", "races", "The races.", RacesParameters, ""), "races.html", partial(_races, kept))

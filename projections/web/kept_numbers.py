@@ -1,0 +1,119 @@
+"""Numbers that take long to count: counted beside the request that asks, kept, and for a while shown as they were."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ingest.sqlstate import DRIVER_ERRORS, error_fields
+from projections.roster.revision import Revision
+
+logger = logging.getLogger(__name__)
+
+_N = TypeVar("_N")
+_MOST_KEPT = 500
+_AT_ONCE = 2  # sessions that count
+_MOST_WAITING = 20
+_LONGEST_MILLISECONDS = 10_000  # that one statement may take
+_QUICK_SECONDS = 0.3  # what is counted in less is counted again at each change
+_FAILED_SECONDS = 60  # until what could not be counted is tried again
+_RESTS = 10  # times as long as counting took, until anything else is counted again
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[_N]):
+    """Numbers, and the revision that they were counted before: they are of it, or of a later one."""
+
+    numbers: _N
+    revision: Revision
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """`kept`: None if counting failed. `until`: by the monotonic clock, when it may be counted again."""
+
+    kept: Kept[Any] | None
+    took: float
+    until: float
+
+    def is_of(self, revision: Revision) -> bool:
+        return self.kept is not None and self.kept.revision == revision
+
+    def may_stand_for(self, revision: Revision) -> bool:
+        """Whether only events of the log came since: whoever was erased is in no number any more."""
+        if self.kept is None:
+            return True
+        of = self.kept.revision
+        return (of.build, of.change) == (revision.build, revision.change)
+
+
+class KeptNumbers:
+    """By key: whose numbers, of what. `engine`: in a few of its sessions numbers are counted."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._counting: dict[Hashable, asyncio.Task[None]] = {}
+        self._free = asyncio.Semaphore(_AT_ONCE)
+
+    async def of(
+        self, key: Hashable, revision: Revision, count: Callable[[AsyncConnection], Awaitable[_N]], seconds: float
+    ) -> Kept[_N] | None:
+        """The numbers of a revision of the roster, or those of before if counting takes long.
+
+        It waits for so many seconds at the most. None: they were never counted; the next request may find them.
+        """
+        entry = self._entry(key, revision)
+        if entry is not None and (entry.is_of(revision) or time.monotonic() < entry.until):
+            return entry.kept
+        counting = self._counting.get(key)
+        if counting is None and len(self._counting) < _MOST_WAITING:
+            # In a context of its own: the deadline of this request is not the one of counting.
+            counting = asyncio.create_task(self._count(key, revision, count), context=Context())
+            self._counting[key] = counting
+        is_slow = entry is not None and entry.took > _QUICK_SECONDS
+        if counting is not None and not is_slow:
+            await asyncio.wait([counting], timeout=seconds)
+        entry = self._entry(key, revision)
+        return None if entry is None else entry.kept
+
+    def _entry(self, key: Hashable, revision: Revision) -> _Entry | None:
+        entry = self._entries.get(key)
+        return entry if entry is not None and entry.may_stand_for(revision) else None
+
+    async def _count(
+        self, key: Hashable, revision: Revision, count: Callable[[AsyncConnection], Awaitable[Any]]
+    ) -> None:
+        kept, begun = None, time.monotonic()
+        try:
+            async with self._free, self._engine.connect() as connection:
+                begun = time.monotonic()
+                await connection.execute(text(f"set local statement_timeout = '{_LONGEST_MILLISECONDS}ms'"))
+                kept = Kept(await count(connection), revision)
+        except (*DRIVER_ERRORS, PoolTimeout) as error:  # an answer without these numbers is right, too
+            logger.warning("not counted", extra={"fields": error_fields(error)})
+        finally:
+            del self._counting[key]
+        ended = time.monotonic()
+        took = ended - begun
+        rest = _FAILED_SECONDS if kept is None else took * _RESTS if took > _QUICK_SECONDS else 0
+        self._entries[key] = _Entry(kept, took, ended + rest)
+        self._entries.move_to_end(key)
+        if len(self._entries) > _MOST_KEPT:
+            self._entries.popitem(last=False)
+
+    async def close(self) -> None:
+        """End what is being counted."""
+        tasks = [*self._counting.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
