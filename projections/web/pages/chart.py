@@ -74,11 +74,11 @@ def _grid(most: int) -> Iterator[str]:
         yield f'<text x="{_LEFT - 6}" y="{height + 4}" text-anchor="end">{round(most * part):,}</text>'
 
 
-def _height(number: float, most: int) -> float:
-    return round(_HIGH - _BOTTOM - (_HIGH - _BOTTOM - _TOP) * number / most, 1)
+def _height(number: float, most: int) -> int:
+    return round(_HIGH - _BOTTOM - (_HIGH - _BOTTOM - _TOP) * number / most)
 
 
 def _points(numbers: Sequence[int | None], most: int) -> str:
     step = (_WIDE - _LEFT) / max(len(numbers) - 1, 1)
     known = ((place, number) for place, number in enumerate(numbers) if number is not None)
-    return " ".join(f"{round(_LEFT + step * place, 1)},{_height(number, most)}" for place, number in known)
+    return " ".join(f"{round(_LEFT + step * place)},{_height(number, most)}" for place, number in known)

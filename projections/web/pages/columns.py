@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from projections.roster.criteria import SORTABLE
@@ -14,7 +14,7 @@ from projections.web.pages.choices import Chosen, address_name
 from projections.web.pages.words import name_in_words
 
 USUAL = ("bib", "last_name", "first_name", "sub_event_name", "status", "gender", "team", "wave", "registered_at")
-_FIGURES = ("bib", "age", "position", "first_position")
+_LEADING_ON = ("last_name", "first_name")  # the first of these that is shown, else the first column
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class ShownColumn:
     """A column of the table. `name`: of the roster's column, "" for answers; `key`: of the question that they are to.
 
     `sorted_by`: the address in which the roster is sorted by it, "" if it cannot be; `sort`: how it is sorted now.
+    `leads_on`: to the participant.
     """
 
     title: str
@@ -29,10 +30,7 @@ class ShownColumn:
     key: str = ""
     sorted_by: str = ""
     sort: str = "none"
-
-    @property
-    def is_figure(self) -> bool:
-        return self.name in _FIGURES
+    leads_on: bool = False
 
     @property
     def is_time(self) -> bool:
@@ -58,7 +56,9 @@ class Box:
 def shown_columns(names: Sequence[str], questions: Sequence[FormQuestion], chosen: Chosen) -> list[ShownColumn]:
     """The columns of the table; those of answers are called as in a file of the same columns."""
     columns = [ShownColumn(name_in_words(name), name, "", *_sort(name, chosen)) for name in names]
-    return columns + [ShownColumn(column.title, key=column.key) for column in as_columns(questions, names)]
+    columns += [ShownColumn(column.title, key=column.key) for column in as_columns(questions, names)]
+    leading = next((name for name in _LEADING_ON if name in names), names[0])
+    return [replace(column, leads_on=column.name == leading) for column in columns]
 
 
 def column_boxes(seen: Sequence[str], shown: Sequence[str]) -> list[Box]:

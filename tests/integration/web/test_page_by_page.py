@@ -56,7 +56,7 @@ def browser(conninfo: str) -> Iterator[Browser]:
 
 def shown(page: httpx.Response) -> list[str]:
     assert page.status_code == 200, text_of(page)
-    return re.findall(r'<tr><td[^>]*><a href="/participants/([0-9]+)', page.text)
+    return re.findall(r'<td[^>]*><a href="/participants/([0-9]+)', page.text)
 
 
 def beside(page: httpx.Response, which: str) -> str | None:
