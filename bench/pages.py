@@ -1,4 +1,4 @@
-"""The pages at a million participants in 200 races, a tenth of them in one: the time of the server, bytes on the wire."""
+"""The pages at a million participants in 200 races, a tenth of them in one: times of the server, bytes on the wire."""
 
 import http.client
 import os
