@@ -35,8 +35,9 @@ from projections.web.question import Question
 
 _MILLISECONDS = 2_000  # for which a page waits for the names of questions, and again for the chart
 _QUICK_MILLISECONDS = 30
-_FEW = 3_000  # people, of whom it takes no time to count what can be chosen
-_FEW_SECONDS, _MANY_SECONDS = 2.0, 0.015  # for which a page waits for that
+_EXACT = MOST_COUNTED  # people in a race, of whom it takes no time to count whoever meets criteria
+_FEW = 3_000  # of whom it takes none to count what can be chosen
+_FEW_SECONDS, _MANY_SECONDS = 2.0, 0.015  # for which a page waits for numbers of few and of many
 _SECONDS = 2.0  # for which a page waits for the name of a race
 # Parameters that say which page, not which participants; and what the address says already.
 _OF_THE_PAGE = ("cursor", "limit", "sheet", "count", "event_id", "include")
@@ -72,13 +73,13 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     criteria = await resolved(connection, roster, request.criteria)
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
     is_whole = replace(criteria, sort=()) == everybody
-    number = await count_some(connection, roster, criteria)
-    of_all = number if is_whole else await count_some(connection, roster, everybody)
+    of_all = await count_some(connection, roster, everybody)
     if not of_all and question.as_of is None:
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     table = await _table(question, request, narrowed(roster, everybody))
-    aside = _Aside(kept, question, request.id, number > _FEW)
+    aside = _Aside(kept, question, request.id, of_all)
+    number = of_all if is_whole else await aside.number(criteria)
     name = await aside.name()
     counted = None if request.parameters.sheet else await aside.choices(criteria, table.asked)
     has_chart = is_whole and request.after is None and question.as_of is None and request.parameters.sheet is None
@@ -110,12 +111,12 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
 
 @dataclass(frozen=True, slots=True)
 class _Aside:
-    """What is counted beside the request of a race's page. `are_many`: the participants who are shown."""
+    """What is counted beside the request of a race's page. `of_all`: how many participants the race has."""
 
     kept: KeptNumbers
     question: Question
     event_id: str
-    are_many: bool
+    of_all: int
 
     async def name(self) -> str | None:
         """The name of the race; None if looking for it takes long."""
@@ -130,6 +131,15 @@ class _Aside:
         name = await self.kept.of(("name", roster, event_id), self.question.revision, look, _SECONDS)
         return None if name is None else name.numbers
 
+    async def number(self, criteria: Criteria) -> int | None:
+        """How many participants meet the criteria; None if they are being counted."""
+        count = partial(count_some, roster=self.question.roster, criteria=replace(criteria, sort=()))
+        if self.of_all <= _EXACT:
+            return await count(self.question.connection)
+        key = ("number", self.question.roster, replace(criteria, sort=()))
+        counted = await self.kept.of(key, self.question.revision, count, _MANY_SECONDS)
+        return None if counted is None else counted.numbers
+
     async def choices(self, criteria: Criteria, questions: Sequence[FormQuestion]) -> Kept[ChoiceNumbers] | None:
         """What can be chosen; None if it is being counted."""
         roster, event_id = self.question.roster, self.event_id
@@ -137,7 +147,7 @@ class _Aside:
         async def count(connection: AsyncConnection) -> ChoiceNumbers:
             return await count_choices(connection, roster, criteria, event_id, questions)
 
-        seconds = _FEW_SECONDS if not self.are_many else _MANY_SECONDS
+        seconds = _FEW_SECONDS if self.of_all <= _FEW else _MANY_SECONDS
         unsorted = replace(criteria, sort=())
         return await self.kept.of(("choices", roster, unsorted), self.question.revision, count, seconds)
 
