@@ -31,7 +31,7 @@ from projections.roster.roster import Roster
 
 _MOST_POINTS = 20
 _LONGEST_DAYS = 730  # that are shown; whoever registered before is in each number all the same
-_MOST_SUB_EVENTS = 5  # that have a line; the others are in the number of all alone
+_MOST_SUB_EVENTS = 4  # that have a line; the others are in the number of all alone
 _daily: FromClause = table(
     "registrations_daily",
     column("source", Text),
