@@ -1921,7 +1921,9 @@ CREATE VIEW public.participants_counted AS
     team_key,
     bib_key,
     bib_number,
-    words
+    words,
+    origin,
+    unlisted_at
    FROM public.participants_build p
   WHERE (build = ( SELECT r.live
            FROM public.projection r

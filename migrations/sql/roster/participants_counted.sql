@@ -5,7 +5,8 @@ select
   p.source, p.participant_id,
   {p.columns},
   p.first_position, p.position, p.received_at,
-  p.field_errors, p.last_name_key, p.first_name_key, p.email_key, p.team_key, p.bib_key, p.bib_number, p.words{p.added_columns}
+  p.field_errors, p.last_name_key, p.first_name_key, p.email_key, p.team_key, p.bib_key, p.bib_number, p.words,
+  p.origin, p.unlisted_at{p.added_columns}
 from participants_build p
 where p.build = (select r.live from projection r where r.projection = 'participants');
 
