@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -72,7 +73,7 @@ class ApiSettings:
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
     sent. `public_url`: where clients find the API; None: at the addresses that they ask. `processes`: how many of one
-    server share these limits.
+    server share these limits. `data_dir`: of the embedded database; None for another one.
     """
 
     token_rate: float = 500.0
@@ -81,11 +82,18 @@ class ApiSettings:
     held_bytes: int = 64_000_000
     public_url: str | None = None
     processes: int = 1
+    data_dir: Path | None = None
 
 
 def api_settings(settings: Settings, processes: int = 1) -> ApiSettings:
     """The settings that the API needs."""
-    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url, processes=processes)
+    return ApiSettings(
+        settings.token_rate,
+        settings.cors_origins,
+        public_url=settings.public_url,
+        processes=processes,
+        data_dir=settings.data_dir if settings.database_url is None else None,
+    )
 
 
 class Api:
@@ -119,7 +127,7 @@ class Api:
         )
         self._exports = Exports(self._exporting, self._dispatch)
         writable = self._writing or self._engine
-        operations = partial(read_operations, writable, projections)
+        operations = partial(read_operations, writable, projections, settings.data_dir)
         public_url, sessions = settings.public_url, Sessions(writable)
         self._pages = Pages(self._dispatch, self._exports, self._bearers, sessions, operations, self._noted, public_url)
 

@@ -50,13 +50,13 @@ Note = Callable[[str], Middleware]
 class Pages:
     """The pages over the roster of whoever is signed in.
 
-    `read_operations`: what the page of operations shows. `noted`: the middleware that notes the answers of an address.
-    `public_url`: where browsers find this server.
+    `read_operations`: what the page of operations shows, of one source or of all. `noted`: the middleware that notes
+    the answers of an address. `public_url`: where browsers find this server.
     """
 
     def __init__(
         self, dispatch: Dispatch, exports: Exports, bearers: Bearers, sessions: Sessions,
-        read_operations: Callable[[], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
+        read_operations: Callable[[str | None], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
     ) -> None:  # fmt: skip
         self._dispatch = dispatch
         self._exports = exports
@@ -135,7 +135,8 @@ class Pages:
         if not signed.is_operator:
             return self._look.error(request, 403, _NO_OPERATOR)
         async with in_time():
-            return self._look.page(request, "operations.html", await self._read_operations())
+            context = await self._read_operations(request.query_params.get("source") or None)
+            return self._look.page(request, "operations.html", context)
 
     async def _signed(self, request: Request) -> Signed:
         """Who is signed in. Raises 401 if nobody is, which leads to signing in, and 429 beyond a limit."""
