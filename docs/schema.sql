@@ -533,7 +533,7 @@ CREATE FUNCTION public.day_begins(in_day date, in_changes timestamp with time zo
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT min(begin.at) AS min FROM (generate_series(1, cardinality(day_begins.in_offsets)) part(number) CROSS JOIN LATERAL (SELECT GREATEST((day_begins.in_changes)[(part.number - 1)], (((day_begins.in_day)::timestamp without time zone - make_interval(secs => ((day_begins.in_offsets)[part.number])::double precision)) AT TIME ZONE 'UTC'::text)) AS "greatest") begin(at)) WHERE (((day_begins.in_changes)[part.number] IS NULL) OR (begin.at < (day_begins.in_changes)[part.number])));
 
-CREATE FUNCTION public.deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer) RETURNS TABLE(event_position bigint, received_at timestamp with time zone, redeliveries bigint, last_at timestamp with time zone, said jsonb)
+CREATE FUNCTION public.deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer) RETURNS TABLE(event_position bigint, received_at timestamp with time zone, event_type text, redeliveries bigint, last_at timestamp with time zone, is_parked boolean, said jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
@@ -544,8 +544,13 @@ begin
   for event in
     select newest.*
     from (
-      select e.position, e.received_at, r.redeliveries, r.last_at,
-        case when octet_length(e.body) <= 65536 then e.body end as body
+      select e.position, e.received_at, e.event_type, r.redeliveries, r.last_at,
+        case when octet_length(e.body) <= 65536 then e.body end as body,
+        exists (
+          select from quarantine q
+          join projection p on p.projection = q.projection and p.live = q.build
+          where q.source = e.source and q.projection = 'participants' and q.position = e.position
+        ) as is_parked
       from readable_log e
       left join event_redelivery r on r.source = e.source and r.position = e.position
       where e.source = in_source and e.subject = in_subject
@@ -556,8 +561,10 @@ begin
   loop
     event_position := event.position;
     received_at := event.received_at;
+    event_type := event.event_type;
     redeliveries := coalesce(event.redeliveries, 0);
     last_at := event.last_at;
+    is_parked := event.is_parked;
     said := null;
     begin
       object := convert_from(event.body, 'UTF8')::json #> '{data,object}';

@@ -1,9 +1,10 @@
--- The newest deliveries about a participant, the oldest first: when each came, how often again and when last, and of those
--- whose body is there and not large what it says under `in_keys` of data.object, by the name of the key: when it changed,
--- and in which race it was then. Nothing else of a body is given.
+-- The newest deliveries about a participant, the oldest first: when each came, of which type, how often again and when
+-- last, whether the roster's live build has parked it, and of those whose body is there and not large what it says under
+-- `in_keys` of data.object, by the name of the key. Nothing else of a body is given.
 create or replace function deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer)
 returns table (
-  event_position bigint, received_at timestamptz, redeliveries bigint, last_at timestamptz, said jsonb
+  event_position bigint, received_at timestamptz, event_type text, redeliveries bigint, last_at timestamptz,
+  is_parked boolean, said jsonb
 )
 language plpgsql
 stable
@@ -17,8 +18,13 @@ begin
   for event in
     select newest.*
     from (
-      select e.position, e.received_at, r.redeliveries, r.last_at,
-        case when octet_length(e.body) <= 65536 then e.body end as body
+      select e.position, e.received_at, e.event_type, r.redeliveries, r.last_at,
+        case when octet_length(e.body) <= 65536 then e.body end as body,
+        exists (
+          select from quarantine q
+          join projection p on p.projection = q.projection and p.live = q.build
+          where q.source = e.source and q.projection = 'participants' and q.position = e.position
+        ) as is_parked
       from readable_log e
       left join event_redelivery r on r.source = e.source and r.position = e.position
       where e.source = in_source and e.subject = in_subject
@@ -29,8 +35,10 @@ begin
   loop
     event_position := event.position;
     received_at := event.received_at;
+    event_type := event.event_type;
     redeliveries := coalesce(event.redeliveries, 0);
     last_at := event.last_at;
+    is_parked := event.is_parked;
     said := null;
     begin
       object := convert_from(event.body, 'UTF8')::json #> '{data,object}';
