@@ -136,6 +136,8 @@ class Api:
         checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
+        handlers[HTTPException] = self._pages.on_http_exception_of_browser
+        handlers[Exception] = self._pages.on_fault_of_browser
         readings = self._answer_log.readings
         return Part(self._routes(), self._running, checks, handlers, readings=readings)
 

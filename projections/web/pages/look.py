@@ -17,7 +17,7 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
-from projections.web.addresses import encoded_segment
+from projections.web.pages.dots import page_segment
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
@@ -48,7 +48,7 @@ class Look:
             "shown": shown,
             "time": _time,
             "ago": _ago,
-            "segment": encoded_segment,
+            "segment": page_segment,
             "named": name_in_words,
         }
         environment.globals |= {"below": self._below, "files": {name: _version(name) for name in _FILES}}
