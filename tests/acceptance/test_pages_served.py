@@ -106,7 +106,7 @@ def the_curl_of_the_first_page_delivers(site: Site, cookie: str) -> None:
     """As it stands on the page, in a shell that has the server's secret."""
     page = site.ask("/", cookie)[2]
     assert "canary-secret" not in page
-    [commands] = re.findall(r'<pre id="by-hand"><code>(.*?)</code>', page, re.DOTALL)
+    [commands] = re.findall(r'<pre id="by-hand" tabindex="0"><code>(.*?)</code>', page, re.DOTALL)
     env = {**os.environ, "MOVEMINT_WEBHOOK_SECRET": site.env["MOVEMINT_WEBHOOK_SECRET"]}
     tool("curl")
     shell = ["bash", "-euo", "pipefail", "-c", unescape(commands)]

@@ -10,6 +10,7 @@ from ingest.database import WORKER_ROLE, sync_engine
 from projections.web.access import sessions, tokens
 from tests import model
 from tests.browser.conftest import PEOPLE, Open, Site, person, refused
+from tests.browser.test_pages import violations
 from tests.fold_all import drain
 
 pytestmark = pytest.mark.acceptance
@@ -134,9 +135,12 @@ def test_an_address_is_copied(opened: Open, site: Site) -> None:
     engine.dispose()
     page = opened(f"/sign-in/{link}", signed_in=False, permissions=["clipboard-read", "clipboard-write"])
     expect(page.get_by_role("heading", name="Connect Movemint")).to_be_visible()
+    assert violations(page) == []
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == f"{site.url}/webhooks/nothing-yet"
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_a_choice_sends_its_form(opened: Open, site: Site) -> None:

@@ -3,28 +3,27 @@
 In the addresses of pages they stand in the query: `/participants/?id=..`.
 """
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
 from projections.web.addresses import ID, encoded_segment
 
 _DOTS = (".", "..")
-_NAME = b"id"
+_NAME = "id"
 
 
 def page_segment(id_: str) -> str:
     """The end of the address of a page about this id."""
-    return f"?{_NAME.decode()}={id_}" if id_ in _DOTS else encoded_segment(id_)
+    return f"?{_NAME}={id_}" if id_ in _DOTS else encoded_segment(id_)
 
 
 def with_id_of_query(request: Request) -> Request:
     """The request as if the id of its query stood in its path, where that has none."""
-    parameters = parse_qsl(request.scope["query_string"], keep_blank_values=True)
-    id_ = dict(parameters).get(_NAME, b"").decode(errors="replace")
+    id_ = request.query_params.get(_NAME, "")
     if request.path_params.get(ID) != "" or id_ not in _DOTS:
         return request
-    others = urlencode([(name, value) for name, value in parameters if name != _NAME])
+    others = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != _NAME])
     path = request.scope["path"].encode() + encoded_segment(id_).encode()
     scope = {**request.scope, "path_params": {ID: id_}, "raw_path": path, "query_string": others.encode()}
     return Request(scope, request.receive)

@@ -1,7 +1,7 @@
 """The page of operations: one sentence that says how things are, then each source. Nothing on it is personal."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ async def read_operations(
 
 def _read(connection: Connection, projections: Sequence[Projection], free: int | None, only: str | None) -> Any:  # noqa: ANN401 - a template's
     refused_of = [source for source in refused_lately(connection) if source]  # also where nothing was ever stored
-    health = read_health(connection, projections, refused_of, free)
+    # Whoever reads the page has a server, though no other program may be connected just now.
+    health = replace(read_health(connection, projections, refused_of, free), is_used=True)
     names = [source.status.source for source in health.sources]
     shown = _newest_first(health, only)
     detailed = [source.status.source for source in shown[:_MOST_DETAILED]]
