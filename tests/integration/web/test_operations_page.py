@@ -170,6 +170,10 @@ def test_one_source_of_many_is_chosen(database: str, operations: Browser) -> Non
     page = operations.open("/operations")
     assert page.text.count('<svg class="hours"') == 8
     assert "source-11" in text_of(page)
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("alter table event_log disable trigger all")
+        admin.execute("update event_log set received_at = received_at - interval '3 days'")
+    assert "from 12 sources no delivery came for a day, source-00, source-01" in text_of(operations.open("/operations"))
     page = operations.open("/operations?source=source-03")
     assert page.text.count('<svg class="hours"') == 1
     assert re.findall(r'data-column="source">([^<]*)', page.text) == ["source-03"]
