@@ -26,8 +26,12 @@ def deliver(site: Site, number: int, **fields: object) -> None:
     """One more delivery, folded."""
     with psycopg.connect(site.database, autocommit=True) as connection:
         model.append_on(connection, [model.body(7_000_000 + number, **{**person(number), **fields})])
+    fold(site, "movemint")
+
+
+def fold(site: Site, source: str) -> None:
     worker = sync_engine(site.database, WORKER_ROLE)
-    drain(worker)
+    drain(worker, source)
     worker.dispose()
 
 
@@ -145,7 +149,8 @@ def test_an_address_is_copied(opened: Open, site: Site) -> None:
 
 def test_a_choice_sends_its_form(opened: Open, site: Site) -> None:
     with psycopg.connect(site.database, autocommit=True) as connection:
-        model.append_on(connection, [b"{}"], "second")
+        model.append_on(connection, [model.body(1)], "second")
+    fold(site, "second")
     page = opened("/operations", is_operator=True)
     with page.expect_navigation():
         page.get_by_label("Source", exact=True).select_option("second")

@@ -1,5 +1,7 @@
 """The page of operations in a browser: a worker that stops, what is parked, and that nobody is kept out of it."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,7 +18,7 @@ CAN_FOCUS = "a[href], button, select, input:not([type=hidden]), summary, [tabind
 
 
 @pytest.fixture(scope="module")
-def parked(site: Site) -> str:
+def parked(site: Site) -> Iterator[str]:
     """A source of which an event is parked, by a worker that has ended since; refused deliveries."""
     with psycopg.connect(site.database, autocommit=True) as connection:
         bodies = [b"canary no json", model.body("canary-id", first_name="canary", odd="canary")]
@@ -25,7 +27,9 @@ def parked(site: Site) -> str:
         with running("worker", env=environ(DATABASE_URL=site.database)):
             folded = "select count(*) from checkpoint where source = 'parked' and position >= 2"
             until(lambda: connection.execute(folded).fetchone() == (2,))
-    return "parked"
+        yield "parked"
+        connection.execute("delete from quarantine where source = 'parked'")
+        connection.execute("delete from worker_seen")
 
 
 def test_a_worker_that_stops_is_seen_on_the_open_page(opened: Open, site: Site, parked: str) -> None:
