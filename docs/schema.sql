@@ -3,7 +3,7 @@
 -- LOG          Movemint's deliveries, as they came. Only what the arrows show changes it.
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
---                                   +--> event_redelivery                      the same bytes again, counted
+--                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
