@@ -1,0 +1,52 @@
+"""Keeps lines in a few files, each line by its key, so that a million of them are compared a few thousand at a time."""
+
+import tempfile
+from collections.abc import Iterable
+from typing import BinaryIO, cast
+
+from projections.truth.lines import key_of_line
+
+BUCKETS = 64
+_IN_MEMORY = 40_000  # lines that wait to be written
+
+
+class Buckets:
+    """The lines of one side. Files have no name, and go with this object. Close it."""
+
+    def __init__(self) -> None:
+        self._waiting: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+        self._files: list[BinaryIO] = []
+        self._number = 0
+
+    def add(self, lines: Iterable[bytes]) -> int:
+        """Add lines; gives their number."""
+        waiting, begun = self._waiting, self._number
+        number = written = begun
+        for number, line in enumerate(lines, begun + 1):
+            waiting[hash(key_of_line(line)) % BUCKETS].append(line)
+            if number - written >= _IN_MEMORY:
+                self._write()
+                written = number
+        self._number = number
+        return number - begun
+
+    def _write(self) -> None:
+        if not self._files:
+            self._files = [cast("BinaryIO", tempfile.TemporaryFile()) for _ in range(BUCKETS)]  # noqa: SIM115 - `close` does
+        for lines, file in zip(self._waiting, self._files, strict=True):
+            if lines:
+                file.write(b"\n".join(lines) + b"\n")
+                lines.clear()
+
+    def lines(self, bucket: int) -> list[bytes]:
+        """The lines of a bucket, 0 to `BUCKETS` - 1, in the order in which they came."""
+        waiting = self._waiting[bucket]
+        if not self._files:
+            return waiting
+        file = self._files[bucket]
+        file.seek(0)
+        return [*file.read().split(b"\n")[:-1], *waiting]
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()

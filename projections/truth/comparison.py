@@ -1,0 +1,128 @@
+"""Compares a file with the roster: reads both as lines, pairs these, judges what differs, and guards the conclusion."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Connection, text
+
+from projections.folding import builds, checkpoint
+from projections.folding.projection import Projection, Track
+from projections.folding.refold import OfAnotherDefinition
+from projections.participants.fields import COLUMN_NAMES, Fields
+from projections.truth import guards
+from projections.truth.buckets import BUCKETS, Buckets
+from projections.truth.cells import Convert, converting
+from projections.truth.drift import Difference, Drift, Tally, Why
+from projections.truth.lines import RowForm, RowsRead, lines_of
+from projections.truth.listing import Listing
+from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
+from projections.truth.pairing import Pair, paired_by_id, paired_by_key
+from projections.truth.roster_lines import Scope, roster_lines
+from projections.truth.values import ListedValues
+from projections.truth.verdict import AT_A_TIME, Judge
+
+_EVENT = "event_id"
+_TAKEN = text("select position_at(:source, :moment)")
+
+Take = Callable[[Difference], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the source: a file, which of its headings is which column, and what is known of it.
+
+    `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
+    `expected`: rows that there have to be, at least.
+    """
+
+    listing: Listing
+    columns: Mapping[str, str]
+    matching: Matching
+    taken_at: datetime
+    forms: tuple[str, ...] = ()
+    empties: frozenset[str] = field(default_factory=frozenset)
+    expected: int | None = None
+
+
+def scope_of(connection: Connection, projection: Projection, source: str, event_ids: tuple[str, ...] | None) -> Scope:
+    """The scope of a comparison, at the position that the roster has in the connection's snapshot.
+
+    Raises `OfAnotherDefinition` if the roster was folded otherwise than this program folds, or not at all yet.
+    """
+    build = builds.live(connection, projection.name)
+    if build is None or build.definition != projection.definition:
+        raise OfAnotherDefinition(projection.name)
+    position = checkpoint.positions(connection, build).get(source, 0)
+    return Scope(Track(projection, build, source), position, event_ids)
+
+
+def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fields, take: Take) -> Tally:
+    """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
+
+    Nothing that it got holds if this raises `NothingConcluded`.
+    """
+    convert = converting(fields, look.forms)
+    form, columns = _row_form(scope, look, convert)
+    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": look.taken_at}).scalar_one()
+    judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken)
+    tally = Tally(scope.position)
+
+    def note(difference: Difference) -> None:
+        tally.add(difference)
+        take(difference)
+
+    with closing(Buckets()) as listed, closing(Buckets()) as stored:
+        seen = RowsRead()
+        listed.add(lines_of(look.listing.rows(), form, seen))
+        tally.rows = seen.rows
+        guards.check_rows(look.listing, seen.rows, look.expected)
+        tally.on_roster = stored.add(roster_lines(connection, scope, look.matching, columns))
+        for number in seen.without_key:
+            note(Difference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
+        pairs = _pairs(listed, stored, look.matching, tally)
+        while part := [*islice(pairs, AT_A_TIME)]:
+            for difference in judge.differences(part):
+                note(difference)
+    judge.met += tally.agreeing
+    tally.agreeing += judge.same
+    tally.unreadable = judge.unreadable
+    guards.check_conclusion(scope, judge, tally)
+    return tally
+
+
+def _row_form(scope: Scope, look: Look, convert: Convert) -> tuple[RowForm, tuple[str, ...]]:
+    """How rows become lines, and the columns of the values in these. Raises `NothingConcluded`.
+
+    A file without a column of events that is compared with one event says of everybody that they are in it.
+    """
+    headings = map(look.columns.get, look.listing.headings)
+    places = {column: place for place, column in enumerate(headings) if column}
+    columns = tuple(column for column in COLUMN_NAMES if column in places)
+    key_columns, key_of = look.matching.columns, key_reader(look.matching, convert)
+    constants: tuple[str, ...] = ()
+    if _EVENT not in places and scope.event_ids is not None and len(scope.event_ids) == 1:
+        constants = scope.event_ids
+        if _EVENT in key_columns:
+            key_columns, key_of = key_columns[:-1], _with(constants, key_of)
+    check_matching(look.matching, key_columns, places)
+    key_places = tuple(places[column] for column in key_columns)
+    compared = tuple(places[column] for column in columns)
+    form = RowForm(key_places, key_of, compared, constants, guarded=look.listing.is_csv)
+    return form, (*columns, _EVENT) if constants else columns
+
+
+def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
+    """A key of which the last parts are constants."""
+    return lambda cells: key_of((*cells, *constants))
+
+
+def _pairs(listed: Buckets, stored: Buckets, matching: Matching, tally: Tally) -> Iterator[Pair]:
+    """The pairs that are not alike; those that are, are counted."""
+    pair = paired_by_id if matching.is_by_id else paired_by_key
+    for bucket in range(BUCKETS):
+        equal, pairs = pair(listed.lines(bucket), stored.lines(bucket))
+        tally.agreeing += equal
+        yield from pairs

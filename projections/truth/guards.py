@@ -1,0 +1,76 @@
+"""Guards of a comparison: from a look that did not finish, or that is of something else, nothing is concluded."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import text
+
+from ingest.cli.terminal import printable
+from projections.truth.conclusion import NothingConcluded
+from projections.truth.drift import Tally
+from projections.truth.listing import Listing
+from projections.truth.roster_lines import Scope
+from projections.truth.verdict import Judge
+
+_MOST_NAMED = 5  # events
+
+
+def check_rows(listing: Listing, rows: int, expected: int | None) -> None:
+    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none."""
+    if expected is not None and rows < expected:
+        raise NothingConcluded(
+            f"{listing.path} lists {rows}, and --expect says {expected}: is it whole? Export it again, without a filter"
+        )
+    if not rows:
+        raise NothingConcluded(f"{listing.path} lists nobody: export it again, without a filter")
+
+
+def check_conclusion(scope: Scope, judge: Judge, tally: Tally) -> None:
+    """Raise `NothingConcluded` if what was found says that the file is not what it was compared with."""
+    _check_readable(tally)
+    elsewhere = judge.elsewhere.total()
+    if elsewhere > judge.met:
+        raise NothingConcluded(
+            f"of those listed, {elsewhere} are on the roster in {_named(judge.elsewhere)}, and {judge.met} in "
+            f"{_named(scope.event_ids or ())}: it is another event's file"
+        )
+    if tally.on_roster and not judge.met and not elsewhere:
+        raise NothingConcluded(
+            f"nobody of the file is among the {tally.on_roster} on the roster: is it of another event or source, or is "
+            "a heading mapped wrongly?"
+        )
+    if scope.event_ids is None:
+        _check_events(scope, judge)
+
+
+def _check_readable(tally: Tally) -> None:
+    for column, number in tally.unreadable.most_common():
+        if 2 * number > tally.rows:
+            raise NothingConcluded(
+                f"{number} of {tally.rows} values of {column} cannot be read: give --date-format if they are dates, or "
+                f'let the heading not be compared ("" in the file of --map)'
+            )
+
+
+def _check_events(scope: Scope, judge: Judge) -> None:
+    """A file of one event does not say that everybody of another one is gone."""
+    if not judge.unlisted:
+        return
+    statement = text(f"""
+        select coalesce(p.event_id, '') as event_id, count(*) as people
+        from {scope.table} p
+        where p.source = :source
+        group by 1
+    """)  # noqa: S608 - our own table
+    people = {row.event_id: row.people for row in judge.connection.execute(statement, {"source": scope.source})}
+    gone = [event_id for event_id, number in judge.unlisted.items() if number == people.get(event_id)]
+    if gone:
+        raise NothingConcluded(
+            f"the file lists nobody of {_named(gone)}: name the events that it is of, each with --event"
+        )
+
+
+def _named(event_ids: Iterable[str]) -> str:
+    ids = [*event_ids]
+    shown = ", ".join(printable(id_) if id_ else "no event" for id_ in sorted(ids)[:_MOST_NAMED])
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    return f"event{'' if len(ids) == 1 else 's'} {shown}{more}"

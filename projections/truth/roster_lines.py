@@ -1,0 +1,102 @@
+"""Reads participants of the roster as lines: all of some events with COPY, or single ones by their ids."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
+from sqlalchemy import Connection
+
+from projections.folding.projection import Track
+from projections.participants.fields import DECLARED, Kind
+from projections.participants.rows import ROSTER_TABLE
+from projections.truth.matching import Matching
+
+_KINDS = {field.column: field.kind for field in DECLARED.columns}
+_AT_A_TIME = 2_000  # lines of one wait for the database
+# Without the object nobody's event is looked up.
+_EVENT = "left join readable_log e on e.source = p.source and e.position = p.position"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose participants are compared: of a source at one position, of some events, or of all (None)."""
+
+    track: Track
+    position: int
+    event_ids: tuple[str, ...] | None = None
+
+    @property
+    def source(self) -> str:
+        return self.track.source
+
+    @property
+    def table(self) -> str:
+        return self.track.build.table(ROSTER_TABLE)
+
+
+def roster_lines(connection: Connection, scope: Scope, matching: Matching, columns: Sequence[str]) -> Iterator[bytes]:
+    """The line of each participant of the scope; if it is not found by its id, with the id at the end."""
+    of_events = "" if scope.event_ids is None else "and p.event_id = any (%(event_ids)s)"
+    query = f"""
+        copy (
+          select {_selected(matching, columns)}
+          from {scope.table} p
+          {_EVENT if matching.reads_object else ""}
+          where p.source = %(source)s {of_events}
+        ) to stdout with (format text, null '')
+    """  # noqa: S608 - our own names
+    values = {"source": scope.source, "event_ids": list(scope.event_ids or ())}
+    driver = driver_connection(connection)
+    with driver.cursor().copy(query.encode(), values):
+        is_complete = False
+        while not is_complete:
+            lines, is_complete = driver.wait(_read(driver.pgconn))
+            yield from lines
+
+
+def cells_by_id(
+    connection: Connection, scope: Scope, ids: Sequence[str], columns: Sequence[str]
+) -> dict[str, list[str]]:
+    """By id the values of participants of the source, of whatever event."""
+    spelled = ", ".join(["p.participant_id", *map(_spelled, columns)])
+    query = f"select {spelled} from {scope.table} p where p.source = %s and p.participant_id = any (%s)"  # noqa: S608
+    rows = driver_connection(connection).execute(query.encode(), (scope.source, list(ids)))
+    return {row[0]: ["" if value is None else str(value) for value in row[1:]] for row in rows}
+
+
+def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
+    """The driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver of our engines
+    return driver
+
+
+def _selected(matching: Matching, columns: Sequence[str]) -> str:
+    more = () if matching.is_by_id else ("p.participant_id",)
+    return ", ".join([matching.in_sql, *map(_spelled, columns), *more])
+
+
+def _spelled(column: str) -> str:
+    return f"iso_time(p.{column})" if _KINDS[column] is Kind.TIME else f"p.{column}::text"
+
+
+def _read(pgconn: PGconn) -> PQGen[tuple[list[bytes], bool]]:
+    """The next lines, and whether they are the last ones: one wait for many costs half of a wait for each."""
+    lines: list[bytes] = []
+    while len(lines) < _AT_A_TIME:
+        size, data = pgconn.get_copy_data(1)
+        if size <= 0:
+            break
+        lines.append(bytes(data)[:-1])
+    else:
+        return lines, False
+    if lines and size == 0:
+        return lines, False
+    row = yield from copy_from(pgconn)
+    if isinstance(row, memoryview):
+        return [*lines, bytes(row)[:-1]], False
+    return lines, True
