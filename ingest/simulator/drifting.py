@@ -1,4 +1,4 @@
-"""Plans an organiser's export that drifts from what was delivered, in known ways; the same seed plans the same. Pure."""
+"""Plans an organiser's export that drifts from what was delivered; the same seed plans the same. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -65,6 +65,8 @@ class _Plan:
 
     def add(self, drift: str, participant: JsonObject) -> tuple[str, ...]:
         """Deliver and list one person, who drifts in this way; gives the keys that are listed otherwise."""
+        if drift in ("changed", "ahead"):  # an empty cell would say nothing of a bib
+            participant = {**participant, "bib": f"A{self.random.randrange(10**6)}"}
         listed = participant
         (self.since if drift == "late" else self.before).append(body_of(participant))
         if drift in ("stale", "shown", "transferred"):

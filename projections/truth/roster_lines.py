@@ -6,8 +6,11 @@ from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.generators import copy_from
+from psycopg.errors import error_from_result
+from psycopg.generators import fetch_many
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
+from psycopg.waiting import WAIT_R
 from sqlalchemy import Connection
 
 from projections.folding.projection import Track
@@ -89,14 +92,17 @@ def _read(pgconn: PGconn) -> PQGen[tuple[list[bytes], bool]]:
     lines: list[bytes] = []
     while len(lines) < _AT_A_TIME:
         size, data = pgconn.get_copy_data(1)
-        if size <= 0:
+        if size > 0:
+            lines.append(bytes(data)[:-1])
+        elif size == 0 and lines:
             break
-        lines.append(bytes(data)[:-1])
-    else:
-        return lines, False
-    if lines and size == 0:
-        return lines, False
-    row = yield from copy_from(pgconn)
-    if isinstance(row, memoryview):
-        return [*lines, bytes(row)[:-1]], False
-    return lines, True
+        elif size == 0:
+            while not (yield WAIT_R):
+                pass
+            pgconn.consume_input()
+        else:
+            [result] = yield from fetch_many(pgconn)
+            if result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
+            return lines, True
+    return lines, False
