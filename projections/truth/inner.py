@@ -132,6 +132,8 @@ def count_within(connection: Connection, build: Build, source: str) -> InnerCoun
     for ids in _in_parts(nowhere):
         for row in connection.execute(_ABOUT, {**track, "ids": ids}):
             count.note(_part_of(row), row.id)
+    for ids in count.ids.values():
+        ids.sort()
     return count
 
 

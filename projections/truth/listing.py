@@ -36,7 +36,7 @@ class Listing:
 def listing_of(path: Path) -> Listing:
     """What a file lists. Raises `NothingConcluded` if it cannot be read, `OSError` if it cannot be opened."""
     with path.open("rb") as file:
-        changed_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC).replace(microsecond=0)
+        changed_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
         if is_sheet(file.read(4)):
             headings = tuple(heading.strip() for heading in next(sheet_rows(path), []))
             rows: Callable[[], Rows] = lambda: islice(sheet_rows(path), 1, None)  # noqa: E731

@@ -41,7 +41,7 @@ def guessed(headings: Sequence[str], fields: Fields) -> HeadingMap:
     ranks: dict[str, tuple[int, str]] = {}
     unknown = []
     for heading in headings:
-        found = by_name.get(_plain(heading))
+        found = by_name.get(_plain(heading)) or _within(heading, by_name)
         if found is None:
             unknown.append(heading)
             continue
@@ -53,6 +53,13 @@ def guessed(headings: Sequence[str], fields: Fields) -> HeadingMap:
                 columns[before[1]] = NOT_COMPARED
             ranks[column] = (rank, heading)
     return HeadingMap(columns, tuple(heading for heading in unknown if heading))
+
+
+def _within(heading: str, by_name: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
+    """What is within an object or a list that is not compared is not either."""
+    outer, dot, _ = heading.partition(".")
+    found = by_name.get(_plain(outer)) if dot else None
+    return found if found is not None and found[0] == NOT_COMPARED else None
 
 
 def _names(fields: Fields) -> dict[str, tuple[str, int]]:
