@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from io import TextIOWrapper
+from io import SEEK_END, TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +62,7 @@ def delimited_rows(path: Path, form: Form) -> Iterator[Row]:
                 if not any(row):
                     continue
             yield row
-    if short and not _ends_a_line(path, form.encoding):
+    if short and not _ends_a_line(path):
         raise NothingConcluded(
             f"{path} ends within its last row, after {short} of {number} cells: is it whole? Export it again"
         )
@@ -80,9 +80,8 @@ def _records(path: Path, text: TextIOWrapper, form: Form) -> Iterator[Row]:
         raise NothingConcluded(f"{path} is no whole CSV at {where} ({error}): is it whole? Export it again") from None
 
 
-def _ends_a_line(path: Path, encoding: str) -> bool:
-    end = "\n".encode("utf-16-le" if encoding == "utf-16" else encoding.removesuffix("-sig"))
+def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(0, 2)
-        file.seek(max(file.tell() - 4, 0))
-        return end in file.read()
+        file.seek(0, SEEK_END)
+        file.seek(max(file.tell() - 2, 0))
+        return file.read().rstrip(b"\0").endswith((b"\n", b"\r"))

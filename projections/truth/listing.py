@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -38,7 +39,8 @@ def listing_of(path: Path) -> Listing:
     with path.open("rb") as file:
         changed_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
         if is_sheet(file.read(4)):
-            headings = tuple(heading.strip() for heading in next(sheet_rows(path), []))
+            with closing(sheet_rows(path)) as first:
+                headings = tuple(heading.strip() for heading in next(first, []))
             rows: Callable[[], Rows] = lambda: islice(sheet_rows(path), 1, None)  # noqa: E731
             return _with_headings(Listing(path, "XLSX, its first sheet", headings, rows, changed_at, is_csv=False))
         encoding = encoding_of(file, str(path))

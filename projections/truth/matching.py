@@ -37,7 +37,7 @@ MATCHINGS = {
     matching.name: matching
     for matching in (
         Matching("id", (ID_COLUMN,), "p.participant_id"),
-        Matching(CONFIRMATION, (CONFIRMATION,), f"btrim({_OBJECT} ->> '{CONFIRMATION}')"),
+        Matching(CONFIRMATION, (CONFIRMATION,), f"btrim({_OBJECT} ->> '{CONFIRMATION}', e' \\t\\r\\n')"),
         Matching("email+event", ("email", "event_id"), "p.email_key || chr(31) || p.event_id"),
         Matching(
             "first_name+last_name+dob",
@@ -60,7 +60,7 @@ def key_reader(matching: Matching, convert: Convert) -> KeyOf:
         if column == ID_COLUMN:
             return identifier(cell.strip()) or ""
         if column == CONFIRMATION:
-            return cell.strip()
+            return cell.strip(" \t\r\n")
         if not cell:
             return ""
         try:

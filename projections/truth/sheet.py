@@ -3,7 +3,7 @@
 import re
 import zipfile
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,7 @@ def is_sheet(beginning: bytes) -> bool:
     return beginning.startswith(b"PK\x03\x04")
 
 
-def sheet_rows(path: Path) -> Iterator[list[str]]:
+def sheet_rows(path: Path) -> Generator[list[str]]:
     """All rows of the first sheet, the headings first, each as long as these; blank ones are left out.
 
     Raises `NothingConcluded`.
@@ -43,9 +43,12 @@ class _Texts:
     def __init__(self, file: IO[bytes] | None) -> None:
         self._bytes = bytearray()
         self._ends = array("Q", [0])
-        for element in _elements(file, "si") if file is not None else ():
-            self._bytes += _text_in(element).encode()
-            self._ends.append(len(self._bytes))
+        if file is None:
+            return
+        with file:
+            for element in _elements(file, "si"):
+                self._bytes += _text_in(element).encode()
+                self._ends.append(len(self._bytes))
 
     def at(self, number: int) -> str:
         return self._bytes[self._ends[number] : self._ends[number + 1]].decode()
@@ -59,7 +62,7 @@ class _Sheet:
         first = next(element for element in workbook if _name(element) == "sheet")
         related = {element.get("Id"): element for element in _all_of(book.open("xl/_rels/workbook.xml.rels"))}
         target = str(related[first.get(_RELATION)].get("Target"))
-        self._file = book.open(target.lstrip("/") if target.startswith("/") else f"xl/{target}")
+        self._book, self._name = book, target.lstrip("/") if target.startswith("/") else f"xl/{target}"
         properties = next((element for element in workbook if _name(element) == "workbookPr"), None)
         is_since_1904 = properties is not None and properties.get("date1904") in ("1", "true")
         self._begin = _SINCE_1904 if is_since_1904 else _SINCE_1900
@@ -69,16 +72,16 @@ class _Sheet:
 
     def rows(self) -> Iterator[list[str]]:
         number = 0
-        for element in _elements(self._file, "row"):
-            cells: list[str] = []
-            for cell in element:
-                place = _column(cell.get("r", "")) if cell.get("r") else len(cells)
-                cells += [""] * (place - len(cells))
-                cells.append(self._value(cell))
-            if not any(cells):
-                continue
-            number = number or len(cells)
-            yield [*cells[:number], *[""] * (number - len(cells))]
+        with self._book.open(self._name) as file:
+            for element in _elements(file, "row"):
+                cells: list[str] = []
+                for cell in element:
+                    place = _column(cell.get("r", "")) if cell.get("r") else len(cells)
+                    cells += [""] * (place - len(cells))
+                    cells.append(self._value(cell))
+                if any(cells):
+                    number = number or len(cells)
+                    yield [*cells[:number], *[""] * (number - len(cells))]
 
     def _value(self, cell: Element) -> str:
         kind = cell.get("t", "n")
@@ -134,7 +137,8 @@ def _elements(file: IO[bytes], name: str) -> Iterator[Element]:
 
 
 def _all_of(file: IO[bytes]) -> list[Element]:
-    return [element for _, element in iterparse(file)]  # noqa: S314
+    with file:
+        return [element for _, element in iterparse(file)]  # noqa: S314
 
 
 def _name(element: Element) -> str:
