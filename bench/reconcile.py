@@ -30,6 +30,7 @@ from projections.truth.matching import MATCHINGS
 PEOPLE = int(os.environ.get("PEOPLE", "300000"))
 ROUNDS = 5
 _COLUMNS = {"id": "participant_id", "created_at": "registered_at", "sub_event.name": "sub_event_name"}
+_PARTICIPANTS = catalogue(None)[0]
 _COPY = f"copy (select {', '.join(_COLUMNS.get(key, key) for key in HEADINGS)} from participants_build) to stdout"
 
 
@@ -92,7 +93,7 @@ def _reconcile(roster: str, path: Path) -> None:
     engine = sync_engine(roster, WORKER_ROLE, LONG)
     listing = listing_of(path)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        scope = scope_of(connection, catalogue(None)[0], "movemint", None)
+        scope = scope_of(connection, _PARTICIPANTS, "movemint", None)
         look = Look(listing, guessed(listing.headings, DECLARED).columns, MATCHINGS["id"], listing.changed_at)
         tally = compare_listing(connection, scope, look, DECLARED, lambda _difference: None)
     engine.dispose()

@@ -1,12 +1,10 @@
 """Keeps lines in a few files, each line by its key, so that a million of them are compared a few thousand at a time."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import BinaryIO, cast
 
-from projections.truth.lines import key_of_line
-
-BUCKETS = 64
+BUCKETS = 32
 _IN_MEMORY = 40_000  # lines that wait to be written
 
 
@@ -18,25 +16,23 @@ class Buckets:
         self._files: list[BinaryIO] = []
         self._number = 0
 
-    def add(self, lines: Iterable[bytes]) -> int:
+    def add(self, lines: Sequence[bytes]) -> int:
         """Add lines; gives their number."""
-        waiting, begun = self._waiting, self._number
-        number = written = begun
-        for number, line in enumerate(lines, begun + 1):
-            waiting[hash(key_of_line(line)) % BUCKETS].append(line)
-            if number - written >= _IN_MEMORY:
-                self._write()
-                written = number
-        self._number = number
-        return number - begun
+        waiting = self._waiting
+        for line in lines:
+            waiting[hash(line.split(b"\t", 1)[0]) % BUCKETS].append(line)
+        self._number += len(lines)
+        if self._number >= _IN_MEMORY:
+            self._write()
+            self._number = 0
+        return len(lines)
 
     def _write(self) -> None:
         if not self._files:
             self._files = [cast("BinaryIO", tempfile.TemporaryFile()) for _ in range(BUCKETS)]  # noqa: SIM115 - `close` does
         for lines, file in zip(self._waiting, self._files, strict=True):
-            if lines:
-                file.write(b"\n".join(lines) + b"\n")
-                lines.clear()
+            file.write(b"".join(lines))
+            lines.clear()
 
     def lines(self, bucket: int) -> list[bytes]:
         """The lines of a bucket, 0 to `BUCKETS` - 1, in the order in which they came."""
@@ -45,7 +41,7 @@ class Buckets:
             return waiting
         file = self._files[bucket]
         file.seek(0)
-        return [*file.read().split(b"\n")[:-1], *waiting]
+        return [*file.readlines(), *waiting]
 
     def close(self) -> None:
         for file in self._files:

@@ -76,15 +76,20 @@ def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fi
 
     with closing(Buckets()) as listed, closing(Buckets()) as stored:
         seen = RowsRead()
-        listed.add(lines_of(look.listing.rows(), form, seen))
+        on_roster = roster_lines(connection, scope, look.matching, columns)
+        with closing(on_roster):
+            for part in lines_of(look.listing.rows(), form, seen):
+                listed.add(part)
+                # PostgreSQL writes the next lines while rows of the file are read.
+                tally.on_roster += stored.add(next(on_roster, ()))
+            guards.check_rows(look.listing, seen.rows, look.expected)
+            tally.on_roster += sum(map(stored.add, on_roster))
         tally.rows = seen.rows
-        guards.check_rows(look.listing, seen.rows, look.expected)
-        tally.on_roster = stored.add(roster_lines(connection, scope, look.matching, columns))
         for number in seen.without_key:
             note(Difference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
         pairs = _pairs(listed, stored, look.matching, tally)
-        while part := [*islice(pairs, AT_A_TIME)]:
-            for difference in judge.differences(part):
+        while some := [*islice(pairs, AT_A_TIME)]:
+            for difference in judge.differences(some):
                 note(difference)
     judge.met += tally.agreeing
     tally.agreeing += judge.same
@@ -110,7 +115,9 @@ def _row_form(scope: Scope, look: Look, convert: Convert) -> tuple[RowForm, tupl
     check_matching(look.matching, key_columns, places)
     key_places = tuple(places[column] for column in key_columns)
     compared = tuple(places[column] for column in columns)
-    form = RowForm(key_places, key_of, compared, constants, guarded=look.listing.is_csv)
+    form = RowForm(
+        key_places, key_of, compared, constants, guarded=look.listing.is_csv, is_plain_key=look.matching.is_by_id
+    )
     return form, (*columns, _EVENT) if constants else columns
 
 

@@ -7,8 +7,10 @@ everywhere, their lines are equal, and nothing has to be taken apart.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 
+from ingest.delivery import LONGEST_NAME
 from projections.roster.export.guard import unguarded
 from projections.truth.matching import KeyOf
 
@@ -16,7 +18,9 @@ _ESCAPES = {"\\": r"\\", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\v": r"\v", "\f
 _WRITTEN = str.maketrans(_ESCAPES)
 _READ = {escape[1]: letter for letter, escape in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_has_escapes = re.compile("[\b\n\v\f\r\\\\]").search
+_SPECIAL = "\b\v\f\r\\\0"  # letters that COPY escapes, and one that no column holds
+_may_be_guarded = re.compile(r"""'['" ]*[=@+\-\t\r\n\uff1d\uff20\ufe66\ufe6b\uff0b\uff0d\ufe62\ufe63]""").search
+_AT_A_TIME = 200  # rows that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class RowForm:
     """How the rows of a file become lines. `key_places`, `places`: of the cells of the key and of the values.
 
     `constants`: values that the file says of everybody, after the others. `guarded`: apostrophes before formulas are
-    taken off.
+    taken off. `is_plain_key`: the key is a cell as it stands.
     """
 
     key_places: tuple[int, ...]
@@ -32,6 +36,7 @@ class RowForm:
     places: tuple[int, ...]
     constants: tuple[str, ...] = ()
     guarded: bool = False
+    is_plain_key: bool = False
 
 
 @dataclass(slots=True)
@@ -42,27 +47,46 @@ class RowsRead:
     without_key: list[int] = field(default_factory=list)
 
 
-def lines_of(rows: Iterator[list[str]], form: RowForm, seen: RowsRead) -> Iterator[bytes]:
-    """A line per row that has a key."""
-    parts, tabs = len(form.key_places), len(form.places) + len(form.constants)
+def lines_of(rows: Iterator[list[str]], form: RowForm, seen: RowsRead) -> Iterator[list[bytes]]:
+    """A line per row that has a key, in parts."""
     pick = _picker((*form.key_places, *form.places))
-    key_of, constants, guarded = form.key_of, form.constants, form.guarded
-    number = 0
-    for number, row in enumerate(rows, 1):
-        cells = pick(row)
-        key = key_of(cells[:parts])
-        line = "\t".join((key, *cells[parts:], *constants))
-        if guarded and "'" in line:
-            cells = [*map(unguarded, cells)]
-            key = key_of(cells[:parts])
-            line = "\t".join((key, *cells[parts:], *constants))
-        if not key:
-            seen.without_key.append(number + 1)
-            continue
-        if line.count("\t") != tabs or _has_escapes(line):
-            line = "\t".join(cell.translate(_WRITTEN) for cell in (key, *cells[parts:], *constants))
-        yield line.encode()
-    seen.rows = number
+    end = "".join(f"\t{constant}" for constant in form.constants) + "\n"
+    tabs = len(form.places) + len(form.constants)
+    while part := [*map(pick, islice(rows, _AT_A_TIME))]:
+        seen.rows += len(part)
+        if form.is_plain_key and _are_plain_keys([cells[0] for cells in part]):
+            text = end.join(map("\t".join, part)) + end
+            if text.count("\t") == tabs * len(part) == text.count("\n") * tabs and not _is_special(text):
+                yield text.encode().splitlines(keepends=True)
+                continue
+        yield [
+            line
+            for number, cells in enumerate(part, seen.rows - len(part) + 2)
+            if (line := _line(cells, number, form, seen))
+        ]
+
+
+def _is_special(text: str) -> bool:
+    """Whether something in many lines may have to be looked at line by line."""
+    return any(letter in text for letter in _SPECIAL) or ("'" in text and _may_be_guarded(text) is not None)
+
+
+def _are_plain_keys(keys: list[str]) -> bool:
+    """Whether each is an id as it stands."""
+    return all(keys) and [*map(str.strip, keys)] == keys and max(map(len, keys)) <= LONGEST_NAME
+
+
+def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> bytes:
+    """The line of one row; an empty one without a key."""
+    if form.guarded:
+        cells = [*map(unguarded, cells)]
+    parts = len(form.key_places)
+    key = form.key_of(cells[:parts])
+    if not key:
+        seen.without_key.append(number)
+        return b""
+    written = (cell.translate(_WRITTEN) for cell in (key, *cells[parts:], *form.constants))
+    return ("\t".join(written) + "\n").encode()
 
 
 def _picker(places: tuple[int, ...]) -> Callable[[list[str]], Sequence[str]]:
@@ -72,7 +96,7 @@ def _picker(places: tuple[int, ...]) -> Callable[[list[str]], Sequence[str]]:
 
 def cells_of(line: bytes) -> list[str]:
     """The key and the values of a line."""
-    text = line.decode()
+    text = line.decode().removesuffix("\n")
     cells = text.split("\t")
     if "\\" not in text:
         return cells
@@ -80,4 +104,5 @@ def cells_of(line: bytes) -> list[str]:
 
 
 def key_of_line(line: bytes) -> bytes:
-    return line.split(b"\t", 1)[0]
+    """The key of a line as it is written there."""
+    return line.split(b"\t", 1)[0].removesuffix(b"\n")

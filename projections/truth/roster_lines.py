@@ -1,6 +1,6 @@
 """Reads participants of the roster as lines: all of some events with COPY, or single ones by their ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from projections.participants.rows import ROSTER_TABLE
 from projections.truth.matching import Matching
 
 _KINDS = {field.column: field.kind for field in DECLARED.columns}
-_AT_A_TIME = 2_000  # lines of one wait for the database
+_AT_A_TIME = 200  # lines of one wait for the database
 # Without the object nobody's event is looked up.
 _EVENT = "left join readable_log e on e.source = p.source and e.position = p.position"
 
@@ -41,8 +41,10 @@ class Scope:
         return self.track.build.table(ROSTER_TABLE)
 
 
-def roster_lines(connection: Connection, scope: Scope, matching: Matching, columns: Sequence[str]) -> Iterator[bytes]:
-    """The line of each participant of the scope; if it is not found by its id, with the id at the end."""
+def roster_lines(
+    connection: Connection, scope: Scope, matching: Matching, columns: Sequence[str]
+) -> Generator[list[bytes]]:
+    """The line of each participant of the scope, in parts; if it is not found by its id, with the id at the end."""
     of_events = "" if scope.event_ids is None else "and p.event_id = any (%(event_ids)s)"
     query = f"""
         copy (
@@ -58,7 +60,7 @@ def roster_lines(connection: Connection, scope: Scope, matching: Matching, colum
         is_complete = False
         while not is_complete:
             lines, is_complete = driver.wait(_read(driver.pgconn))
-            yield from lines
+            yield lines
 
 
 def cells_by_id(
@@ -84,7 +86,10 @@ def _selected(matching: Matching, columns: Sequence[str]) -> str:
 
 
 def _spelled(column: str) -> str:
-    return f"iso_time(p.{column})" if _KINDS[column] is Kind.TIME else f"p.{column}::text"
+    """A column as most files have it. A time is written as `iso_time` does but for its fractions, in half the time."""
+    if _KINDS[column] is Kind.TIME:
+        return f"replace((p.{column} at time zone 'UTC')::text, ' ', 'T') || 'Z'"
+    return f"p.{column}::text"
 
 
 def _read(pgconn: PGconn) -> PQGen[tuple[list[bytes], bool]]:
@@ -93,7 +98,7 @@ def _read(pgconn: PGconn) -> PQGen[tuple[list[bytes], bool]]:
     while len(lines) < _AT_A_TIME:
         size, data = pgconn.get_copy_data(1)
         if size > 0:
-            lines.append(bytes(data)[:-1])
+            lines.append(bytes(data))
         elif size == 0 and lines:
             break
         elif size == 0:
