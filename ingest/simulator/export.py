@@ -38,6 +38,16 @@ class ExportForm:
     keys: tuple[str, ...] = tuple(HEADINGS)
 
 
+# Forms by the names that the command line takes.
+EXPORT_FORMS = {
+    "csv": ExportForm(),
+    "bom": ExportForm(encoding="utf-8-sig"),
+    "semicolons": ExportForm(";", "utf-8-sig"),
+    "cp1252": ExportForm(";", "cp1252", "%d/%m/%Y"),
+    "utf-16": ExportForm("\t", "utf-16"),
+}
+
+
 def export_bytes(rows: Sequence[JsonObject], form: ExportForm) -> bytes:
     """The file that lists these people."""
     text = io.StringIO(newline="")

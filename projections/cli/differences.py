@@ -54,7 +54,7 @@ def print_tally(tally: Tally, scope: str) -> None:
             _print_counts(tally.columns)
         elif kind is Drift.UNKNOWABLE:
             _print_counts({why.value: number for why, number in tally.reasons.items()})
-        _print_examples([example for example in tally.examples if example.kind is kind])
+        _print_examples(tally.examples_of(kind))
     for column, number in tally.unreadable.most_common():
         click.echo(f"{number} values of {column} could not be read, so they were not compared")
     click.echo("the roster agrees with the file" if tally.agrees else "the roster does not agree with the file")

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from typing import BinaryIO, cast
+from zlib import crc32
 
 BUCKETS = 32
 _IN_MEMORY = 40_000  # lines that wait to be written
@@ -20,7 +21,7 @@ class Buckets:
         """Add lines; gives their number."""
         waiting = self._waiting
         for line in lines:
-            waiting[hash(line.split(b"\t", 1)[0]) % BUCKETS].append(line)
+            waiting[crc32(line.split(b"\t", 1)[0]) % BUCKETS].append(line)
         self._number += len(lines)
         if self._number >= _IN_MEMORY:
             self._write()

@@ -44,7 +44,7 @@ def paired_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
     for line in left.values():
         id_, *cells = cells_of(line)
         pairs.append(Pair(id_, None, cells))
-    return Paired(len(same), pairs)
+    return Paired(len(same), _in_order(pairs))
 
 
 def paired_by_key(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
@@ -59,7 +59,12 @@ def paired_by_key(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
     for key in of_file.keys() | of_roster.keys():
         pairs += _pairs_of(of_file.get(key, ()), of_roster.get(key, ()))
     differing = [pair for pair in pairs if pair.why or pair.listed != pair.stored]
-    return Paired(len(pairs) - len(differing), differing)
+    return Paired(len(pairs) - len(differing), _in_order(differing))
+
+
+def _in_order(pairs: list[Pair]) -> list[Pair]:
+    """In the order of the ids, so that the same comparison always says the same."""
+    return sorted(pairs, key=lambda pair: (pair.participant_id or "", pair.listed or ()))
 
 
 def _pairs_of(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:

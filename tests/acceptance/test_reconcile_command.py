@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import Engine
 
 from tests import model
 from tests.fold_all import drain, query
-from tests.program import environ, run
+from tests.program import environ, free_port, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
+KINDS = ("missing", "stale", "unlisted", "unknowable")
 MARATHON = {"event_id": 501, "event_name": "Harbour Lights Marathon"}
 BODIES = [
     model.body(
@@ -156,3 +158,35 @@ def compared(env: dict[str, str], file: str, *arguments: str, code: int = 0) -> 
 
 def query_none(database: str, statement: str) -> None:
     query(database, f"{statement} returning 1")
+
+
+@pytest.mark.parametrize("form", ["csv", "bom", "semicolons", "cp1252", "utf-16"])
+def test_the_simulators_export_drifts_as_it_says(
+    database: str, worker_engine: Engine, tmp_path: Path, form: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(model.SECRET)
+    env = environ(DATABASE_URL=database, MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+    file, port = tmp_path / "export.csv", free_port()
+    drifts = ("missed=2", "stale=2", "hidden=1", "shown=1", "transferred=1", "late=1", "changed=1", "ahead=1")
+    asked = [option for drift in drifts for option in ("--drift", drift)]
+    with running("ingest", "--port", str(port), env=env):
+        until(lambda: status_of(port, "/readyz") == 200)
+        url = f"http://127.0.0.1:{port}/webhooks/movemint"
+        arguments = ("--count", "20", "--export", str(file), "--export-form", form, *asked)
+        said = run("simulate", "--url", url, "--secret-file", str(secret), *arguments, env=env)
+    planted = dict(re.findall(r"^(\w+) +([\d, ]+)$", said, re.M))
+    drain(worker_engine)
+    found = compared(env, str(file), "--date-format", "DD/MM/YYYY", code=1)
+    ids = {kind: {each["participant_id"] for each in found["examples"] if each["kind"] == kind} for kind in KINDS}
+    assert ids == {
+        "missing": named(planted, "missed"),
+        "stale": named(planted, "stale", "shown", "transferred"),
+        "unlisted": named(planted, "hidden"),
+        "unknowable": named(planted, "late", "changed", "ahead"),
+    }
+    assert (found["rows"], found["agreeing"]) == (28, 20)
+
+
+def named(planted: dict[str, str], *drifts: str) -> set[str]:
+    return {id_ for drift in drifts for id_ in planted[drift].split(", ")}
