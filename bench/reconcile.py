@@ -21,7 +21,7 @@ from ingest.simulator.export import HEADINGS, ExportForm, export_bytes
 from projections.catalogue import catalogue
 from projections.folding import builds
 from projections.participants.fields import DECLARED
-from projections.truth.comparison import Look, compare_listing, scope_of
+from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.inner import count_within
 from projections.truth.listing import listing_of
 from projections.truth.mapping import guessed
@@ -94,7 +94,7 @@ def _reconcile(roster: str, path: Path) -> None:
     listing = listing_of(path)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         scope = scope_of(connection, _PARTICIPANTS, "movemint", None)
-        look = Look(listing, guessed(listing.headings, DECLARED).columns, MATCHINGS["id"], listing.changed_at)
+        look = FileLook(listing, guessed(listing.headings, DECLARED).columns, MATCHINGS["id"], listing.changed_at)
         tally = compare_listing(connection, scope, look, DECLARED, lambda _difference: None)
     engine.dispose()
     assert tally.agreeing + tally.kinds.total() == PEOPLE, tally

@@ -16,8 +16,8 @@ from ingest.simulator.export import HEADINGS, ExportForm, export_bytes
 from projections.folding.worker import run_once
 from projections.participants.fields import DECLARED
 from projections.truth.cells import date_forms
-from projections.truth.comparison import Look, compare_listing, scope_of
-from projections.truth.drift import Difference, Tally
+from projections.truth.comparison import FileLook, compare_listing, scope_of
+from projections.truth.drift import DriftTally, RosterDifference
 from projections.truth.listing import listing_of
 from projections.truth.mapping import guessed
 from projections.truth.matching import MATCHINGS
@@ -70,7 +70,7 @@ def world(seed: int) -> World:
     return World(seed, plan, form, match, is_cut=random.random() < 0.05)
 
 
-def found_in(world: World, database: str, worker: Engine, operator: Engine, folder: Path) -> tuple[Found, Tally]:
+def found_in(world: World, database: str, worker: Engine, operator: Engine, folder: Path) -> tuple[Found, DriftTally]:
     """Deliver, export, deliver the rest, and compare; each world is a source of its own."""
     source = f"world-{world.seed}"
     with psycopg.connect(database, autocommit=True) as connection:
@@ -85,7 +85,7 @@ def found_in(world: World, database: str, worker: Engine, operator: Engine, fold
     path.write_bytes(content[: len(content) * 2 // 3] if world.is_cut else content)
     found: Found = Counter()
 
-    def take(difference: Difference) -> None:
+    def take(difference: RosterDifference) -> None:
         why = None if difference.why is None else difference.why.name
         columns = tuple(sorted(difference.columns)) if difference.kind.value == "stale" else ()
         found[difference.kind.value, difference.participant_id, columns, why] += 1
@@ -139,13 +139,13 @@ def _compare(
     path: Path,
     taken_at: datetime,
     take: Any,  # noqa: ANN401
-) -> Tally:
+) -> DriftTally:
     listing = listing_of(path)
     mapping = guessed(listing.headings, DECLARED)
     assert not mapping.unknown
     forms = date_forms("DD/MM/YYYY" if world.form.dates == "%d/%m/%Y" else "DD.MM.YYYY") if world.form.dates else ()
     expected = len(world.plan.rows) if world.is_cut else None
-    look = Look(listing, mapping.columns, MATCHINGS[world.match], taken_at, forms, frozenset(), expected)
+    look = FileLook(listing, mapping.columns, MATCHINGS[world.match], taken_at, forms, frozenset(), expected)
     scope = scope_of(connection, PARTICIPANTS, source, EVENTS)
     return compare_listing(connection, scope, look, DECLARED, take)
 

@@ -7,19 +7,19 @@ import click
 from ingest.cli.terminal import printable, say, utc
 from projections.roster.export.guard import guarded
 from projections.roster.export.lines import csv_line
-from projections.truth.comparison import Look
-from projections.truth.drift import MOST_SHOWN, Difference, Drift, Tally
+from projections.truth.comparison import FileLook
+from projections.truth.drift import MOST_SHOWN, Drift, DriftTally, RosterDifference
 from projections.truth.expected import RosterCount
-from projections.truth.inner import InnerCount, Part
+from projections.truth.inner import InnerCount, Whereabouts
 
 _TITLES = ("kind", "because", "participant_id", "row", "column", "listed", "on_roster")
 
 
-def difference_lines(write: Callable[[bytes], None]) -> Callable[[Difference], None]:
+def difference_lines(write: Callable[[bytes], None]) -> Callable[[RosterDifference], None]:
     """Begins a CSV; gives what writes a difference to it, in a line per column."""
     write(csv_line(_TITLES, ",").encode())
 
-    def write_one(difference: Difference) -> None:
+    def write_one(difference: RosterDifference) -> None:
         why = None if difference.why is None else difference.why.value
         begin = (difference.kind.value, why, guarded(difference.participant_id or ""), difference.row)
         columns: Sequence[tuple[str, str, str]] = [
@@ -31,7 +31,7 @@ def difference_lines(write: Callable[[bytes], None]) -> Callable[[Difference], N
     return write_one
 
 
-def say_look(look: Look, *, is_own_time: bool) -> None:
+def say_look(look: FileLook, *, is_own_time: bool) -> None:
     """What is compared: the file, when it was taken, which column each heading is."""
     whose = "when it was changed last" if is_own_time else "as --taken-at says"
     say(f"{printable(str(look.listing.path))}: {look.listing.form}; taken at {utc(look.taken_at)}, {whose}")
@@ -44,7 +44,7 @@ def say_headings(columns: Mapping[str, str]) -> None:
         say(f"  {printable(heading)}: {column or 'not compared'}")
 
 
-def print_tally(tally: Tally, scope: str) -> None:
+def print_tally(tally: DriftTally, scope: str) -> None:
     """How many there are of each kind, and some of them by their ids."""
     click.echo(f"{scope} at position {tally.position}: {tally.rows} listed, {tally.on_roster} on the roster")
     click.echo(f"agreeing {tally.agreeing}")
@@ -65,7 +65,7 @@ def _print_counts(counts: Mapping[str, int]) -> None:
         click.echo(f"  {name}: {number}")
 
 
-def _print_examples(examples: Sequence[Difference]) -> None:
+def _print_examples(examples: Sequence[RosterDifference]) -> None:
     known = [example for example in examples if example.participant_id is not None]
     rows = [str(example.row) for example in examples if example.row is not None]
     if known:
@@ -85,10 +85,12 @@ def print_number(count: RosterCount, expected: int, scope: str) -> None:
 
 def print_count(count: InnerCount) -> None:
     """The arithmetic of one source, and whom it does not add up for."""
-    parts = [f"{count.parts[part]} {part.value}" for part in (Part.PARKED, Part.ERASED, Part.PASSED)]
-    if count.parts[Part.LOST]:
-        parts.append(f"{count.parts[Part.LOST]} {Part.LOST.value}")
-    on_roster = count.on_roster - count.parts[Part.UNNAMED]
+    parts = [
+        f"{count.parts[part]} {part.value}" for part in (Whereabouts.PARKED, Whereabouts.ERASED, Whereabouts.PASSED)
+    ]
+    if count.parts[Whereabouts.LOST]:
+        parts.append(f"{count.parts[Whereabouts.LOST]} {Whereabouts.LOST.value}")
+    on_roster = count.on_roster - count.parts[Whereabouts.UNNAMED]
     click.echo(
         f"{count.source} at position {count.position}: {count.named} named by the log = "
         f"{' + '.join([f'{on_roster} on the roster', *parts])}"

@@ -27,15 +27,15 @@ from projections.folding import builds
 from projections.folding.projection import Projection
 from projections.participants.fields import COLUMN_NAMES, Fields, read_fields
 from projections.truth.cells import date_forms
-from projections.truth.comparison import Look, compare_listing, scope_of
+from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import Difference
+from projections.truth.drift import RosterDifference
 from projections.truth.expected import count_roster
 from projections.truth.inner import count_within
 from projections.truth.listing import Listing, listing_of
 from projections.truth.mapping import guessed, read_mapping, write_mapping
 from projections.truth.matching import MATCHINGS
-from projections.truth.roster_lines import Scope
+from projections.truth.roster_lines import ComparedScope
 
 
 class _Moment(click.ParamType[datetime]):
@@ -185,11 +185,11 @@ def _compare(
     return tally.agrees
 
 
-def _nothing(_difference: Difference) -> None:
+def _nothing(_difference: RosterDifference) -> None:
     """Nobody asked for the differences one by one."""
 
 
-def _look(file: Path, declared: Fields, expected: int | None, given: _OfFile) -> Look:
+def _look(file: Path, declared: Fields, expected: int | None, given: _OfFile) -> FileLook:
     try:
         listing = listing_of(file)
     except OSError as error:
@@ -202,7 +202,7 @@ def _look(file: Path, declared: Fields, expected: int | None, given: _OfFile) ->
     if missing is not None:
         raise NothingConcluded(f"--empty-means-empty {missing}: no heading is {missing}")
     matching = MATCHINGS[given.match]
-    return Look(listing, columns, matching, taken_at, given.forms, given.empties, expected)
+    return FileLook(listing, columns, matching, taken_at, given.forms, given.empties, expected)
 
 
 def _columns(listing: Listing, declared: Fields, map_file: Path | None) -> Mapping[str, str]:
@@ -244,7 +244,7 @@ def _compare_number(
     return agrees
 
 
-def _in_words(scope: Scope) -> str:
+def _in_words(scope: ComparedScope) -> str:
     if scope.event_ids is None:
         return scope.source
     return (

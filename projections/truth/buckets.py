@@ -9,7 +9,7 @@ BUCKETS = 32
 _IN_MEMORY = 40_000  # lines that wait to be written
 
 
-class Buckets:
+class LineBuckets:
     """The lines of one side. Files have no name, and go with this object. Close it."""
 
     def __init__(self) -> None:

@@ -13,25 +13,25 @@ from projections.folding.projection import Projection, Track
 from projections.folding.refold import OfAnotherDefinition
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
-from projections.truth.buckets import BUCKETS, Buckets
+from projections.truth.buckets import BUCKETS, LineBuckets
 from projections.truth.cells import Convert, converting
-from projections.truth.drift import Difference, Drift, Tally, Why
+from projections.truth.drift import Drift, DriftTally, RosterDifference, Why
 from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
 from projections.truth.pairing import Pair, paired_by_id, paired_by_key
-from projections.truth.roster_lines import Scope, roster_lines
+from projections.truth.roster_lines import ComparedScope, roster_lines
 from projections.truth.values import ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
 _EVENT = "event_id"
 _TAKEN = text("select position_at(:source, :moment)")
 
-Take = Callable[[Difference], None]
+TakeDifference = Callable[[RosterDifference], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileLook:
     """One look at the source: a file, which of its headings is which column, and what is known of it.
 
     `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
@@ -47,7 +47,9 @@ class Look:
     expected: int | None = None
 
 
-def scope_of(connection: Connection, projection: Projection, source: str, event_ids: tuple[str, ...] | None) -> Scope:
+def scope_of(
+    connection: Connection, projection: Projection, source: str, event_ids: tuple[str, ...] | None
+) -> ComparedScope:
     """The scope of a comparison, at the position that the roster has in the connection's snapshot.
 
     Raises `OfAnotherDefinition` if the roster was folded otherwise than this program folds, or not at all yet.
@@ -56,10 +58,12 @@ def scope_of(connection: Connection, projection: Projection, source: str, event_
     if build is None or build.definition != projection.definition:
         raise OfAnotherDefinition(projection.name)
     position = checkpoint.positions(connection, build).get(source, 0)
-    return Scope(Track(projection, build, source), position, event_ids)
+    return ComparedScope(Track(projection, build, source), position, event_ids)
 
 
-def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fields, take: Take) -> Tally:
+def compare_listing(
+    connection: Connection, scope: ComparedScope, look: FileLook, fields: Fields, take: TakeDifference
+) -> DriftTally:
     """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
 
     Nothing that it got holds if this raises `NothingConcluded`.
@@ -68,13 +72,13 @@ def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fi
     form, columns = _row_form(scope, look, convert)
     taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": look.taken_at}).scalar_one()
     judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken)
-    tally = Tally(scope.position)
+    tally = DriftTally(scope.position)
 
-    def note(difference: Difference) -> None:
+    def note(difference: RosterDifference) -> None:
         tally.add(difference)
         take(difference)
 
-    with closing(Buckets()) as listed, closing(Buckets()) as stored:
+    with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
         seen = RowsRead()
         on_roster = roster_lines(connection, scope, look.matching, columns)
         with closing(on_roster):
@@ -86,7 +90,7 @@ def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fi
             tally.on_roster += sum(map(stored.add, on_roster))
         tally.rows = seen.rows
         for number in seen.without_key:
-            note(Difference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
+            note(RosterDifference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
         pairs = _pairs(listed, stored, look.matching, tally)
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):
@@ -98,7 +102,7 @@ def compare_listing(connection: Connection, scope: Scope, look: Look, fields: Fi
     return tally
 
 
-def _row_form(scope: Scope, look: Look, convert: Convert) -> tuple[RowForm, tuple[str, ...]]:
+def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[RowForm, tuple[str, ...]]:
     """How rows become lines, and the columns of the values in these. Raises `NothingConcluded`.
 
     A file without a column of events that is compared with one event says of everybody that they are in it.
@@ -126,7 +130,7 @@ def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
     return lambda cells: key_of((*cells, *constants))
 
 
-def _pairs(listed: Buckets, stored: Buckets, matching: Matching, tally: Tally) -> Iterator[Pair]:
+def _pairs(listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: DriftTally) -> Iterator[Pair]:
     """The pairs that are not alike; those that are, are counted."""
     pair = paired_by_id if matching.is_by_id else paired_by_key
     for bucket in range(BUCKETS):

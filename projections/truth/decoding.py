@@ -38,13 +38,13 @@ def encoding_of(file: BinaryIO, name: str) -> str:
     return "utf-8"
 
 
-def in_words(encoding: str) -> str:
+def encoding_in_words(encoding: str) -> str:
     """An encoding as people call it."""
     return _NAMES[encoding]
 
 
 @contextmanager
-def opened(path: Path, encoding: str) -> Iterator[TextIOWrapper]:
+def open_text(path: Path, encoding: str) -> Iterator[TextIOWrapper]:
     """The text of a file. Raises `NothingConcluded` where its bytes are none of this encoding."""
     with path.open(encoding=encoding, newline="") as text:
         try:

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.decoding import opened
+from projections.truth.decoding import open_text
 
 _SEPARATORS = ",;\t|"
 _LONGEST_CELL = 1_000_000  # characters: a quote that is never closed must not fill the memory
 _QUOTED = re.compile(r'"[^"]*"?')
 _SAID = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel's own line before the headings
 
-Row = list[str]
+CsvRow = list[str]
 
 
-class Form(NamedTuple):
+class CsvForm(NamedTuple):
     """How a file of CSV is written. `says_so`: in a line before its headings."""
 
     encoding: str
@@ -26,26 +26,26 @@ class Form(NamedTuple):
     says_so: bool
 
 
-def form_of(path: Path, encoding: str) -> Form:
+def form_of(path: Path, encoding: str) -> CsvForm:
     """How a file of CSV is written, by its first line."""
-    with opened(path, encoding) as text:
+    with open_text(path, encoding) as text:
         first = text.readline(_LONGEST_CELL)
     said = _SAID.fullmatch(first)
     if said is not None:
-        return Form(encoding, said[1], says_so=True)
+        return CsvForm(encoding, said[1], says_so=True)
     unquoted = _QUOTED.sub("", first)
-    return Form(encoding, max(_SEPARATORS, key=unquoted.count), says_so=False)
+    return CsvForm(encoding, max(_SEPARATORS, key=unquoted.count), says_so=False)
 
 
-def headings_in(path: Path, form: Form) -> tuple[str, ...]:
+def headings_in(path: Path, form: CsvForm) -> tuple[str, ...]:
     """The headings, without the blanks around them. Raises `NothingConcluded`."""
-    with opened(path, form.encoding) as text:
+    with open_text(path, form.encoding) as text:
         return tuple(heading.strip() for heading in next(_records(path, text, form), []))
 
 
-def delimited_rows(path: Path, form: Form) -> Iterator[Row]:
+def delimited_rows(path: Path, form: CsvForm) -> Iterator[CsvRow]:
     """The rows below the headings, each as long as these; blank ones are left out. Raises `NothingConcluded`."""
-    with opened(path, form.encoding) as text:
+    with open_text(path, form.encoding) as text:
         records = _records(path, text, form)
         number = len(next(records, []))
         short = 0  # cells of the row before, if they were too few
@@ -68,7 +68,7 @@ def delimited_rows(path: Path, form: Form) -> Iterator[Row]:
         )
 
 
-def _records(path: Path, text: TextIOWrapper, form: Form) -> Iterator[Row]:
+def _records(path: Path, text: TextIOWrapper, form: CsvForm) -> Iterator[CsvRow]:
     csv.field_size_limit(_LONGEST_CELL)
     if form.says_so:
         text.readline()

@@ -37,7 +37,7 @@ class Why(Enum):
 EXPECTED = frozenset({Why.YOUNGER, Why.AHEAD, Why.WAITING, Why.ERASED})
 
 
-class Difference(NamedTuple):
+class RosterDifference(NamedTuple):
     """One difference. `participant_id`: None of a row with another key that nobody on the roster has.
 
     `columns`: by column what is listed and what the roster has, converted, "" for nothing; of a missing participant all
@@ -54,7 +54,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class DriftTally:
     """How many there are. `agreeing`: listed as the roster has them. `columns`: by column, how many are stale in it.
 
     `unreadable`: by column, how many values could not be read; `read`: how many could, of those that were looked at.
@@ -68,9 +68,9 @@ class Tally:
     reasons: Counter[Why] = field(default_factory=Counter)
     columns: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
-    examples: list[Difference] = field(default_factory=list)
+    examples: list[RosterDifference] = field(default_factory=list)
 
-    def add(self, difference: Difference) -> None:
+    def add(self, difference: RosterDifference) -> None:
         """Count a difference."""
         self.kinds[difference.kind] += 1
         if self.kinds[difference.kind] <= MOST_SHOWN:
@@ -80,7 +80,7 @@ class Tally:
         elif difference.kind is Drift.STALE:
             self.columns.update(difference.columns.keys())
 
-    def examples_of(self, kind: Drift) -> list[Difference]:
+    def examples_of(self, kind: Drift) -> list[RosterDifference]:
         """Some differences of a kind, in the order of their ids: 7 before 10."""
         of_kind = [example for example in self.examples if example.kind is kind]
         return sorted(of_kind, key=lambda example: (len(example.participant_id or ""), example.participant_id or ""))
@@ -106,7 +106,7 @@ class Tally:
         }
 
 
-def _as_json(example: Difference) -> dict[str, object]:
+def _as_json(example: RosterDifference) -> dict[str, object]:
     return {
         "kind": example.kind.value,
         "participant_id": example.participant_id,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from projections.truth.roster_lines import Scope
+from projections.truth.roster_lines import ComparedScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class RosterCount:
         return sum(self.by_status.values())
 
 
-def count_roster(connection: Connection, scope: Scope) -> RosterCount:
+def count_roster(connection: Connection, scope: ComparedScope) -> RosterCount:
     """How many the scope has."""
     of_events = "" if scope.event_ids is None else "and p.event_id = any (cast(:event_ids as text[]))"
     statement = text(f"""

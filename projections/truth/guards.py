@@ -6,9 +6,9 @@ from sqlalchemy import text
 
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import Tally
+from projections.truth.drift import DriftTally
 from projections.truth.listing import Listing
-from projections.truth.roster_lines import Scope
+from projections.truth.roster_lines import ComparedScope
 from projections.truth.verdict import Judge
 
 _MOST_NAMED = 5  # events
@@ -24,7 +24,7 @@ def check_rows(listing: Listing, rows: int, expected: int | None) -> None:
         raise NothingConcluded(f"{listing.path} lists nobody: export it again, without a filter")
 
 
-def check_conclusion(scope: Scope, judge: Judge, tally: Tally) -> None:
+def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally) -> None:
     """Raise `NothingConcluded` if what was found says that the file is not what it was compared with."""
     _check_readable(tally)
     elsewhere = judge.elsewhere.total()
@@ -42,7 +42,7 @@ def check_conclusion(scope: Scope, judge: Judge, tally: Tally) -> None:
         _check_events(scope, judge)
 
 
-def _check_readable(tally: Tally) -> None:
+def _check_readable(tally: DriftTally) -> None:
     for column, number in tally.unreadable.most_common():
         if 2 * number > tally.rows:
             raise NothingConcluded(
@@ -51,7 +51,7 @@ def _check_readable(tally: Tally) -> None:
             )
 
 
-def _check_events(scope: Scope, judge: Judge) -> None:
+def _check_events(scope: ComparedScope, judge: Judge) -> None:
     """A file of one event does not say that everybody of another one is gone."""
     if not judge.unlisted:
         return

@@ -60,7 +60,7 @@ from unnest(cast(:ids as text[])) as w (id)
 """)
 
 
-class Part(Enum):
+class Whereabouts(Enum):
     """Where a participant is that the log names, or why nowhere."""
 
     WAITING = "waiting"
@@ -72,7 +72,7 @@ class Part(Enum):
     SHOWN = "on the roster, though erased"
 
 
-_FAULTS = (Part.LOST, Part.UNNAMED, Part.SHOWN)
+_FAULTS = (Whereabouts.LOST, Whereabouts.UNNAMED, Whereabouts.SHOWN)
 
 
 @dataclass(slots=True)
@@ -82,20 +82,22 @@ class InnerCount:
     source: str
     position: int
     on_roster: int = 0
-    parts: Counter[Part] = field(default_factory=Counter)
-    ids: dict[Part, list[str]] = field(default_factory=dict)
+    parts: Counter[Whereabouts] = field(default_factory=Counter)
+    ids: dict[Whereabouts, list[str]] = field(default_factory=dict)
 
     @property
     def named(self) -> int:
         """How many participants the log names up to the position."""
-        of_log = self.on_roster - self.parts[Part.UNNAMED]
-        return of_log + sum(self.parts[part] for part in (Part.PARKED, Part.ERASED, Part.PASSED, Part.LOST))
+        of_log = self.on_roster - self.parts[Whereabouts.UNNAMED]
+        return of_log + sum(
+            self.parts[part] for part in (Whereabouts.PARKED, Whereabouts.ERASED, Whereabouts.PASSED, Whereabouts.LOST)
+        )
 
     @property
     def is_complete(self) -> bool:
         return not any(self.parts[part] for part in _FAULTS)
 
-    def note(self, part: Part, id_: str) -> None:
+    def note(self, part: Whereabouts, id_: str) -> None:
         self.parts[part] += 1
         if part in _FAULTS and self.parts[part] <= MOST_NAMED:
             self.ids.setdefault(part, []).append(id_)
@@ -107,7 +109,7 @@ class InnerCount:
             "complete": self.is_complete,
             "named": self.named,
             "on_roster": self.on_roster,
-            **{part.name.lower(): self.parts[part] for part in Part},
+            **{part.name.lower(): self.parts[part] for part in Whereabouts},
             "ids": {part.name.lower(): ids for part, ids in self.ids.items()},
         }
 
@@ -123,11 +125,11 @@ def count_within(connection: Connection, build: Build, source: str) -> InnerCoun
     nowhere: list[str] = []
     for named, on_roster in left:
         if named is None:
-            count.note(Part.UNNAMED, on_roster)
+            count.note(Whereabouts.UNNAMED, on_roster)
         else:
             nowhere.append(named)
     for id_ in connection.execute(text(_SHOWN.format(table=table)), binds).scalars():
-        count.note(Part.SHOWN, id_)
+        count.note(Whereabouts.SHOWN, id_)
     track = {"source": source, "projection": build.projection, "build": build.number, "position": count.position}
     for ids in _in_parts(nowhere):
         for row in connection.execute(_ABOUT, {**track, "ids": ids}):
@@ -143,12 +145,12 @@ def _in_parts(ids: Sequence[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _part_of(row: Row[Any]) -> Part:
+def _part_of(row: Row[Any]) -> Whereabouts:
     """Where somebody is who is not on the roster."""
     if row.is_waiting:
-        return Part.WAITING
+        return Whereabouts.WAITING
     if row.is_parked:
-        return Part.PARKED
+        return Whereabouts.PARKED
     if row.is_erased:
-        return Part.ERASED
-    return Part.PASSED if row.is_passed else Part.LOST
+        return Whereabouts.ERASED
+    return Whereabouts.PASSED if row.is_passed else Whereabouts.LOST

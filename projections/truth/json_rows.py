@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.delivery import JsonObject
 from ingest.exact_json import number_as_text, read_json
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.decoding import opened
+from projections.truth.decoding import open_text
 
 _CHUNK = 262_144  # characters
 _LARGEST_WHOLE = 100_000_000  # characters of a document that is no list and no object a line
@@ -69,7 +69,7 @@ def _objects(path: Path, encoding: str) -> Iterator[JsonObject]:
 
 def _values(path: Path, encoding: str) -> Iterator[object]:
     """The items of the list, or the documents of the lines, one after the other."""
-    with opened(path, encoding) as text:
+    with open_text(path, encoding) as text:
         buffer = text.read(_CHUNK)
         is_list = buffer.lstrip().startswith("[")
         if not is_list and _is_one_document(path, encoding):
@@ -107,7 +107,7 @@ def _expect_end(rest: str, *, is_list: bool) -> None:
 
 def _is_one_document(path: Path, encoding: str) -> bool:
     """Whether the first line is not a participant by itself."""
-    with opened(path, encoding) as text:
+    with open_text(path, encoding) as text:
         try:
             return _list_of(read_json(text.readline(_LARGEST_WHOLE).encode())) is not None
         except ValueError:

@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.decoding import encoding_of, in_words, opened
+from projections.truth.decoding import encoding_in_words, encoding_of, open_text
 from projections.truth.delimited import delimited_rows, form_of, headings_in
 from projections.truth.json_rows import json_headings, rows_of_json
 from projections.truth.sheet import is_sheet, sheet_rows
 
-Rows = Iterator[list[str]]
+FileRows = Iterator[list[str]]
 _SEPARATORS = {"\t": "a tab", ",": "commas", ";": "semicolons"}
 
 
@@ -29,7 +29,7 @@ class Listing:
     path: Path
     form: str
     headings: tuple[str, ...]
-    rows: Callable[[], Rows]
+    rows: Callable[[], FileRows]
     changed_at: datetime
     is_csv: bool
 
@@ -41,10 +41,10 @@ def listing_of(path: Path) -> Listing:
         if is_sheet(file.read(4)):
             with closing(sheet_rows(path)) as first:
                 headings = tuple(heading.strip() for heading in next(first, []))
-            rows: Callable[[], Rows] = lambda: islice(sheet_rows(path), 1, None)  # noqa: E731
+            rows: Callable[[], FileRows] = lambda: islice(sheet_rows(path), 1, None)  # noqa: E731
             return _with_headings(Listing(path, "XLSX, its first sheet", headings, rows, changed_at, is_csv=False))
         encoding = encoding_of(file, str(path))
-    words = in_words(encoding)
+    words = encoding_in_words(encoding)
     if _begins_json(path, encoding):
         headings = json_headings(path, encoding)
         rows = partial(rows_of_json, path, encoding, headings)
@@ -67,5 +67,5 @@ def _with_headings(listing: Listing) -> Listing:
 
 
 def _begins_json(path: Path, encoding: str) -> bool:
-    with opened(path, encoding) as text:
+    with open_text(path, encoding) as text:
         return text.read(1_000).lstrip()[:1] in ("[", "{")

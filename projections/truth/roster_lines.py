@@ -25,7 +25,7 @@ _EVENT = "left join readable_log e on e.source = p.source and e.position = p.pos
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ComparedScope:
     """Whose participants are compared: of a source at one position, of some events, or of all (None)."""
 
     track: Track
@@ -42,7 +42,7 @@ class Scope:
 
 
 def roster_lines(
-    connection: Connection, scope: Scope, matching: Matching, columns: Sequence[str]
+    connection: Connection, scope: ComparedScope, matching: Matching, columns: Sequence[str]
 ) -> Generator[list[bytes]]:
     """The line of each participant of the scope, in parts; if it is not found by its id, with the id at the end."""
     of_events = "" if scope.event_ids is None else "and p.event_id = any (%(event_ids)s)"
@@ -64,7 +64,7 @@ def roster_lines(
 
 
 def cells_by_id(
-    connection: Connection, scope: Scope, ids: Sequence[str], columns: Sequence[str]
+    connection: Connection, scope: ComparedScope, ids: Sequence[str], columns: Sequence[str]
 ) -> dict[str, list[str]]:
     """By id the values of participants of the source, of whatever event."""
     spelled = ", ".join(["p.participant_id", *map(_spelled, columns)])

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, text
 
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import Difference, Drift, Why
+from projections.truth.drift import Drift, RosterDifference, Why
 from projections.truth.pairing import Pair
-from projections.truth.roster_lines import Scope, cells_by_id
+from projections.truth.roster_lines import ComparedScope, cells_by_id
 from projections.truth.values import Compared, ListedValues
 
 AT_A_TIME = 1_000  # participants that are looked up at once
@@ -56,7 +56,7 @@ class Judge:
     """
 
     connection: Connection
-    scope: Scope
+    scope: ComparedScope
     values: ListedValues
     taken: int
     met: int = 0
@@ -65,7 +65,7 @@ class Judge:
     unlisted: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
-    def differences(self, pairs: Sequence[Pair]) -> Iterator[Difference]:
+    def differences(self, pairs: Sequence[Pair]) -> Iterator[RosterDifference]:
         """The differences among pairs that are not alike. Raises `NothingConcluded` for a row of another event."""
         judged: list[tuple[Pair, Compared]] = []
         for pair in self._found(pairs):
@@ -121,16 +121,16 @@ class Judge:
         rows = self.connection.execute(text(_KNOWN.format(table=self.scope.table)), binds)
         return {row[0]: _Known(*row[1:]) for row in rows}
 
-    def _difference(self, pair: Pair, compared: Compared, known: _Known) -> Difference:
+    def _difference(self, pair: Pair, compared: Compared, known: _Known) -> RosterDifference:
         if pair.why is not None:
-            return Difference(Drift.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
+            return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
         kind = Drift.UNLISTED if pair.listed is None else Drift.MISSING if pair.stored is None else Drift.STALE
         why = self._why(kind, compared, known)
         if why is not None:
-            return Difference(Drift.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)
+            return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)
         if kind is Drift.UNLISTED:
             self.unlisted[known.event_id] += 1
-        return Difference(kind, pair.participant_id, compared.stale, known.newest)
+        return RosterDifference(kind, pair.participant_id, compared.stale, known.newest)
 
     def _why(self, kind: Drift, compared: Compared, known: _Known) -> Why | None:
         """Why nothing can be told; None if it can."""

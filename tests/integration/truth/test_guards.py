@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine
 from ingest.simulator.people import body_of, person
 from projections.participants.fields import DECLARED
 from projections.truth.cells import date_forms
-from projections.truth.comparison import Look, compare_listing, scope_of
+from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import Difference, Tally
+from projections.truth.drift import DriftTally, RosterDifference
 from projections.truth.listing import listing_of
 from projections.truth.mapping import guessed
 from projections.truth.matching import MATCHINGS
@@ -26,7 +26,7 @@ BODIES = [
     model.body(number, event_id=501 + (number > 3), first_name=f"n{number}", bib=str(number), dob="1990-05-06")
     for number in range(1, 7)
 ]
-Compare = Callable[..., tuple[Tally, list[Difference]]]
+Compare = Callable[..., tuple[DriftTally, list[RosterDifference]]]
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def compare(database: str, worker_engine: Engine, tmp_path: Path) -> Compare:
 
     def one(
         content: str, *events: str, match: str = "id", taken_at: datetime | None = None, **more: object
-    ) -> tuple[Tally, list[Difference]]:
+    ) -> tuple[DriftTally, list[RosterDifference]]:
         path = tmp_path / "listed.csv"
         path.write_text(content)
         listing = listing_of(path)
         columns = guessed(listing.headings, DECLARED).columns
-        look = Look(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC))
-        differences: list[Difference] = []
+        look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC))
+        differences: list[RosterDifference] = []
         with snapshot(worker_engine) as connection:
             scope = scope_of(connection, PARTICIPANTS, "movemint", events or None)
             tally = compare_listing(connection, scope, replace(look, **more), DECLARED, differences.append)  # type: ignore[arg-type] # of a look
@@ -58,7 +58,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def kinds(differences: list[Difference]) -> list[tuple[str, str | None, str | None]]:
+def kinds(differences: list[RosterDifference]) -> list[tuple[str, str | None, str | None]]:
     found = [(each.kind.value, each.participant_id, each.why and each.why.name) for each in differences]
     return sorted(found, key=str)
 
