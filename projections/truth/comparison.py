@@ -32,7 +32,7 @@ TakeDifference = Callable[[RosterDifference], None]
 
 @dataclass(frozen=True, slots=True)
 class FileLook:
-    """One look at the source: a file, which of its headings is which column, and what is known of it.
+    """An observation: a file, which of its headings is which column, and what is known of it.
 
     `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
     `expected`: rows that there have to be, at least.
