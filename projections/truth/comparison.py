@@ -82,11 +82,11 @@ def compare_listing(
         seen = RowsRead()
         on_roster = roster_lines(connection, scope, look.matching, columns)
         with closing(on_roster):
-            for part in lines_of(look.listing.rows(), form, seen):
+            for part in lines_of(look.listing.parts(), form, seen):
                 listed.add(part)
                 # PostgreSQL writes the next lines while rows of the file are read.
                 tally.on_roster += stored.add(next(on_roster, ()))
-            guards.check_rows(look.listing, seen.rows, look.expected)
+            guards.check_read(look.listing, seen, look.expected)
             tally.on_roster += sum(map(stored.add, on_roster))
         tally.rows = seen.rows
         for number in seen.without_key:
@@ -109,7 +109,7 @@ def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[R
     """
     headings = map(look.columns.get, look.listing.headings)
     places = {column: place for place, column in enumerate(headings) if column}
-    columns = tuple(column for column in COLUMN_NAMES if column in places)
+    columns = tuple(column for column in places if column in COLUMN_NAMES)
     key_columns, key_of = look.matching.columns, key_reader(look.matching, convert)
     constants: tuple[str, ...] = ()
     if _EVENT not in places and scope.event_ids is not None and len(scope.event_ids) == 1:
@@ -120,7 +120,13 @@ def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[R
     key_places = tuple(places[column] for column in key_columns)
     compared = tuple(places[column] for column in columns)
     form = RowForm(
-        key_places, key_of, compared, constants, guarded=look.listing.is_csv, is_plain_key=look.matching.is_by_id
+        len(look.listing.headings),
+        key_places,
+        key_of,
+        compared,
+        constants,
+        guarded=look.listing.is_csv,
+        is_plain_key=look.matching.is_by_id,
     )
     return form, (*columns, _EVENT) if constants else columns
 
@@ -136,4 +142,8 @@ def _pairs(listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: 
     for bucket in range(BUCKETS):
         equal, pairs = pair(listed.lines(bucket), stored.lines(bucket))
         tally.agreeing += equal
-        yield from pairs
+        for one in pairs:
+            if one.listed == one.stored and one.why is None:
+                tally.agreeing += 1
+            else:
+                yield one

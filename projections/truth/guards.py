@@ -7,6 +7,7 @@ from sqlalchemy import text
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import DriftTally
+from projections.truth.lines import RowsRead
 from projections.truth.listing import Listing
 from projections.truth.roster_lines import ComparedScope
 from projections.truth.verdict import Judge
@@ -14,14 +15,22 @@ from projections.truth.verdict import Judge
 _MOST_NAMED = 5  # events
 
 
-def check_rows(listing: Listing, rows: int, expected: int | None) -> None:
-    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none."""
-    if expected is not None and rows < expected:
+def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
+    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none, or few that have a key."""
+    if listing.is_changed:
+        raise NothingConcluded(f"{listing.path} was changed while it was read: wait until it is whole")
+    if expected is not None and seen.rows < expected:
         raise NothingConcluded(
-            f"{listing.path} lists {rows}, and --expect says {expected}: is it whole? Export it again, without a filter"
+            f"{listing.path} lists {seen.rows}, and --expect says {expected}: is it whole? Export it again, without a "
+            "filter"
         )
-    if not rows:
+    if not seen.rows:
         raise NothingConcluded(f"{listing.path} lists nobody: export it again, without a filter")
+    if 2 * len(seen.without_key) > seen.rows:
+        raise NothingConcluded(
+            f"{len(seen.without_key)} of {seen.rows} rows lack what people are found by: is a heading mapped wrongly? "
+            "Another --match may find them"
+        )
 
 
 def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally) -> None:

@@ -5,9 +5,8 @@ everywhere, their lines are equal, and nothing has to be taken apart.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from operator import itemgetter
 
 from ingest.delivery import LONGEST_NAME
@@ -20,17 +19,17 @@ _READ = {escape[1]: letter for letter, escape in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SPECIAL = "\b\v\f\r\\\0"  # letters that COPY escapes, and one that no column holds
 _may_be_guarded = re.compile(r"""'['" ]*[=@+\-\t\r\n\uff1d\uff20\ufe66\ufe6b\uff0b\uff0d\ufe62\ufe63]""").search
-_AT_A_TIME = 200  # rows that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
 class RowForm:
-    """How the rows of a file become lines. `key_places`, `places`: of the cells of the key and of the values.
+    """How rows of so many cells become lines. `key_places`, `places`: of the cells of the key and of the values.
 
     `constants`: values that the file says of everybody, after the others. `guarded`: apostrophes before formulas are
     taken off. `is_plain_key`: the key is a cell as it stands.
     """
 
+    cells: int
     key_places: tuple[int, ...]
     key_of: KeyOf
     places: tuple[int, ...]
@@ -47,23 +46,21 @@ class RowsRead:
     without_key: list[int] = field(default_factory=list)
 
 
-def lines_of(rows: Iterator[list[str]], form: RowForm, seen: RowsRead) -> Iterator[list[bytes]]:
-    """A line per row that has a key, in parts."""
-    pick = _picker((*form.key_places, *form.places))
+def lines_of(parts: Iterable[list[list[str]]], form: RowForm, seen: RowsRead) -> Iterator[list[bytes]]:
+    """A line per row that has a key, in parts, from the rows in parts."""
+    pick = _picker((*form.key_places, *form.places), form.cells)
     end = "".join(f"\t{constant}" for constant in form.constants) + "\n"
     tabs = len(form.places) + len(form.constants)
-    while part := [*map(pick, islice(rows, _AT_A_TIME))]:
+    for rows in parts:
+        part = rows if pick is None else [*map(pick, rows)]
         seen.rows += len(part)
         if form.is_plain_key and _are_plain_keys([cells[0] for cells in part]):
             text = end.join(map("\t".join, part)) + end
-            if text.count("\t") == tabs * len(part) == text.count("\n") * tabs and not _is_special(text):
+            if text.count("\t") == tabs * len(part) and text.count("\n") == len(part) and not _is_special(text):
                 yield text.encode().splitlines(keepends=True)
                 continue
-        yield [
-            line
-            for number, cells in enumerate(part, seen.rows - len(part) + 2)
-            if (line := _line(cells, number, form, seen))
-        ]
+        numbered = enumerate(part, seen.rows - len(part) + 2)
+        yield [line for number, cells in numbered if (line := _line(cells, number, form, seen))]
 
 
 def _is_special(text: str) -> bool:
@@ -73,7 +70,7 @@ def _is_special(text: str) -> bool:
 
 def _are_plain_keys(keys: list[str]) -> bool:
     """Whether each is an id as it stands."""
-    return all(keys) and [*map(str.strip, keys)] == keys and max(map(len, keys)) <= LONGEST_NAME
+    return bool(keys) and all(keys) and [*map(str.strip, keys)] == keys and max(map(len, keys)) <= LONGEST_NAME
 
 
 def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> bytes:
@@ -89,8 +86,10 @@ def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> b
     return ("\t".join(written) + "\n").encode()
 
 
-def _picker(places: tuple[int, ...]) -> Callable[[list[str]], Sequence[str]]:
-    """Gives the cells at some places, of which there is one at least."""
+def _picker(places: tuple[int, ...], cells: int) -> Callable[[list[str]], Sequence[str]] | None:
+    """Gives the cells at some places, of which there is one at least; None if these are all `cells` of a row."""
+    if places == tuple(range(cells)):
+        return None
     return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
 

@@ -1,13 +1,20 @@
 """Pairs the lines of a bucket by their keys, and leaves out those that are equal on both sides."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import Why
 from projections.truth.lines import cells_of, key_of_line
+
+
+class ListedTwice(NothingConcluded):
+    """An id is listed twice."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(f"the file lists {printable(id_)} twice: a list of participants has each id once")
 
 
 class Pair(NamedTuple):
@@ -23,48 +30,50 @@ class Pair(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """`equal`: how many are alike on both sides."""
+    """`equal`: how many lines are alike on both sides. `pairs`: of the other lines, some of which may be alike, too."""
 
     equal: int
-    pairs: list[Pair]
+    pairs: Iterator[Pair]
 
 
 def paired_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
-    """The pairs of a bucket of which the key is the id. Raises `NothingConcluded` if an id is listed twice."""
+    """The pairs of a bucket of which the key is the id. Raises `ListedTwice` for most ids that are listed twice.
+
+    It does not see an id that is listed once as it is on the roster and once otherwise: the other one has no partner,
+    though it is on the roster.
+    """
+    every = {*listed}
+    if len(every) != len(listed):
+        raise ListedTwice(_first_twice(map(cells_of, listed)))
+    same = every.intersection(stored)
+    return Paired(
+        len(same), _pairs_by_id(*([line for line in lines if line not in same] for lines in (listed, stored)))
+    )
+
+
+def _pairs_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:
     if len({*map(key_of_line, listed)}) != len(listed):
-        raise NothingConcluded(f"the file lists {_first_twice(listed)} twice: a list of participants has each id once")
-    same = {*listed}.intersection(stored)
-    left = {key_of_line(line): line for line in stored if line not in same}
-    pairs = []
-    for line in listed:
-        if line not in same:
-            id_, *cells = cells_of(line)
-            other = left.pop(key_of_line(line), None)
-            pairs.append(Pair(id_, cells, None if other is None else cells_of(other)[1:]))
-    for line in left.values():
+        raise ListedTwice(_first_twice(map(cells_of, listed)))
+    left = {key_of_line(line): line for line in stored}
+    for line in sorted(listed):
         id_, *cells = cells_of(line)
-        pairs.append(Pair(id_, None, cells))
-    return Paired(len(same), _in_order(pairs))
+        other = left.pop(key_of_line(line), None)
+        yield Pair(id_, cells, None if other is None else cells_of(other)[1:])
+    for line in sorted(left.values()):
+        id_, *cells = cells_of(line)
+        yield Pair(id_, None, cells)
 
 
 def paired_by_key(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
     """The pairs of a bucket of which the key is another one. The last cell of `stored` is the id."""
     of_file: dict[bytes, list[bytes]] = defaultdict(list)
     of_roster: dict[bytes, list[bytes]] = defaultdict(list)
-    for line in listed:
+    for line in sorted(listed):
         of_file[key_of_line(line)].append(line)
-    for line in stored:
+    for line in sorted(stored):
         of_roster[key_of_line(line)].append(line)
-    pairs: list[Pair] = []
-    for key in of_file.keys() | of_roster.keys():
-        pairs += _pairs_of(of_file.get(key, ()), of_roster.get(key, ()))
-    differing = [pair for pair in pairs if pair.why or pair.listed != pair.stored]
-    return Paired(len(pairs) - len(differing), _in_order(differing))
-
-
-def _in_order(pairs: list[Pair]) -> list[Pair]:
-    """In the order of the ids, so that the same comparison always says the same."""
-    return sorted(pairs, key=lambda pair: (pair.participant_id or "", pair.listed or ()))
+    keys = sorted(of_file.keys() | of_roster.keys())
+    return Paired(0, (pair for key in keys for pair in _pairs_of(of_file.get(key, ()), of_roster.get(key, ()))))
 
 
 def _pairs_of(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:
@@ -84,11 +93,10 @@ def _pairs_of(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair
         yield from (Pair(None, cells_of(line)[1:], None, why=Why.AMBIGUOUS) for line in listed)
 
 
-def _first_twice(lines: Sequence[bytes]) -> str:
-    seen: set[bytes] = set()
-    for line in lines:
-        key = key_of_line(line)
-        if key in seen:
-            return printable(cells_of(line)[0])
-        seen.add(key)
+def _first_twice(listed: Iterable[list[str]]) -> str:
+    seen: set[str] = set()
+    for id_, *_ in listed:
+        if id_ in seen:
+            return id_
+        seen.add(id_)
     return ""

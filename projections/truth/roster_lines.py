@@ -19,7 +19,7 @@ from projections.participants.rows import ROSTER_TABLE
 from projections.truth.matching import Matching
 
 _KINDS = {field.column: field.kind for field in DECLARED.columns}
-_AT_A_TIME = 200  # lines of one wait for the database
+_AT_A_TIME = 1_000  # lines of one wait for the database
 # Without the object nobody's event is looked up.
 _EVENT = "left join readable_log e on e.source = p.source and e.position = p.position"
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import Drift, RosterDifference, Why
-from projections.truth.pairing import Pair
+from projections.truth.pairing import ListedTwice, Pair
 from projections.truth.roster_lines import ComparedScope, cells_by_id
 from projections.truth.values import Compared, ListedValues
 
@@ -30,8 +30,10 @@ select
     select from quarantine q
     where q.source = :source and q.projection = :projection and q.build = :build and q.participant_id = w.id
   ) as is_parked,
-  coalesce((select p.event_id from {table} p where p.source = :source and p.participant_id = w.id), '') as event_id
+  p.participant_id is not null as is_on_roster,
+  coalesce(p.event_id, '') as event_id
 from unnest(cast(:ids as text[])) as w (id)
+left join {table} p on p.source = :source and p.participant_id = w.id
 """
 
 
@@ -41,6 +43,7 @@ class _Known(NamedTuple):
     newest: int = 0
     is_erased: bool = False
     is_parked: bool = False
+    is_on_roster: bool = False
     event_id: str = ""
 
 
@@ -88,10 +91,12 @@ class Judge:
             cells = elsewhere.get(pair.participant_id or "") if pair.stored is None else None
             if cells is not None:
                 *stored, event_id = cells
+                if event_id in (self.scope.event_ids or ()):
+                    raise ListedTwice(pair.participant_id or "")  # its partner is paired with another row
                 self.elsewhere[event_id] += 1
                 yield pair._replace(stored=stored)
                 continue
-            self.met += pair.stored is not None and pair.listed is not None
+            self.met += pair.stored is not None and (pair.listed is not None or pair.why is Why.AMBIGUOUS)
             yield pair
 
     def _compared(self, pair: Pair) -> Compared:
@@ -125,6 +130,8 @@ class Judge:
         if pair.why is not None:
             return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
         kind = Drift.UNLISTED if pair.listed is None else Drift.MISSING if pair.stored is None else Drift.STALE
+        if kind is Drift.MISSING and known.is_on_roster and pair.participant_id is not None:
+            raise ListedTwice(pair.participant_id)  # its partner is paired with another row
         why = self._why(kind, compared, known)
         if why is not None:
             return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)

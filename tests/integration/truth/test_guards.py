@@ -1,5 +1,6 @@
 """Guards: nothing is concluded from a look that did not finish or is of something else; nobody is judged too early."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,7 +37,12 @@ def compare(database: str, worker_engine: Engine, tmp_path: Path) -> Compare:
     drain(worker_engine)
 
     def one(
-        content: str, *events: str, match: str = "id", taken_at: datetime | None = None, **more: object
+        content: str,
+        *events: str,
+        match: str = "id",
+        taken_at: datetime | None = None,
+        meanwhile: Callable[[Path], None] = lambda _path: None,
+        **more: object,
     ) -> tuple[DriftTally, list[RosterDifference]]:
         path = tmp_path / "listed.csv"
         path.write_text(content)
@@ -44,6 +50,7 @@ def compare(database: str, worker_engine: Engine, tmp_path: Path) -> Compare:
         columns = guessed(listing.headings, DECLARED).columns
         look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC))
         differences: list[RosterDifference] = []
+        meanwhile(path)
         with snapshot(worker_engine) as connection:
             scope = scope_of(connection, PARTICIPANTS, "movemint", events or None)
             tally = compare_listing(connection, scope, replace(look, **more), DECLARED, differences.append)  # type: ignore[arg-type] # of a look
@@ -74,8 +81,9 @@ def test_fewer_rows_than_expected_conclude_nothing(compare: Compare) -> None:
 
 def test_an_id_that_is_listed_twice_concludes_nothing(compare: Compare) -> None:
     for content in ("id,bib\n1,1\n2,2\n1,1\n", "id,bib\n1,1\n2,2\n1,9\n", "id,bib\n9,1\n2,2\n9,2\n"):
-        with pytest.raises(NothingConcluded, match="twice"):
-            compare(content, "501")
+        for events in (("501",), ()):
+            with pytest.raises(NothingConcluded, match=r"lists \d twice"):
+                compare(content, *events)
 
 
 def test_another_events_file_concludes_nothing(compare: Compare) -> None:
@@ -184,6 +192,28 @@ def test_rows_without_a_key_are_told_with_their_numbers(compare: Compare) -> Non
     ]  # fmt: skip
     assert [each.participant_id for each in differences if each.kind.value == "unlisted"] == ["2"]
     assert not tally.agrees
+
+
+def test_rows_that_mostly_have_no_key_conclude_nothing(compare: Compare) -> None:
+    with pytest.raises(NothingConcluded, match="2 of 3 rows lack what people are found by"):
+        compare("id,bib\n1,1\n,2\n,3\n", "501")
+
+
+def test_a_file_that_is_changed_while_it_is_read_concludes_nothing(compare: Compare) -> None:
+    with pytest.raises(NothingConcluded, match="was changed while it was read"):
+        compare("id\n1\n2\n3\n", "501", meanwhile=lambda path: os.utime(path, (0, 0)))
+
+
+def test_twins_are_never_guessed(compare: Compare, database: str, worker_engine: Engine) -> None:
+    twins = [model.body(number, event_id=503, first_name="A", last_name="B", dob="1990-05-06") for number in (7, 8)]
+    model.append(database, twins)
+    drain(worker_engine)
+    content = "first_name,last_name,dob,bib\nÁ,b,1990-05-06,1\n"
+    match = "first_name+last_name+dob"
+    for rows in (content, content + "a,B,1990-05-06,2\n"):
+        tally, differences = compare(rows, "503", match=match)
+        assert kinds(differences) == [("unknowable", "7", "AMBIGUOUS"), ("unknowable", "8", "AMBIGUOUS")]
+        assert not tally.agrees
 
 
 def test_people_are_found_by_their_confirmation_number_in_the_object(
