@@ -80,14 +80,13 @@ def compare_listing(
 
     with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
         seen = RowsRead()
-        on_roster = roster_lines(connection, scope, look.matching, columns)
-        with closing(on_roster):
+        with roster_lines(connection, scope, look.matching, columns) as on_roster:
             for part in lines_of(look.listing.parts(), form, seen):
                 listed.add(part)
                 # PostgreSQL writes the next lines while rows of the file are read.
-                tally.on_roster += stored.add(next(on_roster, ()))
+                tally.on_roster += stored.add(on_roster.ready())
             guards.check_read(look.listing, seen, look.expected)
-            tally.on_roster += sum(map(stored.add, on_roster))
+            tally.on_roster += sum(map(stored.add, on_roster.rest()))
         tally.rows = seen.rows
         for number in seen.without_key:
             note(RosterDifference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))

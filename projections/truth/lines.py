@@ -56,9 +56,11 @@ def lines_of(parts: Iterable[list[list[str]]], form: RowForm, seen: RowsRead) ->
         seen.rows += len(part)
         if form.is_plain_key and _are_plain_keys([cells[0] for cells in part]):
             text = end.join(map("\t".join, part)) + end
-            if text.count("\t") == tabs * len(part) and text.count("\n") == len(part) and not _is_special(text):
-                yield text.encode().splitlines(keepends=True)
-                continue
+            if text.count("\t") == tabs * len(part) and not _is_special(text):
+                lines = text.encode().splitlines(keepends=True)
+                if len(lines) == len(part):  # no cell has a line break
+                    yield lines
+                    continue
         numbered = enumerate(part, seen.rows - len(part) + 2)
         yield [line for number, cells in numbered if (line := _line(cells, number, form, seen))]
 

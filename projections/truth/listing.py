@@ -11,11 +11,12 @@ from pathlib import Path
 
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.decoding import encoding_in_words, encoding_of, open_text
-from projections.truth.delimited import ROWS_AT_A_TIME, delimited_parts, form_of, headings_in
+from projections.truth.delimited import delimited_parts, form_of, headings_in
 from projections.truth.json_rows import json_headings, rows_of_json
 from projections.truth.sheet import is_sheet, sheet_rows
 
 FileRow = list[str]
+_AT_A_TIME = 200  # rows of a part
 _SEPARATORS = {"\t": "a tab", ",": "commas", ";": "semicolons"}
 
 
@@ -81,7 +82,7 @@ def _of_json(path: Path, encoding: str, headings: tuple[str, ...]) -> Iterator[l
 
 
 def _in_parts(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
-    while part := [*islice(rows, ROWS_AT_A_TIME)]:
+    while part := [*islice(rows, _AT_A_TIME)]:
         yield part
 
 

@@ -1,7 +1,7 @@
 """Pairs the lines of a bucket by their keys, and leaves out those that are equal on both sides."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ingest.cli.terminal import printable
@@ -44,16 +44,14 @@ def paired_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
     """
     every = {*listed}
     if len(every) != len(listed):
-        raise ListedTwice(_first_twice(map(cells_of, listed)))
-    same = every.intersection(stored)
-    return Paired(
-        len(same), _pairs_by_id(*([line for line in lines if line not in same] for lines in (listed, stored)))
-    )
+        raise ListedTwice(_first_twice(map(cells_of, sorted(listed))))
+    left = every.difference(stored)
+    return Paired(len(every) - len(left), _pairs_by_id(left, [line for line in stored if line not in every]))
 
 
-def _pairs_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:
+def _pairs_by_id(listed: Collection[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:
     if len({*map(key_of_line, listed)}) != len(listed):
-        raise ListedTwice(_first_twice(map(cells_of, listed)))
+        raise ListedTwice(_first_twice(map(cells_of, sorted(listed))))
     left = {key_of_line(line): line for line in stored}
     for line in sorted(listed):
         id_, *cells = cells_of(line)

@@ -1,6 +1,7 @@
 """Reads participants of the roster as lines: all of some events with COPY, or single ones by their ids."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,34 @@ class ComparedScope:
         return self.track.build.table(ROSTER_TABLE)
 
 
+class RosterLines:
+    """The lines of participants that PostgreSQL is sending."""
+
+    def __init__(self, driver: psycopg.Connection[Any]) -> None:
+        self._driver = driver
+        self._is_complete = False
+
+    def ready(self) -> list[bytes]:
+        """Those that have arrived by now."""
+        return self._next(waits=False)
+
+    def rest(self) -> Iterator[list[bytes]]:
+        """All others, in parts."""
+        while not self._is_complete:
+            yield self._next(waits=True)
+
+    def _next(self, *, waits: bool) -> list[bytes]:
+        if self._is_complete:
+            return []
+        lines, self._is_complete = self._driver.wait(_read(self._driver.pgconn, waits=waits))
+        return lines
+
+
+@contextmanager
 def roster_lines(
     connection: Connection, scope: ComparedScope, matching: Matching, columns: Sequence[str]
-) -> Generator[list[bytes]]:
-    """The line of each participant of the scope, in parts; if it is not found by its id, with the id at the end."""
+) -> Iterator[RosterLines]:
+    """The line of each participant of the scope; if it is not found by its id, with the id at the end."""
     of_events = "" if scope.event_ids is None else "and p.event_id = any (%(event_ids)s)"
     query = f"""
         copy (
@@ -57,10 +82,7 @@ def roster_lines(
     values = {"source": scope.source, "event_ids": list(scope.event_ids or ())}
     driver = driver_connection(connection)
     with driver.cursor().copy(query.encode(), values):
-        is_complete = False
-        while not is_complete:
-            lines, is_complete = driver.wait(_read(driver.pgconn))
-            yield lines
+        yield RosterLines(driver)
 
 
 def cells_by_id(
@@ -92,22 +114,24 @@ def _spelled(column: str) -> str:
     return f"p.{column}::text"
 
 
-def _read(pgconn: PGconn) -> PQGen[tuple[list[bytes], bool]]:
+def _read(pgconn: PGconn, *, waits: bool) -> PQGen[tuple[list[bytes], bool]]:
     """The next lines, and whether they are the last ones: one wait for many costs half of a wait for each."""
     lines: list[bytes] = []
+    is_fresh = False
     while len(lines) < _AT_A_TIME:
         size, data = pgconn.get_copy_data(1)
         if size > 0:
             lines.append(bytes(data))
-        elif size == 0 and lines:
-            break
-        elif size == 0:
-            while not (yield WAIT_R):
-                pass
-            pgconn.consume_input()
-        else:
+        elif size < 0:
             [result] = yield from fetch_many(pgconn)
             if result.status != ExecStatus.COMMAND_OK:
                 raise error_from_result(result)
             return lines, True
+        elif lines or (is_fresh and not waits):
+            break
+        else:
+            while waits and not (yield WAIT_R):
+                pass
+            pgconn.consume_input()
+            is_fresh = True
     return lines, False
