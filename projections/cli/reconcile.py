@@ -15,7 +15,7 @@ from ingest.cli.opening import migrated_engine
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable, say, unicode, utc
 from ingest.database import WORKER_ROLE
-from ingest.failures import Failure, WrongUsage
+from ingest.failures import WrongUsage
 from ingest.log.read import heads
 from ingest.session import LONG
 from ingest.settings import Settings
@@ -23,7 +23,6 @@ from ingest.time_zone import time_zone
 from projections.catalogue import catalogue
 from projections.cli.differences import difference_lines, print_count, print_number, print_tally, say_headings, say_look
 from projections.cli.output import written
-from projections.folding import builds
 from projections.folding.projection import Projection
 from projections.participants.fields import COLUMN_NAMES, Fields, read_fields
 from projections.truth.cells import date_forms
@@ -31,6 +30,7 @@ from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import RosterDifference
 from projections.truth.expected import count_roster
+from projections.truth.guards import folded_build
 from projections.truth.inner import count_within
 from projections.truth.listing import Listing, listing_of
 from projections.truth.mapping import guessed, read_mapping, write_mapping
@@ -141,13 +141,10 @@ def _participants(settings: Settings) -> Projection:
 
 
 def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> bool:
-    name = _participants(settings).name
     with _snapshot(settings) as connection:
         logged = heads(connection)
         sources = sorted(logged) if source is None else [source_of(settings, source, logged)]
-        build = builds.live(connection, name)
-        if build is None:
-            raise Failure("there is no roster yet: rosterlog worker folds the log into one")
+        build = folded_build(connection, _participants(settings))
         counts = [count_within(connection, build, each) for each in sources]
     is_complete = all(count.is_complete for count in counts)
     if as_json:

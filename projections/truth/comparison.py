@@ -8,9 +8,8 @@ from itertools import islice
 
 from sqlalchemy import Connection, text
 
-from projections.folding import builds, checkpoint
+from projections.folding import checkpoint
 from projections.folding.projection import Projection, Track
-from projections.folding.refold import OfAnotherDefinition
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
 from projections.truth.buckets import BUCKETS, LineBuckets
@@ -52,11 +51,9 @@ def scope_of(
 ) -> ComparedScope:
     """The scope of a comparison, at the position that the roster has in the connection's snapshot.
 
-    Raises `OfAnotherDefinition` if the roster was folded otherwise than this program folds, or not at all yet.
+    Raises `NothingConcluded` if there is no roster yet, or if it was folded otherwise than this program folds.
     """
-    build = builds.live(connection, projection.name)
-    if build is None or build.definition != projection.definition:
-        raise OfAnotherDefinition(projection.name)
+    build = guards.folded_build(connection, projection)
     position = checkpoint.positions(connection, build).get(source, 0)
     return ComparedScope(Track(projection, build, source), position, event_ids)
 

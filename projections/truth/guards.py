@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from ingest.cli.terminal import printable
+from projections.folding import builds
+from projections.folding.projection import Build, Projection
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import DriftTally
 from projections.truth.lines import RowsRead
@@ -13,6 +15,19 @@ from projections.truth.roster_lines import ComparedScope
 from projections.truth.verdict import Judge
 
 _MOST_NAMED = 5  # events
+
+
+def folded_build(connection: Connection, projection: Projection) -> Build:
+    """The live build of the roster. Raises `NothingConcluded` if this program does not write into it."""
+    build = builds.live(connection, projection.name)
+    if build is None:
+        raise NothingConcluded("there is no roster yet: rosterlog worker folds the log into one")
+    if build.definition != projection.definition:
+        raise NothingConcluded(
+            f"{projection.name} was folded by another definition: run rosterlog rebuild {projection.name} first, or "
+            "bring back that definition"
+        )
+    return build
 
 
 def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import model
-from tests.fold_all import drain, query
+from tests.fold_all import drain, forget_projections, query
 from tests.program import environ, free_port, run, running, status_of, until
 
 pytestmark = pytest.mark.acceptance
@@ -129,6 +129,18 @@ def test_options_that_do_not_go_together_are_refused(env: dict[str, str], tmp_pa
         (("--file", "x", "--date-format", "dd/mm/yy"), "is no form of dates"),
     ):
         assert said in run("reconcile", *arguments, env=env, code=2)
+
+
+def test_a_roster_that_is_not_folded_as_this_program_folds_concludes_nothing(
+    env: dict[str, str], database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fields.toml").write_text('bib = "race_number"')
+    for arguments in (("--inner",), ("--expect", "5")):
+        other = {**env, "ROSTERLOG_FIELDS": str(tmp_path / "fields.toml")}
+        assert "run rosterlog rebuild participants first" in run("reconcile", *arguments, env=other, code=2)
+    forget_projections(database)
+    for arguments in (("--inner",), ("--expect", "5")):
+        assert "there is no roster yet" in run("reconcile", *arguments, env=env, code=2)
 
 
 def test_inner_completeness_is_arithmetic_by_ids(env: dict[str, str], database: str, worker_engine: Engine) -> None:
