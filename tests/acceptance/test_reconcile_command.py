@@ -129,6 +129,13 @@ def test_options_that_do_not_go_together_are_refused(env: dict[str, str], tmp_pa
         (("--file", "x", "--date-format", "dd/mm/yy"), "is no form of dates"),
     ):
         assert said in run("reconcile", *arguments, env=env, code=2)
+    simulate = ("simulate", "--url", "http://127.0.0.1:1/", "--secret", "x")
+    for option, said in (
+        ("stale=2", "--drift goes with --export FILE"),
+        ("erased=2", "is no NAME=NUMBER"),
+        ("stale", "is no"),
+    ):
+        assert said in run(*simulate, "--drift", option, env=env, code=2)
 
 
 def test_a_roster_that_is_not_folded_as_this_program_folds_concludes_nothing(
