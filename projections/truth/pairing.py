@@ -20,13 +20,14 @@ class ListedTwice(NothingConcluded):
 class Pair(NamedTuple):
     """What is listed and what the roster has of one participant, as values without the key; None: nothing.
 
-    `why`: what hinders that they are compared.
+    `why`: what hinders that they are compared. `outside`: the event in which the roster has somebody of another scope.
     """
 
     participant_id: str | None
     listed: list[str] | None
     stored: list[str] | None
     why: Why | None = None
+    outside: str | None = None
 
 
 class Paired(NamedTuple):

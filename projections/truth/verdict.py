@@ -94,7 +94,7 @@ class Judge:
                 if event_id in (self.scope.event_ids or ()):
                     raise ListedTwice(pair.participant_id or "")  # its partner is paired with another row
                 self.elsewhere[event_id] += 1
-                yield pair._replace(stored=stored)
+                yield pair._replace(stored=stored, outside=event_id)
                 continue
             self.met += pair.stored is not None and (pair.listed is not None or pair.why is Why.AMBIGUOUS)
             yield pair
@@ -108,6 +108,8 @@ class Judge:
         else:
             compared = self.values.compared(pair.listed, pair.stored)
         self.unreadable.update(compared.unreadable)
+        if pair.outside is not None and _EVENT not in compared.stale:  # the file does not say which of several it is
+            return compared._replace(stale={**compared.stale, _EVENT: ("", pair.outside)})
         return compared
 
     def _refuse_another_event(self, listed: Sequence[str]) -> None:

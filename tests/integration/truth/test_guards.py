@@ -111,6 +111,8 @@ def test_a_file_without_events_says_that_all_are_in_the_one_that_is_named(compar
     tally, [difference] = compare("id\n1\n2\n3\n4\n", "501")
     assert (difference.participant_id, dict(difference.columns)) == ("4", {"event_id": ("501", "502")})
     assert tally.columns == {"event_id": 1}
+    _, [difference] = compare("id\n1\n2\n3\n4\n", "501", "503")
+    assert (difference.participant_id, dict(difference.columns)) == ("4", {"event_id": ("", "502")})
 
 
 def test_nobody_is_judged_of_whom_something_arrived_since(
