@@ -8,7 +8,7 @@ from ingest.cli.terminal import printable, say, utc
 from projections.roster.export.guard import guarded
 from projections.roster.export.lines import csv_line
 from projections.truth.comparison import FileLook
-from projections.truth.drift import MOST_SHOWN, Drift, DriftTally, RosterDifference
+from projections.truth.drift import MOST_SHOWN, DriftKind, DriftTally, RosterDifference
 from projections.truth.expected import RosterCount
 from projections.truth.inner import InnerCount, Whereabouts
 
@@ -48,11 +48,11 @@ def print_tally(tally: DriftTally, scope: str) -> None:
     """How many there are of each kind, and some of them by their ids."""
     click.echo(f"{scope} at position {tally.position}: {tally.rows} listed, {tally.on_roster} on the roster")
     click.echo(f"agreeing {tally.agreeing}")
-    for kind in Drift:
+    for kind in DriftKind:
         click.echo(f"{kind.value} {tally.kinds[kind]}")
-        if kind is Drift.STALE:
+        if kind is DriftKind.STALE:
             _print_counts(tally.columns)
-        elif kind is Drift.UNKNOWABLE:
+        elif kind is DriftKind.UNKNOWABLE:
             _print_counts({why.value: number for why, number in tally.reasons.items()})
         _print_examples(tally.examples_of(kind))
     for column, number in tally.unreadable.most_common():

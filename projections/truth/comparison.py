@@ -14,7 +14,7 @@ from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
 from projections.truth.buckets import BUCKETS, LineBuckets
 from projections.truth.cells import Convert, converting
-from projections.truth.drift import Drift, DriftTally, RosterDifference, Why
+from projections.truth.drift import DriftKind, DriftTally, RosterDifference, Why
 from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
@@ -86,7 +86,7 @@ def compare_listing(
             tally.on_roster += sum(map(stored.add, on_roster.rest()))
         tally.rows = seen.rows
         for number in seen.without_key:
-            note(RosterDifference(Drift.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
+            note(RosterDifference(DriftKind.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
         pairs = _pairs(listed, stored, look.matching, tally)
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 MOST_SHOWN = 20  # examples of each kind
 
 
-class Drift(Enum):
+class DriftKind(Enum):
     """`missing`: listed, not on the roster. `stale`: listed with other values. `unlisted`: on the roster, not listed.
 
     `unknowable`: it differs, and what is right cannot be told.
@@ -45,7 +45,7 @@ class RosterDifference(NamedTuple):
     file, where nothing else tells it.
     """
 
-    kind: Drift
+    kind: DriftKind
     participant_id: str | None
     columns: Mapping[str, tuple[str, str]]
     base: int = 0
@@ -64,7 +64,7 @@ class DriftTally:
     rows: int = 0
     on_roster: int = 0
     agreeing: int = 0
-    kinds: Counter[Drift] = field(default_factory=Counter)
+    kinds: Counter[DriftKind] = field(default_factory=Counter)
     reasons: Counter[Why] = field(default_factory=Counter)
     columns: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
@@ -77,10 +77,10 @@ class DriftTally:
             self.examples.append(difference)
         if difference.why is not None:
             self.reasons[difference.why] += 1
-        elif difference.kind is Drift.STALE:
+        elif difference.kind is DriftKind.STALE:
             self.columns.update(difference.columns.keys())
 
-    def examples_of(self, kind: Drift) -> list[RosterDifference]:
+    def examples_of(self, kind: DriftKind) -> list[RosterDifference]:
         """Some differences of a kind, in the order of their ids: 7 before 10."""
         of_kind = [example for example in self.examples if example.kind is kind]
         return sorted(of_kind, key=lambda example: (len(example.participant_id or ""), example.participant_id or ""))
@@ -88,7 +88,7 @@ class DriftTally:
     @property
     def agrees(self) -> bool:
         """Whether nothing differs but what passes by itself, or is as it should be."""
-        is_drift = any(self.kinds[kind] for kind in Drift if kind is not Drift.UNKNOWABLE)
+        is_drift = any(self.kinds[kind] for kind in DriftKind if kind is not DriftKind.UNKNOWABLE)
         return not is_drift and self.reasons.keys() <= EXPECTED
 
     def as_json(self) -> dict[str, object]:
@@ -98,11 +98,11 @@ class DriftTally:
             "rows": self.rows,
             "on_roster": self.on_roster,
             "agreeing": self.agreeing,
-            **{kind.value: self.kinds[kind] for kind in Drift},
+            **{kind.value: self.kinds[kind] for kind in DriftKind},
             "unknowable_because": {why.value: number for why, number in self.reasons.items()},
             "stale_by_column": dict(self.columns.most_common()),
             "unreadable_by_column": dict(self.unreadable.most_common()),
-            "examples": [_as_json(example) for kind in Drift for example in self.examples_of(kind)],
+            "examples": [_as_json(example) for kind in DriftKind for example in self.examples_of(kind)],
         }
 
 
@@ -110,7 +110,7 @@ def _as_json(example: RosterDifference) -> dict[str, object]:
     return {
         "kind": example.kind.value,
         "participant_id": example.participant_id,
-        "columns": [*example.columns] if example.kind is Drift.STALE else [],
+        "columns": [*example.columns] if example.kind is DriftKind.STALE else [],
         "because": None if example.why is None else example.why.value,
         "row": example.row,
         "base": example.base,

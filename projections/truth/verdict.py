@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from ingest.cli.terminal import printable
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import Drift, RosterDifference, Why
+from projections.truth.drift import DriftKind, RosterDifference, Why
 from projections.truth.pairing import ListedTwice, Pair
 from projections.truth.roster_lines import ComparedScope, cells_by_id
 from projections.truth.values import Compared, ListedValues
@@ -130,30 +130,32 @@ class Judge:
 
     def _difference(self, pair: Pair, compared: Compared, known: _Known) -> RosterDifference:
         if pair.why is not None:
-            return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
-        kind = Drift.UNLISTED if pair.listed is None else Drift.MISSING if pair.stored is None else Drift.STALE
-        if kind is Drift.MISSING and known.is_on_roster and pair.participant_id is not None:
+            return RosterDifference(DriftKind.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
+        kind = (
+            DriftKind.UNLISTED if pair.listed is None else DriftKind.MISSING if pair.stored is None else DriftKind.STALE
+        )
+        if kind is DriftKind.MISSING and known.is_on_roster and pair.participant_id is not None:
             raise ListedTwice(pair.participant_id)  # its partner is paired with another row
         why = self._why(kind, compared, known)
         if why is not None:
-            return RosterDifference(Drift.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)
-        if kind is Drift.UNLISTED:
+            return RosterDifference(DriftKind.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)
+        if kind is DriftKind.UNLISTED:
             self.unlisted[known.event_id] += 1
         return RosterDifference(kind, pair.participant_id, compared.stale, known.newest)
 
-    def _why(self, kind: Drift, compared: Compared, known: _Known) -> Why | None:
+    def _why(self, kind: DriftKind, compared: Compared, known: _Known) -> Why | None:
         """Why nothing can be told; None if it can."""
-        if kind is Drift.MISSING and known.is_erased:
+        if kind is DriftKind.MISSING and known.is_erased:
             return Why.ERASED
         if known.newest > self.scope.position:
             return Why.WAITING
         if known.newest > self.taken:
             return Why.YOUNGER
-        if kind is Drift.UNLISTED:
+        if kind is DriftKind.UNLISTED:
             return None
         if known.is_parked:
             return Why.PARKED
-        if kind is Drift.MISSING:
+        if kind is DriftKind.MISSING:
             return None
         if compared.is_ahead:
             return Why.AHEAD

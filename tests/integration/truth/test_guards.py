@@ -218,6 +218,16 @@ def test_twins_are_never_guessed(compare: Compare, database: str, worker_engine:
         assert not tally.agrees
 
 
+def test_whoever_has_no_key_on_the_roster_is_not_said_to_be_unlisted(
+    compare: Compare, database: str, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(7, event_id=503, email="a@example.org"), model.body(8, event_id=503)])
+    drain(worker_engine)
+    tally, differences = compare("email\nA@Example.org\n", "503", match="email+event")
+    assert kinds(differences) == [("stale", "7", None), ("unknowable", "8", "WITHOUT_KEY")]
+    assert not tally.agrees
+
+
 def test_people_are_found_by_their_confirmation_number_in_the_object(
     compare: Compare, database: str, worker_engine: Engine
 ) -> None:
