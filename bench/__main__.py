@@ -2,7 +2,20 @@
 
 import sys
 
-from bench import answers, api, appending, counting, deliveries, following, growth, proof, rebuild, releases, reporting
+from bench import (
+    answers,
+    api,
+    appending,
+    counting,
+    deliveries,
+    following,
+    growth,
+    proof,
+    rebuild,
+    reconcile,
+    releases,
+    reporting,
+)
 from bench.machine import database, server
 
 MEASUREMENTS = {
@@ -16,6 +29,7 @@ MEASUREMENTS = {
     "proof": proof.measure,
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
+    "reconcile": reconcile.measure,
     "releases": releases.measure,
     "reporting": reporting.measure,
 }
@@ -29,6 +43,7 @@ ON_THE_SERVER = (
     "growth",
     "rebuild",
     "rebuild-growth",
+    "reconcile",
     "releases",
     "reporting",
 )
