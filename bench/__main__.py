@@ -13,6 +13,7 @@ from bench import (
     pages,
     proof,
     rebuild,
+    reconcile,
     releases,
     reporting,
 )
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "proof": proof.measure,
     "rebuild": rebuild.measure,
     "rebuild-growth": rebuild.measure_growth,
+    "reconcile": reconcile.measure,
     "releases": releases.measure,
     "reporting": reporting.measure,
 }
@@ -44,6 +46,7 @@ ON_THE_SERVER = (
     "pages",
     "rebuild",
     "rebuild-growth",
+    "reconcile",
     "releases",
     "reporting",
 )

@@ -3,12 +3,13 @@
 -- LOG          Movemint's deliveries, as they came. Only what the arrows show changes it.
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
---                                   +--> event_redelivery                      the same bytes again, counted
+--                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
 --   operator: verify --> verification                          when the log was last proved, and what was found
+--   withheld_events(), deliveries_about(): what erasures hide, what was delivered about a person
 --   open_transactions(), oldest_transaction(), slots(): what keeps a database from being tidied up
 --   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
 --
@@ -196,6 +197,13 @@ begin
     group by r.position
     on conflict on constraint event_redelivery_pkey
     do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
+    -- By hour, too; hours of more than a year ago are forgotten.
+    insert into redelivery_hour as counted (source, hour, count)
+    select in_source, date_trunc('hour', appended_at, 'UTC'), count(*)
+    from unnest(chains) as c (chain)
+    where c.chain is null
+    on conflict on constraint redelivery_hour_pkey do update set count = counted.count + excluded.count;
+    delete from redelivery_hour h where h.source = in_source and h.hour < appended_at - interval '400 days';
   end if;
 end
 $$;
@@ -524,6 +532,50 @@ $$;
 CREATE FUNCTION public.day_begins(in_day date, in_changes timestamp with time zone[], in_offsets integer[]) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT min(begin.at) AS min FROM (generate_series(1, cardinality(day_begins.in_offsets)) part(number) CROSS JOIN LATERAL (SELECT GREATEST((day_begins.in_changes)[(part.number - 1)], (((day_begins.in_day)::timestamp without time zone - make_interval(secs => ((day_begins.in_offsets)[part.number])::double precision)) AT TIME ZONE 'UTC'::text)) AS "greatest") begin(at)) WHERE (((day_begins.in_changes)[part.number] IS NULL) OR (begin.at < (day_begins.in_changes)[part.number])));
+
+CREATE FUNCTION public.deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer) RETURNS TABLE(event_position bigint, received_at timestamp with time zone, event_type text, redeliveries bigint, last_at timestamp with time zone, is_parked boolean, said jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  event record;
+  object json;
+begin
+  for event in
+    select newest.*
+    from (
+      select e.position, e.received_at, e.event_type, r.redeliveries, r.last_at,
+        case when octet_length(e.body) <= 65536 then e.body end as body,
+        exists (
+          select from quarantine q
+          join projection p on p.projection = q.projection and p.live = q.build
+          where q.source = e.source and q.projection = 'participants' and q.position = e.position
+        ) as is_parked
+      from readable_log e
+      left join event_redelivery r on r.source = e.source and r.position = e.position
+      where e.source = in_source and e.subject = in_subject
+      order by e.position desc
+      limit in_limit
+    ) newest
+    order by newest.position
+  loop
+    event_position := event.position;
+    received_at := event.received_at;
+    event_type := event.event_type;
+    redeliveries := coalesce(event.redeliveries, 0);
+    last_at := event.last_at;
+    is_parked := event.is_parked;
+    said := null;
+    begin
+      object := convert_from(event.body, 'UTF8')::json #> '{data,object}';
+      select jsonb_object_agg(k.key, object #>> string_to_array(k.key, '.')) into said from unnest(in_keys) as k (key);
+    exception when data_exception or program_limit_exceeded then
+      said := null; -- not JSON, or none that PostgreSQL reads
+    end;
+    return next;
+  end loop;
+end
+$$;
 
 CREATE FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -979,6 +1031,49 @@ begin
   end if;
   return null;
 end
+$$;
+
+CREATE FUNCTION public.withheld_events() RETURNS TABLE(source text, undone bigint, delivered_since bigint, events bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  with newest as (
+    select r.source, r.erasure_id, r.subject, r.digests, r.lifted_at
+    from erasures r
+    order by r.erased_at desc
+    limit 1000
+  ),
+  of_subject as (
+    select
+      n.source, n.subject,
+      (
+        select count(*) from event_log e
+        where e.source = n.source and e.subject = n.subject and e.body is not null and not exists (
+          select from erasures o where o.source = n.source and o.subject = n.subject and e.digest = any (o.digests)
+        )
+      ) as events
+    from (select distinct d.source, d.subject from newest d where d.lifted_at is null) n
+  ),
+  unfinished as (
+    select n.source, count(*) as undone
+    from newest n
+    where exists (
+      select from unnest(n.digests) as d (digest)
+      join event_log e on e.source = n.source and e.digest = d.digest
+      where e.body is not null
+    )
+    group by n.source
+  ),
+  since as (
+    select s.source, count(*) as delivered_since, sum(s.events)::bigint as events
+    from of_subject s
+    where s.events > 0
+    group by s.source
+  )
+  select
+    coalesce(u.source, s.source), coalesce(u.undone, 0), coalesce(s.delivered_since, 0), coalesce(s.events, 0)
+  from unfinished u
+  full join since s on s.source = u.source
 $$;
 
 CREATE FUNCTION reporting.age_band(in_age integer) RETURNS text
@@ -2068,6 +2163,12 @@ CREATE VIEW public.readable_log AS
     (signature IS NULL) AS is_own
    FROM public.event_log e;
 
+CREATE TABLE public.redelivery_hour (
+    source text NOT NULL COLLATE pg_catalog."C",
+    hour timestamp with time zone NOT NULL,
+    count bigint NOT NULL
+);
+
 CREATE TABLE public.refused_delivery (
     source text NOT NULL COLLATE pg_catalog."C",
     reason text NOT NULL COLLATE pg_catalog."C",
@@ -2611,6 +2712,9 @@ ALTER TABLE ONLY public.published_source
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (source, projection, build, "position");
 
+ALTER TABLE ONLY public.redelivery_hour
+    ADD CONSTRAINT redelivery_hour_pkey PRIMARY KEY (source, hour);
+
 ALTER TABLE ONLY public.refused_delivery
     ADD CONSTRAINT refused_delivery_pkey PRIMARY KEY (source, reason, hour);
 
@@ -2650,6 +2754,8 @@ CREATE INDEX participant_answers_build_answer ON ONLY public.participant_answers
 CREATE INDEX participant_answers_build_question_words ON ONLY public.participant_answers_build USING btree (source, COALESCE(event_id, ''::text), question_key, ((NOT (question IS DISTINCT FROM question_id))), "position" DESC, place);
 
 CREATE INDEX participants_build_age ON ONLY public.participants_build USING btree (source, age, participant_id) WHERE (age IS NOT NULL);
+
+CREATE INDEX participants_build_athlete ON ONLY public.participants_build USING btree (source, athlete_id, participant_id) WHERE (athlete_id IS NOT NULL);
 
 CREATE INDEX participants_build_bib ON ONLY public.participants_build USING btree (source, bib_key, participant_id);
 
@@ -2754,6 +2860,9 @@ GRANT ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link byte
 REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) TO rosterlog_ingest;
 
+REVOKE ALL ON FUNCTION public.deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.deliveries_about(in_source text, in_subject text, in_keys text[], in_limit integer) TO rosterlog_api;
+
 REVOKE ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_build(in_projection text, in_build integer, in_table text) TO rosterlog_worker;
 
@@ -2791,6 +2900,9 @@ REVOKE ALL ON FUNCTION public.publish_these(in_source text, in_ids text[]) FROM 
 REVOKE ALL ON FUNCTION public.questions_of_many(in_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.questions_of_many(in_source text) TO rosterlog_api;
 
+REVOKE ALL ON FUNCTION public.withheld_events() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.withheld_events() TO rosterlog_api;
+
 GRANT SELECT ON TABLE public.event_calendar TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.projection TO rosterlog_worker;
@@ -2827,6 +2939,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participant_history_build TO r
 GRANT SELECT ON TABLE public.participant_history TO rosterlog_api;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.participants_build TO rosterlog_worker;
+
+GRANT SELECT(source) ON TABLE public.participants_build TO rosterlog_api;
+
+GRANT SELECT(updated_at) ON TABLE public.participants_build TO rosterlog_api;
+
+GRANT SELECT(build) ON TABLE public.participants_build TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.participants TO rosterlog_api;
 
@@ -2870,6 +2988,7 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
+GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_api;
 
 GRANT SELECT ON TABLE public.page_session TO rosterlog_api;
 
@@ -2905,6 +3024,10 @@ GRANT SELECT ON TABLE public.quarantine TO rosterlog_api;
 GRANT SELECT ON TABLE public.quarantine TO rosterlog_operator;
 
 GRANT SELECT ON TABLE public.readable_log TO rosterlog_worker;
+
+GRANT SELECT ON TABLE public.redelivery_hour TO rosterlog_api;
+GRANT SELECT ON TABLE public.redelivery_hour TO rosterlog_operator;
+GRANT SELECT ON TABLE public.redelivery_hour TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.refused_delivery TO rosterlog_api;
 GRANT SELECT ON TABLE public.refused_delivery TO rosterlog_operator;

@@ -18,7 +18,8 @@ from migrations.execute import verbatim
 ROOMS = {
     "log": """
         refuse_change refuse_change_but_erasure append_events append_observations count_refused position_at readable_log
-        kept_by_participant apply_erasure open_transactions oldest_transaction slots
+        kept_by_participant apply_erasure withheld_events deliveries_about
+        open_transactions oldest_transaction slots
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
     "roster": """

@@ -12,6 +12,13 @@ _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
     "0018_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
+    "0019_operations_page": (
+        "drop function withheld_events(), deliveries_about(text, text, text[], integer)",
+        "drop index participants_build_athlete",
+        "drop table redelivery_hour",
+        "revoke select on event_redelivery from rosterlog_api",
+        "revoke select (source, build, updated_at) on participants_build from rosterlog_api",
+    ),
     "0018_observed": (
         # The views of the release before have their columns in the same order, and no more of them.
         "drop view participants, participant_history, participants_keyed, participant_history_keyed cascade",

@@ -4,15 +4,20 @@ import asyncio
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 import click
 
 from ingest.simulator.deliver import Answered, Target, deliver
+from ingest.simulator.drifting import DRIFT_NAMES, Drifts, drifted
+from ingest.simulator.export import EXPORT_FORMS, ExportForm, export_bytes
 from ingest.simulator.plan import Amount, Planned, Wishes, plan
 
+SIMULATED = tuple(name for name in DRIFT_NAMES if name != "erased")  # nobody is erased over HTTP
 _MOST_BYTES = 65_536  # of a file with a secret
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # in no secret, and in most files that are no text
 
@@ -44,6 +49,18 @@ class AmountType(click.ParamType[Amount]):
         return Amount(amount, is_share=True)
 
 
+class DriftType(click.ParamType[tuple[str, int]]):
+    """A way of drifting and how many do, such as stale=3."""
+
+    name = "drift"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        name, _, number = str(value).partition("=")
+        if name not in SIMULATED or not (number.isascii() and number.isdigit()):
+            self.fail(f"{value!r} is no NAME=NUMBER, of {', '.join(SIMULATED)}", param, ctx)
+        return name, int(number)
+
+
 def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """An option that takes an amount; 5% if it is given without a value."""
     return click.option(name, type=AmountType(), default="0", is_flag=False, flag_value="5%", help=text)
@@ -65,6 +82,14 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 @amount_option("--corrupt", "Damage so many copies after signing.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same people in the same order.")
 @click.option("--concurrency", default=16, show_default=True, type=click.IntRange(1, 256), help="Deliveries at a time.")
+@click.option("--export", "export_to", type=click.Path(), help="Write an organiser's export of these people to a file.")
+@click.option(
+    "--drift", "drifts", multiple=True, metavar="NAME=NUMBER", type=DriftType(),
+    help=f"So many drift: {', '.join(SIMULATED)}.",
+)  # fmt: skip
+@click.option(
+    "--export-form", default="csv", show_default=True, type=click.Choice([*EXPORT_FORMS]), help="Of the export."
+)
 @click.pass_obj
 def simulate(
     settings: WithSources,
@@ -79,17 +104,25 @@ def simulate(
     corrupt: Amount,
     seed: int,
     concurrency: int,
+    export_to: str | None,
+    drifts: tuple[tuple[str, int], ...],
+    export_form: str,
 ) -> None:
     """Act as Movemint: sign registrations and deliver them over HTTP, again after every failure.
 
     The secret that signs them is the one of --secret-file; without it, the newest of the source in the URL, as
     MOVEMINT_WEBHOOK_SECRET or ROSTERLOG_SOURCES have it. The people are made up, and so are the names of their fields:
-    Movemint does not publish its participant.
+    Movemint does not publish its participant. With --export each person is delivered once, and who drifts is printed.
     """
     _check(url)
     key = _key(settings, url, secret_file, secret)
-    wishes = Wishes(count, participants, duplicates, reorder, corrupt, seed)
-    outcome = run_simulation(wishes, Target(url, key, concurrency, rate))
+    target = Target(url, key, concurrency, rate)
+    if export_to is not None:
+        outcome = run_drifting(Path(export_to), seed, count, Drifts(**dict(drifts)), EXPORT_FORMS[export_form], target)
+    elif drifts:
+        raise click.UsageError("--drift goes with --export FILE")
+    else:
+        outcome = run_simulation(plan(Wishes(count, participants, duplicates, reorder, corrupt, seed)), target)
     for line in outcome.lines():
         click.echo(line)
     if not outcome.is_good:
@@ -138,9 +171,22 @@ def _key_in(file: BinaryIO) -> bytes:
     return os.fsencode(secrets[0])
 
 
-def run_simulation(wishes: Wishes, target: Target) -> Answered:
-    """Deliver the plan of these wishes, with a progress bar on standard error."""
-    planned = plan(wishes)
+def run_drifting(path: Path, seed: int, people: int, drifts: Drifts, form: ExportForm, target: Target) -> Answered:
+    """Deliver, write the export, and deliver what came after it; print whom each drift is about."""
+    planned = drifted(seed, people, drifts, form.encoding.removesuffix("-sig"))
+    outcome = run_simulation([*map(Planned, planned.before)], target)
+    path.write_bytes(export_bytes(planned.rows, form))
+    os.utime(path, ns=(time.time_ns(), time.time_ns()))  # its own time may be of some milliseconds ago
+    if planned.since:
+        outcome.add(run_simulation([*map(Planned, planned.since)], target))
+    click.echo(f"listed    {len(planned.rows)} in {click.format_filename(path)}")
+    for drift, about in planned.about.items():
+        click.echo(f"{drift:<9} {', '.join(sorted(about))}")
+    return outcome
+
+
+def run_simulation(planned: Sequence[Planned], target: Target) -> Answered:
+    """Deliver a plan, with a progress bar on standard error."""
     said: set[int | None] = set()
 
     def hear(one: Planned, status: int | None) -> None:

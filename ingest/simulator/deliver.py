@@ -32,6 +32,11 @@ class Answered:
     def is_good(self) -> bool:
         return not self.refused_wrongly and not self.accepted_wrongly
 
+    def add(self, later: "Answered") -> None:
+        """Count what was sent later as well."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+
     def lines(self) -> Iterator[str]:
         yield f"sent      {self.deliveries} deliveries in {self.attempts} attempts"
         yield "answered  " + (", ".join(f"{answer}: {times}" for answer, times in sorted(self.answers.items())) or "-")

@@ -14,6 +14,7 @@ from ingest.logs import request_id
 from ingest.web.headers import REQUEST_ID, SAFE
 from ingest.web.meant import meant_address
 
+FAULT = "This is a fault in rosterlog; its log says more."
 # For Starlette's own refusals, whose detail is only the status phrase.
 _DETAILS = {
     404: "There is nothing at this address.",
@@ -66,13 +67,19 @@ def problem_bytes(status: int, detail: str, headers: Iterable[tuple[bytes, bytes
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """An `HTTPException` as a problem. Where there is nothing at an address, it names the one that was meant."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    is_phrase = error.detail == HTTPStatus(error.status_code).phrase
-    detail = _DETAILS.get(error.status_code, error.detail) if is_phrase else error.detail
-    if is_phrase and error.status_code == HTTPStatus.NOT_FOUND and (address := meant_address(request)) is not None:
-        detail = f"There is nothing at this address, which has a slash more than {address}."
-    return problem(error.status_code, detail, error.headers, error.members if isinstance(error, Refusal) else None)
+    members = error.members if isinstance(error, Refusal) else None
+    return problem(error.status_code, detail_of(request, error), error.headers, members)
+
+
+def detail_of(request: Request, error: HTTPException) -> str:
+    """What happened, and what to do next."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND and (address := meant_address(request)) is not None:
+        return f"There is nothing at this address, which has a slash more than {address}."
+    return _DETAILS.get(error.status_code, error.detail)
 
 
 async def on_fault(_request: Request, _error: Exception) -> Response:
     """A fault of ours. Starlette raises it again after this answer, so it is logged."""
-    return problem(500, "This is a fault in rosterlog; its log says more.")
+    return problem(500, FAULT)

@@ -3,7 +3,7 @@
 from migrations.execute import execute_file
 
 revision = "0018_roster_page"
-down_revision = "0018_observed"
+down_revision = "0019_operations_page"
 
 
 def upgrade() -> None:

@@ -11,6 +11,7 @@ COMMANDS = {
     "fields": "projections.cli.fields:fields",
     "quarantine": "projections.cli.quarantine:quarantine",
     "rebuild": "projections.cli.rebuild:rebuild",
+    "reconcile": "projections.cli.reconcile:reconcile",
     "report": "projections.cli.report:report",
     "serve": "projections.cli.servers:serve_both",
     "status": "projections.cli.status:status",

@@ -18,6 +18,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
 from projections.doctor import database, durability, log, machine, rights, upkeep
+from projections.doctor.complete import check_complete
 from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
 from projections.doctor.watched import check_watched
@@ -133,6 +134,7 @@ def _checks_of_schema(
     if (logged := _logged(connection)) is not None:
         yield "secrets", partial(log.check_secrets, settings.sources, logged)
         yield "holes", partial(log.check_holes, connection, logged)
+        yield "complete", partial(check_complete, connection, projections[0].name, logged)
         yield "demo", partial(log.check_demo, connection, logged)
         yield "fields", partial(check_fields, connection, read_fields(settings.fields_file), logged)
 

@@ -3,6 +3,9 @@
 Readers find the live build by the row in `projection`, so a swap updates one row and no reader waits for it.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import Connection, cast, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -12,10 +15,50 @@ from projections.folding.table import build_table, projection_table
 
 REBUILD_LOCK = 1_919_906_928  # first key of the advisory lock that a rebuild holds; the second is the projection's name
 
+# A rebuild under way holds this lock; what was killed leaves its build behind until the next one.
+_UNDER_WAY = text("""
+select p.projection, b.loaded_events, b.events_to_load, b.moved_at
+from projection p
+left join lateral (
+  select b.loaded_events, b.events_to_load, b.moved_at
+  from projection_build b
+  where b.projection = p.projection and b.build is distinct from p.live and b.build is distinct from p.previous
+  order by b.build desc
+  limit 1
+) b on true
+where exists (
+  select from pg_locks l
+  where l.locktype = 'advisory' and l.classid = :lock and l.objid = hashtext(p.projection)::oid
+)
+order by p.projection
+""")
+
 _pointer, _build = projection_table.c, build_table.c
 _BUILDS = select(_build.projection, _build.build, _build.definition).join(
     projection_table, _pointer.projection == _build.projection
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildUnderWay:
+    """A rebuild of a projection. `loaded`, of `to_load` events, at `moved_at`; None before it has noted any."""
+
+    projection: str
+    loaded: int | None
+    to_load: int | None
+    moved_at: datetime | None
+
+    @property
+    def ratio(self) -> float | None:
+        """The part of the log that the build has."""
+        if self.loaded is None or self.to_load is None:
+            return None
+        return min(self.loaded / max(self.to_load, 1), 1.0)
+
+
+def rebuilds_under_way(connection: Connection) -> list[RebuildUnderWay]:
+    """The rebuilds that are running, by projection."""
+    return [RebuildUnderWay(*row) for row in connection.execute(_UNDER_WAY, {"lock": REBUILD_LOCK})]
 
 
 def live(connection: Connection, name: str) -> Build | None:

@@ -8,22 +8,11 @@ from ingest import metrics
 from ingest.log.read import sources
 from ingest.metrics import Reading
 from projections.folding import quarantine
-from projections.folding.builds import REBUILD_LOCK
+from projections.folding.builds import rebuilds_under_way
 from projections.folding.heartbeat import last_seen
 from projections.folding.projection import Projection
 from projections.folding.status import read_folded, read_projections
 
-# A rebuild under way holds this lock; what was killed leaves its build behind until the next one.
-_LOADING = text("""
-select b.projection, b.loaded_events::float8 / greatest(b.events_to_load, 1) as ratio, b.moved_at
-from projection_build b
-join projection p on p.projection = b.projection
-where b.events_to_load is not null and b.build is distinct from p.live and b.build is distinct from p.previous
-  and exists (
-    select from pg_locks l
-    where l.locktype = 'advisory' and l.classid = :lock and l.objid = hashtext(p.projection)::oid
-  )
-""")
 _ROSTER_BYTES = text("""
 select coalesce(sum(pg_total_relation_size(i.inhrelid)), 0)::float8
 from projection p
@@ -49,9 +38,10 @@ def projection_readings(connection: Connection, projections: Sequence[Projection
         yield Reading(metrics.QUARANTINED, (source,), parked.get(source, 0))
     for status in read_projections(connection, projections):
         yield Reading(metrics.REBUILD_NEEDED, (status.projection,), float(status.needs_rebuild))
-    for row in connection.execute(_LOADING, {"lock": REBUILD_LOCK}):
-        yield Reading(metrics.REBUILD_RATIO, (row.projection,), min(row.ratio, 1.0))
-        yield metrics.timestamp_of(metrics.REBUILD_MOVED, row.moved_at, row.projection)
+    for rebuild in rebuilds_under_way(connection):
+        if rebuild.ratio is not None and rebuild.moved_at is not None:
+            yield Reading(metrics.REBUILD_RATIO, (rebuild.projection,), rebuild.ratio)
+            yield metrics.timestamp_of(metrics.REBUILD_MOVED, rebuild.moved_at, rebuild.projection)
     worker = last_seen(connection)
     if worker is not None:
         yield metrics.timestamp_of(metrics.WORKER_SEEN, worker.seen_at)

@@ -61,7 +61,7 @@ class SourceHealth:
     events.
 
     `seconds_behind`: how long the oldest event that some projection has not folded has been in the log; 0 if none is.
-    `missing`: a position that the log lacks, at which its projections stand still.
+    `missing`: a position that the log lacks, at which its projections stand still. `folded`: how far each is.
     """
 
     status: SourceStatus
@@ -71,6 +71,7 @@ class SourceHealth:
     refused: Refused
     seconds_behind: float
     missing: int | None
+    folded: Sequence[Folded]
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -128,7 +129,8 @@ def read_health(
         of_source = refused.get(status.source, NOTHING_REFUSED)
         seconds = max((each.seconds for each in folded[status.source]), default=0.0)
         missing = next((each.missing for each in folded[status.source] if each.missing is not None), None)
-        sources.append(SourceHealth(status, first, last, last_hour, of_source, seconds, missing))
+        of_builds = folded[status.source]
+        sources.append(SourceHealth(status, first, last, last_hour, of_source, seconds, missing, of_builds))
     return Health(
         sources,
         read_projections(connection, projections),

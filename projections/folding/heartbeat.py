@@ -56,6 +56,10 @@ class Heartbeat:
 
 def last_seen(connection: Connection) -> SeenWorker | None:
     """The worker that was seen last; None if none was ever seen."""
-    query = worker_seen_table.select().order_by(worker_seen_table.c.seen_at.desc()).limit(1)
-    row = connection.execute(query).mappings().one_or_none()
-    return None if row is None else SeenWorker(**row)
+    return next(iter(seen_workers(connection, 1)), None)
+
+
+def seen_workers(connection: Connection, limit: int) -> list[SeenWorker]:
+    """Up to `limit` workers that were seen in the last day, the one that was seen last first."""
+    query = worker_seen_table.select().order_by(worker_seen_table.c.seen_at.desc()).limit(limit)
+    return [SeenWorker(**row) for row in connection.execute(query).mappings()]

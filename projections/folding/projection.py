@@ -38,7 +38,8 @@ class Projection:
     a source and, per participant, all states in the log's order. `finish`: derives the counts from the loaded rows.
     `is_followed`: followers are told of changes without an event. `compared`: by table that a rebuild compares, the
     columns that, with `source`, identify a row; such a table has `source`, `participant_id` and `position`. `calendar`:
-    in which zone days are, kept with each build, for queries.
+    in which zone days are, kept with each build, for queries. `reads`: the keys of a participant's object that the fold
+    reads, of nested ones the outermost.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Projection:
     compared: Mapping[str, Sequence[str]]
     is_followed: bool = False
     calendar: Calendar = UTC_CALENDAR
+    reads: frozenset[str] = frozenset()
     finish: Callable[[Connection, Build], None] = field(default=lambda _connection, _build: None)
 
 

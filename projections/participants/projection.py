@@ -18,6 +18,7 @@ from projections.participants import (
     state,
     storable,
 )
+from projections.participants.taken import outermost_keys
 
 # The modules that decide what a build holds: a change of their code is another definition.
 FOLDING = (
@@ -51,6 +52,7 @@ def projection(declared: fields.Fields, shared: fold.Fold | None = None) -> Proj
         save=rows.save,
         load=rows.load,
         calendar=declared.calendar,
+        reads=outermost_keys(declared),
         is_followed=True,
         compared={rows.ROSTER_TABLE: ("participant_id",), rows.ANSWERS_TABLE: ("participant_id", "place")},
     )

@@ -116,7 +116,7 @@ participants_build = Table(
             "participant_id",
             postgresql_where=text(f"{column} is not null"),
         )
-        for name, column in (("checked_in", "checked_in_at"), ("age", "age"))
+        for name, column in (("checked_in", "checked_in_at"), ("age", "age"), ("athlete", "athlete_id"))
     ),
     Index("participants_build_position", "source", "position", postgresql_include=["build"]),
     Index("participants_build_words", "words", postgresql_using="gin"),

@@ -20,6 +20,11 @@ def steps_of(key: str) -> Steps:
     return tuple(key.split("."))
 
 
+def outermost_keys(fields: Fields) -> frozenset[str]:
+    """The keys of a participant's object that the fold reads, of nested ones the outermost."""
+    return frozenset({ID_KEY, *(key.partition(".")[0] for keys in fields.keys.values() for key in keys)})
+
+
 class FoldInquiry:
     """Asks the fold of these fields about single participants."""
 

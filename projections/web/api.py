@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -73,7 +74,7 @@ class ApiSettings:
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
     sent. `public_url`: where clients find the API; None: at the addresses that they ask. `processes`: how many of one
-    server share these limits.
+    server share these limits. `data_dir`: of the embedded database; None for another one.
     """
 
     token_rate: float = 500.0
@@ -82,11 +83,18 @@ class ApiSettings:
     held_bytes: int = 64_000_000
     public_url: str | None = None
     processes: int = 1
+    data_dir: Path | None = None
 
 
 def api_settings(settings: Settings, processes: int = 1) -> ApiSettings:
     """The settings that the API needs."""
-    return ApiSettings(settings.token_rate, settings.cors_origins, public_url=settings.public_url, processes=processes)
+    return ApiSettings(
+        settings.token_rate,
+        settings.cors_origins,
+        public_url=settings.public_url,
+        processes=processes,
+        data_dir=settings.data_dir if settings.database_url is None else None,
+    )
 
 
 class Api:
@@ -120,7 +128,7 @@ class Api:
         )
         self._exports = Exports(self._exporting, self._dispatch)
         writable = self._writing or self._engine
-        operations = partial(read_operations, writable, projections)
+        operations = partial(read_operations, writable, projections, settings.data_dir)
         public_url, sessions = settings.public_url, Sessions(writable)
         self._kept = KeptNumbers(self._exporting)
         self._pages = Pages(
@@ -132,6 +140,8 @@ class Api:
         checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
+        handlers[HTTPException] = self._pages.on_http_exception_of_browser
+        handlers[Exception] = self._pages.on_fault_of_browser
         readings = self._answer_log.readings
         return Part(self._routes(), self._running, checks, handlers, readings=readings)
 

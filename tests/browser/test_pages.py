@@ -135,7 +135,7 @@ def test_a_person_has_a_time_line(opened: Open) -> None:
     page = opened("/participants/7000001")
     expect(page.locator(".states li").first).to_contain_text("bib: 1 → A1")
     page.get_by_text("The object as it came").click()
-    expect(page.locator("details pre")).to_contain_text('"bib": "A1"')
+    expect(page.locator("pre")).to_contain_text('"bib": "A1"')
 
 
 def test_operations_say_what_is_wrong_and_what_to_do(opened: Open, site: Site) -> None:

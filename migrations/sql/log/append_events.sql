@@ -83,6 +83,13 @@ begin
     group by r.position
     on conflict on constraint event_redelivery_pkey
     do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
+    -- By hour, too; hours of more than a year ago are forgotten.
+    insert into redelivery_hour as counted (source, hour, count)
+    select in_source, date_trunc('hour', appended_at, 'UTC'), count(*)
+    from unnest(chains) as c (chain)
+    where c.chain is null
+    on conflict on constraint redelivery_hour_pkey do update set count = counted.count + excluded.count;
+    delete from redelivery_hour h where h.source = in_source and h.hour < appended_at - interval '400 days';
   end if;
 end
 $$;

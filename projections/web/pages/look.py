@@ -18,7 +18,7 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
-from projections.web.addresses import encoded_segment
+from projections.web.pages.dots import page_segment
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
@@ -51,7 +51,7 @@ class Look:
             "time": _time,
             "ago": _ago,
             "weekday": _weekday,
-            "segment": encoded_segment,
+            "segment": page_segment,
             "named": name_in_words,
         }
         environment.tests["plain"] = needs_no_span

@@ -13,17 +13,20 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from ingest.driver import answered_within
+from ingest.logs import request_id
 from ingest.sqlstate import DRIVER_ERRORS, error_fields, is_cancelled
-from ingest.web.problems import Refusal
+from ingest.web.headers import REQUEST_ID
+from ingest.web.problems import FAULT, Refusal, detail_of, on_fault, on_http_exception
 from projections.web.access import tokens
 from projections.web.access.bearer import Bearer, Bearers
 from projections.web.access.sessions import Sessions, Signed
-from projections.web.addresses import ID, AddressRoute, encoded_path, encoded_segment
+from projections.web.addresses import ID, AddressRoute, encoded_path
 from projections.web.answer_log import mark_valid
 from projections.web.dispatch import BEARER_SECONDS, DATABASE_AWAY, Dispatch, in_time
 from projections.web.endpoint import Endpoint
 from projections.web.exports import Exports
 from projections.web.kept_numbers import KeptNumbers
+from projections.web.pages.dots import page_segment, with_id_of_query
 from projections.web.pages.found import FOUND
 from projections.web.pages.html_page import Elsewhere, HtmlPage
 from projections.web.pages.look import Look, static_route
@@ -40,6 +43,7 @@ _LONGEST_NEXT = 2_000  # characters of an address to which signing in leads back
 _SLOW = "This takes too long: choose fewer people, or sort by another column."
 _AWAY = "The database cannot be reached now. Nothing is lost; try again in a few seconds."
 _NO_OPERATOR = "This page is for operators: sign in with a token that rosterlog token create NAME --operator makes."
+_NO_ID = "There is no id in this address. An id that is a dot or two is at the end of it as ?id=. or ?id=.. instead."
 _USED = "This link has been used, or is older than a quarter of an hour. Make a new one, or sign in with a token."
 
 logger = logging.getLogger(__name__)
@@ -51,13 +55,13 @@ Note = Callable[[str], Middleware]
 class Pages:
     """The pages over the roster of whoever is signed in.
 
-    `kept`: numbers that pages share. `read_operations`: what the page of operations shows. `noted`: the middleware that
-    notes the answers of an address. `public_url`: where browsers find this server.
+    `kept`: numbers that pages share. `read_operations`: what the page of operations shows, of one source or of all.
+    `noted`: the middleware that notes the answers of an address. `public_url`: where browsers find this server.
     """
 
     def __init__(
         self, dispatch: Dispatch, exports: Exports, bearers: Bearers, sessions: Sessions, kept: KeptNumbers,
-        read_operations: Callable[[], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
+        read_operations: Callable[[str | None], Awaitable[Mapping[str, Any]]], noted: Note, public_url: str | None,
     ) -> None:  # fmt: skip
         self._dispatch = dispatch
         self._exports = exports
@@ -103,6 +107,18 @@ class Pages:
         middleware = [self._noted(path), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)]
         return AddressRoute(path, answered, middleware)
 
+    async def on_http_exception_of_browser(self, request: Request, error: Exception) -> Response:
+        """An `HTTPException` that no page has handled: a page for a browser outside the API, else a problem."""
+        if not isinstance(error, HTTPException) or not _asks_for_page(request):
+            return await on_http_exception(request, error)
+        return self._error(request, error.status_code, detail_of(request, error), error.headers)
+
+    async def on_fault_of_browser(self, request: Request, error: Exception) -> Response:
+        """A fault of ours, likewise. The headers of every answer are not added to it."""
+        if not _asks_for_page(request):
+            return await on_fault(request, error)
+        return self._error(request, 500, FAULT, {REQUEST_ID: request_id.get() or ""})
+
     def _shows(self, page: HtmlPage[Any]) -> Respond:
         async def show(request: Request) -> Response:
             signed = await self._signed(request)
@@ -114,6 +130,9 @@ class Pages:
             given = [name for name, _ in request.query_params.multi_items()]
             if any(given.count(name) > 1 for name in _LISTS):  # boxes of a form that were ticked
                 return self._at(request, joined=_LISTS)
+            request = with_id_of_query(request)
+            if request.path_params.get(ID) == "":
+                raise HTTPException(404, _NO_ID)
             bearer = Bearer(signed.token, _address(request))
             async with in_time(), self._dispatch.opened(bearer, request) as opened:
                 question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
@@ -122,7 +141,7 @@ class Pages:
                 finally:
                     question.allowance.release()
             if isinstance(context, Elsewhere):
-                return RedirectResponse(self._look.address(context.path) + encoded_segment(context.id), 303)
+                return RedirectResponse(self._look.address(context.path) + page_segment(context.id), 303)
             return self._look.page(request, page.template, {"position": question.position, **context})
 
         return show
@@ -141,7 +160,8 @@ class Pages:
         if not signed.is_operator:
             return self._look.error(request, 403, _NO_OPERATOR)
         async with in_time():
-            return self._look.page(request, "operations.html", await self._read_operations())
+            context = await self._read_operations(request.query_params.get("source") or None)
+            return self._look.page(request, "operations.html", context)
 
     async def _signed(self, request: Request) -> Signed:
         """Who is signed in. Raises 401 if nobody is, which leads to signing in, and 429 beyond a limit."""
@@ -194,10 +214,10 @@ class Pages:
         if session is None:
             self._bearers.turn_away(bearer)
             refused = "This token is unknown, revoked or expired." if token else "Paste a token first."
-            context = {"back": back, "refused": refused, "is_signed_in": False}
+            context = {"back": back, "refused": refused, "is_signed_in": False, "request_id": request_id.get()}
             return self._look.page(request, "sign_in.html", context, 401)
         self._bearers.let_in(bearer)
-        return await self._signed_in(request, session, back)
+        return await self._signed_in(request, session, back, "token")
 
     async def _sign_in_by_link(self, request: Request) -> Response:
         purpose = request.headers.get("sec-purpose", request.headers.get("purpose", ""))
@@ -211,13 +231,14 @@ class Pages:
             self._bearers.turn_away(bearer)
             return self._look.error(request, 410, _USED, is_signed_in=False)
         self._bearers.let_in(bearer)
-        return await self._signed_in(request, session, "/")
+        return await self._signed_in(request, session, "/", "link")
 
-    async def _signed_in(self, request: Request, session: str, back: str) -> Response:
+    async def _signed_in(self, request: Request, session: str, back: str, way: str) -> Response:
         before = self._cookies.session_of(request)
         if before is not None:
             await self._sessions.end(before)
         mark_valid(request.scope)
+        logger.info("signed in", extra={"fields": {"with": way}})
         response = RedirectResponse(self._look.address(back), 303)
         self._cookies.set(response, session, request)
         return response
@@ -228,8 +249,14 @@ class Pages:
             session = self._cookies.session_of(request)
             if session is not None:
                 await self._sessions.end(session)
+                logger.info("signed out")
             self._cookies.forget(response, request)
         return response
+
+
+def _asks_for_page(request: Request) -> bool:
+    """Whether a browser asks, as it does for what it shows to a person, outside the API."""
+    return "text/html" in request.headers.get("accept", "") and not f"{request.url.path}/".startswith("/v1/")
 
 
 def _address(request: Request) -> str:

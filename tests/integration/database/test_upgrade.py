@@ -223,8 +223,9 @@ def test_states_of_the_release_before_come_from_deliveries(reported: str, worker
     published = query(reported, "select source, participant_id, origin, unlisted_at from published_participants")
     upgraded_from(reported, "0018_observed")
     assert contents(reported, PARTICIPANTS, build) == folded
-    # All but the index that the revision after it makes.
-    kept = {name: file for name, file in held if "_build" in name and "event_id_bib_key" not in name}
+    # All but the indexes that versions after it make.
+    later = ("event_id_bib_key", "athlete")
+    kept = {name: file for name, file in held if "_build" in name and not any(part in name for part in later)}
     assert dict(query(reported, files)).items() >= kept.items()
     assert (
         query(reported, "select source, participant_id, origin, unlisted_at from published_participants") == published
@@ -269,3 +270,21 @@ def test_the_table_of_letters_is_renewed(database: str) -> None:
     letters = query(database, "select letter, key, divides from letter order by letter")
     upgraded_from(database, "0016_letters")
     assert query(database, "select letter, key, divides from letter order by letter") == letters
+
+
+def test_the_index_of_athletes_is_made_beside_readers_and_all_builds_have_it(
+    database: str, engine: Engine, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(number, athlete_id=f"a{number}") for number in range(3)])
+    drain(worker_engine)
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    as_before(database, "0019_operations_page")
+    with psycopg.connect(database) as reading:
+        assert reading.execute("select count(*) from participants").fetchone() == (3,)
+        migrate(engine)
+        assert reading.execute("select count(*) from participants where athlete_id = 'a1'").fetchone() == (1,)
+    swap(worker_engine, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS), 100)
+    of_build = "tablename ~ '^participants_build_' and strpos(indexdef, 'athlete_id') > 0"
+    made = f"select count(*) from pg_indexes where {of_build}"
+    built = "select count(*) from projection_build where projection = 'participants'"
+    assert query(database, made) == query(database, built) == [(3,)]

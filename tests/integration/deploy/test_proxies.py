@@ -1,4 +1,4 @@
-"""The proxies of `deploy/` before the real server: every byte arrives, and nothing is published but the webhook."""
+"""The proxies of `deploy/` before the real server: every byte arrives, nothing is published but what is said."""
 
 import os
 import re
@@ -229,23 +229,38 @@ def _api(database: str) -> Iterator[int]:
         yield port
 
 
+PUBLISHED = {
+    "/v1/participants": 401, "/openapi.json": 200, "/docs": 200, "/docs/style.css": 200, "/": 303, "/races/1": 303,
+    "/participants/1": 303, "/find?q=a": 303, "/operations": 303, "/download/v1/participants.csv": 303,
+    "/sign-in": 200, "/sign-out": 303, "/sign-in/no-link": 410,
+    "/metrics": 404, "/readyz": 404, "/other": 404, "/sign-outs": 404,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", PROXIES)
-def test_the_second_block_publishes_the_api_and_still_no_metrics(kind: str, database: str, tmp_path: Path) -> None:
+def test_the_other_blocks_publish_the_api_and_the_pages_and_still_no_metrics(
+    kind: str, database: str, tmp_path: Path
+) -> None:
     with _api(database) as api_port, PROXIES[kind](tmp_path, _with_api(kind, tmp_path, api_port)) as port:
         site = Site(port, tmp_path, database, psutil.Process(), api_port)
-        statuses = {
-            path: site.answer(head(CLOSED, first=f"GET {path} HTTP/1.1".encode()))[0]
-            for path in (
-                "/v1/participants",
-                "/openapi.json",
-                "/docs",
-                "/docs/style.css",
-                "/metrics",
-                "/readyz",
-                "/",
-            )
-        }
-    assert [*statuses.values()] == [401, 200, 200, 200, 404, 404, 404], statuses
+        sign_in = site.answer(head(CLOSED, first=b"GET /sign-in HTTP/1.1"))[1].decode()
+        [style] = re.findall(r'href="(/pages/style[^"]*)"', sign_in)
+        published = {**PUBLISHED, style: 200}
+        statuses = {path: site.answer(head(CLOSED, first=f"GET {path} HTTP/1.1".encode()))[0] for path in published}
+    assert statuses == published
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_a_link_that_signs_in_stands_in_no_log_of_a_proxy(kind: str, tmp_path: Path) -> None:
+    """Nobody is behind the proxy, which nginx writes down; Caddy is told to write down every request."""
+    logging = {"\thandle /webhooks/* {": "\tlog\n\thandle /webhooks/* {"} if kind == "caddy" else {}
+    with PROXIES[kind](tmp_path, {**_with_api(kind, tmp_path, free_port()), **logging}) as port:
+        site = Site(port, tmp_path, "", psutil.Process(), 0)
+        for path in ("/sign-in/canary-link", "/sign-in/canary-link?x=1", "/find?q=x"):
+            assert site.answer(head(CLOSED, first=f"GET {path} HTTP/1.1".encode()))[0] == 502
+        until(lambda: "/find" in site.log("error.log") + site.log("output"))
+        logged = [site.log(name) for name in ("error.log", "access.log", "output")]
+    assert "canary" not in "".join(logged)
 
 
 def _with_api(kind: str, folder: Path, api_port: int) -> Mapping[str, str]:

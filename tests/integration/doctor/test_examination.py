@@ -48,6 +48,7 @@ def test_everything_is_looked_at_and_only_what_is_true_is_told(shared: str) -> N
         "database", "version", "clock", "standbys", "autovacuum", "transactions", "slots", "settings", "migrated",
         "roles", "grants", "owner", "triggers", "synchronous_commit", "secrets", "holes", "demo", "definitions",
         "fields", "backups", "account", "fsync", "full_page_writes", "checksums", "log", "refused", "encoding",
+        "complete",
     }  # fmt: skip
     assert all(finding.do for finding in found if finding.level.value != "ok")
 

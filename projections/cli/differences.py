@@ -1,0 +1,101 @@
+"""How the differences of a comparison are printed, and written as CSV. Nobody's data are printed: ids and columns."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+
+from ingest.cli.terminal import printable, say, utc
+from projections.roster.export.guard import guarded
+from projections.roster.export.lines import csv_line
+from projections.truth.comparison import FileLook
+from projections.truth.drift import MOST_SHOWN, DriftKind, DriftTally, RosterDifference
+from projections.truth.expected import RosterCount
+from projections.truth.inner import InnerCount, Whereabouts
+
+_TITLES = ("kind", "because", "participant_id", "row", "column", "listed", "on_roster")
+
+
+def difference_lines(write: Callable[[bytes], None]) -> Callable[[RosterDifference], None]:
+    """Begins a CSV; gives what writes a difference to it, in a line per column."""
+    write(csv_line(_TITLES, ",").encode())
+
+    def write_one(difference: RosterDifference) -> None:
+        why = None if difference.why is None else difference.why.value
+        begin = (difference.kind.value, why, guarded(difference.participant_id or ""), difference.row)
+        columns: Sequence[tuple[str, str, str]] = [
+            (column, guarded(listed), guarded(stored)) for column, (listed, stored) in difference.columns.items()
+        ]
+        for cells in columns or [("", "", "")]:
+            write(csv_line((*begin, *cells), ",").encode())
+
+    return write_one
+
+
+def say_look(look: FileLook, *, is_own_time: bool) -> None:
+    """What is compared: the file, when it was taken, which column each heading is."""
+    whose = "when it was changed last" if is_own_time else "as --taken-at says"
+    say(f"{printable(str(look.listing.path))}: {look.listing.form}; taken at {utc(look.taken_at)}, {whose}")
+    say_headings(look.columns)
+
+
+def say_headings(columns: Mapping[str, str]) -> None:
+    """Which column each heading is."""
+    for heading, column in columns.items():
+        say(f"  {printable(heading)}: {column or 'not compared'}")
+
+
+def print_tally(tally: DriftTally, scope: str) -> None:
+    """How many there are of each kind, and some of them by their ids."""
+    click.echo(f"{scope} at position {tally.position}: {tally.rows} listed, {tally.on_roster} on the roster")
+    click.echo(f"agreeing {tally.agreeing}")
+    for kind in DriftKind:
+        click.echo(f"{kind.value} {tally.kinds[kind]}")
+        if kind is DriftKind.STALE:
+            _print_counts(tally.columns)
+        elif kind is DriftKind.UNKNOWABLE:
+            _print_counts({why.value: number for why, number in tally.reasons.items()})
+        _print_examples(tally.examples_of(kind))
+    for column, number in tally.unreadable.most_common():
+        click.echo(f"{number} values of {column} could not be read, so they were not compared")
+    click.echo("the roster agrees with the file" if tally.agrees else "the roster does not agree with the file")
+
+
+def _print_counts(counts: Mapping[str, int]) -> None:
+    for name, number in sorted(counts.items(), key=lambda count: (-count[1], count[0])):
+        click.echo(f"  {name}: {number}")
+
+
+def _print_examples(examples: Sequence[RosterDifference]) -> None:
+    known = [example for example in examples if example.participant_id is not None]
+    rows = [str(example.row) for example in examples if example.row is not None]
+    if known:
+        shown = ", ".join(printable(example.participant_id) for example in known)
+        click.echo(f"  such as {shown}" if len(examples) == MOST_SHOWN else f"  {shown}")
+    if rows:
+        click.echo(f"  row{'s' if len(rows) > 1 else ''} {', '.join(rows)} of the file")
+
+
+def print_number(count: RosterCount, expected: int, scope: str) -> None:
+    """How many are on the roster, beside the number that was given."""
+    click.echo(f"{scope} at position {count.position}: {expected} expected, {count.people} on the roster")
+    for status, people in count.by_status.items():
+        click.echo(f"  {printable(status) or 'without a status'}: {people}")
+    click.echo("the number agrees" if count.people == expected else "the number does not agree")
+
+
+def print_count(count: InnerCount) -> None:
+    """The arithmetic of one source, and whom it does not add up for."""
+    parts = [
+        f"{count.parts[part]} {part.value}" for part in (Whereabouts.PARKED, Whereabouts.ERASED, Whereabouts.PASSED)
+    ]
+    if count.parts[Whereabouts.LOST]:
+        parts.append(f"{count.parts[Whereabouts.LOST]} {Whereabouts.LOST.value}")
+    on_roster = count.on_roster - count.parts[Whereabouts.UNNAMED]
+    click.echo(
+        f"{count.source} at position {count.position}: {count.named} named by the log = "
+        f"{' + '.join([f'{on_roster} on the roster', *parts])}"
+    )
+    for part, ids in count.ids.items():
+        more = " and more" if count.parts[part] > len(ids) else ""
+        click.echo(f"  {count.parts[part]} {part.value}: {', '.join(map(printable, ids))}{more}")
+    click.echo(f"{count.source}: complete" if count.is_complete else f"{count.source}: NOT COMPLETE")

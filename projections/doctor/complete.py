@@ -1,0 +1,39 @@
+"""Checks that whoever the log names is on the roster, or that it is known why not."""
+
+from collections.abc import Iterator, Mapping
+
+from sqlalchemy import Connection, text
+
+from projections.doctor.finding import DoctorFinding, fail, ok
+from projections.folding import builds
+from projections.truth.inner import count_within
+
+MOST_EVENTS = 2_000_000  # that are looked at: about a second
+_MOST_NAMED = 5  # ids
+_ONE_SNAPSHOT = text("set transaction isolation level repeatable read")
+
+
+def check_complete(
+    connection: Connection, name: str, logged: Mapping[str, int], most: int = MOST_EVENTS
+) -> Iterator[DoctorFinding]:
+    """Whether the roster of each source is complete, by its own log. `name`: of the projection."""
+    connection.execute(_ONE_SNAPSHOT)
+    events = sum(logged.values())
+    build = builds.live(connection, name)
+    if build is None or events > most:
+        why = "nothing is folded yet" if build is None else f"not looked at in {events} events"
+        yield ok("complete", f"{why} (rosterlog reconcile --inner compares log and roster)")
+        return
+    counts = [count_within(connection, build, source) for source in sorted(logged)]
+    for count in counts:
+        for part, ids in count.ids.items():
+            yield fail(
+                "complete",
+                f"{count.source}: {count.parts[part]} {part.value}, such as {', '.join(ids[:_MOST_NAMED])}",
+                f"rosterlog rebuild {name} folds the log again (rosterlog reconcile --inner shows the arithmetic)",
+            )
+    if all(count.is_complete for count in counts):
+        named = sum(count.named for count in counts)
+        yield ok(
+            "complete", f"each of the {named} participants that the log names is on the roster, or it is known why not"
+        )

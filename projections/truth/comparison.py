@@ -1,0 +1,145 @@
+"""Compares a file with the roster: reads both as lines, pairs these, judges what differs, and guards the conclusion."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Connection, text
+
+from projections.folding import checkpoint
+from projections.folding.projection import Projection, Track
+from projections.participants.fields import COLUMN_NAMES, Fields
+from projections.truth import guards
+from projections.truth.buckets import BUCKETS, LineBuckets
+from projections.truth.cells import Convert, converting
+from projections.truth.drift import DriftKind, DriftTally, RosterDifference, Why
+from projections.truth.lines import RowForm, RowsRead, lines_of
+from projections.truth.listing import Listing
+from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
+from projections.truth.pairing import Pair, paired_by_id, paired_by_key
+from projections.truth.roster_lines import ComparedScope, roster_lines
+from projections.truth.values import ListedValues
+from projections.truth.verdict import AT_A_TIME, Judge
+
+_EVENT = "event_id"
+_TAKEN = text("select position_at(:source, :moment)")
+
+TakeDifference = Callable[[RosterDifference], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FileLook:
+    """An observation: a file, which of its headings is which column, and what is known of it.
+
+    `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
+    `expected`: rows that there have to be, at least.
+    """
+
+    listing: Listing
+    columns: Mapping[str, str]
+    matching: Matching
+    taken_at: datetime
+    forms: tuple[str, ...] = ()
+    empties: frozenset[str] = field(default_factory=frozenset)
+    expected: int | None = None
+
+
+def scope_of(
+    connection: Connection, projection: Projection, source: str, event_ids: tuple[str, ...] | None
+) -> ComparedScope:
+    """The scope of a comparison, at the position that the roster has in the connection's snapshot.
+
+    Raises `NothingConcluded` if there is no roster yet, or if it was folded otherwise than this program folds.
+    """
+    build = guards.folded_build(connection, projection)
+    position = checkpoint.positions(connection, build).get(source, 0)
+    return ComparedScope(Track(projection, build, source), position, event_ids)
+
+
+def compare_listing(
+    connection: Connection, scope: ComparedScope, look: FileLook, fields: Fields, take: TakeDifference
+) -> DriftTally:
+    """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
+
+    Nothing that it got holds if this raises `NothingConcluded`.
+    """
+    convert = converting(fields, look.forms)
+    form, columns = _row_form(scope, look, convert)
+    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": look.taken_at}).scalar_one()
+    judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken)
+    tally = DriftTally(scope.position)
+
+    def note(difference: RosterDifference) -> None:
+        tally.add(difference)
+        take(difference)
+
+    with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
+        seen = RowsRead()
+        with roster_lines(connection, scope, look.matching, columns) as on_roster:
+            for part in lines_of(look.listing.parts(), form, seen):
+                listed.add(part)
+                # PostgreSQL writes the next lines while rows of the file are read.
+                tally.on_roster += stored.add(on_roster.ready())
+            guards.check_read(look.listing, seen, look.expected)
+            tally.on_roster += sum(map(stored.add, on_roster.rest()))
+        tally.rows = seen.rows
+        for number in seen.without_key:
+            note(RosterDifference(DriftKind.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
+        pairs = _pairs(listed, stored, look.matching, tally)
+        while some := [*islice(pairs, AT_A_TIME)]:
+            for difference in judge.differences(some):
+                note(difference)
+    judge.met += tally.agreeing
+    tally.agreeing += judge.same
+    tally.unreadable = judge.unreadable
+    guards.check_conclusion(scope, judge, tally)
+    return tally
+
+
+def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[RowForm, tuple[str, ...]]:
+    """How rows become lines, and the columns of the values in these. Raises `NothingConcluded`.
+
+    A file without a column of events that is compared with one event says of everybody that they are in it.
+    """
+    headings = map(look.columns.get, look.listing.headings)
+    places = {column: place for place, column in enumerate(headings) if column}
+    columns = tuple(column for column in places if column in COLUMN_NAMES)
+    key_columns, key_of = look.matching.columns, key_reader(look.matching, convert)
+    constants: tuple[str, ...] = ()
+    if _EVENT not in places and scope.event_ids is not None and len(scope.event_ids) == 1:
+        constants = scope.event_ids
+        if _EVENT in key_columns:
+            key_columns, key_of = key_columns[:-1], _with(constants, key_of)
+    check_matching(look.matching, key_columns, places)
+    key_places = tuple(places[column] for column in key_columns)
+    compared = tuple(places[column] for column in columns)
+    form = RowForm(
+        len(look.listing.headings),
+        key_places,
+        key_of,
+        compared,
+        constants,
+        guarded=look.listing.is_csv,
+        is_plain_key=look.matching.is_by_id,
+    )
+    return form, (*columns, _EVENT) if constants else columns
+
+
+def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
+    """A key of which the last parts are constants."""
+    return lambda cells: key_of((*cells, *constants))
+
+
+def _pairs(listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: DriftTally) -> Iterator[Pair]:
+    """The pairs that are not alike; those that are, are counted."""
+    pair = paired_by_id if matching.is_by_id else paired_by_key
+    for bucket in range(BUCKETS):
+        equal, pairs = pair(listed.lines(bucket), stored.lines(bucket))
+        tally.agreeing += equal
+        for one in pairs:
+            if one.listed == one.stored and one.why is None:
+                tally.agreeing += 1
+            else:
+                yield one

@@ -1,0 +1,100 @@
+"""Guards of a comparison: from a look that did not finish, or that is of something else, nothing is concluded."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from ingest.cli.terminal import printable
+from projections.folding import builds
+from projections.folding.projection import Build, Projection
+from projections.truth.conclusion import NothingConcluded
+from projections.truth.drift import DriftTally
+from projections.truth.lines import RowsRead
+from projections.truth.listing import Listing
+from projections.truth.roster_lines import ComparedScope
+from projections.truth.verdict import Judge
+
+_MOST_NAMED = 5  # events
+
+
+def folded_build(connection: Connection, projection: Projection) -> Build:
+    """The live build of the roster. Raises `NothingConcluded` if this program does not write into it."""
+    build = builds.live(connection, projection.name)
+    if build is None:
+        raise NothingConcluded("there is no roster yet: rosterlog worker folds the log into one")
+    if build.definition != projection.definition:
+        raise NothingConcluded(
+            f"{projection.name} was folded by another definition: run rosterlog rebuild {projection.name} first, or "
+            "bring back that definition"
+        )
+    return build
+
+
+def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
+    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none, or few that have a key."""
+    if listing.is_changed:
+        raise NothingConcluded(f"{listing.path} was changed while it was read: wait until it is whole")
+    if expected is not None and seen.rows < expected:
+        raise NothingConcluded(
+            f"{listing.path} lists {seen.rows}, and --expect says {expected}: is it whole? Export it again, without a "
+            "filter"
+        )
+    if not seen.rows:
+        raise NothingConcluded(f"{listing.path} lists nobody: export it again, without a filter")
+    if 2 * len(seen.without_key) > seen.rows:
+        raise NothingConcluded(
+            f"{len(seen.without_key)} of {seen.rows} rows lack what people are found by: is a heading mapped wrongly? "
+            "Another --match may find them"
+        )
+
+
+def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally) -> None:
+    """Raise `NothingConcluded` if what was found says that the file is not what it was compared with."""
+    _check_readable(tally)
+    elsewhere = judge.elsewhere.total()
+    if elsewhere > judge.met:
+        raise NothingConcluded(
+            f"of those listed, {elsewhere} are on the roster in {_named(judge.elsewhere)}, and {judge.met} in "
+            f"{_named(scope.event_ids or ())}: it is another event's file"
+        )
+    if tally.on_roster and not judge.met and not elsewhere:
+        raise NothingConcluded(
+            f"nobody of the file is among the {tally.on_roster} on the roster: is it of another event or source, or is "
+            "a heading mapped wrongly?"
+        )
+    if scope.event_ids is None:
+        _check_events(scope, judge)
+
+
+def _check_readable(tally: DriftTally) -> None:
+    for column, number in tally.unreadable.most_common():
+        if 2 * number > tally.rows:
+            raise NothingConcluded(
+                f"{number} of {tally.rows} values of {column} cannot be read: give --date-format if they are dates, or "
+                f'let the heading not be compared ("" in the file of --map)'
+            )
+
+
+def _check_events(scope: ComparedScope, judge: Judge) -> None:
+    """A file of one event does not say that everybody of another one is gone."""
+    if not judge.unlisted:
+        return
+    statement = text(f"""
+        select coalesce(p.event_id, '') as event_id, count(*) as people
+        from {scope.table} p
+        where p.source = :source
+        group by 1
+    """)  # noqa: S608 - our own table
+    people = {row.event_id: row.people for row in judge.connection.execute(statement, {"source": scope.source})}
+    gone = [event_id for event_id, number in judge.unlisted.items() if number == people.get(event_id)]
+    if gone:
+        raise NothingConcluded(
+            f"the file lists nobody of {_named(gone)}: name the events that it is of, each with --event"
+        )
+
+
+def _named(event_ids: Iterable[str]) -> str:
+    ids = [*event_ids]
+    shown = ", ".join(printable(id_) if id_ else "no event" for id_ in sorted(ids)[:_MOST_NAMED])
+    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+    return f"event{'' if len(ids) == 1 else 's'} {shown}{more}"

@@ -1,0 +1,153 @@
+"""The page of a participant: what came again or too late, other races of the athlete, the object on request."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from projections.web.access import tokens
+from tests import model
+from tests.api_client import Api, make_token, running
+from tests.browser_session import Browser, links_of, text_of
+from tests.fold_all import drain, query
+
+Fill = Callable[..., None]
+
+
+@pytest.fixture
+def fill(database: str, worker_engine: Engine) -> Fill:
+    """Deliver bodies, and fold them."""
+
+    def deliver(*bodies: bytes) -> None:
+        model.append(database, bodies)
+        drain(worker_engine)
+
+    return deliver
+
+
+@pytest.fixture
+def api(database: str) -> Iterator[Api]:
+    with running(database) as api:
+        yield api
+
+
+@pytest.fixture
+def browser(api: Api, engine: Engine) -> Browser:
+    browser = Browser(api)
+    browser.sign_in(make_token(engine))
+    return browser
+
+
+def person(id_: int, day: int | None = None, **fields: object) -> bytes:
+    updated = {} if day is None else {"updated_at": f"2026-05-{day:02}T10:00:00Z"}
+    return model.body(id_, **{"event_id": 1, "event_name": "Lake", **updated, **fields})
+
+
+def test_what_came_again_or_too_late_is_on_the_time_line(fill: Fill, browser: Browser, database: str) -> None:
+    first = person(1, 3, first_name="Ada")
+    fill(first, first, first, person(1, 5, first_name="Eve"), person(1, 4, first_name="Old"))
+    fill(model.again(person(1, 5, first_name="Eve"), 2))
+    fill(b'{"type": "event.participant.deleted", "data": {"object": {"id": 1}}}')
+    query(database, "update event_redelivery set last_at = '2026-06-07T08:09:00Z' returning 1")
+    page = text_of(browser.open("/participants/1"))
+    line = page[page.index("What happened") :]
+    assert "Old" not in line, "it changed nothing, and is nowhere"
+    for shown in (
+        "position 5 Of another type than a registration ( event.participant.deleted ): it changed nothing.",
+        "position 4 Said nothing new.",
+        "position 3 Came late: it is from 4 May 2026, 10:00 , older than what was known, and changed nothing.",
+        "position 2 first name: Ada → Eve",
+        "position 1 · until position 2 First registered. The same delivery came 2 more times, the last time",
+    ):
+        assert shown.replace(" ", "") in line.replace(" ", ""), shown
+    assert "the last time 7 Jun 2026, 08:09" in line
+    as_it_was = text_of(browser.open("/participants/1?as_of=2"))
+    assert "Came late" not in as_it_was
+    assert "position 2 first name" in as_it_was
+    assert "Eve" not in text_of(browser.open("/participants/1?as_of=1"))
+
+
+def test_what_could_not_be_read_is_said(fill: Fill, browser: Browser, database: str) -> None:
+    fill(person(1, first_name="Ada"))
+    with psycopg.connect(database) as admin:
+        admin.execute("alter table participants_build_1 add constraint trouble check (first_name <> 'Eve')")
+    fill(person(1, first_name="Eve"))
+    page = text_of(browser.open("/participants/1"))
+    assert "position 2 Could not be read, so nothing of it is shown here." in page
+    assert "Eve" not in page
+
+
+def test_what_is_no_time_and_no_json_for_postgresql_hinders_no_page(fill: Fill, browser: Browser) -> None:
+    fill(
+        person(1, first_name="Ada"),
+        person(1, first_name="Eve", odd="\x00", updated_at="\x00", seen_at="no time"),
+        person(1, odd="x" * 70_000),
+        b'{"data": {"object": {"id": 1, "odd": ' + b"[" * 20_000 + b"]" * 20_000 + b"}}}",
+    )
+    page = browser.open("/participants/1")
+    assert page.status_code == 200
+    assert "attributes.seen_at: — → no time" in text_of(page)
+
+
+def test_a_token_of_one_race_sees_no_delivery_of_another(fill: Fill, api: Api, engine: Engine) -> None:
+    fill(person(1, 5, first_name="Ada"), person(1, 4, event_id=2), person(1, 3))
+    browser = Browser(api)
+    browser.sign_in(make_token(engine, events=("1",)))
+    page = text_of(browser.open("/participants/1"))
+    assert "position 2" not in page
+    assert "position 3 Came late" in page
+
+
+def test_other_races_of_the_athlete_are_those_that_the_token_sees(fill: Fill, api: Api, engine: Engine) -> None:
+    names = ("Lake", "Hill", "Canary race")
+    bodies = [
+        model.body(
+            number, event_id=number, event_name=name, athlete_id="a1", bib=f"b{number}", email="canary@example.org"
+        )
+        for number, name in enumerate(names, 1)
+    ]
+    fill(*bodies, model.body(4, event_id=1, athlete_id="a2"), model.body(5, event_id=1))
+    browser = Browser(api)
+    browser.sign_in(make_token(engine))
+    page = browser.open("/participants/1")
+    assert [link for link in links_of(page) if link.startswith("/participants/")] == [
+        "/participants/2",
+        "/participants/3",
+    ]
+    assert "Hill bib b2" in text_of(page).replace("· ", "")
+    for alone in ("/participants/4", "/participants/5"):
+        assert "Other races" not in browser.open(alone).text
+    with engine.begin() as connection:
+        scoped = tokens.create(connection, "s", "movemint", ("1", "2"), None, sees_personal_data=False)
+    browser.sign_in(scoped)
+    page = browser.open("/participants/1")
+    assert [link for link in links_of(page) if link.startswith("/participants/")] == ["/participants/2"]
+    assert "canary" not in page.text.lower()
+
+
+def test_others_are_found_by_an_index(fill: Fill, database: str) -> None:
+    fill(*(person(number, athlete_id=f"a{number // 2}") for number in range(400)))
+    with psycopg.connect(database) as admin:
+        admin.execute("analyze participants_build")
+        of_athlete = "source = 'movemint' and athlete_id = 'a7' order by participant_id limit 21"
+        plan = admin.execute(f"explain select * from participants where {of_athlete}".encode()).fetchall()
+    assert "athlete_id" in str(plan)
+    assert "Seq Scan" not in str(plan)
+
+
+def test_the_object_as_it_came_is_shown_on_request(fill: Fill, browser: Browser, engine: Engine) -> None:
+    fill(person(1, first_name="Ada", odd="canary-odd"))
+    page = browser.open("/participants/1")
+    assert "canary-odd" not in page.text
+    [link] = [unhashed for link in links_of(page) if (unhashed := link.partition("#")[0]).endswith("object=shown")]
+    assert "canary-odd" in browser.open(f"/participants/1{link}").text
+    assert "canary-odd" in browser.open("/participants/1?as_of=1&object=shown").text
+    assert browser.open("/participants/1?object=hidden").status_code == 400
+    with engine.begin() as connection:
+        masked = tokens.create(connection, "m", "movemint", (), None, sees_personal_data=False)
+    browser.sign_in(masked)
+    page = browser.open("/participants/1?object=shown")
+    assert page.status_code == 200
+    assert "canary-odd" not in page.text
+    assert "object=shown" not in page.text
