@@ -2,7 +2,7 @@
 
 from migrations.execute import execute_file
 
-revision = "0018_roster_page"
+revision = "0020_roster_page"
 down_revision = "0019_operations_page"
 
 
