@@ -113,8 +113,6 @@ class Worker:
                     continue
                 folded = self._fold_each(behind, stop, move, aside)
                 worked = aside.do("other work", self._do_other_work)
-                if folded:
-                    logger.debug("folded", extra={"fields": {"events": folded}})
                 # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
                 idle = 0 if folded or worked else idle + 1
                 if idle:
@@ -200,7 +198,7 @@ class Worker:
     def _fold_each(
         self, behind: Sequence[tuple[Projection, str]], stop: threading.Event, beat: Beat, aside: Aside
     ) -> int:
-        """Fold one batch of each pair whose pause is over; gives the number of events of those that took a moment.
+        """Fold one batch of each pair whose pause is over; gives the number of events, of those that took a moment.
 
         The projections of a source are folded at once: PostgreSQL writes for one, while this program works for another.
         """
@@ -238,6 +236,8 @@ class Worker:
             else:
                 self._pace.succeeded(lane, took_long=time.monotonic() - begun > _LONG_SECONDS)
                 self.folded[source, projection.name] += folded
+                if folded:
+                    logger.debug("folded", extra={"fields": {**fields, "events": folded}})
         except HoleInLog as error:
             self._pace.failed(lane, time.monotonic(), is_to_blame=False)
             self._say(str(error), fields, None)

@@ -52,7 +52,8 @@ def test_a_list_of_400_is_printed_with_its_head_on_each_sheet(opened: Open, titl
     assert 5 < len(texts) < 30
     day = f"{datetime.now(UTC):%A}"
     for text in texts[:-1]:
-        assert f"Harbour Lights Marathon · {title} · as of position 402, {day}" in " ".join(text.split())
+        head = rf"Harbour Lights Marathon · {title} · as of position [0-9]+, {day}"
+        assert re.search(head, " ".join(text.split()))
         assert "last name" in text
     together = "\n".join(texts)
     assert first in texts[0]
