@@ -29,6 +29,7 @@ _HEADERS = {
 _INTRODUCTION = """
 The roster of one source, as far as the token may see it. Every answer carries `Rosterlog-Position`, the position of the
 log that it reflects. Lists are paged by `next`, which goes into `cursor`. Nothing here changes anything.
+The same roster as pages for people is at the front of this server, `/`.
 """
 
 

@@ -134,7 +134,7 @@ def test_a_file_is_what_the_page_shows(opened: Open) -> None:
 def test_a_person_has_a_time_line(opened: Open) -> None:
     page = opened("/participants/7000001")
     expect(page.locator(".states li").first).to_contain_text("bib: 1 → A1")
-    page.get_by_text("The object as it came").click()
+    page.get_by_text("All that Movemint sent").click()
     expect(page.locator("pre")).to_contain_text('"bib": "A1"')
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from projections.web.pages.dots import page_segment
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
+_NOW_SECONDS = 5  # that are called "just now"
 _SHORT = 30  # characters that fit into a column
 _STATIC = Path(str(files("projections.web.pages") / "static"))
 _FILES = {"style.css": "text/css", "script.js": "text/javascript"}
@@ -51,6 +52,7 @@ class Look:
             "time": _time,
             "ago": _ago,
             "weekday": _weekday,
+            "day": _day,
             "segment": page_segment,
             "named": name_in_words,
         }
@@ -117,6 +119,10 @@ def _time(value: datetime | str, zone: str = "UTC") -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
+def _day(value: date) -> str:
+    return f"{value.day} {value:%b %Y}"
+
+
 def _weekday(value: datetime, zone: str = "UTC") -> str:
     """A time of these days in a zone, as `Friday 14:02`."""
     return f"{value.astimezone(ZoneInfo(zone)):%A %H:%M}"
@@ -126,8 +132,8 @@ def _ago(value: datetime | str, now: datetime) -> str:
     """How long ago a time was, as `3 minutes ago`."""
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
     seconds = max(0, round((now - time).total_seconds()))
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= max(size, _NOW_SECONDS):
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"

@@ -104,8 +104,14 @@ class Pages:
                 is_slow = isinstance(error, DRIVER_ERRORS) and is_cancelled(error)
                 return self._error(request, 503, _SLOW if is_slow else _AWAY, {"Retry-After": "2"})
 
+        async def answered_in_private(request: Request) -> Response:
+            """What is loaded by a page at a link, or follows it, does not learn the link, which may still be good."""
+            response = await answered(request)
+            response.headers["Referrer-Policy"] = "no-referrer"
+            return response
+
         middleware = [self._noted(path), Middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=4)]
-        return AddressRoute(path, answered, middleware)
+        return AddressRoute(path, answered_in_private if path == _LINK else answered, middleware)
 
     async def on_http_exception_of_browser(self, request: Request, error: Exception) -> Response:
         """An `HTTPException` that no page has handled: a page for a browser outside the API, else a problem."""
@@ -160,7 +166,10 @@ class Pages:
         if not signed.is_operator:
             return self._look.error(request, 403, _NO_OPERATOR)
         async with in_time():
-            context = await self._read_operations(request.query_params.get("source") or None)
+            source = request.query_params.get("source") or None
+            if source is not None and not source.isprintable():
+                raise HTTPException(404, "No source is called so.")
+            context = await self._read_operations(source)
             return self._look.page(request, "operations.html", context)
 
     async def _signed(self, request: Request) -> Signed:
@@ -238,6 +247,7 @@ class Pages:
         if before is not None:
             await self._sessions.end(before)
         mark_valid(request.scope)
+        self._bearers.let_in(Bearer(tokens.digest(session), _address(request)))  # though wrong tokens came from there
         logger.info("signed in", extra={"fields": {"with": way}})
         response = RedirectResponse(self._look.address(back), 303)
         self._cookies.set(response, session, request)

@@ -20,6 +20,10 @@ from projections.web.question import Question
 _OTHER = ("participant_id", "event_name", "event_id", "sub_event_name", "status", "bib", "registered_at")
 _MOST_OTHERS = 20
 _FIRST = ("bib", "first_name", "last_name", "status", "event_name", "sub_event_name", "wave", "team")
+_FOR_PROGRAMS = (
+    "participant_id", "event_id", "sub_event_id", "athlete_id", "first_position", "position", "received_at", "origin",
+    "unlisted_at",
+)  # fmt: skip
 _LISTED = ("attributes", ANSWERS, "field_errors")  # shown in places of their own
 
 
@@ -42,6 +46,7 @@ async def _person(question: Question, request: EndpointRequest[Any]) -> Mapping[
     return {
         "participant": participant,
         "columns": {name: participant[name] for name in (*_FIRST, *_others(participant))},
+        "for_programs": _FOR_PROGRAMS,
         "answers": participant[ANSWERS],
         "object": None if attributes is None else to_json(attributes, indent=2).decode(),
         "may_see_object": "attributes" in question.roster.names,

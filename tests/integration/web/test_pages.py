@@ -252,7 +252,12 @@ def test_changes_are_told_in_words_the_newest_first(database: str) -> None:
     engine, worker = sync_engine(database), sync_engine(database, WORKER_ROLE)
     changed: list[dict[str, Any]] = [
         {"first_name": "A", "nick": "A", "answers": []},
-        {"first_name": "B", "nick": "B", "answers": [{"question": "Shirt", "answer": ["S", "M"]}]},
+        {
+            "first_name": "B",
+            "nick": "B",
+            "answers": [{"question": "Shirt", "answer": ["S", "M"]}],
+            "checked_in_at": "2026-05-01T09:30:00Z",
+        },
         {"first_name": "B", "nick": "B", "answers": [], "odd": {"x": None}},
         *({"first_name": f"State {number}"} for number in range(105)),
     ]
@@ -262,8 +267,11 @@ def test_changes_are_told_in_words_the_newest_first(database: str) -> None:
     with running(database) as api:
         browser = Browser(api)
         browser.sign_in(make_token(engine))
-        page = text_of(browser.open("/participants/1"))
+        answer = browser.open("/participants/1")
+        page = text_of(answer)
         assert "first name: A → B" in page
+        assert "checked in: — → 1 May 2026, 09:30" in page
+        assert re.search('<ins dir="auto"><time datetime="2026-05-01T09:30:00', answer.text), "in the reader's zone"
         assert "attributes.nick: A → B" in page, "of equal values, and no column of its own"
         assert "Shirt: — → S; M" in page
         assert "Shirt: S; M → —" in page

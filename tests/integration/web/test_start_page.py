@@ -33,6 +33,8 @@ BODIES = [
     person(10, 501, 70, "deferred"),
     *(person(20 + number, 431, days) for number, days in enumerate((330, 350, 364, 366, 380))),
     *(person(30 + number, 600, 200) for number in range(3)),
+    *(person(100 + number, 800, 200) for number in range(210)),
+    person(99, 700, 1),
 ]
 FIELDS = f"""
 [events."501"]
@@ -42,6 +44,8 @@ previous = "431"
 starts_on = {(NOW - timedelta(325)).date()}
 [events."600"]
 previous = "501"
+[events."700"]
+previous = "800"
 """
 
 
@@ -69,7 +73,7 @@ def cards(browser: Browser) -> dict[str, str]:
 
 def test_a_race_is_beside_its_previous_edition_at_the_same_time(browser: tuple[Browser, str]) -> None:
     shown = cards(browser[0])
-    assert [*shown] == ["Race 501", "Race 600", "Race 431"], "past ones are last"
+    assert [*shown] == ["Race 501", "Race 600", "Race 700", "Race 800", "Race 431"], "past ones are last"
     this_year = shown["Race 501"]
     assert "8 participants" in this_year
     assert "2 today · 4 in the last 7 days" in this_year
@@ -77,6 +81,7 @@ def test_a_race_is_beside_its_previous_edition_at_the_same_time(browser: tuple[B
     assert "400 % of the 2 of the last edition, 40 days before its start" in this_year
     assert "active 7 · deferred 1" in this_year
     assert "38 % of the 8 of the last edition" in shown["Race 600"], "without its start, of all"
+    assert "Less than 1 % of the 210 of the last edition" in shown["Race 700"]
     assert "edition" not in shown["Race 431"]
 
 
