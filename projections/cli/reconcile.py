@@ -34,6 +34,7 @@ from projections.cli.output import written
 from projections.folding.projection import Projection
 from projections.participants.fields import read_fields
 from projections.truth.apply import apply_listing
+from projections.truth.certificate import certificate_at
 from projections.truth.comparison import compare_listing, scope_of
 from projections.truth.drift import RosterDifference
 from projections.truth.expected import count_roster
@@ -48,6 +49,12 @@ from projections.truth.roster_lines import ComparedScope
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Only this event; several times. Default: all.")
 @click.option("--expect", "expected", type=click.IntRange(0), help="How many are listed; alone, only that is compared.")
 @file_options
+@click.option(
+    "--certificate",
+    type=click.IntRange(1, 2**63 - 1),
+    metavar="POSITION",
+    help="Print the observation at this position, with the proof of its log, as JSON.",
+)
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_of
@@ -57,6 +64,7 @@ def reconcile(
     file: Path | None,
     expected: int | None,
     of_file: FileOptions,
+    certificate: int | None,
     source: str | None,
     *,
     inner: bool,
@@ -70,9 +78,13 @@ def reconcile(
     """
     events = tuple(dict.fromkeys(unicode(id_, "--event") for id_ in event_ids)) or None
     of_file.check(has_file=file is not None)
+    if certificate is not None and (inner, file, expected, events) != (False, None, None, None):
+        raise WrongUsage("--certificate is about what was compared: give it alone, or with --source")
     if inner and (file, expected, events) != (None, None, None):
         raise WrongUsage("--inner compares whole sources: give it alone, or with --source")
-    if inner:
+    if certificate is not None:
+        agrees = _certify(settings, source, certificate)
+    elif inner:
         agrees = _count_within(settings, source, as_json=as_json)
     elif file is not None:
         agrees = _compare(settings, source, events, file, expected, of_file, as_json=as_json)
@@ -114,6 +126,17 @@ def _participants(settings: Settings) -> Projection:
     return participants
 
 
+def _certify(settings: Settings, source: str | None, position: int) -> bool:
+    with migrated_database(settings) as conninfo, _engine(conninfo, OPERATOR_ROLE) as operator:
+        with operator.connect() as connection:
+            logged = heads(connection)
+        name = source_of(settings, source, logged)
+        with progress(f"verifying {name}", logged.get(name, 0)) as advance:
+            certificate = certificate_at(operator, name, position, advance)
+    click.echo(to_json(certificate.as_json()).decode())
+    return certificate.holds
+
+
 def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> bool:
     with _snapshot(settings) as connection:
         logged = heads(connection)
@@ -143,7 +166,7 @@ def _compare(
     look = look_of(file, declared, expected, given)
     say_look(look, is_own_time=given.taken_at is None)
     with ExitStack() as stack:
-        conninfo = stack.enter_context(migrated_database(settings, tells=given.applies))
+        conninfo = stack.enter_context(migrated_database(settings, tells=given.applies and not as_json))
         connection = stack.enter_context(_reading(conninfo))
         name = source_of(settings, source, heads(connection))
         scope = scope_of(connection, _participants(settings), name, events)

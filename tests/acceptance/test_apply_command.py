@@ -97,6 +97,23 @@ def test_killed_between_two_batches_the_next_run_goes_on(database: str, worker_e
     assert "the roster agrees" in run(*arguments[:5], env=env)
 
 
+def test_the_certificate_is_the_header_with_the_proof_of_its_log(
+    env: dict[str, str], database: str, tmp_path: Path
+) -> None:
+    run("reconcile", "--file", listed(tmp_path, "A1", 20), "--event", "501", "--apply", env=env)
+    certificate = json.loads(run("reconcile", "--certificate", "22", env=env).splitlines()[-1])
+    chains = [chain.hex() for chain in model.chains(database)]
+    assert (certificate["chain"], certificate["observation"]["data"]["chain"]) == (chains[21], chains[19])
+    assert (certificate["proof"]["events"], certificate["proof"]["chain"]) == (22, chains[21])
+    assert certificate["observation"]["data"]["before"]["stale"] == 1
+    assert "has no observation at position 21" in run("reconcile", "--certificate", "21", env=env, code=2)
+    assert "give it alone" in run("reconcile", "--certificate", "22", "--inner", env=env, code=2)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("update event_log set body = 'other' where position = 3")
+    assert not json.loads(run("reconcile", "--certificate", "22", env=env, code=1).splitlines()[-1])["holds"]
+
+
 def listed(folder: Path, first: str, people: int) -> str:
     """A file of so many people, the first with this bib."""
     file = folder / "listed.csv"
