@@ -21,6 +21,7 @@ from projections.truth.drift import DriftTally, RosterDifference
 from projections.truth.listing import listing_of
 from projections.truth.mapping import guessed
 from projections.truth.matching import MATCHINGS
+from projections.truth.roster_lines import ComparedScope
 from tests import model
 from tests.erased_person import erase
 from tests.fold_all import PARTICIPANTS
@@ -70,8 +71,36 @@ def world(seed: int) -> World:
     return World(seed, plan, form, match, is_cut=random.random() < 0.05)
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A world that was delivered, and the export that was taken meanwhile; each world is a source of its own."""
+
+    world: World
+    source: str
+    path: Path
+    taken_at: datetime
+
+    def look(self) -> FileLook:
+        listing = listing_of(self.path)
+        mapping = guessed(listing.headings, DECLARED)
+        assert not mapping.unknown
+        dates = self.world.form.dates
+        forms = date_forms("DD/MM/YYYY" if dates == "%d/%m/%Y" else "DD.MM.YYYY") if dates else ()
+        expected = len(self.world.plan.rows) if self.world.is_cut else None
+        matching = MATCHINGS[self.world.match]
+        return FileLook(listing, mapping.columns, matching, self.taken_at, forms, frozenset(), expected)
+
+    def scope(self, connection: Connection) -> ComparedScope:
+        return scope_of(connection, PARTICIPANTS, self.source, EVENTS)
+
+
 def found_in(world: World, database: str, worker: Engine, operator: Engine, folder: Path) -> tuple[Found, DriftTally]:
-    """Deliver, export, deliver the rest, and compare; each world is a source of its own."""
+    """Deliver, export, deliver the rest, and compare."""
+    return found_at(exported(world, database, worker, operator, folder), worker)
+
+
+def exported(world: World, database: str, worker: Engine, operator: Engine, folder: Path) -> Exported:
+    """Deliver, export, and deliver the rest."""
     source = f"world-{world.seed}"
     with psycopg.connect(database, autocommit=True) as connection:
         model.append_on(connection, [*world.plan.before], source)
@@ -79,10 +108,15 @@ def found_in(world: World, database: str, worker: Engine, operator: Engine, fold
         model.append_on(connection, [*world.plan.since], source)
         for subject in world.plan.about.get("erased", ()):
             erase(operator, subject, source)
-    _drain(worker, source)
+    fold(worker, source)
     path = folder / f"{source}.csv"
     content = export_bytes(world.plan.rows, world.form)
     path.write_bytes(content[: len(content) * 2 // 3] if world.is_cut else content)
+    return Exported(world, source, path, taken_at)
+
+
+def found_at(export: Exported, worker: Engine) -> tuple[Found, DriftTally]:
+    """What a comparison with the export finds."""
     found: Found = Counter()
 
     def take(difference: RosterDifference) -> None:
@@ -91,7 +125,7 @@ def found_in(world: World, database: str, worker: Engine, operator: Engine, fold
         found[difference.kind.value, difference.participant_id, columns, why] += 1
 
     with worker.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
-        tally = _compare(reading, world, source, path, taken_at, take)
+        tally = compare_listing(reading, export.scope(reading), export.look(), DECLARED, take)
     return found, tally
 
 
@@ -132,25 +166,8 @@ def _of_one(drift: str, id_: str, stale: tuple[str, ...], match: str, *, loses_k
     return found[drift]
 
 
-def _compare(
-    connection: Connection,
-    world: World,
-    source: str,
-    path: Path,
-    taken_at: datetime,
-    take: Any,  # noqa: ANN401
-) -> DriftTally:
-    listing = listing_of(path)
-    mapping = guessed(listing.headings, DECLARED)
-    assert not mapping.unknown
-    forms = date_forms("DD/MM/YYYY" if world.form.dates == "%d/%m/%Y" else "DD.MM.YYYY") if world.form.dates else ()
-    expected = len(world.plan.rows) if world.is_cut else None
-    look = FileLook(listing, mapping.columns, MATCHINGS[world.match], taken_at, forms, frozenset(), expected)
-    scope = scope_of(connection, PARTICIPANTS, source, EVENTS)
-    return compare_listing(connection, scope, look, DECLARED, take)
-
-
-def _drain(engine: Engine, source: str) -> None:
+def fold(engine: Engine, source: str) -> None:
+    """Fold a source into the roster."""
     while run_once(engine, PARTICIPANTS, source, 500):
         pass
 

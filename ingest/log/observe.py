@@ -49,6 +49,8 @@ class ObservationReceipt(NamedTuple):
 
 Headed = Callable[[Counter[Fate]], ObservationHeader]
 """Makes the header once it is known what became of the participants."""
+TakeReceipts = Callable[[Sequence[ObservationReceipt]], None]
+"""Gets what became of the next participants, in their order."""
 
 
 def append_observed(
@@ -70,22 +72,34 @@ def append_header(
 
 
 def write_down(
-    operator: Engine, source: str, observation: Observation, observed: Iterable[ObservedParticipant], headed: Headed
+    operator: Engine,
+    source: str,
+    observation: Observation,
+    observed: Iterable[ObservedParticipant],
+    headed: Headed,
+    take: TakeReceipts = lambda _receipts: None,
 ) -> tuple[Counter[Fate], ObservationReceipt]:
     """Append an observation: its participants in batches of a commit each, and the header with the last of them.
 
-    Gives what became of the participants, and the header's receipt. Stopped anywhere, whole events are in the log
-    without a header; the next observation compares with them.
+    Gives what became of the participants, and the header's receipt; `take` gets each batch's receipts, before the
+    header is made. Stopped anywhere, whole events are in the log without a header; the next observation compares with
+    them.
     """
     fates: Counter[Fate] = Counter()
+
+    def append(connection: Connection, events: Sequence[_Event]) -> None:
+        receipts = _append(connection, source, events)
+        fates.update(receipt.fate for receipt in receipts)
+        take(receipts)
+
     batches = _batches(_events(observation, observed))
     batch: Sequence[_Event] = next(batches, [])
     while (following := next(batches, None)) is not None:
         with operator.begin() as connection:
-            fates.update(receipt.fate for receipt in _append(connection, source, batch))
+            append(connection, batch)
         batch = following
     with operator.begin() as connection:
-        fates.update(receipt.fate for receipt in _append(connection, source, batch))
+        append(connection, batch)
         return fates, append_header(connection, source, observation, headed(fates))
 
 

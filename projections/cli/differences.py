@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from ingest.cli.terminal import printable, say, utc
+from ingest.log.observe import Fate
 from projections.roster.export.guard import guarded
 from projections.roster.export.lines import csv_line
+from projections.truth.apply import AppliedLook
 from projections.truth.comparison import FileLook
 from projections.truth.drift import MOST_SHOWN, DriftKind, DriftTally, RosterDifference
 from projections.truth.expected import RosterCount
 from projections.truth.inner import InnerCount, Whereabouts
 
+_HINDERED = {
+    Fate.OVERTAKEN: "something newer about them arrived meanwhile",
+    Fate.WITHHELD: "they were erased meanwhile",
+}
 _TITLES = ("kind", "because", "participant_id", "row", "column", "listed", "on_roster")
 
 
@@ -57,7 +63,34 @@ def print_tally(tally: DriftTally, scope: str) -> None:
         _print_examples(tally.examples_of(kind))
     for column, number in tally.unreadable.most_common():
         click.echo(f"{number} values of {column} could not be read, so they were not compared")
+
+
+def print_agreement(tally: DriftTally) -> None:
+    """Whether file and roster agree."""
     click.echo("the roster agrees with the file" if tally.agrees else "the roster does not agree with the file")
+
+
+def print_applied(applied: AppliedLook) -> None:
+    """What was written down, what was not and why, and what is left."""
+    click.echo(f"written down: {applied.fates[Fate.APPENDED]}")
+    for fate, why in _HINDERED.items():
+        if applied.fates[fate]:
+            click.echo(f"{applied.fates[fate]} not written down: {why}")
+    for reason, number in applied.left.items():
+        click.echo(f"{number} not written down: {reason.value}")
+    missing = applied.missing_without_id
+    if missing:
+        click.echo(
+            f"{missing} missing are not written down: without an id, nobody erased can be told from somebody new"
+        )
+    if applied.after.unlisted:
+        click.echo(
+            f"{applied.after.unlisted} unlisted are not written down: one file does not prove that they are gone"
+        )
+    click.echo(f"the observation is at position {applied.position}; the roster follows once that is folded")
+    click.echo(
+        "the roster then agrees with the file" if applied.agrees else "the roster then still differs from the file"
+    )
 
 
 def _print_counts(counts: Mapping[str, int]) -> None:

@@ -68,7 +68,7 @@ def compare_listing(
     convert = converting(fields, look.forms)
     form, columns = _row_form(scope, look, convert)
     taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": look.taken_at}).scalar_one()
-    judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken)
+    judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken, look.listing.digest)
     tally = DriftTally(scope.position)
 
     def note(difference: RosterDifference) -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import file_digest
 from itertools import chain, islice
 from pathlib import Path
 
@@ -37,6 +38,11 @@ class Listing:
     def rows(self) -> Iterator[FileRow]:
         """The rows one by one."""
         return chain.from_iterable(self.parts())
+
+    def digest(self) -> str:
+        """The SHA-256 of the file, in hexadecimal."""
+        with self.path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
 
     @property
     def is_changed(self) -> bool:

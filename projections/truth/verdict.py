@@ -1,7 +1,7 @@
 """Judges what differs: what is missing, stale or unlisted, and of whom nothing can be told, and why."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,6 +35,13 @@ select
 from unnest(cast(:ids as text[])) as w (id)
 left join {table} p on p.source = :source and p.participant_id = w.id
 """
+# What an observation of this very file wrote down is no newer than the file. Own bodies begin with what is asked for.
+_TOLD = text("""
+select distinct e.subject
+from readable_log e
+where e.source = :source and e.subject = any (cast(:ids as text[])) and e.position > :taken
+  and (e.is_own and position(cast(:observed as bytea) in substr(e.body, 1, 400)) > 0) is not true
+""")
 
 
 class _Known(NamedTuple):
@@ -52,7 +59,7 @@ _UNKNOWN = _Known()
 
 @dataclass(slots=True)
 class Judge:
-    """Judges pairs. `taken`: the last position that was received before the file was taken.
+    """Judges pairs. `taken`: the last position that was received before the file was taken. `digest`: gives the file's.
 
     What was seen meanwhile: `met`, pairs of the scope; `same`, of these, pairs of which nothing differs; by event
     `elsewhere`, who is listed and on the roster in another one, and `unlisted`; by column `unreadable` values.
@@ -62,6 +69,7 @@ class Judge:
     scope: ComparedScope
     values: ListedValues
     taken: int
+    digest: Callable[[], str]
     met: int = 0
     same: int = 0
     elsewhere: Counter[str] = field(default_factory=Counter)
@@ -78,8 +86,10 @@ class Judge:
             else:
                 self.same += 1
         known = self._known([pair.participant_id for pair, _ in judged if pair.participant_id is not None])
+        younger = self._younger([id_ for id_, each in known.items() if each.newest > self.taken])
         for pair, compared in judged:
-            yield self._difference(pair, compared, known.get(pair.participant_id or "", _UNKNOWN))
+            id_ = pair.participant_id or ""
+            yield self._difference(pair, compared, known.get(id_, _UNKNOWN), is_younger=id_ in younger)
 
     def _found(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
         """The pairs, of those who are listed also with what the roster has of them outside of the scope."""
@@ -128,7 +138,15 @@ class Judge:
         rows = self.connection.execute(text(_KNOWN.format(table=self.scope.table)), binds)
         return {row[0]: _Known(*row[1:]) for row in rows}
 
-    def _difference(self, pair: Pair, compared: Compared, known: _Known) -> RosterDifference:
+    def _younger(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of whom something arrived after the file was taken that is not from the file."""
+        if not ids:
+            return frozenset()
+        observed = f'"file_sha256":"{self.digest()}"'.encode()
+        binds = {"source": self.scope.source, "ids": list(ids), "taken": self.taken, "observed": observed}
+        return frozenset(row.subject for row in self.connection.execute(_TOLD, binds))
+
+    def _difference(self, pair: Pair, compared: Compared, known: _Known, *, is_younger: bool) -> RosterDifference:
         if pair.why is not None:
             return RosterDifference(DriftKind.UNKNOWABLE, pair.participant_id, {}, known.newest, pair.why)
         kind = (
@@ -136,20 +154,20 @@ class Judge:
         )
         if kind is DriftKind.MISSING and known.is_on_roster and pair.participant_id is not None:
             raise ListedTwice(pair.participant_id)  # its partner is paired with another row
-        why = self._why(kind, compared, known)
+        why = self._why(kind, compared, known, is_younger=is_younger)
         if why is not None:
             return RosterDifference(DriftKind.UNKNOWABLE, pair.participant_id, compared.stale, known.newest, why)
         if kind is DriftKind.UNLISTED:
             self.unlisted[known.event_id] += 1
         return RosterDifference(kind, pair.participant_id, compared.stale, known.newest)
 
-    def _why(self, kind: DriftKind, compared: Compared, known: _Known) -> Why | None:
+    def _why(self, kind: DriftKind, compared: Compared, known: _Known, *, is_younger: bool) -> Why | None:
         """Why nothing can be told; None if it can."""
         if kind is DriftKind.MISSING and known.is_erased:
             return Why.ERASED
         if known.newest > self.scope.position:
             return Why.WAITING
-        if known.newest > self.taken:
+        if is_younger:
             return Why.YOUNGER
         if kind is DriftKind.UNLISTED:
             return None

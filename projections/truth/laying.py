@@ -1,0 +1,95 @@
+"""Makes whole participants of what was observed: the roster's own objects with the listed values laid over them."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from ingest.delivery import JsonObject
+from ingest.log.observation import ObservedParticipant
+from projections.participants.overlay import Overlay, object_in
+from projections.participants.taken import ID_KEY
+from projections.truth.drift import DriftKind
+from projections.truth.roster_lines import ComparedScope, driver_connection
+from projections.truth.spool import SpooledDifference
+
+_AT_A_TIME = 100  # objects in memory, each as long as a delivery may be
+_EVENT = "event_id"
+
+
+class NotLaid(Enum):
+    """Why values are not written down. A person has to look."""
+
+    WITHOUT_EVENT = "the file does not say in which event"
+    WITHOUT_OBJECT = "what the log has of the participant cannot be read"
+    NOT_READ = "laid over the participant, the values would not be read, or others would change"
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A difference that is on its way into the log: those of its columns that are laid, and those that are not."""
+
+    kind: DriftKind
+    columns: tuple[str, ...]
+    unlaid: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Laying:
+    """Lays differences over what the roster has, in the connection's snapshot.
+
+    `waiting`: of the participants that were given and of which nobody has told yet what became of them, in their order.
+    `left`: why values were not laid.
+    """
+
+    connection: Connection
+    scope: ComparedScope
+    overlay: Overlay
+    waiting: deque[Laid] = field(default_factory=deque)
+    left: Counter[NotLaid] = field(default_factory=Counter)
+
+    def observed(self, differences: Iterator[SpooledDifference]) -> Iterator[ObservedParticipant]:
+        """The participants as they are to be."""
+        while some := [*islice(differences, _AT_A_TIME)]:
+            objects = self._objects([each.participant_id for each in some if each.kind is DriftKind.STALE])
+            for each in some:
+                yield from self._one(each, objects)
+
+    def _one(self, difference: SpooledDifference, objects: dict[str, JsonObject]) -> Iterator[ObservedParticipant]:
+        id_, observed = difference.participant_id, dict(difference.observed)
+        is_missing = difference.kind is DriftKind.MISSING
+        # Listed in one of several events, and the file does not say in which.
+        unsaid = self.scope.event_ids is not None and not observed.get(_EVENT, "" if is_missing else _EVENT)
+        if unsaid:
+            self.left[NotLaid.WITHOUT_EVENT] += 1
+            observed.pop(_EVENT, None)
+            if is_missing or not observed:
+                return
+        before: JsonObject | None = {ID_KEY: id_} if is_missing else objects.get(id_)
+        if before is None:
+            self.left[NotLaid.WITHOUT_OBJECT] += 1
+            return
+        laid = self.overlay.laid_over(before, {column: value or None for column, value in observed.items()})
+        if laid is None:
+            self.left[NotLaid.NOT_READ] += 1
+            return
+        self.waiting.append(Laid(difference.kind, tuple(observed), (_EVENT,) if unsaid else ()))
+        yield ObservedParticipant(id_, difference.base, laid)
+
+    def _objects(self, ids: Sequence[str]) -> dict[str, JsonObject]:
+        """By id the whole object of the state that the roster has."""
+        if not ids:
+            return {}
+        query = f"""
+            select p.participant_id, e.body
+            from {self.scope.table} p
+            join readable_log e on e.source = p.source and e.position = p.position
+            where p.source = %s and p.participant_id = any (%s) and e.body is not null
+        """  # noqa: S608 - our own table
+        cursor = driver_connection(self.connection).cursor(binary=True)
+        rows = cursor.execute(query.encode(), (self.scope.source, list(ids))).fetchall()
+        read = ((id_, object_in(body)) for id_, body in rows)
+        return {id_: participant for id_, participant in read if participant is not None}
