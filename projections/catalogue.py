@@ -20,5 +20,5 @@ def catalogue(
     program that folds the same events into all projections, one soon after the other.
     """
     fields = read_fields(fields_file, time_zone(zone_name))
-    fold = remembering(folding(fields)) if fold_once else folding(fields)
+    fold = remembering(folding(fields)) if fold_once else None
     return (participants.projection(fields, fold), registrations.projection(fields, fold))

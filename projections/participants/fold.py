@@ -1,8 +1,9 @@
 """Folds events into states of participants. Pure: no database, no clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 from ingest.delivery import JsonObject, identifier, read_envelope
@@ -33,11 +34,14 @@ _NO_KEY = chr(0xD800)  # an unpaired surrogate: no participant has it as a key, 
 Fold = Callable[[Event], State | Parked | Passed]
 
 
-def folding(fields: Fields) -> Fold:
-    """The roster's fold for these fields. It is total: any body gives an outcome."""
-    columns = _Columns(fields)
+def folding(fields: Fields, only: Collection[str] | None = None) -> Fold:
+    """The roster's fold for these fields. It is total: any body gives an outcome.
+
+    `only`: of a projection that needs these columns alone; the others are empty, and there are no answers.
+    """
+    columns = _Columns(fields, only)
     day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
-    read_answers_of = _answers_reader(fields)
+    read_answers_of = _answers_reader(fields if only is None else replace(fields, answers=()))
     first_keys = {name: {path.split(".")[0] for path in paths} for name, paths in fields.keys.items()}
     wanted = tuple(path.split(".")[0] for paths in fields.keys.values() for path in paths)
 
@@ -108,13 +112,17 @@ def _paths(keys: tuple[str, ...]) -> tuple[str, tuple[Path, ...]]:
 class _Columns:
     """The declared columns, arranged so that a text under its column's first key, the usual case, costs one lookup."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, only: Collection[str] | None) -> None:
         paths = [_paths(field.keys) for field in fields.columns]
+        self._left_out = [
+            number for number, field in enumerate(fields.columns) if only is not None and field.column not in only
+        ]
         self._first_keys = [first_key for first_key, _ in paths]
         plain_keys = {key for field in fields.columns for key in field.keys}
         columns = [
             (number, field.column, other_paths, READERS[field.kind], _objects(first_key, other_paths, plain_keys))
             for number, (field, (first_key, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
+            if number not in self._left_out
         ]
         self._texts = [column for column in columns if fields.columns[column[0]].kind is Kind.TEXT]
         self._others = [column for column in columns if fields.columns[column[0]].kind is not Kind.TEXT]
@@ -123,6 +131,8 @@ class _Columns:
         """The converted values in the columns' order, and by column why a value did not convert."""
         values = list(map(participant.get, self._first_keys))
         errors: dict[str, str] = {}
+        for number in self._left_out:
+            values[number] = ""
         for column in self._texts:
             value = values[column[0]]
             if value.__class__ is not str or not value:

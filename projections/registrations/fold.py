@@ -13,9 +13,9 @@ from projections.participants import fold
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.participants.state import State
 
-_EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT = (
-    COLUMN_NAMES.index(name) for name in ("event_id", "sub_event_id", "registered_at")
-)
+_COUNTED_BY = ("event_id", "sub_event_id", "registered_at")
+_READ = (*_COUNTED_BY, "updated_at")
+_EVENT_ID, _SUB_EVENT_ID, _REGISTERED_AT = map(COLUMN_NAMES.index, _COUNTED_BY)
 
 
 class Registration(NamedTuple):
@@ -35,8 +35,8 @@ def counted_content(registration: Registration) -> tuple[object, ...]:
 
 
 def folding(fields: Fields, shared: fold.Fold | None = None) -> Callable[[Event], Registration | Passed]:
-    """The fold for these fields: the roster's fold, `shared` if there is one, and of its state what the counts need."""
-    fold_roster = shared or fold.folding(fields)
+    """The fold for these fields: of the roster's, `shared` if there is one, what the counts need."""
+    fold_roster = shared or fold.folding(fields, _READ)
     day_of = fields.calendar.local_day()
 
     def read(event: Event) -> Registration | Passed:

@@ -16,6 +16,7 @@ from projections.participants.fields import COLUMN_NAMES, DECLARED
 from projections.participants.fold import folding
 from projections.participants.newest import Known, is_newer
 from projections.participants.state import State
+from projections.registrations import fold as registrations
 from tests import model
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -64,6 +65,20 @@ def test_any_participant_folds_into_a_row_postgres_can_hold(fields: dict[str, ob
             assert values(folded)[column] == ""
     else:
         assert isinstance(folded, Parked)
+
+
+count, count_by_roster = registrations.folding(DECLARED), registrations.folding(DECLARED, fold)
+
+
+@given(
+    st.dictionaries(st.sampled_from([key.split(".")[0] for field in DECLARED.columns for key in field.keys]), _VALUES),
+    st.sampled_from(["", "x" * 20_000, "\x00"]),
+)
+def test_registrations_read_their_columns_alone_as_the_roster_reads_them(fields: dict[str, object], more: str) -> None:
+    """Whatever else there is: large, or none that PostgreSQL can hold."""
+    participant = {**fields, "id": 1, "note": more}
+    body = json.dumps({"type": "event.participant.created", "data": {"object": participant}}).encode("utf-8", "replace")
+    assert count(event(body)) == count_by_roster(event(body))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests import ROOT
 LINES = (ROOT / "tests" / "unit" / "found_bodies.txt").read_text().splitlines()
 PADDING = b'{"padding":"%b",' % (b"x" * 300_000)
 fold, count = participants.folding(DECLARED), registrations.folding(DECLARED)
+count_by_roster = registrations.folding(DECLARED, fold)
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -33,6 +34,7 @@ def test_a_found_body_gives_an_outcome_that_can_be_stored(line: str) -> None:
     assert (envelope.participant is None) == (envelope.problem is not None)
     event = Event("movemint", 1, "2026-05-01", envelope.event_type, envelope.subject, body)
     folded, registration = fold(event), count(event)
+    assert registration == count_by_roster(event), "which reads all columns"
     if isinstance(folded, State):
         check(folded, body)
         assert isinstance(registration, registrations.Registration)
