@@ -47,12 +47,13 @@ def test_what_is_remembered_is_bounded_in_events_and_in_bytes() -> None:
     assert len(folded) == count + 1
 
 
-@pytest.mark.parametrize(("fold_once", "times"), [(True, 1), (False, 2)])
+@pytest.mark.parametrize(("fold_once", "times"), [(True, 1), (False, 0)])
 def test_the_projections_of_a_worker_share_a_fold(
     monkeypatch: pytest.MonkeyPatch,
     fold_once: bool,  # noqa: FBT001
     times: int,
 ) -> None:
+    """Those of other programs have a fold each, which reads what the projection needs."""
     folded: list[Event] = []
 
     def fold(each: Event) -> Passed:
