@@ -377,6 +377,7 @@ FORM = {"title": "Size", "options": ["S", "M"]}
         ([{"question": "Size", "answer": ["M", {"id": 3}]}], [CAP], (False, False), ["M"], NO_LABEL),
         ([{"question": "Size", "answer": ["M", {"id": 3}]}], [FORM], (False, True), ["M"], NO_LABEL),
         ([CAP, UNREADABLE], [SIZE], (False, False), ["L", "M"], None),
+        ([{"question": "Size", "answer": ["M", {"id": 3}]}], [SIZE], (False, False), ["M"], NO_LABEL),
         (7, 7, (False, False), [], WHOLE),
         ([FORM], [CAP], (True, False), ["", "L"], None),
         ([UNREADABLE], [CAP], (True, False), ["L"], NO_LABEL),

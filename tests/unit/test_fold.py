@@ -252,6 +252,8 @@ def test_what_everybody_may_choose_is_no_answer() -> None:
         ({"questions": [{"title": "A", "options": ["x"]}], "custom_fields": [{"question": "A"}]}, [("", "A", "")]),
         ({"answers": [{"question": "A", "selected": "M"}], "custom_answers": [{"question": "A", "answer": "M"}]},
          [("", "A", "M")]),
+        ({"answers": [{"question_id": 1, "question": "A", "answer": "S"}, {"question_id": 2, "answer": {"x": 1}}],
+          "custom_answers": [{"question_id": 2, "question": "B", "answer": "M"}]}, [("1", "A", "S"), ("2", "B", "M")]),
         ({"questions": "see the form", "custom_fields": [{"question": "A", "answer": "M"}]}, [("", "A", "M")]),
     ],
 )  # fmt: skip
