@@ -108,6 +108,8 @@ def deployment(server: postgres.Server, template: str, folder: Path) -> Iterator
         stack.callback(lambda: deployed.worker.stop())
         until(lambda: status_of(port, "/readyz/webhook") == 200)
         assert deliver(port, model.body(0))[0] == 200
+        # Until it is folded, its log and the definition of its build are not what they stay.
+        until(lambda: samples(scraped(watched)[1]).get("rosterlog_projection_position participants movemint") == 1)
         deployed.is_well()
         yield deployed
 
