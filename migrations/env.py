@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import hours as _hours_table
+from ingest.log import reconciliation as _reconciliation_table
 from ingest.log import refused as _refused_table
 from ingest.log import table as _log_tables
 from ingest.log import verification as _verification_table
@@ -20,6 +21,7 @@ from ingest.session import LONG
 from ingest.settings import read_settings
 from migrations import objects
 from migrations.execute import verbatim
+from projections.folding import inner_completeness as _inner_table
 from projections.folding import table as _folding_tables
 from projections.participants import table as _participant_tables
 from projections.registrations import table as _registration_tables
@@ -27,8 +29,8 @@ from projections.web.access import sessions as _session_tables
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
 _TABLES = (
-    _log_tables, _hours_table, _refused_table, _verification_table, _folding_tables, _participant_tables,
-    _registration_tables, _session_tables,
+    _log_tables, _hours_table, _reconciliation_table, _refused_table, _verification_table, _inner_table,
+    _folding_tables, _participant_tables, _registration_tables, _session_tables,
 )  # fmt: skip
 
 # A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.

@@ -17,8 +17,8 @@ from migrations.execute import verbatim
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events append_observations count_refused position_at readable_log
-        kept_by_participant apply_erasure withheld_events deliveries_about
+        refuse_change refuse_change_but_erasure append_events note_reconciliation append_observations count_refused
+        position_at readable_log kept_by_participant apply_erasure withheld_events deliveries_about
         open_transactions oldest_transaction slots
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",

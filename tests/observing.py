@@ -1,12 +1,14 @@
 """Observations, for tests: appended by the function that the operator's command calls."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from sqlalchemy import Engine
 
 from ingest.log.observation import Drift, Observation, ObservationHeader, ObservedParticipant
-from ingest.log.observe import Fate, ObservationReceipt, append_observed, write_down
+from ingest.log.observe import Fate, ObservationReceipt, append_header, append_observed, write_down
 
 FIRST, SECOND = Observation("0d5e0000-0000-4000-8000-000000000001", "ab" * 32), Observation("second")
 
@@ -51,3 +53,24 @@ def header(counted: Counter[Fate], position: int = 2) -> ObservationHeader:
 def write_header(operator: Engine, *observed: ObservedParticipant, look: Observation = FIRST) -> ObservationReceipt:
     """Append participants and the header of their observation."""
     return write_down(operator, "movemint", look, observed, header)[1]
+
+
+def compared(
+    operator: Engine,
+    scope: Sequence[str] | None,
+    after: Drift,
+    position: int,
+    *,
+    agrees: bool | None = None,
+    source: str = "movemint",
+    kind: str = "file",
+) -> int:
+    """Append the header of a comparison that wrote nobody down; gives its position."""
+    taken_at = datetime(2026, 5, 3, 23, 30, tzinfo=UTC)
+    looked = ObservationHeader(
+        kind, taken_at, ("participant_id",), after, after, position, bytes(32), scope, rows=9, agrees=agrees
+    )
+    with operator.begin() as connection:
+        receipt = append_header(connection, source, Observation(str(uuid4())), looked)
+    assert receipt.position is not None
+    return receipt.position

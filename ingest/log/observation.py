@@ -59,7 +59,8 @@ class ObservationHeader:
     `scope`: the ids of the races that were compared; None for all of the source. `match`: the columns by which people
     were paired. `rows`, `pages`: how much was read; None where there is none. `listed_digest`, `roster_digest`: of both
     sides as sets, in hexadecimal. `position`, `chain`: how far the log was when the two were compared, and the
-    chain's value there. `overtaken`, `withheld`: how many could not be appended.
+    chain's value there. `overtaken`, `withheld`: how many could not be appended. `agrees`: of what is unknowable, all
+    passes by itself or is as it should be, and nothing else is left; None where only the numbers say so.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class ObservationHeader:
     roster_digest: str | None = None
     overtaken: int = 0
     withheld: int = 0
+    agrees: bool | None = None
 
 
 def participant_body(observation: Observation, observed: ObservedParticipant) -> bytes:
@@ -103,6 +105,7 @@ def header_body(observation: Observation, header: ObservationHeader) -> bytes:
         "after": _counts(header.after),
         "overtaken": header.overtaken,
         "withheld": header.withheld,
+        "agrees": header.agrees,
         "listed_digest": header.listed_digest,
         "roster_digest": header.roster_digest,
         "position": header.position,

@@ -12,7 +12,7 @@ from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.sources import source_of
-from ingest.cli.terminal import printable, unicode
+from ingest.cli.terminal import printable, say, unicode
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.failures import WrongUsage
 from ingest.log.read import heads
@@ -31,6 +31,7 @@ from projections.cli.differences import (
 )
 from projections.cli.file_options import FileOptions, file_options, look_of
 from projections.cli.output import written
+from projections.folding.inner_completeness import note_inner
 from projections.folding.projection import Projection
 from projections.participants.fields import read_fields
 from projections.truth.apply import apply_listing
@@ -138,11 +139,16 @@ def _certify(settings: Settings, source: str | None, position: int) -> bool:
 
 
 def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> bool:
-    with _snapshot(settings) as connection:
-        logged = heads(connection)
-        sources = sorted(logged) if source is None else [source_of(settings, source, logged)]
-        build = folded_build(connection, _participants(settings))
-        counts = [count_within(connection, build, each) for each in sources]
+    with migrated_database(settings) as conninfo:
+        with _reading(conninfo) as connection:
+            logged = heads(connection)
+            sources = sorted(logged) if source is None else [source_of(settings, source, logged)]
+            build = folded_build(connection, _participants(settings))
+            counts = [count_within(connection, build, each) for each in sources]
+        with _engine(conninfo, WORKER_ROLE) as worker:
+            is_noted = note_inner(worker, [(each.source, each.position, each.named, each.faults) for each in counts])
+    if not is_noted:
+        say("what was found could not be written down: metrics and status do not know of it")
     is_complete = all(count.is_complete for count in counts)
     if as_json:
         click.echo(to_json({"complete": is_complete, "sources": [count.as_json() for count in counts]}).decode())

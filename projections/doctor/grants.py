@@ -27,13 +27,14 @@ _LIST = (
     (WORKER_ROLE, "select", "registrations registrations_daily participant_answers"),
     (WORKER_ROLE, "execute", "begin_build make_index attach_build analyze_build drop_build end_overdue"),
     (WORKER_ROLE, "execute", "note_roster_change publish_participants oldest_transaction"),
-    (WORKER_ROLE, "select", "verification dismissed_event"),
+    (WORKER_ROLE, "select", "verification dismissed_event reconciliation"),
+    (WORKER_ROLE, "select insert update", "inner_completeness"),
     (API_ROLE, "select", "event_log(source,position,received_at,event_type) refused_delivery worker_seen"),
     (API_ROLE, "select", "projection projection_build checkpoint quarantine unknown_event_type"),
     (API_ROLE, "select", "participants participants_keyed participants_counted participant_answers past_answers"),
     (API_ROLE, "select", "participant_history participant_history_keyed"),
     (API_ROLE, "select", "registrations registrations_daily roster_change api_token"),
-    (API_ROLE, "select", "verification dismissed_event event_calendar"),
+    (API_ROLE, "select", "verification dismissed_event event_calendar reconciliation inner_completeness"),
     (API_ROLE, "execute", "newest_questions answers_of_many questions_of_many"),
     (API_ROLE, "execute", "lineage_at note_token_use oldest_transaction"),
     (API_ROLE, "select", "page_session sign_in_link"),
@@ -45,7 +46,7 @@ _LIST = (
     (OPERATOR_ROLE, "insert update", "erasures(lifted_at,lifted_by)"),
     (OPERATOR_ROLE, "select insert update", "verification"),
     (OPERATOR_ROLE, "select insert delete", "dismissed_event"),
-    (OPERATOR_ROLE, "select", "projection quarantine"),
+    (OPERATOR_ROLE, "select", "projection quarantine reconciliation inner_completeness"),
     (OPERATOR_ROLE, "execute", "append_observations apply_erasure oldest_transaction"),
     *(
         (role, privilege, objects)
@@ -60,7 +61,7 @@ _LIST = (
     ),
 )
 # Functions that do more than their caller may, and the one that they call: for the roles above, not for everybody.
-_FOR_NOBODY_ELSE = ("publish_these",)
+_FOR_NOBODY_ELSE = ("publish_these", "note_reconciliation")
 
 
 def _each() -> set[Grant]:

@@ -50,8 +50,7 @@ class AppliedLook:
     @property
     def agrees(self) -> bool:
         """Whether no drift is left but what passes by itself, or is as it should be."""
-        is_drift = self.after.missing or self.after.stale or self.after.unlisted
-        return not is_drift and self.tally.reasons.keys() <= EXPECTED
+        return _agrees(self.tally, self.after)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -166,20 +165,26 @@ class _Writing:
 
     def header(self, fates: Counter[Fate]) -> ObservationHeader:
         # No digests of the two sides: each spells its lines in its own way, which nobody could compute again.
-        tally = self.outcome.tally
+        tally, after = self.outcome.tally, self.outcome.after()
         return ObservationHeader(
             kind="file",
             taken_at=self.look.taken_at,
             match=self.look.matching.columns,
             before=_drift(tally),
-            after=self.outcome.after(),
+            after=after,
             position=self.scope.position,
             chain=self.chain,
             scope=self.scope.event_ids,
             rows=tally.rows,
             overtaken=fates[Fate.OVERTAKEN],
             withheld=fates[Fate.WITHHELD],
+            agrees=_agrees(tally, after),
         )
+
+
+def _agrees(tally: DriftTally, after: Drift) -> bool:
+    is_drift = after.missing or after.stale or after.unlisted
+    return not is_drift and tally.reasons.keys() <= EXPECTED
 
 
 def _drift(tally: DriftTally) -> Drift:

@@ -94,8 +94,13 @@ class InnerCount:
         )
 
     @property
+    def faults(self) -> int:
+        """How many are not where the log says."""
+        return sum(self.parts[part] for part in _FAULTS)
+
+    @property
     def is_complete(self) -> bool:
-        return not any(self.parts[part] for part in _FAULTS)
+        return not self.faults
 
     def note(self, part: Whereabouts, id_: str) -> None:
         self.parts[part] += 1

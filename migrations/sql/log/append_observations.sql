@@ -95,6 +95,12 @@ begin
   from unnest(positions, event_types, subjects, digests, bodies, chains)
     as n (position, event_type, subject, digest, body, chain)
   where n.chain is not null;
+
+  if event_types[events] = 'rosterlog.observation' and chains[events] is not null then
+    perform note_reconciliation(
+      in_source, positions[events], appended_at, convert_from(bodies[events], 'UTF8')::jsonb -> 'data'
+    );
+  end if;
 end
 $$;
 

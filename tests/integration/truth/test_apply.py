@@ -102,7 +102,8 @@ def test_promise_15_whole_objects_are_written_down_and_the_header_last(applied: 
     }
     assert header["data"]["chain"] == model.chains(database)[39].hex()
     told = {key: header["data"][key] for key in ("kind", "scope", "match", "rows", "position", "overtaken", "withheld")}
-    assert told == {
+    assert told | {"agrees": header["data"]["agrees"]} == {
+        "agrees": True,
         "kind": "file", "scope": ["501"], "match": ["participant_id"], "rows": 41, "position": 40, "overtaken": 0,
         "withheld": 0,
     }  # fmt: skip
