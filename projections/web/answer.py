@@ -14,7 +14,7 @@ from projections.roster.revision import Lineage
 from projections.web import cursor
 from projections.web.allowance import SMALL
 from projections.web.endpoint import Endpoint, One, Page
-from projections.web.question import POSITION, WARNING, Question
+from projections.web.question import COMPARED, POSITION, WARNING, Question
 from projections.web.sending import Streamed, in_pieces
 
 _LONGEST_SECONDS = 120.0  # for a client to take one answer
@@ -35,6 +35,8 @@ def answer(endpoint: Endpoint[Any], question: Question, result: One | Page, publ
     members = to_json({"next": next_cursor, "position": question.position, **result.more})
     response = _response(endpoint, question, b'{"data":[', *_with_commas(result.data), b"]," + members[1:])
     response.headers.update(warning_headers(result.warnings))
+    if result.compared is not None:
+        response.headers[COMPARED] = result.compared.sentence
     if next_cursor is not None:
         parameters = {name: value for name, value in question.parameters.items() if name not in ("cursor", "after")}
         query = urlencode({**parameters, "cursor": next_cursor})

@@ -49,7 +49,7 @@ from projections.web.openapi import document
 from projections.web.pages.operations import read_operations
 from projections.web.pages.pages import Pages
 from projections.web.parameters import Nothing
-from projections.web.question import FOLLOWED_BY, POSITION, WARNING, Question
+from projections.web.question import COMPARED, FOLLOWED_BY, POSITION, WARNING, Question
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ _NOT_LOOKED_UP = (
     "The database is away, so this token cannot be looked up; on the port of ROSTERLOG_METRICS_PORT none is asked for."
 )
 _NOTHING = "/v1/..."  # the name of all addresses at which there is no endpoint
-_EXPOSED = (POSITION, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
+_EXPOSED = (POSITION, COMPARED, FOLLOWED_BY, WARNING, "ETag", "Link", "Retry-After", "Content-Disposition", REQUEST_ID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from projections.roster.compared import LastComparison
 from projections.roster.criteria import AnswerFilter, Criteria, Strict, criteria
 from projections.roster.revision import Lineage
 from projections.roster.shown import Shown
@@ -47,6 +48,7 @@ class Page:
 
     `following`: what the next page begins after, None if there is none. `more`: other members. `warnings`: what of the
     question can match nobody, in ASCII. `previous`: what the page before ends before, where that is known.
+    `compared`: how the roster was compared with its source.
     """
 
     data: Sequence[object]
@@ -54,6 +56,7 @@ class Page:
     more: Mapping[str, object] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     previous: object | None = None
+    compared: LastComparison | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from projections.roster import changes, forms, history, page, questions, races
 from projections.roster.changes import Change, Place
+from projections.roster.compared import read_compared
 from projections.roster.criteria import ParameterRefused
 from projections.roster.history import HistoryState
 from projections.roster.reading import Fits
@@ -47,6 +48,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
     if request.parameters.count is not None:  # before the page: nothing may follow a page that ends early
         is_estimate = request.parameters.count == "estimated" and await page.may_estimate(connection, roster, criteria)
         more["count"] = await (page.estimate if is_estimate else page.count)(connection, roster, criteria)
+    compared = await read_compared(connection, roster, criteria, question.position)
     begin = question.allowance.begin
     warnings = list(empty_filters(criteria))
     if last is None:
@@ -59,7 +61,7 @@ async def list_participants(question: Question, request: EndpointRequest[ListPar
     note = questions.note_of(roster, criteria)
     following = None if participants.last is None else (participants.last, note)
     previous = None if participants.first is None else (participants.first, note, _BACKWARDS)
-    return Page(participants.rows, following, more, warnings, previous)
+    return Page(participants.rows, following, more, warnings, previous, compared)
 
 
 async def get_participant(question: Question, request: EndpointRequest[ParticipantParameters]) -> One:

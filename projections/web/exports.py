@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ingest.driver import answered_within
+from projections.roster.compared import read_compared
 from projections.roster.criteria import ParameterRefused
 from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
@@ -27,7 +28,7 @@ from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, i
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.parameters import export_parameters
 from projections.web.places import exported_place, place_text
-from projections.web.question import FOLLOWED_BY, Question
+from projections.web.question import COMPARED, FOLLOWED_BY, Question
 from projections.web.sending import Streamed
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,8 @@ async def _headers(question: Question, export: Export) -> dict[str, str]:
     criteria = await resolved(question.connection, question.roster, export.criteria)
     for look in (excluding_nobody, unmatched):
         warnings += [warning async for warning in look(question.connection, question.roster, criteria)]
-    headers = {**kept_headers(question), **warning_headers(warnings)}
+    compared = await read_compared(question.connection, question.roster, criteria, question.position)
+    headers = {**kept_headers(question), **warning_headers(warnings), COMPARED: compared.sentence}
     return {**headers, "Content-Disposition": disposition, FOLLOWED_BY: place}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from projections.web.endpoint import Endpoint
 from projections.web.examples import EXAMPLES
 from projections.web.openapi_parameters import concise, filter_schemas, parameters_of, shared_parameters
-from projections.web.question import FOLLOWED_BY, POSITION, WARNING
+from projections.web.question import COMPARED, FOLLOWED_BY, POSITION, WARNING
 from projections.web.shapes import SHAPES
 
 _PROBLEMS = {
@@ -23,6 +23,7 @@ _HEADERS = {
     "Link": 'The address of the next page, `rel="next"`, relative to the one asked; not there on the last one.',
     FOLLOWED_BY: "Of an export: the `after` with which a copy that begins with it follows `/v1/changes`.",
     WARNING: "What of the question can match nobody, and why: a misspelt question or answer, an event without anybody.",
+    COMPARED: "When this roster was last compared with what its source lists, at which position, and what was found.",
     "Retry-After": "In how many seconds to ask again.",
     "X-Request-Id": "The id of this request in the server's log.",
 }
@@ -99,10 +100,10 @@ def _unchanged() -> dict[str, Any]:
 
 def _of(endpoint: Endpoint[Any]) -> list[str]:
     """The headers that not every endpoint's answers have."""
-    warned = [WARNING] if endpoint.takes_answers else []
+    of_roster = [COMPARED, WARNING] if endpoint.takes_answers else []
     if endpoint.media:
-        return ["ETag", FOLLOWED_BY, *warned]
-    return ["ETag", "Link", *warned] if endpoint.is_of_revision else []
+        return ["ETag", FOLLOWED_BY, *of_roster]
+    return ["ETag", "Link", *of_roster] if endpoint.is_of_revision else []
 
 
 def _headers(*names: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from projections.web.allowance import Allowance
 
 POSITION = "Rosterlog-Position"
 WARNING = "Rosterlog-Warning"  # what of a question can match nobody, and why
+COMPARED = "Rosterlog-Compared"  # when the roster was compared with its source, and what was found
 FOLLOWED_BY = "Rosterlog-After"  # of an export: the place from which a follower goes on
 
 

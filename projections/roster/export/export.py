@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from projections.roster.compared import read_compared
 from projections.roster.criteria import Criteria
 from projections.roster.export.files import made
 from projections.roster.export.formats import Dialect, Format, NotInstalled
@@ -57,16 +58,19 @@ async def exported(connection: AsyncConnection, export: Export) -> AsyncGenerato
     """
     criteria = await resolved(connection, export.roster, export.criteria)
     table = await table_of(connection, export.roster, criteria, export.shown, export.answers, export.questions)
-    async with aclosing(_bytes(await driver_of(connection), export, table)) as chunks:
+    compared = await read_compared(connection, export.roster, criteria, export.position)
+    async with aclosing(_bytes(await driver_of(connection), export, table, compared.sentence)) as chunks:
         async for chunk in chunks:
             yield chunk
 
 
-def _bytes(connection: psycopg.AsyncConnection[Any], export: Export, table: ExportTable) -> AsyncGenerator[bytes]:
+def _bytes(
+    connection: psycopg.AsyncConnection[Any], export: Export, table: ExportTable, compared: str
+) -> AsyncGenerator[bytes]:
     if export.format.name == "ndjson":
         return ndjson_rows(connection, table)
     if export.format.name == "csv":
         return csv_rows(connection, table, export.dialect)
     rows = csv_rows(connection, table, Dialect(keeps_formulas=True, has_header=False))
     suffix = "-keep" if export.format.is_for_sheets and export.dialect.keeps_formulas else ""
-    return made(export.format.name + suffix, rows, table.titles)
+    return made(export.format.name + suffix, rows, table.titles, f"as of position {export.position}; {compared}")

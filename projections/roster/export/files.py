@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy.types import TypeEngine
 
-from projections.roster.export.convert import COLUMNS_FILE, ROWS_TOO_LARGE, TOO_MANY, kind_of
+from projections.roster.export.convert import HEAD_FILE, ROWS_TOO_LARGE, TOO_MANY, kind_of
 
 _CHUNK = 262_144  # bytes
 
@@ -25,18 +25,20 @@ class NotMade(Exception):
 
 
 async def made(
-    name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]]
+    name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]], remark: str = ""
 ) -> AsyncGenerator[bytes]:
     """The bytes of a file made from rows in CSV without a header, once it is complete.
 
-    `name`: a format of `convert.main`. `titles`: of the columns, with their types.
+    `name`: a format of `convert.main`. `titles`: of the columns, with their types. `remark`: on the whole file, which
+    stands beside its rows.
 
     Raises `DoesNotFit`, `NotMade`.
     """
     with _folder() as folder:
         path = Path(folder) / name
         # In a file, since the words of a question may be personal, and every account sees a process's arguments.
-        (Path(folder) / COLUMNS_FILE).write_bytes(to_json([(title, kind_of(type_)) for title, type_ in titles]))
+        columns = [(title, kind_of(type_)) for title, type_ in titles]
+        (Path(folder) / HEAD_FILE).write_bytes(to_json({"columns": columns, "remark": remark}))
         async with aclosing(rows):  # ends the query also if the process fails
             await _convert(name, path, rows)
         with path.open("rb") as file:

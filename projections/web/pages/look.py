@@ -53,6 +53,7 @@ class Look:
             "ago": _ago,
             "weekday": _weekday,
             "day": _day,
+            "day_in": _day_in,
             "segment": page_segment,
             "named": name_in_words,
         }
@@ -121,6 +122,11 @@ def _time(value: datetime | str, zone: str = "UTC") -> str:
 
 def _day(value: date) -> str:
     return f"{value.day} {value:%b %Y}"
+
+
+def _day_in(value: datetime, zone: str) -> str:
+    """The day of a time in a zone."""
+    return _day(value.astimezone(ZoneInfo(zone)))
 
 
 def _weekday(value: datetime, zone: str = "UTC") -> str:

@@ -100,7 +100,7 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
         "counted_at": _older(counted, question),
         "columns": shown_columns(table.names, table.questions, {**chosen, **_of_each_page(question)}),
         "boxes": _boxes(roster, table),
-        "people": [from_json(row) for row in page.data if isinstance(row, bytes)],
+        **_of_page(page),
         "chosen": chosen,
         "as_of": question.as_of,
         "sheet": SHEETS[request.parameters.sheet][0] if request.parameters.sheet else None,
@@ -188,6 +188,10 @@ def _chips(criteria: Criteria, event_id: str, table: _Table, chosen: Mapping[str
     parts = parts_in_words(others, chosen.get("q"), called)
     # A filter may be written with the operator that it has by default.
     return [(words, _address(chosen, parameter, f"{parameter}__eq")) for words, parameter in parts]
+
+
+def _of_page(page: Page) -> dict[str, Any]:
+    return {"people": [from_json(row) for row in page.data if isinstance(row, bytes)], "compared": page.compared}
 
 
 def _boxes(roster: Roster, table: _Table) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from projections.roster.criteria import Strict, Words
+from projections.roster.compared import read_compared
+from projections.roster.criteria import Criteria, Strict, Words
+from projections.roster.days import dates_of
 from projections.roster.races import races
 from projections.roster.roster import Roster
 from projections.web.answer import cursor_of
@@ -22,6 +24,7 @@ from projections.web.question import Question
 
 _DAYS = 30
 _KEPT_DAYS = 40  # of a race that is no previous edition: whatever day it is where the race is, and some time later
+_NO_RACE = ""  # an id that no race has: in the zone of all races without one of their own
 _SECONDS = 12.0  # for which the page waits, if its races were never counted before
 
 Race = Mapping[str, Any]
@@ -41,12 +44,17 @@ async def _races(kept: KeptNumbers, question: Question, request: EndpointRequest
     after = "" if request.after is None else request.after[0]
     following = [race for race in counted.numbers if race["event_id"] > after]
     shown, by_id = following[:LARGEST_EVENTS_PAGE], {race["event_id"]: race for race in counted.numbers}
+    position = counted.revision.position
+    compared = await read_compared(question.connection, question.roster, Criteria(), position)
+    calendar = await dates_of(question.connection, question.roster, [_NO_RACE])
     cursor = cursor_of(question, [shown[-1]["event_id"]] if len(following) > len(shown) else None)
     return {
         "races": [_shown(race, by_id.get(race["previous_event_id"])) for race in shown],
         "next": cursor and f"?cursor={cursor}",
         "source": question.scope.source,
-        "position": counted.revision.position,
+        "position": position,
+        "compared": compared,
+        "zone": calendar[_NO_RACE].time_zone,
     }
 
 
