@@ -67,6 +67,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _WRONG = "operations.md#when-something-is-wrong"
 _BOUNDS = "reliability.md#what-a-client-may-send-hold-and-take"
 _REBUILD = "projections.md#rebuild-in-production"
+_TRUTH = "truth.md#where-its-result-shows"
 
 DELIVERIES = Metric(
     "rosterlog_deliveries_total", "counter", ("source", "outcome"),
@@ -146,6 +147,18 @@ VERIFY_PROBLEMS = Metric(
     "rosterlog_verify_problems", "gauge", ("source",), "Problems that the last verify found.",
     "operations.md#proving-the-log-verify",
 )  # fmt: skip
+RECONCILED = Metric(
+    "rosterlog_reconcile_timestamp_seconds", "gauge", ("source",),
+    "When it was last written down how roster and source compare; absent if it never was.", _TRUTH,
+)  # fmt: skip
+DRIFT = Metric(
+    "rosterlog_reconcile_drift", "gauge", ("source", "kind"),
+    "Participants by how they still differ from what the source listed; absent if nothing was ever compared.", _TRUTH,
+)  # fmt: skip
+INNER_DIFFERENCES = Metric(
+    "rosterlog_inner_differences", "gauge", ("source",),
+    "Participants who are not where the log says, by the last reconcile --inner; absent before it.", _TRUTH,
+)  # fmt: skip
 PROJECTION_POSITION = Metric(
     "rosterlog_projection_position", "gauge", ("source", "projection"), "The last position folded.", "projections.md"
 )
@@ -187,8 +200,9 @@ METRICS = (
     DELIVERIES, DELIVERY_SECONDS, COMMIT_SECONDS, COMMIT_DELIVERIES, PENDING_DELIVERIES, PENDING_BYTES, CONNECTIONS,
     CONNECTIONS_REFUSED, ARRIVING_BYTES, API_REQUESTS, API_SECONDS, EVENTS_FOLDED, BUILD_INFO,
     DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
-    OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION,
-    OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED, REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
+    OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, RECONCILED, DRIFT, INNER_DIFFERENCES,
+    PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION, OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED,
+    REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
 )  # fmt: skip
 
 # What programs are used to reading of a process, whatever it does.

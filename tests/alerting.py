@@ -8,7 +8,8 @@ from pathlib import Path
 from tests import DEADLINE, ROOT
 from tests.tools import tool
 
-_EVERY_SECONDS = 30
+_EVERY_SECONDS, _EVERY_SECONDS_OF_A_DAY = 30, 240  # a series is forgotten after five minutes without a value
+_LONG_MINUTES = 240
 
 
 def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bool:
@@ -17,7 +18,8 @@ def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bo
     Counters go on to grow as they did between the two texts; everything else stays as it is in `after`. Rules that are
     off are switched on.
     """
-    steps = minutes * 60 // _EVERY_SECONDS
+    seconds = _EVERY_SECONDS if minutes <= _LONG_MINUTES else _EVERY_SECONDS_OF_A_DAY
+    steps = minutes * 60 // seconds
     first, then = _series(before), _series(after)
     series = [
         {"series": name, "values": _values(name, first.get(name, 0.0), value, steps)} for name, value in then.items()
@@ -27,7 +29,7 @@ def fires(folder: Path, alert: str, before: str, after: str, minutes: int) -> bo
         "eval_time": f"{minutes}m",
         "exp_samples": [{"labels": "{}", "value": 1}],
     }
-    every = f"{_EVERY_SECONDS}s"
+    every = f"{seconds}s"
     test = {"interval": every, "input_series": series, "promql_expr_test": [firing]}
     rules = (ROOT / "deploy/prometheus/rules.yml").read_text(encoding="utf-8")
     (folder / "rules.yml").write_text(rules.replace("      # - ", "      - ").replace("      #   ", "        "))

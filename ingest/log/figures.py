@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from ingest import metrics
 from ingest.log.read import EVERY_SOURCE
+from ingest.log.reconciliation import DRIFT_LEFT, read_reconciled
 from ingest.log.refused import refused_lately
 from ingest.log.verification import read_verified
 from ingest.metrics import Reading
@@ -34,7 +35,9 @@ _SLOTS = text("select s.slot_name, s.held_bytes from slots() s where s.held_byte
 
 
 def log_readings(connection: Connection) -> Iterator[Reading]:
-    """The readings of every source's log, of its last verification, and of what holds the database back."""
+    """The readings of every source's log, of its last verification and comparisons, and of what holds the database
+    back.
+    """
     for row in connection.execute(_NEWEST):
         yield Reading(metrics.HEAD, (row.source,), row.position)
         if row.received_at is not None:
@@ -47,6 +50,7 @@ def log_readings(connection: Connection) -> Iterator[Reading]:
     for source, verified in read_verified(connection).items():
         yield metrics.timestamp_of(metrics.VERIFIED, verified.finished_at, source)
         yield Reading(metrics.VERIFY_PROBLEMS, (source,), verified.problems)
+    yield from _compared(connection)
     alone = connection.execute(_ALONE).one()
     yield Reading(metrics.LOG_BYTES, (), alone.bytes)
     yield Reading(metrics.READ_ONLY, (), float(is_read_only(connection)))
@@ -54,6 +58,13 @@ def log_readings(connection: Connection) -> Iterator[Reading]:
         yield metrics.timestamp_of(metrics.OLDEST_TRANSACTION, alone.oldest)
     for row in connection.execute(_SLOTS):
         yield Reading(metrics.SLOT_BYTES, (row.slot_name,), float(row.held_bytes))
+
+
+def _compared(connection: Connection) -> Iterator[Reading]:
+    for source, comparisons in read_reconciled(connection).items():
+        yield metrics.timestamp_of(metrics.RECONCILED, comparisons[0].recorded_at, source)
+        for kind in (*DRIFT_LEFT, "unknowable"):
+            yield Reading(metrics.DRIFT, (source, kind), sum(getattr(each, kind) for each in comparisons))
 
 
 def is_read_only(connection: Connection) -> bool:

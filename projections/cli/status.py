@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from ingest.cli.group import settings_of
 from ingest.cli.invocation import runnable
 from ingest.cli.opening import is_demo, migrated_engine, place_of
-from ingest.cli.terminal import utc
+from ingest.cli.terminal import printable, utc
 from ingest.disk import amount, free_bytes
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
@@ -42,7 +42,12 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
     worker = health.worker
     return {
         "sources": [
-            {**source.as_json(), "ahead_of_time": ahead.get(source.status.source, 0)} for source in health.sources
+            {
+                **source.as_json(),
+                "ahead_of_time": ahead.get(source.status.source, 0),
+                **_completeness(health, source.status.source),
+            }
+            for source in health.sources
         ],
         "projections": [live.as_json() for live in health.projections],
         "worker": None if worker is None else {"host": worker.host, "pid": worker.pid, "seen_at": worker.seen_at},
@@ -58,10 +63,19 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
     }
 
 
+def _completeness(health: Health, source: str) -> dict[str, object]:
+    reconciled, inner = health.reconciled.get(source), health.inner.get(source)
+    return {
+        "reconciled": None if reconciled is None else reconciled[0].as_json(),
+        "inner": None if inner is None else inner.as_json(),
+    }
+
+
 def _print(health: Health, ahead: Mapping[str, int], needed: list[str]) -> None:
     _print_sources(health)
     for source in health.sources:
         _print_what_is_odd(source, ahead.get(source.status.source, 0))
+        _print_completeness(health, source.status.source)
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
         click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")
@@ -101,6 +115,15 @@ def _print_what_is_odd(source: SourceHealth, ahead: int) -> None:
         click.echo(f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}")
     if ahead:
         click.echo(f"{name}: {in_a_sentence(ahead)}")
+
+
+def _print_completeness(health: Health, source: str) -> None:
+    if reconciled := health.reconciled.get(source):
+        last = reconciled[0]
+        where = f"at position {last.compared_at:,}, {printable(last.scope)}"
+        click.echo(f"{source}: compared with the source as it was {_time(last.taken_at)}, {where}: {last.result}")
+    if inner := health.inner.get(source):
+        click.echo(f"{source}: compared with its own log {_time(inner.finished_at)}: {inner.result}")
 
 
 def _age(source: SourceHealth) -> str:

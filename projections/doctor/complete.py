@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from projections.doctor.finding import DoctorFinding, fail, ok
 from projections.folding import builds
+from projections.folding.inner_completeness import read_inner
 from projections.truth.inner import count_within
 
 MOST_EVENTS = 2_000_000  # that are looked at: about a second
@@ -22,7 +23,7 @@ def check_complete(
     build = builds.live(connection, name)
     if build is None or events > most:
         why = "nothing is folded yet" if build is None else f"not looked at in {events} events"
-        yield ok("complete", f"{why} (rosterlog reconcile --inner compares log and roster)")
+        yield ok("complete", f"{why} (rosterlog reconcile --inner compares log and roster){_last(connection)}")
         return
     counts = [count_within(connection, build, source) for source in sorted(logged)]
     for count in counts:
@@ -37,3 +38,9 @@ def check_complete(
         yield ok(
             "complete", f"each of the {named} participants that the log names is on the roster, or it is known why not"
         )
+
+
+def _last(connection: Connection) -> str:
+    """What was found when it was looked at last; `status` tells of what differs."""
+    found = sorted(read_inner(connection).items())
+    return "".join(f"; {source}: {each.result} when it last did" for source, each in found[:_MOST_NAMED])

@@ -19,6 +19,7 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
     if health.seconds_behind <= BEHIND_SECONDS:
         lag = sum(source.status.lag for source in health.sources)
         yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.seconds_behind:.0f} s")
+    yield from first_few(_compared(health))
     if not any(source.status.quarantined for source in health.sources):
         yield ok("parked", "no event is parked")
 
@@ -37,6 +38,19 @@ def _arrivals(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
             refused = f"{source.refused.last_hour} were refused in the last hour"
             name = source.status.source
             yield name, ok("refused", f"{name}: the last delivery came {ago} ago and was stored, {refused}")
+
+
+def _compared(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
+    """How each source's roster was compared with it last, unless `needs` tells what is left of it."""
+    for name in (source.status.source for source in health.sources):
+        comparisons = health.reconciled.get(name)
+        if not comparisons:
+            says = f"{name} was never compared with its source (rosterlog reconcile --file FILE --apply notes it)"
+            yield name, ok("compared", says)
+        elif not any(each.drift for each in comparisons):
+            last = comparisons[0]
+            when = f"{last.taken_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC at position {last.compared_at:,}, {last.scope}"
+            yield name, ok("compared", f"{name} as its source was on {when}: {last.result}")
 
 
 def _worker(health: Health) -> Iterator[DoctorFinding]:

@@ -10,6 +10,7 @@ from ingest.metrics import Reading
 from projections.folding import quarantine
 from projections.folding.builds import rebuilds_under_way
 from projections.folding.heartbeat import last_seen
+from projections.folding.inner_completeness import read_inner
 from projections.folding.projection import Projection
 from projections.folding.status import read_folded, read_projections
 
@@ -22,7 +23,9 @@ join pg_inherits i on i.inhparent = to_regclass('public.' || quote_ident(of_proj
 
 
 def projection_readings(connection: Connection, projections: Sequence[Projection]) -> Iterator[Reading]:
-    """The readings of how far every projection of every source is, of parked events, rebuilds and workers."""
+    """The readings of how far every projection of every source is, of parked events, rebuilds and workers, and of who
+    is not where the log says.
+    """
     missing: dict[str, int] = {}
     for folded in read_folded(connection, projections):
         labels = (folded.source, folded.projection)
@@ -42,6 +45,8 @@ def projection_readings(connection: Connection, projections: Sequence[Projection
         if rebuild.ratio is not None and rebuild.moved_at is not None:
             yield Reading(metrics.REBUILD_RATIO, (rebuild.projection,), rebuild.ratio)
             yield metrics.timestamp_of(metrics.REBUILD_MOVED, rebuild.moved_at, rebuild.projection)
+    for source, found in read_inner(connection).items():
+        yield Reading(metrics.INNER_DIFFERENCES, (source,), found.differences)
     worker = last_seen(connection)
     if worker is not None:
         yield metrics.timestamp_of(metrics.WORKER_SEEN, worker.seen_at)

@@ -9,9 +9,11 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from ingest.log.figures import is_read_only
+from ingest.log.reconciliation import Reconciled, read_reconciled
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
 from ingest.log.verification import Verified, read_verified
 from projections.folding.heartbeat import SeenWorker, last_seen
+from projections.folding.inner_completeness import InnerCompleteness, read_inner
 from projections.folding.projection import Projection
 from projections.folding.status import (
     Folded,
@@ -92,6 +94,7 @@ class Health:
     `is_used`: programs of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file
     system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
     oldest open transaction began. `slots`: the bytes of the write-ahead log that each holds back.
+    `reconciled`: by source the comparisons that stand, the newest first. `inner`: by source the last `--inner`.
     """
 
     sources: Sequence[SourceHealth]
@@ -105,6 +108,8 @@ class Health:
     open_seconds: float
     slots: Mapping[str, int]
     verified: Mapping[str, Verified]
+    reconciled: Mapping[str, Sequence[Reconciled]]
+    inner: Mapping[str, InnerCompleteness]
 
     @property
     def seconds_behind(self) -> float:
@@ -143,6 +148,8 @@ def read_health(
         connection.execute(_OPEN_FOR).scalar() or 0.0,
         {row.slot_name: row.held_bytes for row in connection.execute(_SLOTS)},
         read_verified(connection),
+        read_reconciled(connection),
+        read_inner(connection),
     )
 
 

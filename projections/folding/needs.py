@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
+from projections.folding.drift_needs import needs_of_completeness, needs_of_drift
 from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words
 
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
@@ -41,12 +42,13 @@ def needs(health: Health) -> list[str]:
         if each.seconds_behind > BEHIND_SECONDS
     ]
     found += _of_database(health)
+    found += needs_of_completeness(health)
     found += [
         f"{each.status.source}: {each.status.quarantined} parked events: rosterlog quarantine list shows what, and why"
         for each in health.sources
         if each.status.quarantined
     ]
-    return found + _of_verification(health)
+    return found + needs_of_drift(health) + _of_verification(health)
 
 
 def _of_worker(health: Health) -> list[str]:

@@ -31,6 +31,7 @@ ABSENT = (  # while all is well, on a database of one's own
     *OF_A_REBUILD, "rosterlog_log_missing_position", "rosterlog_projection_oldest_unfolded_timestamp_seconds",
     "rosterlog_database_disk_free_bytes", "rosterlog_oldest_transaction_timestamp_seconds",
     "rosterlog_replication_slot_retained_bytes", "rosterlog_connections_refused_total",
+    "rosterlog_reconcile_timestamp_seconds", "rosterlog_reconcile_drift", "rosterlog_inner_differences",
 )  # fmt: skip
 
 

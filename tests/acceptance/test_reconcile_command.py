@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from tests import model
 from tests.fold_all import drain, forget_projections, query
-from tests.program import environ, free_port, run, running, status_of, until
+from tests.program import environ, free_port, run, running, status_json, status_of, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -162,6 +162,8 @@ def test_inner_completeness_is_arithmetic_by_ids(env: dict[str, str], database: 
     printed = run("reconcile", "--inner", env=env)
     arithmetic = "8 named by the log = 5 on the roster + 1 parked + 1 erased + 1 of unknown types"
     assert f"movemint at position 8: {arithmetic}\nmovemint: complete" in printed
+    assert "movemint: compared with its own log" in (told := run("status", env=env, code=1))
+    assert ": complete at position 8\n" in told
     query_none(database, "delete from participants_build where participant_id = '3'")
     query_none(database, "update participants_build set participant_id = 'other' where participant_id = '4'")
     found = json.loads(run("reconcile", "--inner", "--json", env=env, code=1))
@@ -169,6 +171,8 @@ def test_inner_completeness_is_arithmetic_by_ids(env: dict[str, str], database: 
     printed = run("reconcile", "--inner", env=env, code=1)
     assert "2 lost: 3, 4" in printed
     assert "1 not named by the log: other" in printed
+    [source] = status_json(env)["sources"]
+    assert {"position": 8, "named": 8, "differences": 3, "complete": False}.items() <= source["inner"].items()
 
 
 def compared(env: dict[str, str], file: str, *arguments: str, code: int = 0) -> Any:  # noqa: ANN401 - JSON

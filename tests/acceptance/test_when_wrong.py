@@ -15,7 +15,7 @@ from ingest.web.bounds import RESERVED_DESCRIPTORS
 from tests import DEADLINE, model
 from tests.alerting import fires
 from tests.deployment import Deployment, deployment
-from tests.program import COMMAND, deliver, free_port, get, run, running, status_json, status_of, until
+from tests.program import COMMAND, deliver, free_port, get, run, running, said, status_json, status_of, until
 from tests.scrape import samples, scraped
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
@@ -210,6 +210,45 @@ def test_a_damaged_log(deployed: Deployment) -> None:
     )
     deployed.execute(damage.format("'0'"))
     run("verify", env=deployed.env)
+    deployed.is_well()
+
+
+def test_a_roster_that_lacks_somebody(deployed: Deployment) -> None:
+    deployed.execute("create table kept as select * from participants_build where participant_id = '0'")
+    deployed.execute("delete from participants_build where participant_id = '0'")
+    assert "1 lost: 0" in run("reconcile", "--inner", env=deployed.env, code=1)
+    deployed.is_seen(
+        "rosterlog_inner_differences movemint", lambda value: value == 1,
+        "movemint: 1 participants are not where the log says", "RosterlogRosterIncomplete", 1,
+    )  # fmt: skip
+    deployed.execute("insert into participants_build select * from kept; drop table kept")
+    run("reconcile", "--inner", env=deployed.env)
+    deployed.is_well()
+
+
+def test_drift_that_is_left(deployed: Deployment) -> None:
+    """Somebody who is missing and listed without an id is not written down, so this drift stays."""
+    assert deliver(deployed.port, model.body("listed", event_id=501, email="a@example.org"))[0] == 200
+    until(lambda: status_json(deployed.env)["sources"][0]["lag"] == 0)
+    file = deployed.folder / "listed.csv"
+    command = ("reconcile", "--file", str(file), "--event", "501", "--match", "email+event", "--apply")
+    file.write_text("email,event_id\na@example.org,501\nnobody@example.org,501\n")
+    assert "the roster then still differs" in run(*command, env=deployed.env, code=1)
+    sentence = "movemint: 1 missing of event 501, as the source listed them"
+    deployed.is_seen(
+        "rosterlog_reconcile_drift missing movemint", lambda value: value == 1, sentence, "RosterlogDriftLeft", 1_442
+    )
+    assert ", event 501: 1 missing\n" in said("status", env=deployed.env)
+    file.write_text("email,event_id\na@example.org,501\n")
+    run(*command, env=deployed.env)
+    assert status_json(deployed.env)["sources"][0]["reconciled"]["complete"] is True
+    deployed.execute("update reconciliation set recorded_at = now() - interval '9 days'")
+    long_ago = samples(deployed.before)["rosterlog_worker_seen_timestamp_seconds"] - 8 * 86_400
+    deployed.is_measured(
+        "rosterlog_reconcile_timestamp_seconds movemint", lambda value: 0 < value < long_ago,
+        "RosterlogNotReconciled", 62,
+    )  # fmt: skip
+    deployed.execute("update reconciliation set recorded_at = now()")
     deployed.is_well()
 
 

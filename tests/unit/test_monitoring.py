@@ -42,6 +42,7 @@ FIRES: dict[str, tuple[Series, str, str]] = {
     "RosterlogParkedEvents": ({'rosterlog_quarantined_events{source="m"}': "1x120"}, "62m", "50m"),
     "RosterlogRebuildNeeded": ({'rosterlog_rebuild_needed{projection="p"}': "0 1x20"}, "3m", "1m"),
     "RosterlogLogDamaged": ({'rosterlog_verify_problems{source="m"}': "0 2x5"}, "1m", "0m"),
+    "RosterlogRosterIncomplete": ({'rosterlog_inner_differences{source="m"}': "_ 0 2x5"}, "2m", "1m"),
     "RosterlogLogHasHole": ({'rosterlog_log_missing_position{source="m"}': "_ 3x5"}, "1m", "0m"),
     "RosterlogDatabaseReadOnly": (
         {'rosterlog_database_read_only{instance="a"}': "0 1x20", 'rosterlog_database_read_only{instance="b"}': "1x20"},
@@ -66,6 +67,15 @@ FIRES: dict[str, tuple[Series, str, str]] = {
 }  # fmt: skip
 FIRES_AFTER_HOURS: dict[str, tuple[Series, str, str]] = {
     "RosterlogLogNotVerified": ({'rosterlog_verify_timestamp_seconds{source="m"}': "0x1400"}, "196h", "191h"),
+    "RosterlogDriftLeft": (
+        {
+            'rosterlog_reconcile_drift{source="m", kind="missing"}': "_ 0x200",
+            'rosterlog_reconcile_drift{source="m", kind="unlisted"}': "_ 2x200",
+        },
+        "25h",
+        "23h",
+    ),
+    "RosterlogNotReconciled": ({'rosterlog_reconcile_timestamp_seconds{source="m"}': "0x1400"}, "194h", "192h"),
     "RosterlogLogNeverVerified": ({'rosterlog_log_head_position{source="m"}': "3x1400"}, "194h", "190h"),
     "RosterlogSourceSilent": ({'rosterlog_log_last_received_timestamp_seconds{source="m"}': "0x200"}, "25h", "23h"),
 }
@@ -82,7 +92,10 @@ HEALTHY = {
     'rosterlog_projection_oldest_unfolded_timestamp_seconds{source="m", projection="p"}': "0+60x120",
     'rosterlog_quarantined_events{source="m"}': "0 1 1 0x120", 'rosterlog_rebuild_needed{projection="p"}': "0x120",
     'rosterlog_verify_problems{source="m"}': "0x120", 'rosterlog_verify_timestamp_seconds{source="m"}': "0x120",
-    'rosterlog_log_head_position{source="m"}': "5x120",
+    'rosterlog_log_head_position{source="m"}': "5x120", 'rosterlog_inner_differences{source="m"}': "0x120",
+    'rosterlog_reconcile_drift{source="m", kind="missing"}': "1 1 0x120",
+    'rosterlog_reconcile_drift{source="m", kind="unknowable"}': "5x120",
+    'rosterlog_reconcile_timestamp_seconds{source="m"}': "0x120",
     "rosterlog_oldest_transaction_timestamp_seconds": "0+60x120",
     'rosterlog_replication_slot_retained_bytes{slot="s"}': "100x120",
     'rosterlog_database_read_only{instance="a"}': "0x120", 'rosterlog_database_read_only{instance="b"}': "1x120",

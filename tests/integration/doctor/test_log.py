@@ -184,7 +184,7 @@ def test_what_status_watches_is_told_in_its_words(folded: str, engine: Engine, w
     with engine.connect() as connection:
         found = watched(connection)
         assert worst(found) == []
-        assert [finding.check for finding in found] == ["refused", "worker", "definitions", "lag", "parked"]
+        assert [finding.check for finding in found] == ["refused", "worker", "definitions", "lag", "compared", "parked"]
     with psycopg.connect(folded, autocommit=True) as admin:
         admin.execute("select count_refused('movemint', 'signature_wrong', now(), 7, now())")
     with engine.connect() as connection:

@@ -10,7 +10,9 @@ from sqlalchemy import Engine
 
 from ingest.log import erase
 from ingest.log.hours import hours_of
+from ingest.log.observation import Drift
 from projections.folding.heartbeat import Heartbeat
+from projections.folding.inner_completeness import note_inner
 from projections.participants.newest_keys import MANY_HAVE
 from projections.rebuild.steps import begin_build, noted, only_one
 from projections.web.access import tokens
@@ -18,6 +20,7 @@ from tests import model
 from tests.api_client import Api, running
 from tests.browser_session import Browser, text_of
 from tests.fold_all import PARTICIPANTS, drain, query
+from tests.observing import compared
 
 CANARIES = {
     "first_name": "canary-first", "last_name": "canary-last", "email": "canary@example.org", "phone": "canary-phone",
@@ -146,6 +149,22 @@ def test_what_is_wrong_and_what_may_be_wrong_are_sentences(
         "1 delivery came in the last hour for a source that nobody knows",
     ):
         assert said in page, said
+
+
+def test_how_each_source_was_compared_last_is_shown(
+    database: str, operations: Browser, operator: Engine, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    page = text_of(operations.open("/operations"))
+    assert "movemint: compared with its source never movemint: compared with its own log never" in page
+    compared(operator, ("501",), Drift(missing=1_234), 1, agrees=False)
+    note_inner(worker_engine, [("movemint", 4_711, 20, 0)])
+    page = text_of(operations.open("/operations"))
+    assert "movemint: 1,234 missing of event 501, as the source listed them: rosterlog reconcile" in page
+    was = "as it was on 3 May 2026, 23:30 , at position 1, event 501: 1,234 missing"
+    assert re.search(f"movemint: compared with its source {LATELY} , {was}", page)
+    assert re.search(f"movemint: compared with its own log {LATELY} : complete at position 4,711", page)
 
 
 def test_a_rebuild_under_way_and_workers_are_shown(database: str, operations: Browser, worker_engine: Engine) -> None:
