@@ -23,6 +23,7 @@ from ingest.session import LONG
 from ingest.settings import Settings
 from projections.cli.output import is_standard_output, written
 from projections.roster.answer_filters import ANSWER, split_answers
+from projections.roster.compared import read_compared
 from projections.roster.criteria import AnswerFilter, ParameterRefused, Sorted, criteria, read_parameters
 from projections.roster.days import in_zone, one_race
 from projections.roster.export.export import Export, exported, shown_in
@@ -119,7 +120,8 @@ async def _export(conninfo: str, request: _Request, output: Path | None) -> None
                 say(printable(unquote(warning)))
         try:
             await _say_if_nobody(connection, replace(export, criteria=asked), request.filters)
-            await _write(connection, export, output)
+            compared = await read_compared(connection, export.roster, asked, export.position)
+            await _write(connection, export, output, compared.sentence)
         except (DoesNotFit, ParameterRefused) as error:
             raise WrongUsage(str(error)) from None
         except NotMade as error:
@@ -173,7 +175,7 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         raise WrongUsage(str(error)) from None
 
 
-async def _write(connection: AsyncConnection, export: Export, output: Path | None) -> None:
+async def _write(connection: AsyncConnection, export: Export, output: Path | None, compared: str) -> None:
     is_folder = output is not None and os.path.isdir(output)  # noqa: ASYNC240, PTH112 - False where it may not look
     path = output / export.file_name if output is not None and is_folder else output
     is_piped = is_standard_output(path)  # its rows must not have a line of ours among them
@@ -186,8 +188,9 @@ async def _write(connection: AsyncConnection, export: Export, output: Path | Non
                 if size - reported >= _BYTES_PER_REPORT:
                     reported = size
                     say(f"{size // 1_000_000} MB written")
+    place = "standard output" if path is None else click.format_filename(path)
+    written_line = f"{place}: {size:,} bytes as of position {export.position}, {compared}"
     if path is None or is_piped:
-        place = "standard output" if path is None else click.format_filename(path)
-        say(f"{place}: {size:,} bytes as of position {export.position}")
+        say(written_line)
     else:
-        click.echo(f"{click.format_filename(path)}: {size:,} bytes as of position {export.position}")
+        click.echo(written_line)
