@@ -111,7 +111,7 @@ def test_an_upgrade_notes_the_observations_of_before(database: str, engine: Engi
     noted = query(database, everything)
     assert len(noted) == 5
     operator.dispose()
-    as_before(database, "0022_reconciled")
+    as_before(database, "0021_reconciled")
     migrate(engine)
     assert query(database, everything) == noted
 

@@ -2,7 +2,7 @@
 
 from migrations.execute import execute_file
 
-revision = "0022_reconciled"
+revision = "0021_reconciled"
 down_revision = "0020_roster_page"
 
 
