@@ -19,7 +19,8 @@ from ingest.refusals import Refusals
 from ingest.settings import DEFAULT_SOURCE, Settings, read_settings
 from ingest.web.app import Part, build_app
 from ingest.web.serve import bind, run_server, serve
-from ingest.webhook import Webhook, ingest_part, webhook_route
+from ingest.webhook import Webhook
+from ingest.webhook_part import ingest_part, webhook_route
 
 PLAIN_TABLE = """
 create table if not exists plain_log (

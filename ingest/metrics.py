@@ -96,6 +96,10 @@ CONNECTIONS_REFUSED = Metric(
     "rosterlog_connections_refused_total", "counter", ("kind",), "What clients were refused beyond a bound.", _BOUNDS
 )
 ARRIVING_BYTES = Metric("rosterlog_arriving_bytes", "gauge", (), "Bytes of requests that are still arriving.", _BOUNDS)
+SOURCES_PROBLEMS = Metric(
+    "rosterlog_sources_file_problems", "gauge", (),
+    "Files of sources that a server process cannot use, so that what they had before stays in use.", _WRONG,
+)  # fmt: skip
 API_REQUESTS = Metric(
     "rosterlog_api_requests_total", "counter", ("endpoint", "status"), "Answers of the read API.", "api.md"
 )
@@ -198,7 +202,7 @@ ROSTER_BYTES = Metric(
 # Of the process, then of the database.
 METRICS = (
     DELIVERIES, DELIVERY_SECONDS, COMMIT_SECONDS, COMMIT_DELIVERIES, PENDING_DELIVERIES, PENDING_BYTES, CONNECTIONS,
-    CONNECTIONS_REFUSED, ARRIVING_BYTES, API_REQUESTS, API_SECONDS, EVENTS_FOLDED, BUILD_INFO,
+    CONNECTIONS_REFUSED, ARRIVING_BYTES, SOURCES_PROBLEMS, API_REQUESTS, API_SECONDS, EVENTS_FOLDED, BUILD_INFO,
     DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
     OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, RECONCILED, DRIFT, INNER_DIFFERENCES,
     PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION, OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED,

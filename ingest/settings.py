@@ -1,10 +1,9 @@
 """The environment as settings, read once at the command line. A wrong value or an unknown name stops the program."""
 
-import json
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -15,15 +14,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ingest.environment import set_by_kubernetes, unknown_name
 from ingest.failures import WrongUsage
+from ingest.sources import Secrets, SourcesRead, UnusableSources, read_sources, secrets_of_json
 from ingest.time_zone import UTC_ZONE, UnknownTimeZone, time_zone
 
 DEFAULT_SOURCE = "movemint"
-_SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 _ADDRESS = re.compile(r"https?://[!-~]+\Z")
 _ORIGIN = re.compile(r"https?://[^/\s]+\Z")
-
-Secrets = tuple[bytes, ...]
 
 
 class SettingsError(WrongUsage):
@@ -71,6 +68,7 @@ class Settings(BaseModel):
     read_database_url: DatabaseUrl | None = Field(None, alias="READ_DATABASE_URL")
     movemint_webhook_secret: SecretStr | None = Field(None, alias="MOVEMINT_WEBHOOK_SECRET")
     more_sources: SecretStr | None = Field(None, alias="ROSTERLOG_SOURCES")
+    sources_file: Path | None = Field(None, alias="ROSTERLOG_SOURCES_FILE")
     data_dir: Path = Field(Path(".rosterlog"), alias="ROSTERLOG_DATA_DIR")
     host: str = Field("127.0.0.1", alias="ROSTERLOG_HOST", min_length=1)
     port: int = Field(8000, alias="ROSTERLOG_PORT", ge=0, le=65535)
@@ -103,15 +101,31 @@ class Settings(BaseModel):
             raise SettingsError("ROSTERLOG_CORS_ORIGINS takes origins such as https://example.org, with commas between")
         return origins
 
-    @property
+    @cached_property
     def sources(self) -> dict[str, Secrets]:
         """The secrets of each source, newest first, as the bytes that key the signature."""
+        of_file = {} if self.sources_file is None else self.read_sources_file().secrets
+        return {**self.own_sources, **of_file}
+
+    @cached_property
+    def own_sources(self) -> dict[str, Secrets]:
+        """Those that the environment has itself."""
         sources = _more_sources(self.more_sources)
         if self.movemint_webhook_secret is not None:
             if DEFAULT_SOURCE in sources:
                 raise SettingsError(f"{DEFAULT_SOURCE} has secrets in MOVEMINT_WEBHOOK_SECRET and in ROSTERLOG_SOURCES")
             sources = {DEFAULT_SOURCE: _secrets(self.movemint_webhook_secret), **sources}
         return sources
+
+    def read_sources_file(self) -> SourcesRead:
+        """What `ROSTERLOG_SOURCES_FILE`, which is set, has now. Raises `SettingsError`."""
+        try:
+            found = read_sources(Path(self.sources_file or ""))
+        except UnusableSources as error:
+            raise SettingsError(f"ROSTERLOG_SOURCES_FILE: {error}") from None
+        if doubled := sorted({*found.secrets} & {*self.own_sources}):
+            raise SettingsError(f"{doubled[0]} has secrets in ROSTERLOG_SOURCES_FILE and in the environment: keep one")
+        return found
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -130,7 +144,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
             raise SettingsError(
                 f"ROSTERLOG_MAX_{name}_BYTES is below ROSTERLOG_MAX_BODY_BYTES: such a body could never be taken"
             )
-    _ = settings.sources, settings.cors_origins  # read once here, so that a wrong one stops the program
+    _ = settings.own_sources, settings.cors_origins  # read once here, so that a wrong one stops the program
     return settings
 
 
@@ -156,36 +170,6 @@ def _more_sources(value: SecretStr | None) -> dict[str, Secrets]:
     if value is None:
         return {}
     try:
-        return {_source_name(name): _source_secrets(name, secrets) for name, secrets in _json_object(value).items()}
+        return secrets_of_json(value.get_secret_value())
     except ValueError as error:
         raise SettingsError(f"ROSTERLOG_SOURCES: {error}") from None
-
-
-def _json_object(value: SecretStr) -> dict[str, object]:
-    doubled: list[str] = []
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        doubled.extend(name for name, number in Counter(name for name, _ in pairs).items() if number > 1)
-        return dict(pairs)
-
-    try:
-        document = json.loads(value.get_secret_value(), object_pairs_hook=unique)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise ValueError('is not a JSON object such as {"spring-races": ["secret"]}') from None
-    if doubled:  # JSON would keep the last one alone
-        raise ValueError(f"{doubled[0]!r} is there twice: put all its secrets into one list, the newest first")
-    return document
-
-
-def _source_name(name: str) -> str:
-    if not _SOURCE_NAME.match(name):
-        raise ValueError(f"{name!r} cannot name a source: use up to 63 lower-case letters, digits, - and _")
-    return name
-
-
-def _source_secrets(name: str, secrets: object) -> Secrets:
-    if not isinstance(secrets, list) or not secrets or not all(isinstance(part, str) and part for part in secrets):
-        raise ValueError(f"{name} needs a list of one or more secrets")
-    return tuple(os.fsencode(part) for part in secrets)

@@ -4,38 +4,24 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
-from html import escape
-from urllib.parse import quote
 
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ingest.connections import Connections
-from ingest.database import INGEST_ROLE, connect_async
 from ingest.delivery import read_envelope
-from ingest.disk import disk_hindrance, free_bytes
-from ingest.driver import AsyncConnection, answered_within
-from ingest.group_commit import GroupCommit, Limits, NotKept
+from ingest.group_commit import NotKept
 from ingest.log.event import Delivery, Receipt
-from ingest.log.refused import count_refused
 from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
-from ingest.misdirected import misdirected_routes
 from ingest.probe import PROBE_MEMBER, echo_of, is_probe
-from ingest.refusals import Numbers, Reason, Refusals
-from ingest.session import Deadlines
-from ingest.settings import Secrets, Settings
+from ingest.refusals import Reason, Refusals
 from ingest.signature import is_missing, is_signed, signature_in, why_malformed
-from ingest.web.app import Part
-from ingest.web.bounds import Bounds
+from ingest.sources import Secrets
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
-from ingest.web.readiness import WEBHOOK, Check
 from ingest.web.request_head import Headers
-from ingest.web.shortcut import SendAnswer, Shortcuts
+from ingest.web.shortcut import SendAnswer
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +35,6 @@ _UNVERIFIED = {
 }
 _STORED, _DUPLICATE = "stored", "duplicate"
 _OUTCOMES = (_STORED, _DUPLICATE, *(reason.value for reason in Reason if reason is not Reason.UNKNOWN_SOURCE))
-_COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
 _HEADERS = [(b"content-type", b"application/json")]
 
@@ -80,6 +65,10 @@ class Webhook:
         self._max_body_bytes = max_body_bytes
         self._kept: Counter[tuple[str, str]] = Counter()  # by source and status
         self._seconds = Histogram(DELIVERY_SECONDS.bounds)
+
+    def take_sources(self, sources: Mapping[str, Secrets]) -> None:
+        """From now on these are the sources, with these secrets."""
+        self._sources = sources
 
     def readings(self) -> list[Reading]:
         """The metrics of the deliveries."""
@@ -126,7 +115,7 @@ class Webhook:
         return problem(401, detail)
 
     def _is_probe(self, source: str, headers: Headers) -> bool:
-        return is_probe(headers, self._sources[source], time.time())
+        return is_probe(headers, self._sources.get(source, ()), time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
@@ -205,14 +194,6 @@ class Webhook:
         return b"".join(chunks)
 
 
-def webhook_route(webhook: Webhook) -> Route:
-    return Route("/webhooks/{source}", webhook, methods=["POST"])
-
-
-def _shortcuts(webhook: Webhook, sources: Iterable[str]) -> Shortcuts:
-    return {f"/webhooks/{quote(source)}".encode(): partial(webhook.take, source) for source in sources}
-
-
 def _verified(source: str, secrets: Secrets, headers: Headers, body: bytes) -> Delivery | Reason:
     """The delivery that a request is; or why it is none that Movemint signed."""
     signature = signature_in(headers)
@@ -236,63 +217,3 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":
         raise _Disconnected
     return message.get("body", b""), message.get("more_body", False)
-
-
-def ingest_part(settings: Settings, conninfo: str, processes: int = 1) -> Part:
-    """The webhook of all sources, with a group commit of its own. `processes`: how many share a server's bounds."""
-    # Shorter than the wait for an answer, so that PostgreSQL says that a lock was not to be had.
-    deadlines = Deadlines(statement=0.8 * settings.answer_seconds, idle=settings.answer_seconds)
-
-    async def connect() -> AsyncConnection:
-        return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
-
-    limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
-    limits = limits.among(processes, settings.max_body_bytes)
-    commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
-    refusals = Refusals(partial(_write_refusals, connect))
-    webhook = Webhook(settings.sources, commit.append, refusals, settings.max_body_bytes)
-    bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes).among(processes)
-
-    @asynccontextmanager
-    async def running() -> AsyncIterator[None]:
-        async with commit.running():
-            counting = asyncio.create_task(refusals.run())
-            try:
-                yield
-            finally:
-                counting.cancel()
-                await asyncio.wait([counting])  # what it could not write any more is written now
-                await refusals.flush()
-
-    async def hindrance_of_disk() -> str | None:
-        return disk_hindrance(free_bytes(settings.data_dir))
-
-    def readings() -> list[Reading]:
-        return [*webhook.readings(), *commit.readings()]
-
-    checks: dict[str, Check] = {"log": commit.hindrance}
-    if settings.database_url is None:
-        checks["disk"] = hindrance_of_disk
-    return Part(
-        [webhook_route(webhook), *misdirected_routes(refusals)], running, checks, bounds=bounds, readings=readings,
-        shortcuts=_shortcuts(webhook, settings.sources), serves=WEBHOOK, about=_about(settings.public_url),
-    )  # fmt: skip
-
-
-def _about(public_url: str | None) -> str:
-    return (
-        "It receives the deliveries of Movemint's webhooks. The address of a webhook ends with the name of its source: "
-        f"<code>{escape(public_url or '')}/webhooks/movemint</code>, for one."
-    )
-
-
-async def _write_refusals(connect: Callable[[], Awaitable[AsyncConnection]], numbers: Numbers) -> None:
-    """On a connection of its own: nothing that happens to it may hinder an append."""
-    with answered_within(_COUNTING_SECONDS):
-        connection = await connect()
-        try:
-            by_value = {(source, reason.value, hour): number for (source, reason, hour), number in numbers.items()}
-            async with connection.transaction():  # all or none: what fails is written again
-                await count_refused(connection, by_value)
-        finally:
-            await connection.close()

@@ -18,7 +18,7 @@ from ingest.settings import read_settings
 from ingest.web.app import Part, build_app
 from ingest.web.bounds import Bounds
 from ingest.web.serve import bind, run_server, serve
-from ingest.webhook import ingest_part
+from ingest.webhook_part import ingest_part
 from tests import model
 from tests.program import Running, environ, free_port, running
 

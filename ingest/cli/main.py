@@ -8,5 +8,6 @@ COMMANDS = {
     "pg": "ingest.cli.programs:pg",
     "psql": "ingest.cli.programs:psql",
     "simulate": "ingest.simulator.cli:simulate",
+    "source": "ingest.cli.source_commands:source",
     "verify": "ingest.cli.verify:verify",
 }

@@ -31,7 +31,7 @@ from ingest.web.metrics import Total, of_one_process
 from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
 from ingest.web.supervised import Link, receive_assignment, serve_supervised
 from ingest.web.supervisor import Plan, supervise
-from ingest.webhook import ingest_part
+from ingest.webhook_part import ingest_part
 
 logger = logging.getLogger(__name__)
 

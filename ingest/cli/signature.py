@@ -11,8 +11,9 @@ import click
 from ingest.cli.group import settings_of
 from ingest.cli.sources import source_of
 from ingest.failures import WrongUsage
-from ingest.settings import Secrets, Settings
+from ingest.settings import Settings
 from ingest.signature import PREFIX, fault_of_form, is_signed
+from ingest.sources import Secrets
 
 
 @click.command("check-signature")

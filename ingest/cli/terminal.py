@@ -1,13 +1,18 @@
 """What commands say and ask at a terminal, and how they print text from deliveries, and times."""
 
 import getpass
+import os
+import sys
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 import click
 
 from ingest.cli.invocation import runnable
 from ingest.failures import WrongUsage
 from ingest.logs import escaped
+
+_MOST_SECRET_BYTES = 4_096
 
 
 def say(line: str) -> None:
@@ -23,6 +28,17 @@ def ask(question: str, unanswered: str) -> bool:
         if isinstance(error.__context__, KeyboardInterrupt):
             raise
         raise WrongUsage(unanswered) from None
+
+
+def secret_line(file: BinaryIO | None, what: str) -> bytes:
+    """A secret of one line, of the file, of what is piped in, or typed where it is not shown. Raises `WrongUsage`."""
+    if file is not None or not sys.stdin.isatty():
+        content = (file or sys.stdin.buffer).read(_MOST_SECRET_BYTES + 1).strip()
+    else:
+        content = os.fsencode(getpass.getpass(f"{what}: ")).strip()
+    if not content or len(content) > _MOST_SECRET_BYTES or b"\n" in content:
+        raise WrongUsage(f"{what} has to be one line of text; nothing was changed")
+    return content
 
 
 def printable(value: str | None) -> str:

@@ -24,6 +24,7 @@ from ingest.metrics import (
     REFUSED_IN_A_ROW,
     ROSTER_BYTES,
     SLOT_BYTES,
+    SOURCES_PROBLEMS,
     VERIFIED,
     VERIFY_PROBLEMS,
     WORKER_SEEN,
@@ -96,6 +97,11 @@ ALERTS = (
         f'sum by (instance) (rate({CONNECTIONS_REFUSED.name}{{kind="too_many_connections"}}[5m])) > 0', "10m",
         "warning", "{{ $labels.instance }} has more connections than it may, and goes on refusing some.",
         "`connections refused` in the log",
+    ),
+    Alert(
+        "RosterlogSourcesUnusable", f"max({SOURCES_PROBLEMS.name}) > 0", "2m", "warning",
+        "The file of sources, or a file of its folder, cannot be used: what it had before stays in use.",
+        "`stays as it is, until its file can be used` in the log",
     ),
     Alert(
         "RosterlogTokensRefused",

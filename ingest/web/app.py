@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,12 +33,17 @@ def _no_readings() -> Iterable[Reading]:
     return ()
 
 
+def _nothing_to_read() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a server: its routes, the context that runs while they are served, its readiness checks by name, and
     what they are of (`serves`); the handlers of its exceptions, the bounds of connections, if it needs others than
-    usual, its metrics, the requests that it takes by a shortcut, and what the page at `/` says of it, as HTML. A check
-    gives what hinders the part; None if nothing does.
+    usual, its metrics, the requests that it takes by a shortcut, which may change while it is served, what reads its
+    files again, and what the page at `/` says of it, as HTML. A check gives what hinders the part; None if nothing
+    does.
     """
 
     routes: Sequence[BaseRoute]
@@ -46,7 +52,8 @@ class Part:
     errors: Mapping[type[Exception], ErrorHandler] = field(default_factory=dict)
     bounds: Bounds | None = None
     readings: Callable[[], Iterable[Reading]] = _no_readings
-    shortcuts: Shortcuts = field(default_factory=dict)
+    shortcuts: Shortcuts | None = None
+    read_again: Callable[[], None] = _nothing_to_read
     serves: Served = ROSTER
     about: str = ""
 
@@ -77,10 +84,16 @@ def build_app(
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
     app = _application([*routes, *readiness_routes(checks)], errors, clients, lifespan)
     app.state.metrics = metrics
-    app.state.shortcuts = {target: take for part in parts for target, take in part.shortcuts.items()}
+    app.state.shortcuts = next((part.shortcuts for part in parts if part.shortcuts is not None), {})
+    app.state.read_again = partial(_read_again, parts)
     observed = [*readiness_routes(checks), Route("/metrics", metrics.answer)]
     app.state.observation = _application(observed, {}, Clients(Bounds(connections=_SCRAPERS)))
     return app
+
+
+def _read_again(parts: Sequence[Part]) -> None:
+    for part in parts:
+        part.read_again()
 
 
 def _application(

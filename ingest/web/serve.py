@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ingest.failures import Failure, WrongUsage
+from ingest.hangup import on_hangup
 from ingest.web.bounds import raise_descriptor_limit
 from ingest.web.clients import Clients
 from ingest.web.protocol import BoundedProtocol
@@ -97,15 +98,17 @@ async def serve(
     """
     server = _PatientServer(_config(app))
     observing = _Beside(_config(app.state.observation))
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(_watched(server, app, bound))
-        if observed is not None:
-            tasks.create_task(_watched(observing, app.state.observation, observed))
-            serving.add_done_callback(lambda _: setattr(observing, "should_exit", True))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if started is not None and server.started:
-            started()
+    loop = asyncio.get_running_loop()
+    with on_hangup(partial(loop.call_soon_threadsafe, app.state.read_again)):
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(_watched(server, app, bound))
+            if observed is not None:
+                tasks.create_task(_watched(observing, app.state.observation, observed))
+                serving.add_done_callback(lambda _: setattr(observing, "should_exit", True))
+            while not server.started and not serving.done():
+                await asyncio.sleep(0.01)
+            if started is not None and server.started:
+                started()
 
 
 @contextmanager

@@ -13,8 +13,10 @@ import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ingest.child_process import ChildProcess, EndsAgainAndAgain, Patience, Program
+from ingest.hangup import on_hangup
 from ingest.metrics import Reading
 from ingest.totals import Totals
 from ingest.web.messages import Assignment, line_of, read_beat, said, understood
@@ -57,7 +59,7 @@ async def supervise(
     try:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(child.keep_running()) for child in team.children]
-            with _told_to_stop() as stop:
+            with _told_to_stop() as stop, on_hangup(partial(_pass_on, team.children)):
                 announcing = group.create_task(_announce(team.children, started))
                 try:
                     await stop.wait()
@@ -97,6 +99,11 @@ def _told_to_stop() -> Iterator[asyncio.Event]:
     finally:
         for each, handler in zip(signals, before, strict=True):
             signal.signal(each, handler)
+
+
+def _pass_on(children: Sequence[ChildProcess]) -> None:
+    for pid in [child.pid for child in children if child.pid is not None]:
+        os.kill(pid, signal.SIGHUP)
 
 
 async def _announce(children: Sequence[ChildProcess], started: Callable[[], None]) -> None:

@@ -26,13 +26,14 @@ from ingest.cli.servers import (
 )
 from ingest.cli.sources import need_sources
 from ingest.database import WORKER_ROLE, sync_engine
+from ingest.hangup import on_hangup
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
 from ingest.web.app import Part, build_app
 from ingest.web.metrics import Total
 from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
-from ingest.webhook import ingest_part
+from ingest.webhook_part import ingest_part
 from projections.catalogue import catalogue
 from projections.folding.pulse import Pulse
 from projections.folding.retry import SlowRetries
@@ -113,7 +114,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
-    with migrated_database(settings, serves=True) as conninfo, ExitStack() as stack:
+    with on_hangup(lambda: None), migrated_database(settings, serves=True) as conninfo, ExitStack() as stack:
         engine = sync_engine(conninfo, WORKER_ROLE, FOLDING)
         stack.callback(engine.dispose)
         other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]

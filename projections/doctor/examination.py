@@ -41,6 +41,7 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
     is_embedded = settings.database_url is None
     if is_embedded:
         yield from machine.check_files_of(settings.data_dir)
+    yield from log.check_sources_file(settings)
     try:
         yield from _examine_database(settings, projections)
     except Failure as error:

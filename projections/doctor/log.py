@@ -6,8 +6,9 @@ from sqlalchemy import Connection, Row, text
 
 from ingest.cli.opening import is_demo
 from ingest.log.read import heads
-from ingest.settings import DEFAULT_SOURCE, Secrets
+from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError
 from ingest.simulator.demo import demo_digests
+from ingest.sources import Secrets
 from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
 
 WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
@@ -91,6 +92,24 @@ def _of_secrets(source: str, secrets: Secrets, logged: Mapping[str, int] | None)
     events = f"{logged[source]} events" if logged and source in logged else "no delivery was ever stored"
     came = "" if logged is None else f", {events}"
     return ok("secrets", f"{source} has {len(secrets)} secret{'s' if len(secrets) > 1 else ''}{came}")
+
+
+def check_sources_file(settings: Settings) -> Iterator[DoctorFinding]:
+    """Whether `ROSTERLOG_SOURCES_FILE` can be used, whole and only by who should."""
+    if settings.sources_file is None:
+        return
+    try:
+        found = settings.read_sources_file()
+    except SettingsError as error:
+        yield fail("sources", str(error), "a running server goes on with what it had, and none starts: mend the file")
+        return
+    yield ok("sources", f"{settings.sources_file} has {len(found.secrets)} sources")
+    if found.faults:
+        names = listed(sorted(found.faults))
+        yield fail("sources", f"{names}: the file cannot be used", "rosterlog source check says why; mend it")
+    if found.readable_by_all:
+        names = listed(sorted(found.readable_by_all))
+        yield warn("sources", f"{names}: every account of this machine may read the secrets", "chmod o-r")
 
 
 def check_holes(connection: Connection, logged: Mapping[str, int], size: int = WINDOW) -> Iterator[DoctorFinding]:

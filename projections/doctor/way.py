@@ -10,7 +10,7 @@ import httpx2 as httpx
 
 from ingest.disk import amount
 from ingest.failures import WrongUsage
-from ingest.settings import Secrets
+from ingest.sources import Secrets
 from projections.doctor.contact import LONGEST_SHOWN, judge
 from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post

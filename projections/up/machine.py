@@ -28,7 +28,7 @@ from ingest.sqlstate import DRIVER_ERRORS
 from ingest.web.app import Part, build_app
 from ingest.web.readiness import CHECK_SECONDS, Check
 from ingest.web.serve import base_url, bind, bind_metrics, run_server, serve
-from ingest.webhook import ingest_part
+from ingest.webhook_part import ingest_part
 from projections.folding.projection import Projection
 from projections.folding.status import longest_behind
 from projections.up import demo

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from ingest.probe import PROBE_MEMBER
-from ingest.settings import Secrets
+from ingest.sources import Secrets
 from projections.doctor.finding import DoctorFinding
 from projections.doctor.way import examine_way
 from tests import DEADLINE

@@ -19,7 +19,7 @@ import pytest
 from ingest import postgres
 from ingest.failures import WrongUsage
 from ingest.probe import PROBE_HEADER
-from ingest.settings import Secrets
+from ingest.sources import Secrets
 from projections.doctor.contact import judge
 from projections.doctor.finding import DoctorFinding
 from projections.doctor.posting import ProbeAnswer

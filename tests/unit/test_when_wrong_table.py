@@ -10,6 +10,7 @@ CAUSED_BY = {
     "webhook answers 503": "test_a_full_queue",
     "`connections refused`": "test_too_many_connections",
     "webhook answers 401": "test_a_wrong_secret",
+    "`stays as it is, until its file can be used`": "test_a_folder_of_sources_changes_while_deliveries_go_on",
     "`status` says that no worker": "test_no_worker",
     "`status` says that an event waits": "test_a_frozen_worker",
     "commits are slow": "test_a_slow_database",
