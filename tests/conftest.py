@@ -3,9 +3,11 @@
 import itertools
 import os
 import signal
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -27,7 +29,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres.Server]:
-    with tempfile.TemporaryDirectory(prefix="rosterlog-test-") as folder:
+    with _left_to_be_removed() as folder:
         Path(folder).chmod(0o711)  # so that, run as root, PostgreSQL's own account can enter
         with postgres.server(Path(folder) / "data", print) as server:
             with psycopg.connect(server.conninfo, autocommit=True) as connection:
@@ -36,6 +38,17 @@ def server() -> Iterator[postgres.Server]:
                 connection.execute("select pg_reload_conf()")
             yield server
             _stop_at_once(Path(folder) / "data")
+
+
+@contextmanager
+def _left_to_be_removed() -> Iterator[str]:
+    """A folder that is removed once nobody waits for it: that of a million files takes minutes."""
+    folder = tempfile.mkdtemp(prefix="rosterlog-test-")
+    try:
+        yield folder
+    finally:
+        remove = 'nice rm -rf "$1" </dev/null >/dev/null 2>&1 &'
+        subprocess.run(["sh", "-c", remove, "sh", folder], check=True, start_new_session=True)
 
 
 def _stop_at_once(data_dir: Path) -> None:

@@ -4,13 +4,24 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
+from migrations.objects import file
 from projections.participants.keys import KEY_COLUMNS
 from tests import ROOT
 
 _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encoding="utf-8")
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
+
+
+def _without_source(function: str) -> str:
+    """The function as it was before it kept the table of sources."""
+    kept, _, rest = function.partition("  if found then\n    update source")
+    _, after, others = rest.partition("  if array_position(chains, null)")
+    return kept + after + others
+
+
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0024_source": ("drop table source", _without_source(file("log", "append_events"))),
     "0021_reconciled": ("drop function note_reconciliation", "drop table reconciliation, inner_completeness"),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
     "0019_operations_page": (

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest import metrics
-from ingest.log.read import EVERY_SOURCE
 from ingest.log.reconciliation import DRIFT_LEFT, read_reconciled
 from ingest.log.refused import refused_lately
 from ingest.log.verification import read_verified
 from ingest.metrics import Reading
 
-_NEWEST = text(f"""{EVERY_SOURCE}
+_NEWEST = text("""
 select s.source, newest.position, delivered.received_at
-from sources s
+from source s
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) newest
@@ -23,7 +22,7 @@ left join lateral (
   where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
   order by e.position desc limit 1
 ) delivered on true
-""")  # noqa: S608 - the text of that module
+""")
 # A server that has run out of disk is made read-only by many who run it for others. Our sessions set it themselves.
 _IS_READ_ONLY = text("""
 select pg_is_in_recovery() or exists (

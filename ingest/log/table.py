@@ -40,6 +40,14 @@ event_log = Table(
     Index("event_log_without_subject", "source", "position", postgresql_where=text("subject is null")),
 )
 
+source_table = Table(
+    "source",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("head", BigInteger, nullable=False),
+    PrimaryKeyConstraint("source", name="source_pkey"),
+)
+
 event_redelivery = Table(
     "event_redelivery",
     metadata,

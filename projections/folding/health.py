@@ -31,7 +31,7 @@ UNSEEN_SECONDS = 30.0  # without a worker, after which somebody has to look
 _ARRIVALS = text("""
 select s.source, first.received_at, delivered.received_at,
   head.position - position_at(s.source, now() - interval '1 hour') as last_hour
-from unnest(cast(:sources as text[])) as s (source)
+from source s
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
@@ -123,8 +123,7 @@ def read_health(
     """The health of every source that has secrets or events, and of what serves them."""
     statuses = read_status(connection, projections, configured)
     refused = refused_lately(connection)
-    rows = connection.execute(_ARRIVALS, {"sources": [status.source for status in statuses]})
-    arrivals: Mapping[str, _Arrival] = {row[0]: row[1:] for row in rows}
+    arrivals: Mapping[str, _Arrival] = {row[0]: row[1:] for row in connection.execute(_ARRIVALS)}
     folded: defaultdict[str, list[Folded]] = defaultdict(list)
     for each in read_folded(connection, projections):
         folded[each.source].append(each)

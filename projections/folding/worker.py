@@ -14,22 +14,22 @@ from operator import itemgetter
 from sqlalchemy import Engine, text
 
 from ingest.driver import answered_within
-from ingest.log.read import HoleInLog, sources
+from ingest.log.read import HoleInLog
 from ingest.session import FOLDING
 from ingest.sqlstate import DRIVER_ERRORS, error_fields, fails_with_any_data, is_blocked
-from projections.folding import builds, checkpoint
+from projections.folding import builds
 from projections.folding.aside import Aside
 from projections.folding.batch import fold_next, park_next
 from projections.folding.heartbeat import Heartbeat
+from projections.folding.looks import Looks
 from projections.folding.pace import Pace
-from projections.folding.projection import Build, Projection, Track
+from projections.folding.projection import Projection, Track
 from projections.folding.quarantine import TRIED_AGAIN
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_IDLE = 0.5  # seconds between two looks at the log, however long nothing has arrived
+_LONGEST_IDLE = 0.2  # seconds between two looks at the log, however long nothing has arrived
 _OTHER_WORK_EVERY = 1.0  # seconds between two calls of the other work, once none of it is left
-_LIST_SOURCES_EVERY = 1.0  # seconds
 _AGAIN_SECONDS = 0.2  # until the next look at the log after one that failed
 _QUICK_SECONDS = 0.5  # for a look at the log and the heartbeat after it, which take milliseconds
 _PATIENCE_SECONDS = 0.2  # that one source may keep the others waiting: a batch that takes longer goes on beside them
@@ -61,7 +61,7 @@ def run_once(
 
 
 class Worker:
-    """A worker's loop, with what it remembers: the sources, their paces, what it has said.
+    """A worker's loop, with what it remembers: the paces of the sources, what it has said.
 
     `other_work` is called between two batches; it returns whether more of it is left. No failure ends the loop: of the
     database, which is tried again; of one source, whose turn comes again while the others go on. What takes longer than
@@ -77,13 +77,11 @@ class Worker:
     ) -> None:
         self._engine = engine
         self._projections = projections
+        self._looks = Looks(engine, projections)
         self._pace = Pace(limit)
-        self._sources: list[str] = []
-        self._looked_at = 0.0
         self._other_work = other_work
         self._other_work_at = 0.0
         self._ended_overdue_at = 0.0
-        self._needs_rebuild: set[str] = set()
         self._said_rights = False
         self._heartbeat = Heartbeat()
         self._looking_since: float | None = None
@@ -113,7 +111,7 @@ class Worker:
                     continue
                 folded = self._fold_each(behind, stop, move, aside)
                 worked = aside.do("other work", self._do_other_work)
-                # Nothing arrives: wait longer, up to half a second or `poll_seconds`, whichever is more.
+                # Nothing arrives: wait longer, up to a fifth of a second or `poll_seconds`, whichever is more.
                 idle = 0 if folded or worked else idle + 1
                 if idle:
                     stop.wait(min(poll_seconds * (1 + idle // 50), max(poll_seconds, _LONGEST_IDLE)))
@@ -123,7 +121,7 @@ class Worker:
         begun = self._looking_since = time.monotonic()
         try:
             with answered_within(FOLDING.transaction):
-                behind = self.behind()
+                behind = self._looks.find()
                 self._note(behind)
                 return behind
         except DRIVER_ERRORS as error:
@@ -148,38 +146,6 @@ class Worker:
             self._heartbeat.note(self._engine, working_on)
         except DRIVER_ERRORS as error:
             self._say("this worker's heartbeat could not be written", {}, error)
-
-    def behind(self) -> list[tuple[Projection, str]]:
-        """The (projection, source) pairs that this worker can fold: those whose log goes on past the checkpoint."""
-        with self._engine.begin() as connection:
-            if time.monotonic() - self._looked_at > _LIST_SOURCES_EVERY:
-                self._sources = sources(connection)
-                self._looked_at = time.monotonic()
-            live = builds.every_live(connection)
-            writable = {
-                projection.name: projection
-                for projection in self._projections
-                if self._may_write(live.get(projection.name), projection)
-            }
-            return [
-                (writable[name], source) for name, source in checkpoint.behind(connection, [*writable], self._sources)
-            ]
-
-    def _may_write(self, build: Build | None, projection: Projection) -> bool:
-        """Whether the live build, if any, is of this program's definition; another definition is logged once."""
-        if build is None or build.definition == projection.definition:
-            self._needs_rebuild.discard(projection.name)
-            return True
-        if projection.name not in self._needs_rebuild:
-            self._needs_rebuild.add(projection.name)
-            fields = {
-                "projection": projection.name,
-                "built_with": build.definition,
-                "definition": projection.definition,
-                "do": f"rosterlog rebuild {projection.name}",
-            }
-            logger.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
-        return False
 
     def _do_other_work(self) -> bool:
         """Call the other work: every time while more of it is left, else once per second."""

@@ -74,6 +74,12 @@ begin
       unnest(digests) as digest, unnest(bodies) as body, unnest(signatures) as signature, unnest(chains) as chain
   ) n
   where n.chain is not null;
+  if found then
+    update source s set head = head_position where s.source = in_source;
+    if not found then
+      insert into source (source, head) values (in_source, head_position);
+    end if;
+  end if;
 
   if array_position(chains, null) is not null then
     insert into event_redelivery as counted (source, position, redeliveries, last_at)

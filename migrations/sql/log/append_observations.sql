@@ -96,6 +96,8 @@ begin
     as n (position, event_type, subject, digest, body, chain)
   where n.chain is not null;
 
+  insert into source as s (source, head) select in_source, head_position where head_position > 0
+  on conflict on constraint source_pkey do update set head = excluded.head;
   if event_types[events] = 'rosterlog.observation' and chains[events] is not null then
     perform note_reconciliation(
       in_source, positions[events], appended_at, convert_from(bodies[events], 'UTF8')::jsonb -> 'data'

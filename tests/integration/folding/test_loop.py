@@ -13,14 +13,13 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
-from ingest.log.read import sources
 from projections.folding.aside import Aside
 from projections.folding.pace import Pace
 from projections.folding.projection import Track
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.worker import Worker, run_once
 from tests import DEADLINE, model
-from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query, working
+from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, query, working
 from tests.other_definition import OTHER
 from tests.program import until
 
@@ -63,8 +62,7 @@ class Pauses(threading.Event):
 def test_a_worker_with_nothing_to_do_looks_ever_less_often_and_after_an_event_often_again(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first pause to half a second."""
-    monkeypatch.setattr("projections.folding.worker._LIST_SOURCES_EVERY", 0.0)
+    """From the first pause to a fifth of a second."""
     monkeypatch.setattr("projections.folding.worker._PATIENCE_SECONDS", DEADLINE)
     drain(worker_engine)
     looks: list[bool] = []
@@ -81,7 +79,7 @@ def test_a_worker_with_nothing_to_do_looks_ever_less_often_and_after_an_event_of
             stop.set()  # it makes no pause
 
     Worker(worker_engine, PROJECTIONS, 10).run(0.1, stop, beat)
-    assert (stop.seconds[0], stop.seconds[299], len(stop.seconds)) == (0.1, 0.5, 310)
+    assert (stop.seconds[0], stop.seconds[299], len(stop.seconds)) == (0.1, 0.2, 310)
     assert stop.seconds[:300] == sorted(stop.seconds[:300])
     assert stop.seconds[302:] == [0.1] * 8
     assert folded(database) == ["movemint"]
@@ -195,21 +193,10 @@ def test_a_source_waits_for_the_end_of_its_pause(
         until(lambda: len(folded(logged)) == 3)
 
 
-def test_a_build_of_another_definition_is_not_written_into_and_said_once(
-    logged: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_build_of_another_definition_is_not_written_into(logged: str, worker_engine: Engine) -> None:
     assert run_once(worker_engine, OTHER, "spring", 10) == 0
-    worker = Worker(worker_engine, [OTHER, REGISTRATIONS], 10)
-    for _ in range(3):
-        assert {projection.name for projection, _ in worker.behind()} == {"registrations"}
-    worker._park_next(OTHER, "spring", "a reason")
+    Worker(worker_engine, [OTHER, REGISTRATIONS], 10)._park_next(OTHER, "spring", "a reason")
     assert (folded(logged), query(logged, "select * from quarantine")) == ([], [])
-    [record] = [record for record in caplog.records if "rebuild needed" in record.message]
-    assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
-    build = live(worker_engine, PARTICIPANTS)
-    assert worker._may_write(replace(build, definition=OTHER.definition), OTHER)
-    assert not worker._may_write(build, OTHER)
-    assert caplog.text.count("rebuild needed") == 2, "and again after it was right meanwhile"
 
 
 def test_a_source_whose_batch_took_too_long_is_not_waited_for(
@@ -288,24 +275,6 @@ def test_the_same_is_said_once_in_ten_seconds_and_of_each_source(
     worker._say("a batch failed", {"source": "spring"}, None)
     assert len(caplog.records) == len(SOURCES) + 1
     assert len(worker._said) == 1, "what was said before is forgotten"
-
-
-def test_sources_are_listed_once_a_second(logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look is one probe of an index per source; to list them takes more."""
-    listed: list[str] = []
-    now = 100.0
-
-    def list_them(connection: Connection) -> list[str]:
-        listed.append(logged)
-        return sources(connection)
-
-    monkeypatch.setattr("projections.folding.worker.sources", list_them)
-    monkeypatch.setattr("projections.folding.worker.time", SimpleNamespace(monotonic=lambda: now))
-    worker = Worker(worker_engine, PROJECTIONS, 10)
-    for seconds, times in ((0.0, 1), (1.0, 1), (0.1, 2)):
-        now += seconds
-        assert {source for _, source in worker.behind()} == {*SOURCES}
-        assert len(listed) == times
 
 
 def test_a_new_source_is_found_within_a_second(logged: str, worker_engine: Engine) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Share
 from projections.folding import worker
+from projections.folding.looks import Looks
 from projections.folding.status import read_projections
 from projections.rebuild import steps
 from projections.rebuild import swap as swapping
@@ -169,14 +170,14 @@ def test_promise_13_what_the_live_build_folds_in_the_last_moment_is_in_the_new_o
 def test_a_worker_of_another_version_writes_nothing_and_says_so(folded: str, worker_engine: Engine) -> None:
     model.append(folded, [model.body(1000)])
     assert worker.run_once(worker_engine, OTHER, "movemint", 10) == 0
-    assert worker.Worker(worker_engine, [OTHER], 10).behind() == []
+    assert Looks(worker_engine, [OTHER]).behind() == []
     with worker_engine.connect() as connection:
         [status] = read_projections(connection, [OTHER])
     assert (status.build, status.needs_rebuild) == (1, True)
     assert len(model.stored_roster(folded)) == 300
     swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
     model.append(folded, [model.body(1001)])
-    assert [source for _, source in worker.Worker(worker_engine, [OTHER], 10).behind()] == ["movemint"]
+    assert [source for _, source in Looks(worker_engine, [OTHER]).behind()] == ["movemint"]
     assert worker.run_once(worker_engine, OTHER, "movemint", 10) == 1
     assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 10) == 0, "and the older one has to stop"
     with worker_engine.connect() as connection:
