@@ -6,6 +6,7 @@
 --                                   +--> source                                each source's head
 --                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
+--                note_reconciliation() --> reconciliation      what each observation came to: how the roster was compared
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
@@ -20,6 +21,7 @@
 --   begin_build() --> event_calendar                            in which zone the days of each race are in a build
 --   worker --> worker_seen: when it looked at the log last
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
+--   reconcile --inner --> inner_completeness                    whether the roster has whom the log names, when last looked
 --   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
 --
 -- ROSTER       Tables with a partition per build                 Views of the live build
@@ -329,6 +331,11 @@ begin
 
   insert into source as s (source, head) select in_source, head_position where head_position > 0
   on conflict on constraint source_pkey do update set head = excluded.head;
+  if event_types[events] = 'rosterlog.observation' and chains[events] is not null then
+    perform note_reconciliation(
+      in_source, positions[events], appended_at, convert_from(bodies[events], 'UTF8')::jsonb -> 'data'
+    );
+  end if;
 end
 $$;
 
@@ -779,6 +786,49 @@ begin
   return null;
 end
 $$;
+
+CREATE TABLE public.reconciliation (
+    source text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    event_ids text[],
+    rows_read bigint,
+    missing bigint NOT NULL,
+    stale bigint NOT NULL,
+    unlisted bigint NOT NULL,
+    unknowable bigint NOT NULL,
+    is_complete boolean NOT NULL,
+    compared_at bigint NOT NULL,
+    until_position bigint
+);
+
+CREATE FUNCTION public.note_reconciliation(in_source text, at_position bigint, appended_at timestamp with time zone, told jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    BEGIN ATOMIC
+ INSERT INTO public.reconciliation (source, "position", recorded_at, kind, taken_at, event_ids, rows_read, missing, stale, unlisted, unknowable, is_complete, compared_at)  SELECT note_reconciliation.in_source AS in_source,
+             note_reconciliation.at_position AS at_position,
+             note_reconciliation.appended_at AS appended_at,
+             (note_reconciliation.told ->> 'kind'::text),
+             ((note_reconciliation.told ->> 'taken_at'::text))::timestamp with time zone AS timestamptz,
+                 CASE
+                     WHEN ((note_reconciliation.told -> 'scope'::text) <> 'null'::jsonb) THEN ARRAY( SELECT jsonb_array_elements_text((note_reconciliation.told -> 'scope'::text)) AS jsonb_array_elements_text)
+                     ELSE NULL::text[]
+                 END AS "case",
+             ((note_reconciliation.told ->> 'rows'::text))::bigint AS int8,
+             d.missing,
+             d.stale,
+             d.unlisted,
+             d.unknowable,
+             COALESCE(((note_reconciliation.told ->> 'agrees'::text))::boolean, ((((d.missing + d.stale) + d.unlisted) + d.unknowable) = 0)) AS "coalesce",
+             ((note_reconciliation.told ->> 'position'::text))::bigint AS int8
+            FROM jsonb_to_record((note_reconciliation.told -> 'after'::text)) d(missing bigint, stale bigint, unlisted bigint, unknowable bigint);
+ UPDATE public.reconciliation r SET until_position = n."position"
+    FROM public.reconciliation n
+   WHERE ((n.source = note_reconciliation.in_source) AND (n."position" = note_reconciliation.at_position) AND (r.source = note_reconciliation.in_source) AND (r."position" < note_reconciliation.at_position) AND (r.until_position IS NULL) AND ((n.event_ids IS NULL) OR (r.event_ids <@ n.event_ids)));
+END;
 
 CREATE FUNCTION public.note_roster_change(in_source text, in_subject text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -1899,6 +1949,14 @@ CREATE TABLE public.event_redelivery (
     last_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.inner_completeness (
+    source text NOT NULL COLLATE pg_catalog."C",
+    finished_at timestamp with time zone DEFAULT now() NOT NULL,
+    "position" bigint NOT NULL,
+    named bigint NOT NULL,
+    differences bigint NOT NULL
+);
+
 CREATE TABLE public.letter (
     letter text NOT NULL COLLATE pg_catalog."C",
     key text NOT NULL COLLATE pg_catalog."C",
@@ -2698,6 +2756,9 @@ ALTER TABLE ONLY public.event_log
 ALTER TABLE ONLY public.event_redelivery
     ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
 
+ALTER TABLE ONLY public.inner_completeness
+    ADD CONSTRAINT inner_completeness_pkey PRIMARY KEY (source);
+
 ALTER TABLE ONLY public.letter
     ADD CONSTRAINT letter_pkey PRIMARY KEY (letter);
 
@@ -2727,6 +2788,9 @@ ALTER TABLE ONLY public.published_source
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (source, projection, build, "position");
+
+ALTER TABLE ONLY public.reconciliation
+    ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (source, "position");
 
 ALTER TABLE ONLY public.redelivery_hour
     ADD CONSTRAINT redelivery_hour_pkey PRIMARY KEY (source, hour);
@@ -2803,6 +2867,8 @@ CREATE INDEX participants_build_updated ON ONLY public.participants_build USING 
 CREATE INDEX participants_build_words ON ONLY public.participants_build USING gin (words);
 
 CREATE INDEX quarantine_participant ON public.quarantine USING btree (source, projection, build, participant_id);
+
+CREATE INDEX reconciliation_until ON public.reconciliation USING btree (source, until_position);
 
 CREATE INDEX roster_change_position ON public.roster_change USING btree (source, "position");
 
@@ -2899,6 +2965,12 @@ GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.reconciliation TO rosterlog_api;
+GRANT SELECT ON TABLE public.reconciliation TO rosterlog_operator;
+GRANT SELECT ON TABLE public.reconciliation TO rosterlog_worker;
+
+REVOKE ALL ON FUNCTION public.note_reconciliation(in_source text, at_position bigint, appended_at timestamp with time zone, told jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_roster_change(in_source text, in_subject text) TO rosterlog_worker;
@@ -3008,6 +3080,10 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.inner_completeness TO rosterlog_api;
+GRANT SELECT ON TABLE public.inner_completeness TO rosterlog_operator;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.inner_completeness TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.page_session TO rosterlog_api;
 

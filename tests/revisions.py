@@ -21,7 +21,7 @@ def _without_source(function: str) -> str:
 
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
-    "0024_source": ("drop table source", _without_source(file("log", "append_events"))),
+    "0022_source": ("drop table source", _without_source(file("log", "append_events"))),
     "0021_reconciled": ("drop function note_reconciliation", "drop table reconciliation, inner_completeness"),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
     "0019_operations_page": (

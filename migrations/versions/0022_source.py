@@ -2,8 +2,8 @@
 
 from migrations.execute import execute_file
 
-revision = "0024_source"
-down_revision = "0020_roster_page"
+revision = "0022_source"
+down_revision = "0021_reconciled"
 
 
 def upgrade() -> None:
