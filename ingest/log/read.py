@@ -21,6 +21,11 @@ cross join lateral (
 ) h
 order by s.source
 """)
+_ENDS = text("""
+select
+  coalesce((select e.position from event_log e where e.source = :source order by e.position desc limit 1), 0) as log,
+  coalesce((select s.head from source s where s.source = :source), 0) as noted
+""")
 _IN_ALL = text("select coalesce(sum(s.head), 0)::bigint from source s")
 _EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body, e.is_own"
 _NEAREST = f"""
@@ -102,6 +107,12 @@ def _events(connection: Connection, statement: str, values: Mapping[str, object]
 def heads(connection: Connection) -> dict[str, int]:
     """The head of every source that has an event, by one index probe per source."""
     return {row.source: row.position for row in connection.execute(_HEADS)}
+
+
+def ends_of(connection: Connection, source: str) -> tuple[int, int]:
+    """Where a source's log ends, and where it should, as each append has noted; 0 for a source without an event."""
+    row = connection.execute(_ENDS, {"source": source}).one()
+    return row.log, row.noted
 
 
 def events_in_all(connection: Connection) -> int:
