@@ -18,6 +18,7 @@ _HINDERED = {
     Fate.OVERTAKEN: "something newer about them arrived meanwhile",
     Fate.WITHHELD: "they were erased meanwhile",
 }
+_LISTS = {"file": "file", "api": "list"}
 _TITLES = ("kind", "because", "participant_id", "row", "column", "listed", "on_roster")
 
 
@@ -65,12 +66,24 @@ def print_tally(tally: DriftTally, scope: str) -> None:
         click.echo(f"{number} values of {column} could not be read, so they were not compared")
 
 
-def print_agreement(tally: DriftTally) -> None:
-    """Whether file and roster agree."""
-    click.echo("the roster agrees with the file" if tally.agrees else "the roster does not agree with the file")
+def tally_line(tally: DriftTally, applied: AppliedLook | None, scope: str) -> str:
+    """All that a comparison found in one line."""
+    parts = [f"{kind.value} {tally.kinds[kind]}" for kind in DriftKind]
+    agrees = tally.agrees if applied is None else applied.agrees
+    if applied is not None:
+        parts.append(
+            f"written down {applied.fates[Fate.APPENDED]}, with the observation at position {applied.position}"
+        )
+    return f"{scope} at position {tally.position}: {'agrees' if agrees else 'DIFFERS'}, {', '.join(parts)}"
 
 
-def print_applied(applied: AppliedLook) -> None:
+def print_agreement(tally: DriftTally, kind: str = "file") -> None:
+    """Whether list and roster agree. `kind`: of the list."""
+    does = "agrees" if tally.agrees else "does not agree"
+    click.echo(f"the roster {does} with the {_LISTS[kind]}")
+
+
+def print_applied(applied: AppliedLook, kind: str = "file") -> None:
     """What was written down, what was not and why, and what is left."""
     click.echo(f"written down: {applied.fates[Fate.APPENDED]}")
     for fate, why in _HINDERED.items():
@@ -88,9 +101,8 @@ def print_applied(applied: AppliedLook) -> None:
             f"{applied.after.unlisted} unlisted are not written down: one file does not prove that they are gone"
         )
     click.echo(f"the observation is at position {applied.position}; the roster follows once that is folded")
-    click.echo(
-        "the roster then agrees with the file" if applied.agrees else "the roster then still differs from the file"
-    )
+    does = "agrees with" if applied.agrees else "still differs from"
+    click.echo(f"the roster then {does} the {_LISTS[kind]}")
 
 
 def _print_counts(counts: Mapping[str, int]) -> None:

@@ -47,12 +47,12 @@ class FileOptions:
     applies: bool = False
     allowed: frozenset[str] = frozenset()
 
-    def check(self, *, has_file: bool) -> None:
+    def check(self, *, has_list: bool) -> None:
         """Raise `WrongUsage` if an option lacks the one that it goes with."""
-        if not has_file and self != FileOptions():
+        if not has_list and self != FileOptions():
             raise WrongUsage(
                 "--map, --taken-at, --match, --output, --empty-means-empty, --date-format, --apply, --allow-stale "
-                "belong to --file FILE"
+                "belong to --file FILE or --api CONFIG"
             )
         if self.allowed and not self.applies:
             raise WrongUsage("--allow-stale goes with --apply")
@@ -109,7 +109,13 @@ def look_of(file: Path, declared: Fields, expected: int | None, given: FileOptio
     taken_at = given.taken_at or listing.changed_at
     if taken_at > datetime.now(UTC):
         raise NothingConcluded(f"{utc(taken_at)} is not over yet: give --taken-at as it is")
-    columns = _columns(listing, declared, given.map_file)
+    return file_look(listing, columns_of(listing, declared, given.map_file), taken_at, expected, given)
+
+
+def file_look(
+    listing: Listing, columns: Mapping[str, str], taken_at: datetime, expected: int | None, given: FileOptions
+) -> FileLook:
+    """The look at a listing of which is known which heading is which column. Raises `NothingConcluded`."""
     missing = next((column for column in given.empties if column not in columns.values()), None)
     if missing is not None:
         raise NothingConcluded(f"--empty-means-empty {missing}: no heading is {missing}")
@@ -117,7 +123,7 @@ def look_of(file: Path, declared: Fields, expected: int | None, given: FileOptio
     return FileLook(listing, columns, matching, taken_at, given.forms, given.empties, expected)
 
 
-def _columns(listing: Listing, declared: Fields, map_file: Path | None) -> Mapping[str, str]:
+def columns_of(listing: Listing, declared: Fields, map_file: Path | None) -> Mapping[str, str]:
     """Which column each heading is. Raises `NothingConcluded` for a heading of which that is not known."""
     if map_file is not None and map_file.exists():
         mapping = read_mapping(map_file, listing.headings)

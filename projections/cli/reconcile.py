@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,6 +23,7 @@ from ingest.session import LONG
 from ingest.settings import Settings
 from ingest.time_zone import time_zone
 from projections.catalogue import catalogue
+from projections.cli.api_options import ApiOptions, api_look, api_options
 from projections.cli.differences import (
     difference_lines,
     print_agreement,
@@ -28,16 +32,18 @@ from projections.cli.differences import (
     print_number,
     print_tally,
     say_look,
+    tally_line,
 )
+from projections.cli.every import look_again
 from projections.cli.file_options import FileOptions, file_options, look_of
 from projections.cli.output import written
 from projections.folding.inner_completeness import note_inner
 from projections.folding.projection import Projection
 from projections.participants.fields import read_fields
-from projections.truth.apply import apply_listing
+from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.certificate import certificate_at
-from projections.truth.comparison import compare_listing, scope_of
-from projections.truth.drift import RosterDifference
+from projections.truth.comparison import FileLook, compare_listing, scope_of
+from projections.truth.drift import DriftTally, RosterDifference
 from projections.truth.expected import count_roster
 from projections.truth.guards import folded_build
 from projections.truth.inner import count_within
@@ -49,6 +55,7 @@ from projections.truth.roster_lines import ComparedScope
 @click.option("--file", type=click.Path(path_type=Path), help="CSV, XLSX, JSON or NDJSON: who the source lists.")
 @click.option("--event", "event_ids", multiple=True, metavar="ID", help="Only this event; several times. Default: all.")
 @click.option("--expect", "expected", type=click.IntRange(0), help="How many are listed; alone, only that is compared.")
+@api_options
 @file_options
 @click.option(
     "--certificate",
@@ -65,34 +72,47 @@ def reconcile(
     file: Path | None,
     expected: int | None,
     of_file: FileOptions,
+    of_api: ApiOptions,
     certificate: int | None,
     source: str | None,
     *,
     inner: bool,
     as_json: bool,
 ) -> None:
-    """Compare the roster with its own log, with a file that the source gives, or with a number.
+    """Compare the roster with its own log, with a file or an API's list of the source's, or with a number.
 
-    Changes nothing, unless --apply writes down what the file says of who is missing or differs.
+    Changes nothing, unless --apply writes down what the list says of who is missing or differs.
 
     Exit code 0: it agrees; 1: it does not; 2: nothing is concluded, for a reason that is said.
     """
     events = tuple(dict.fromkeys(unicode(id_, "--event") for id_ in event_ids)) or None
-    of_file.check(has_file=file is not None)
-    if certificate is not None and (inner, file, expected, events) != (False, None, None, None):
+    of_file.check(has_list=bool(file or of_api.config_file))
+    of_api.check(of_file)
+    if file is not None and of_api.config_file is not None:
+        raise WrongUsage("give --file FILE or --api CONFIG, not both")
+    if certificate is not None and (inner, file, of_api.config_file, expected, events) != (
+        False,
+        None,
+        None,
+        None,
+        None,
+    ):
         raise WrongUsage("--certificate is about what was compared: give it alone, or with --source")
-    if inner and (file, expected, events) != (None, None, None):
+    if inner and (file, of_api.config_file, expected, events) != (None, None, None, None):
         raise WrongUsage("--inner compares whole sources: give it alone, or with --source")
     if certificate is not None:
         agrees = _certify(settings, source, certificate)
     elif inner:
         agrees = _count_within(settings, source, as_json=as_json)
-    elif file is not None:
-        agrees = _compare(settings, source, events, file, expected, of_file, as_json=as_json)
+    elif file is not None or of_api.config_file is not None:
+        compared = partial(_compare, settings, source, events, file, expected, of_file, of_api, as_json=as_json)
+        if of_api.every is not None:
+            look_again(of_api.every, lambda: compared().line(as_json=as_json))
+        agrees = _printed(compared(), as_json=as_json)
     elif expected is not None:
         agrees = _compare_number(settings, source, events, expected, as_json=as_json)
     else:
-        raise WrongUsage("give --inner, --file FILE, or --expect N")
+        raise WrongUsage("give --inner, --file FILE, --api CONFIG, or --expect N")
     raise SystemExit(0 if agrees else 1)
 
 
@@ -158,46 +178,91 @@ def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> b
     return is_complete
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A comparison with a list, and what was written down of it."""
+
+    scope: ComparedScope
+    look: FileLook
+    tally: DriftTally
+    applied: AppliedLook | None
+
+    @property
+    def agrees(self) -> bool:
+        return self.tally.agrees if self.applied is None else self.applied.agrees
+
+    def as_json(self) -> dict[str, object]:
+        applied = {} if self.applied is None else {"applied": self.applied.as_json()}
+        of_what = {"source": self.scope.source, "events": self.scope.event_ids, "taken_at": self.look.taken_at}
+        return {**of_what, **self.tally.as_json(), **applied}
+
+    def line(self, *, as_json: bool) -> str:
+        if as_json:
+            return to_json(self.as_json()).decode()
+        return tally_line(self.tally, self.applied, _in_words(self.scope))
+
+
 def _compare(
     settings: Settings,
     source: str | None,
     events: tuple[str, ...] | None,
-    file: Path,
+    file: Path | None,
     expected: int | None,
     given: FileOptions,
+    of_api: ApiOptions,
     *,
     as_json: bool,
-) -> bool:
+) -> _Compared:
     declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
-    look = look_of(file, declared, expected, given)
-    say_look(look, is_own_time=given.taken_at is None)
+    if file is not None:
+        look = look_of(file, declared, expected, given)
+        say_look(look, is_own_time=given.taken_at is None)
     with ExitStack() as stack:
-        conninfo = stack.enter_context(migrated_database(settings, tells=given.applies and not as_json))
+        tells = given.applies and not as_json and of_api.every is None
+        conninfo = stack.enter_context(migrated_database(settings, tells=tells))
+        if file is None:
+            clock = partial(_clock, settings, conninfo, source, events)
+            look = stack.enter_context(api_look(of_api, given, events, expected, declared, clock)).look
         connection = stack.enter_context(_reading(conninfo))
         name = source_of(settings, source, heads(connection))
         scope = scope_of(connection, _participants(settings), name, events)
         # Whatever hinders the conclusion leaves an earlier file as it was.
         take = difference_lines(stack.enter_context(written(given.output))) if given.output is not None else _nothing
-        applied = None
-        if given.applies:
-            operator = stack.enter_context(_engine(conninfo, OPERATOR_ROLE))
-            applied = apply_listing(connection, operator, scope, look, declared, given.allowed, take, _following)
-        tally = compare_listing(connection, scope, look, declared, take) if applied is None else applied.tally
+        if not given.applies:
+            return _Compared(scope, look, compare_listing(connection, scope, look, declared, take), None)
+        operator = stack.enter_context(_engine(conninfo, OPERATOR_ROLE))
+        following = _following if of_api.every is None else _unseen
+        applied = apply_listing(connection, operator, scope, look, declared, given.allowed, take, following)
+        return _Compared(scope, look, applied.tally, applied)
+
+
+def _clock(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> datetime:
+    """The database's time, once it is known that there is a roster to compare a long list with."""
+    with _reading(conninfo) as connection:
+        scope_of(connection, _participants(settings), source_of(settings, source, heads(connection)), events)
+        now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+        return now
+
+
+def _printed(compared: _Compared, *, as_json: bool) -> bool:
     if as_json:
-        applied_json = {} if applied is None else {"applied": applied.as_json()}
-        document = {"source": name, "events": events, "taken_at": look.taken_at, **tally.as_json(), **applied_json}
-        click.echo(to_json(document).decode())
+        click.echo(compared.line(as_json=True))
+        return compared.agrees
+    print_tally(compared.tally, _in_words(compared.scope))
+    if compared.applied is None:
+        print_agreement(compared.tally, compared.look.listing.kind)
     else:
-        print_tally(tally, _in_words(scope))
-        if applied is None:
-            print_agreement(tally)
-        else:
-            print_applied(applied)
-    return tally.agrees if applied is None else applied.agrees
+        print_applied(compared.applied, compared.look.listing.kind)
+    return compared.agrees
 
 
 def _following(people: int) -> AbstractContextManager[Callable[[int], None]]:
     return progress("writing down", people, "people")
+
+
+@contextmanager
+def _unseen(_people: int) -> Iterator[Callable[[int], None]]:
+    yield lambda _number: None
 
 
 def _nothing(_difference: RosterDifference) -> None:

@@ -167,7 +167,7 @@ class _Writing:
         # No digests of the two sides: each spells its lines in its own way, which nobody could compute again.
         tally, after = self.outcome.tally, self.outcome.after()
         return ObservationHeader(
-            kind="file",
+            kind=self.look.listing.kind,
             taken_at=self.look.taken_at,
             match=self.look.matching.columns,
             before=_drift(tally),
@@ -176,6 +176,7 @@ class _Writing:
             chain=self.chain,
             scope=self.scope.event_ids,
             rows=tally.rows,
+            pages=self.look.listing.pages,
             overtaken=fates[Fate.OVERTAKEN],
             withheld=fates[Fate.WITHHELD],
             agrees=_agrees(tally, after),

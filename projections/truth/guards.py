@@ -33,14 +33,14 @@ def folded_build(connection: Connection, projection: Projection) -> Build:
 def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
     """Raise `NothingConcluded` if a file has fewer rows than it should have, or none, or few that have a key."""
     if listing.is_changed:
-        raise NothingConcluded(f"{listing.path} was changed while it was read: wait until it is whole")
+        raise NothingConcluded(f"{listing.called} was changed while it was read: wait until it is whole")
     if expected is not None and seen.rows < expected:
         raise NothingConcluded(
-            f"{listing.path} lists {seen.rows}, and --expect says {expected}: is it whole? Export it again, without a "
-            "filter"
+            f"{listing.called} lists {seen.rows}, and --expect says {expected}: is it whole? Export it again, without "
+            "a filter"
         )
     if not seen.rows:
-        raise NothingConcluded(f"{listing.path} lists nobody: export it again, without a filter")
+        raise NothingConcluded(f"{listing.called} lists nobody: export it again, without a filter")
     if 2 * len(seen.without_key) > seen.rows:
         raise NothingConcluded(
             f"{len(seen.without_key)} of {seen.rows} rows lack what people are found by: is a heading mapped wrongly? "

@@ -26,22 +26,23 @@ def json_headings(path: Path, encoding: str) -> tuple[str, ...]:
     """The keys of all objects, in the order in which they come first. Raises `NothingConcluded`."""
     keys: dict[str, None] = {}
     for participant in _objects(path, encoding):
-        keys.update(dict.fromkeys(_flat(participant)))
+        keys.update(dict.fromkeys(cells_by_key(participant)))
     return tuple(keys)
 
 
 def rows_of_json(path: Path, encoding: str, headings: tuple[str, ...]) -> Iterator[list[str]]:
     """A row per object, under these headings. Raises `NothingConcluded`."""
     for participant in _objects(path, encoding):
-        flat = _flat(participant)
+        flat = cells_by_key(participant)
         yield [flat.get(heading, "") for heading in headings]
 
 
-def _flat(participant: JsonObject, before: str = "") -> dict[str, str]:
+def cells_by_key(participant: JsonObject, before: str = "") -> dict[str, str]:
+    """The values of an object as cells, by their keys."""
     values: dict[str, str] = {}
     for key, value in participant.items():
         if isinstance(value, dict):
-            values |= _flat(value, f"{before}{key}.")
+            values |= cells_by_key(value, f"{before}{key}.")
         else:
             values[before + key] = _as_cell(value)
     return values

@@ -25,7 +25,8 @@ _SEPARATORS = {"\t": "a tab", ",": "commas", ";": "semicolons"}
 class Listing:
     """A file. `form`: in words. `parts`: reads its rows anew, part by part, each as long as the headings.
 
-    `is_csv`: whether texts may have the apostrophes that an export of ours puts before formulas.
+    `is_csv`: whether texts may have the apostrophes that an export of ours puts before formulas. `kind`: what was read,
+    `file` or `api`, of which the file has the rows of so many `pages`; then `name` is its address.
     """
 
     path: Path
@@ -34,6 +35,14 @@ class Listing:
     parts: Callable[[], Iterator[list[FileRow]]]
     changed_at: datetime
     is_csv: bool
+    kind: str = "file"
+    name: str = ""
+    pages: int | None = None
+
+    @property
+    def called(self) -> str:
+        """What a message calls it."""
+        return self.name or str(self.path)
 
     def rows(self) -> Iterator[FileRow]:
         """The rows one by one."""
@@ -47,10 +56,11 @@ class Listing:
     @property
     def is_changed(self) -> bool:
         """Whether the file is another one now."""
-        return _changed_at(self.path) != self.changed_at
+        return changed_at(self.path) != self.changed_at
 
 
-def _changed_at(path: Path) -> datetime:
+def changed_at(path: Path) -> datetime:
+    """When a file was changed last."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
@@ -58,36 +68,37 @@ def listing_of(path: Path) -> Listing:
     """What a file lists. Raises `NothingConcluded` if it cannot be read, `OSError` if it cannot be opened."""
     if stat.S_ISFIFO(path.stat().st_mode) or path.is_char_device():
         raise NothingConcluded(f"{path} is no file, which is read more than once: write it to one first")
-    changed_at = _changed_at(path)
+    changed = changed_at(path)
     with path.open("rb") as file:
         if is_sheet(file.read(4)):
             with closing(sheet_rows(path)) as first:
                 headings = tuple(heading.strip() for heading in next(first, []))
             return _with_headings(
-                Listing(path, "XLSX, its first sheet", headings, partial(_of_sheet, path), changed_at, is_csv=False)
+                Listing(path, "XLSX, its first sheet", headings, partial(_of_sheet, path), changed, is_csv=False)
             )
         encoding = encoding_of(file, str(path))
     words = encoding_in_words(encoding)
     if _begins_json(path, encoding):
         headings = json_headings(path, encoding)
         parts = partial(_of_json, path, encoding, headings)
-        return _with_headings(Listing(path, f"JSON in {words}", headings, parts, changed_at, is_csv=False))
+        return _with_headings(Listing(path, f"JSON in {words}", headings, parts, changed, is_csv=False))
     form = form_of(path, encoding)
     separator = _SEPARATORS.get(form.separator, repr(form.separator))
     rows = partial(delimited_parts, path, form)
     described = f"CSV in {words}, separated by {separator}"
-    return _with_headings(Listing(path, described, headings_in(path, form), rows, changed_at, is_csv=True))
+    return _with_headings(Listing(path, described, headings_in(path, form), rows, changed, is_csv=True))
 
 
 def _of_sheet(path: Path) -> Iterator[list[FileRow]]:
-    return _in_parts(islice(sheet_rows(path), 1, None))
+    return rows_in_parts(islice(sheet_rows(path), 1, None))
 
 
 def _of_json(path: Path, encoding: str, headings: tuple[str, ...]) -> Iterator[list[FileRow]]:
-    return _in_parts(rows_of_json(path, encoding, headings))
+    return rows_in_parts(rows_of_json(path, encoding, headings))
 
 
-def _in_parts(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
+def rows_in_parts(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
+    """Rows in parts, as `Listing.parts` gives them."""
     while part := [*islice(rows, _AT_A_TIME)]:
         yield part
 

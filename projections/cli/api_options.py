@@ -1,0 +1,180 @@
+"""The options of `rosterlog reconcile` about an API, and the look that is taken at it."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import wraps
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.cli.progress import progress
+from ingest.cli.terminal import printable, say, utc
+from ingest.failures import WrongUsage
+from projections.cli.differences import say_headings
+from projections.cli.file_options import FileOptions, columns_of, file_look
+from projections.participants.fields import Fields
+from projections.participants.taken import ID_COLUMN
+from projections.truth.api.client import ApiClient, Unanswered
+from projections.truth.api.config import EVENT, ApiConfig, read_config
+from projections.truth.api.direct import DirectAnswer, direct_answers
+from projections.truth.api.listed import configured_columns, listing_of_rows
+from projections.truth.api.reading import ListReading
+from projections.truth.api.unfinished import Reached, Unfinished
+from projections.truth.comparison import FileLook
+from projections.truth.conclusion import NothingConcluded
+
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None or not int(match[1]):
+            self.fail("is no duration such as 6h, 30m or 1d", param, ctx)
+        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """What the command line says of an API. `state_dir`: where an unfinished reading is kept."""
+
+    config_file: Path | None = None
+    state_dir: Path | None = None
+    every: timedelta | None = None
+
+    def check(self, of_file: FileOptions) -> None:
+        """Raise `WrongUsage` if an option lacks the one that it goes with."""
+        if self.config_file is None and self != ApiOptions():
+            raise WrongUsage("--every and --state-dir belong to --api CONFIG")
+        if self.config_file is not None and of_file.taken_at is not None:
+            raise WrongUsage("--taken-at belongs to --file FILE: a list is taken when its first page is asked for")
+
+
+_OPTIONS = (
+    click.option(
+        "--api", "config_file", type=click.Path(path_type=Path), metavar="CONFIG",
+        help="TOML: an API that lists who is registered.",
+    ),
+    click.option("--state-dir", type=click.Path(path_type=Path), help="Where to keep a list that is half read."),
+    click.option("--every", type=_Duration(), metavar="6h", help="Go on until stopped, with a look each 6 hours."),
+)  # fmt: skip
+
+
+def api_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options to a command, which gets what they say as `of_api`."""
+
+    @wraps(command)
+    def with_api(*args: Any, **given: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        said = {field.name: given.pop(field.name) for field in fields(ApiOptions)}
+        command(*args, of_api=ApiOptions(**said), **given)
+
+    for option in reversed(_OPTIONS):
+        with_api = option(with_api)
+    return with_api
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLook:
+    """A look at an API. `answers`: what the addresses of persons say; None if there are none."""
+
+    look: FileLook
+    answers: DirectAnswer | None
+
+
+@contextmanager
+def api_look(
+    options: ApiOptions,
+    of_file: FileOptions,
+    event_ids: tuple[str, ...] | None,
+    expected: int | None,
+    declared: Fields,
+    clock: Callable[[], datetime],
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[ApiLook]:
+    """The look that an API gives, once all of its pages are read; its rows go at the end of the block.
+
+    `clock`: tells the time of the database, with which `taken_at` is compared. Raises `NothingConcluded`.
+    """
+    assert options.config_file is not None  # noqa: S101 - the caller has looked
+    config = read_config(options.config_file)
+    if EVENT in config.url and not event_ids:
+        raise NothingConcluded(f"url has {EVENT}: name each event with --event")
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(ApiClient(config, environ)))
+        beside = options.config_file.absolute()
+        if options.state_dir is not None:
+            beside = options.state_dir / beside.name
+        what = sha256("\n".join((config.digest, *(event_ids or ()))).encode()).hexdigest()
+        now = clock()
+        kept = stack.enter_context(closing(Unfinished(beside, what, now)))
+        _say_kept(kept, tells=options.every is None)
+        try:
+            reached = _read(ListReading(config, client, declared, event_ids, kept), what, now, expected, options)
+        except Unanswered:
+            raise
+        except NothingConcluded:
+            kept.discard()
+            raise
+        stack.callback(kept.discard)
+        yield _look(config, client, kept, reached, of_file, expected, declared, tells=options.every is None)
+
+
+def _say_kept(kept: Unfinished, *, tells: bool) -> None:
+    if kept.why is not None:
+        say(f"an earlier reading is not gone on with, since {kept.why}: it begins anew")
+    elif kept.reached is not None and tells:
+        say(f"an earlier reading of {utc(kept.reached.taken_at)} goes on after page {kept.reached.pages}")
+
+
+def _read(reading: ListReading, what: str, now: datetime, expected: int | None, options: ApiOptions) -> Reached:
+    """Read all pages, and show how far it is."""
+    steps = reading.pages(what, now)
+    reached = next(steps)
+    first = next(steps, reached)  # which tells how many there are
+    if options.every is not None:
+        for later in steps:
+            first = later
+        return first
+    with progress(f"reading {printable(reading.config.place)}", expected or first.total, "people") as advance:
+        advance(first.rows)
+        for later in steps:
+            advance(later.rows - first.rows)
+            first = later
+    return first
+
+
+def _look(
+    config: ApiConfig,
+    client: ApiClient,
+    kept: Unfinished,
+    reached: Reached,
+    of_file: FileOptions,
+    expected: int | None,
+    declared: Fields,
+    *,
+    tells: bool,
+) -> ApiLook:
+    listing = listing_of_rows(config, kept, reached)
+    if config.columns and of_file.map_file is not None:
+        raise NothingConcluded("the configuration has columns: leave --map out")
+    columns = configured_columns(config, listing) if config.columns else columns_of(listing, declared, of_file.map_file)
+    look = file_look(listing, columns, reached.taken_at, expected, of_file)
+    if tells:
+        say(f"{printable(listing.called)}: {listing.form}; taken at {utc(look.taken_at)}, before the first of them")
+        say_headings(columns)
+    id_key = next((key for key, column in columns.items() if column == ID_COLUMN), None)
+    listed_id = next((row[id_key] for row in kept.rows() if row.get(id_key)), None) if id_key is not None else None
+    if config.participant_url is None or listed_id is None:
+        return ApiLook(look, None)
+    return ApiLook(look, direct_answers(client, config.participant_url, listed_id))

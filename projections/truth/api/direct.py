@@ -1,0 +1,42 @@
+"""Asks the API about one person: an address that answers 404 says that the source does not have them."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from projections.truth.api.client import ApiClient
+from projections.truth.api.config import PARTICIPANT
+from projections.truth.conclusion import NothingConcluded
+
+_ABSENT = (404, 410)
+_PRESENT = 200
+_OTHER_PLACES = ("", ".", "..")  # which an address takes for another place than one below it
+
+DirectAnswer = Callable[[str], bool | None]
+"""Whether the source says of a participant's id that it does not have them; None if it says neither."""
+
+
+def direct_answers(client: ApiClient, template: str, listed_id: str) -> DirectAnswer:
+    """What the addresses of persons answer. `listed_id`: somebody who is listed.
+
+    An address that does not know somebody who is listed is a wrong one, or of no use: then nothing it says counts.
+    """
+    is_right: bool | None = None
+
+    def is_absent(participant_id: str) -> bool | None:
+        nonlocal is_right
+        if is_right is None:
+            is_right = _status(client, template, listed_id) == _PRESENT
+        status = _status(client, template, participant_id) if is_right else None
+        return True if status in _ABSENT else False if status == _PRESENT else None
+
+    return is_absent
+
+
+def _status(client: ApiClient, template: str, participant_id: str) -> int | None:
+    """The status that an address answers with; None if there is no answer to use."""
+    if participant_id in _OTHER_PLACES:
+        return None
+    try:
+        return client.get(template.replace(PARTICIPANT, quote(participant_id, safe=""))).status
+    except NothingConcluded:
+        return None
