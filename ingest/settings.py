@@ -81,6 +81,8 @@ class Settings(BaseModel):
     max_arriving_bytes: int | None = Field(None, alias="ROSTERLOG_MAX_ARRIVING_BYTES", ge=1)
     answer_seconds: float = Field(5.0, alias="ROSTERLOG_ANSWER_SECONDS", gt=0, le=300)
     batch_size: int = Field(1000, alias="ROSTERLOG_BATCH_SIZE", ge=1, le=10_000)
+    api_client_secret: SecretStr | None = Field(None, alias="ROSTERLOG_API_CLIENT_SECRET")
+    api_token: SecretStr | None = Field(None, alias="ROSTERLOG_API_TOKEN")
     fields_file: Path | None = Field(None, alias="ROSTERLOG_FIELDS")
     time_zone: ZoneName = Field(UTC_ZONE.name, alias="ROSTERLOG_TIME_ZONE")
     token_rate: float = Field(500.0, alias="ROSTERLOG_TOKEN_RATE", gt=0, le=1_000_000)

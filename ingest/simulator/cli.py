@@ -15,6 +15,7 @@ import click
 from ingest.simulator.deliver import Answered, Target, deliver
 from ingest.simulator.drifting import DRIFT_NAMES, Drifts, drifted
 from ingest.simulator.export import EXPORT_FORMS, ExportForm, export_bytes
+from ingest.simulator.list_options import ListOptions, list_options, print_drifts, serve_drifted
 from ingest.simulator.plan import Amount, Planned, Wishes, plan
 
 SIMULATED = tuple(name for name in DRIFT_NAMES if name != "erased")  # nobody is erased over HTTP
@@ -90,6 +91,7 @@ def amount_option(name: str, text: str) -> Callable[[Callable[..., None]], Calla
 @click.option(
     "--export-form", default="csv", show_default=True, type=click.Choice([*EXPORT_FORMS]), help="Of the export."
 )
+@list_options
 @click.pass_obj
 def simulate(
     settings: WithSources,
@@ -107,20 +109,24 @@ def simulate(
     export_to: str | None,
     drifts: tuple[tuple[str, int], ...],
     export_form: str,
+    of_list: ListOptions,
 ) -> None:
     """Act as Movemint: sign registrations and deliver them over HTTP, again after every failure.
 
     The secret that signs them is the one of --secret-file; without it, the newest of the source in the URL, as
     MOVEMINT_WEBHOOK_SECRET or ROSTERLOG_SOURCES have it. The people are made up, and so are the names of their fields:
-    Movemint does not publish its participant. With --export each person is delivered once, and who drifts is printed.
+    Movemint does not publish its participant. With --export or --list each person is delivered once, and who drifts is
+    printed.
     """
     _check(url)
     key = _key(settings, url, secret_file, secret)
     target = Target(url, key, concurrency, rate)
-    if export_to is not None:
+    if of_list.list_port is not None:
+        outcome = run_listed(of_list, seed, count, Drifts(**dict(drifts)), target)
+    elif export_to is not None:
         outcome = run_drifting(Path(export_to), seed, count, Drifts(**dict(drifts)), EXPORT_FORMS[export_form], target)
     elif drifts:
-        raise click.UsageError("--drift goes with --export FILE")
+        raise click.UsageError("--drift goes with --export FILE or --list PORT")
     else:
         outcome = run_simulation(plan(Wishes(count, participants, duplicates, reorder, corrupt, seed)), target)
     for line in outcome.lines():
@@ -180,8 +186,20 @@ def run_drifting(path: Path, seed: int, people: int, drifts: Drifts, form: Expor
     if planned.since:
         outcome.add(run_simulation([*map(Planned, planned.since)], target))
     click.echo(f"listed    {len(planned.rows)} in {click.format_filename(path)}")
-    for drift, about in planned.about.items():
-        click.echo(f"{drift:<9} {', '.join(sorted(about))}")
+    print_drifts(planned.about)
+    return outcome
+
+
+def run_listed(options: ListOptions, seed: int, people: int, drifts: Drifts, target: Target) -> Answered:
+    """Deliver, and serve the list; what comes after it is delivered while its first page is asked for."""
+    planned = drifted(seed, people, drifts)
+    outcome = run_simulation([*map(Planned, planned.before)], target)
+
+    def since() -> None:
+        if planned.since:
+            outcome.add(run_simulation([*map(Planned, planned.since)], target))
+
+    serve_drifted(options, planned, since)
     return outcome
 
 

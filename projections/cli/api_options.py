@@ -111,7 +111,7 @@ def api_look(
     if EVENT in config.url and not event_ids:
         raise NothingConcluded(f"url has {EVENT}: name each event with --event")
     with ExitStack() as stack:
-        client = stack.enter_context(closing(ApiClient(config, environ)))
+        client = stack.enter_context(closing(ApiClient(config, environ, tell=say)))
         beside = options.config_file.absolute()
         if options.state_dir is not None:
             beside = options.state_dir / beside.name
@@ -172,7 +172,10 @@ def _look(
     look = file_look(listing, columns, reached.taken_at, expected, of_file)
     if tells:
         say(f"{printable(listing.called)}: {listing.form}; taken at {utc(look.taken_at)}, before the first of them")
-        say_headings(columns)
+        say_headings(config.columns or columns)
+        others = [key for key in listing.headings if config.columns and key not in config.columns]
+        if others:
+            say(f"  not compared: {printable(', '.join(others))}")
     id_key = next((key for key, column in columns.items() if column == ID_COLUMN), None)
     listed_id = next((row[id_key] for row in kept.rows() if row.get(id_key)), None) if id_key is not None else None
     if config.participant_url is None or listed_id is None:

@@ -19,6 +19,7 @@ _PASSING = (429, 500, 502, 503, 504)
 _MOVED = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
 _RENEW_BEFORE = 30.0  # seconds before a token runs out
+_LONG_WAIT = 4.0  # seconds, in which a bar that stands still says nothing
 _CHUNK = 65_536  # bytes
 
 
@@ -40,7 +41,10 @@ class ApiAnswer:
 
 
 class ApiClient:
-    """Asks the API of a configuration. `secrets`: the environment. `pause`: waits so many seconds. Close it."""
+    """Asks the API of a configuration. Close it.
+
+    `secrets`: the environment. `pause`: waits so many seconds. `tell`: is told of long waits.
+    """
 
     def __init__(
         self,
@@ -48,9 +52,10 @@ class ApiClient:
         secrets: Mapping[str, str],
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._config, self._limits = config, config.limits
-        self._pause, self._clock = pause, clock
+        self._pause, self._clock, self._tell = pause, clock, tell
         self._secret = _secret_of(config, secrets)
         self._token = "" if config.oauth is not None else self._secret
         self._expires_at = float("-inf") if config.oauth is not None else float("inf")
@@ -146,6 +151,8 @@ class ApiClient:
                 f"{self._config.place}: {says}, and {seconds:.0f} s to wait are more than is left of "
                 f"{self._limits.minutes:g} minutes; what was read is kept, so run it again later"
             )
+        if seconds >= _LONG_WAIT:
+            self._tell(f"{self._config.place}: {says}; the next try is in {seconds:.0f} s")
         self._pause(seconds)
 
     def _send(

@@ -98,15 +98,15 @@ class OAuthClient(_Part):
 
     token_url: Annotated[str, AfterValidator(_token_address)]
     client_id: str = Field(min_length=1)
-    secret_env: str = Field("ROSTERLOG_API_CLIENT_SECRET", alias="client_secret_env", pattern=rf"^{_VARIABLE}\Z")
+    secret_env: str = Field("ROSTERLOG_API_CLIENT_SECRET", alias="client_secret_env", pattern=rf"^{_VARIABLE}$")
     scope: str | None = Field(None, min_length=1)
-    secret_in: str = Field("header", alias="client_secret_in", pattern=r"^(header|body)\Z")
+    secret_in: str = Field("header", alias="client_secret_in", pattern=r"^(header|body)$")
 
 
 class BearerToken(_Part):
     """A token that does not change. `token_env`: the variable of the environment that has it."""
 
-    token_env: str = Field("ROSTERLOG_API_TOKEN", pattern=rf"^{_VARIABLE}\Z")
+    token_env: str = Field("ROSTERLOG_API_TOKEN", pattern=rf"^{_VARIABLE}$")
 
 
 class ApiLimits(_Part):

@@ -118,8 +118,8 @@ class ListReading:
         for id_ in self._ids(rows):
             if id_ in self.seen:
                 raise ListChanged(
-                    f"{self.config.place} lists {printable(id_)} a second time on page {number}: the list changed while "
-                    f"it was read; {_AGAIN}, or let its order be one that stays, such as by id"
+                    f"{self.config.place} lists {printable(id_)} a second time on page {number}: the list changed "
+                    f"while it was read; {_AGAIN}, or let its order be one that stays, such as by id"
                 )
             self.seen.add(id_)
 
