@@ -104,7 +104,7 @@ def exported(world: World, database: str, worker: Engine, operator: Engine, fold
     source = f"world-{world.seed}"
     with psycopg.connect(database, autocommit=True) as connection:
         model.append_on(connection, [*world.plan.before], source)
-        taken_at = _now(connection)
+        taken_at = now_of(connection)
         model.append_on(connection, [*world.plan.since], source)
         for subject in world.plan.about.get("erased", ()):
             erase(operator, subject, source)
@@ -172,7 +172,8 @@ def fold(engine: Engine, source: str) -> None:
         pass
 
 
-def _now(connection: psycopg.Connection[Any]) -> datetime:
+def now_of(connection: psycopg.Connection[Any]) -> datetime:
+    """The time of the database."""
     row = connection.execute("select clock_timestamp()").fetchone()
     assert row is not None
     moment: datetime = row[0]
