@@ -83,9 +83,10 @@ class ServedList:
             return 429, {"Retry-After": self.manner.retry_after}, {"error": "slow_down"}
         if self.pages == 3 and "failing" in self.manner.troubles:
             return 500, {}, {"error": "internal"}
-        ceiling = query.get("updated_before", [""])[0]
         listed = [row for row in self.rows if event_id is None or str(row["event_id"]) == event_id]
-        listed = [row for row in listed if not ceiling or str(row["updated_at"]) <= ceiling]
+        for key in ("created", "updated"):
+            ceiling = query.get(f"{key}_before", [""])[0]
+            listed = [row for row in listed if not ceiling or str(row[f"{key}_at"]) <= ceiling]
         begin = self._begin(query)
         following = begin + self.manner.size if begin + self.manner.size < len(listed) else None
         if self.pages == 1 and "changing" in self.manner.troubles:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ingest.simulator.list_server import CLIENT_SECRET, ListManner, served_list
 from tests import model
 from tests.doc_examples import DELIVERIES, DOCS, check, examples, programs
 from tests.fold_all import drain
@@ -19,17 +20,46 @@ FILES = {
         "102;Łukasz;Nowak;9;active;2026-03-02T09:30:00Z\n"
         "104;Ivo;Petrov;;active;2026-03-04T12:00:00Z\n"
     ),
+    "api.toml": """\
+url = "{url}/events/{event_id}/participants"
+items = "data"
+total = "meta.total"
+
+[pages]
+style = "cursor"
+parameter = "cursor"
+next = "meta.next_cursor"
+
+[columns]
+"id" = "participant_id"
+"first_name" = "first_name"
+"bib" = "bib"
+"status" = "status"
+"created_at" = "registered_at"
+
+[oauth]
+token_url = "{url}/oauth/token"
+client_id = "simulated"
+client_secret_env = "ROSTERLOG_API_CLIENT_SECRET"
+""",
     "named.csv": "Reg. no.,First name,Shirt\n101,Anna,M\n102,Lukasz,S\n",
 }
+LISTED: list[dict[str, object]] = [
+    {"id": 101, "first_name": "Anna", "bib": "112", "status": "refunded", "created_at": "2026-03-02T08:00:00Z"},
+    {"id": 102, "first_name": "Łukasz", "bib": "9", "status": "active", "created_at": "2026-03-02T09:30:00Z"},
+    {"id": 104, "first_name": "Ivo", "bib": None, "status": "active", "created_at": "2026-03-04T12:00:00Z"},
+]
 
 
 def test_every_example_answers_what_is_written(database: str, worker_engine: Engine, tmp_path: Path) -> None:
     model.append(database, DELIVERIES)
     drain(worker_engine)
-    for name, content in FILES.items():
-        (tmp_path / name).write_bytes(content.replace("\n", "\n").encode())
-    env = environ(DATABASE_URL=database, PYTHONPATH=str(DOCS.parent), PATH=programs(tmp_path))
+    settings = {"DATABASE_URL": database, "ROSTERLOG_API_CLIENT_SECRET": CLIENT_SECRET}
+    env = environ(**settings, PYTHONPATH=str(DOCS.parent), PATH=programs(tmp_path))
     documented = examples("truth.md")
-    assert len(documented) >= 7
-    for command, answer in documented:
-        check(command, answer, env, tmp_path)
+    assert len(documented) >= 8
+    with served_list([{**each, "event_id": 501} for each in LISTED], ListManner(size=2)) as server:
+        for name, content in FILES.items():
+            (tmp_path / name).write_text(content.replace("{url}", server.url), encoding="utf-8")
+        for command, answer in documented:
+            check(command, answer, env, tmp_path)

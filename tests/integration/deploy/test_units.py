@@ -17,10 +17,12 @@ from ingest.web import supervisor
 from ingest.web.bounds import MOST_CONNECTIONS
 from ingest.web.serve import DRAIN_SECONDS
 from projections.cli import main as answering
+from projections.cli.reconcile import reconcile
 from tests import DEADLINE, ROOT
 from tests.integration.deploy.deployed import SETTINGS, SHARED, SYSTEMD, UNITS, directives
 from tests.tools import tool
 
+STAYING = ("ingest", "api", "worker", "up")
 MOST_EXPOSURE = 15  # of 100, as systemd counts it; what is left is the network, which a server needs
 
 
@@ -44,7 +46,7 @@ def analyzed(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_systemd_takes_each_unit_without_a_word(machine: Path) -> None:
-    units = [path.name for path in UNITS.values()]
+    units = [path.name for path in UNITS.values()] + [path.name for path in SYSTEMD.glob("*.timer")]
     said = analyzed(machine, "verify", "--man=no", *units, "rosterlog.target")
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
@@ -57,8 +59,8 @@ def test_systemd_finds_little_that_a_unit_leaves_open(machine: Path, service: st
 
 
 def test_there_is_a_unit_for_each_command_that_stays() -> None:
-    assert {"ingest", "api", "worker", "up"} == UNITS.keys()
-    for service in UNITS:
+    assert {*STAYING, "reconcile"} == UNITS.keys()
+    for service in STAYING:
         assert directives(service)["ExecStart"] == [f"/opt/rosterlog/bin/rosterlog {service}"]
         assert service in {**receiving.COMMANDS, **answering.COMMANDS}
 
@@ -71,17 +73,32 @@ def test_a_unit_names_settings_that_the_program_knows(service: str) -> None:
     assert not any(re.search("SECRET|PASSWORD|DATABASE_URL", name) for name in names), "a unit is readable for all"
 
 
-@pytest.mark.parametrize("name", ["rosterlog.env", "webhook.env"])
+@pytest.mark.parametrize("name", ["rosterlog.env", "webhook.env", "reconcile.env"])
 def test_the_files_of_settings_name_settings_and_hold_no_secret(name: str) -> None:
     pairs = re.findall(r"^#?([A-Z_]+)='(.*)'$", (SYSTEMD / name).read_text(), re.M)
     assert pairs
-    assert {setting for setting, _ in pairs} <= SETTINGS
+    assert {setting for setting, _ in pairs} <= SETTINGS | {"RECONCILE_ARGUMENTS"}
     assert all(not value for setting, value in pairs if "SECRET" in setting)
 
 
 def test_only_those_who_receive_know_the_secrets_of_the_webhook() -> None:
     knowing = {service for service in UNITS if "/etc/rosterlog/webhook.env" in directives(service)["EnvironmentFile"]}
     assert knowing == {"ingest", "up"}
+    asking = {service for service in UNITS if "/etc/rosterlog/reconcile.env" in directives(service)["EnvironmentFile"]}
+    assert asking == {"reconcile"}
+
+
+def test_a_look_at_the_source_is_started_by_its_timer_and_not_again_once_it_has_ended() -> None:
+    unit = directives("reconcile")
+    program, *arguments = shlex.split(unit["ExecStart"][0])
+    assert (program, arguments.pop()) == ("/opt/rosterlog/bin/rosterlog", "$RECONCILE_ARGUMENTS")
+    parsed = reconcile.make_context("reconcile", [each.replace("%S", "/var/lib") for each in arguments[1:]], obj=None)
+    assert parsed.params["applies"]
+    assert unit["RestartPreventExitStatus"] == ["0 1 2"], "what the program ends with by itself"
+    timer = (SYSTEMD / "rosterlog-reconcile.timer").read_text()
+    assert re.findall("^(OnCalendar|Persistent|WantedBy)=(.*)$", timer, re.M) == [
+        ("OnCalendar", "00/6:00"), ("Persistent", "yes"), ("WantedBy", "rosterlog.target"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("service", UNITS)
@@ -90,14 +107,14 @@ def test_a_unit_is_started_again_for_ever_and_writes_in_its_own_folder_alone(ser
     assert unit["Restart"] == ["always"]
     assert unit["StartLimitIntervalSec"] == ["0"]
     assert unit["ProtectSystem"] == ["strict"]
-    assert unit.get("StateDirectory", []) == (["rosterlog"] if service == "up" else [])
+    assert unit.get("StateDirectory", []) == (["rosterlog"] if service in ("up", "reconcile") else [])
     assert not {"ReadWritePaths", "BindPaths"} & unit.keys()
     assert int(unit["LimitNOFILE"][0]) > MOST_CONNECTIONS
     assert unit["LimitCORE"] == ["0"]
 
 
 def test_each_unit_has_the_time_that_its_end_takes() -> None:
-    for service in ("ingest", "api", "worker"):
+    for service in ("ingest", "api", "worker", "reconcile"):
         assert _stop_seconds(service) >= DRAIN_SECONDS + 10
     assert _stop_seconds("ingest") > supervisor.stop_seconds(read_settings({}).answer_seconds)
     database = cluster._FAST_STOP_SECONDS + cluster._STOP_AT_ONCE_SECONDS
