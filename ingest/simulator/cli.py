@@ -115,8 +115,7 @@ def simulate(
 
     The secret that signs them is the one of --secret-file; without it, the newest of the source in the URL, as
     MOVEMINT_WEBHOOK_SECRET or ROSTERLOG_SOURCES have it. The people are made up, and so are the names of their fields:
-    Movemint does not publish its participant. With --export or --list each person is delivered once, and who drifts is
-    printed.
+    Movemint does not publish its participant. With --export or --list each is delivered once; who drifts is printed.
     """
     _check(url)
     key = _key(settings, url, secret_file, secret)
@@ -129,6 +128,10 @@ def simulate(
         raise click.UsageError("--drift goes with --export FILE or --list PORT")
     else:
         outcome = run_simulation(plan(Wishes(count, participants, duplicates, reorder, corrupt, seed)), target)
+    _tell(outcome)
+
+
+def _tell(outcome: Answered) -> None:
     for line in outcome.lines():
         click.echo(line)
     if not outcome.is_good:

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from projections.truth.api.config import ApiConfig
-from projections.truth.api.unfinished import Reached, Unfinished, read_row
+from projections.truth.api.unfinished import Reached, Unfinished, read_cells
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.listing import FileRow, Listing, changed_at, rows_in_parts
 from projections.truth.mapping import UNCOMPARED
@@ -47,5 +47,5 @@ def _parts(path: Path, headings: tuple[str, ...]) -> Iterator[list[FileRow]]:
 
 def _rows(path: Path, headings: tuple[str, ...]) -> Iterator[FileRow]:
     with path.open("rb") as file:
-        for row in map(read_row, file):
+        for row in map(read_cells, file):
             yield [row.get(heading, "") for heading in headings]

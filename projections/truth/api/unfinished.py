@@ -18,7 +18,7 @@ _OLDEST = timedelta(days=1)
 _PRIVATE = 0o600
 
 CellsByKey = dict[str, str]
-read_row = msgspec.json.Decoder(CellsByKey).decode
+read_cells = msgspec.json.Decoder(CellsByKey).decode
 _write = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -87,7 +87,7 @@ class Unfinished:
     def rows(self) -> Iterator[CellsByKey]:
         """The rows that are kept."""
         with self.rows_file.open("rb") as file:
-            yield from map(read_row, file)
+            yield from map(read_cells, file)
 
     def discard(self) -> None:
         """Let nothing be left of it."""
