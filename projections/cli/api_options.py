@@ -121,10 +121,9 @@ def api_look(
         _say_kept(kept, tells=options.every is None)
         try:
             reached = _read(ListReading(config, client, declared, event_ids, kept), what, now, expected, options)
-        except Unanswered:
-            raise
-        except NothingConcluded:
-            kept.discard()
+        except NothingConcluded as error:
+            if not isinstance(error, Unanswered) or kept.reached is None:
+                kept.discard()
             raise
         stack.callback(kept.discard)
         yield _look(config, client, kept, reached, of_file, expected, declared, tells=options.every is None)

@@ -157,6 +157,7 @@ def test_again_and_again_until_it_is_stopped(env: dict[str, str], tmp_path: Path
     with running("reconcile", "--api", config, "--apply", "--every", "1s", env=env) as looking:
         looking.line(r"this look failed: .*no answer \(ConnectError\)")
         looking.line("the next look is at 20")
+        until(lambda: [path.name for path in tmp_path.iterdir()] == ["api.toml"])
         with served_list([*PEOPLE, {"id": 77, "event_id": 501}], ListManner(size=5), port) as listed:
             found = looking.line(
                 r"^movemint at position 25: agrees, missing 1, stale 0, .* written down 1, with the obs"

@@ -102,6 +102,7 @@ def test_without_a_parameter_the_cursor_is_an_address(tmp_path: Path) -> None:
         ("data", b'{"data": [1]}', "no list of objects"),
         ("", b'{"data": []}', "no list of objects in its answer"),
         ("data", b"<html>", "answers with no JSON"),
+        ("data", b'{"data": [%b1%b]}' % (b'{"a":' * 100_000, b"}" * 100_000), "or with one too deep"),
         ("data", b'{"data": [{}, {}, {}]}', "has a page of 3 rows"),
     ],
 )

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
-from ingest.delivery import JsonObject
 from ingest.exact_json import read_json
 from projections.truth.api.client import ApiAnswer
 from projections.truth.api.config import CEILING, EVENT, ApiConfig, PageStyle
 from projections.truth.conclusion import NothingConcluded
+from projections.truth.json_rows import cells_by_key
 
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[\w*!-]+\s*=\s*(?:"[^"]*"|[^",;\s]*))*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]*))', re.IGNORECASE)
@@ -17,9 +17,12 @@ _NO_KEY = object()
 
 
 class ListPage(NamedTuple):
-    """`following`: what stands for the next page, None for none. `says_end`: whether the page itself says so."""
+    """`rows`: as cells by key. `following`: what stands for the next page, None for none.
 
-    rows: list[JsonObject]
+    `says_end`: whether the page itself says that there is none.
+    """
+
+    rows: list[dict[str, str]]
     total: int | None
     following: str | None
     says_end: bool
@@ -52,15 +55,11 @@ def read_page(config: ApiConfig, answer: ApiAnswer, address: str, place: str, ro
     """What an answer says. `rows_before`: how many rows the earlier pages had. Raises `NothingConcluded`."""
     try:
         body = read_json(answer.content)
+        rows = _rows_in(config, body)
     except (ValueError, RecursionError):
         raise NothingConcluded(
-            f"{config.place} answers with no JSON: is url the list's address? Nothing is concluded"
+            f"{config.place} answers with no JSON, or with one too deep: is url the list's address?"
         ) from None
-    rows = _value_at(body, config.items)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        where = f"at {config.items!r} of its answer" if config.items else "in its answer"
-        keys = f"; it has {', '.join(map(repr, body))}" if isinstance(body, dict) else ""
-        raise NothingConcluded(f"{config.place} has no list of objects {where}: correct items{keys}")
     if len(rows) > config.limits.page_rows:
         raise NothingConcluded(
             f"{config.place} has a page of {len(rows)} rows: ask for smaller pages, or raise limits.page_rows"
@@ -74,6 +73,15 @@ def read_page(config: ApiConfig, answer: ApiAnswer, address: str, place: str, ro
     if config.pages.style in (PageStyle.NUMBER, PageStyle.OFFSET) and total == rows_before + len(rows):
         following, says_end = None, True
     return ListPage(rows, total, following, says_end)
+
+
+def _rows_in(config: ApiConfig, body: object) -> list[dict[str, str]]:
+    rows = _value_at(body, config.items)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        where = f"at {config.items!r} of its answer" if config.items else "in its answer"
+        keys = f"; it has {', '.join(map(repr, body))}" if isinstance(body, dict) else ""
+        raise NothingConcluded(f"{config.place} has no list of objects {where}: correct items{keys}")
+    return [*map(cells_by_key, rows)]
 
 
 def _following(config: ApiConfig, body: object, headers: Mapping[str, str], address: str) -> tuple[str | None, bool]:

@@ -16,7 +16,6 @@ from projections.truth.api.pages import ListPage, address_of, first_address, fir
 from projections.truth.api.unfinished import Reached, Unfinished
 from projections.truth.api.waits import http_date
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.json_rows import cells_by_key
 from projections.truth.mapping import guessed
 
 _SECOND = timedelta(seconds=1)  # HTTP writes no parts of it
@@ -73,10 +72,9 @@ class ListReading:
                 place, answer = self._asked(timed, address)
             reached = timed
         page = read_page(self.config, answer, place, reached.place, reached.rows_of_list)
-        rows = [cells_by_key(row) for row in page.rows]
-        self._check_page(page, rows, reached, answer)
+        self._check_page(page, reached, answer)
         following = self._following(page, reached)
-        self.kept.add(rows, following)
+        self.kept.add(page.rows, following)
         return self.kept.reached or following
 
     def _asked(self, reached: Reached, address: str) -> tuple[str, ApiAnswer]:
@@ -99,12 +97,10 @@ class ListReading:
         }.get(answer.status, "is url right?")
         raise NothingConcluded(f"{self.config.place} answers {answer.status} on page {reached.pages + 1}: {hint}")
 
-    def _check_page(
-        self, page: ListPage, rows: Sequence[Mapping[str, str]], reached: Reached, answer: ApiAnswer
-    ) -> None:
+    def _check_page(self, page: ListPage, reached: Reached, answer: ApiAnswer) -> None:
         number = reached.pages + 1
         digest = sha256(answer.content).digest()
-        if rows and digest in self.digests:
+        if page.rows and digest in self.digests:
             raise NothingConcluded(
                 f"{self.config.place} answers the same on page {number} as before: it does not take what "
                 "pages.parameter or next names; correct these"
@@ -115,7 +111,7 @@ class ListReading:
                 f"{self.config.place} said that it has {reached.total} rows, and on page {number} {page.total}: the "
                 f"list changed while it was read; {_AGAIN}"
             )
-        for id_ in self._ids(rows):
+        for id_ in self._ids(page.rows):
             if id_ in self.seen:
                 raise ListChanged(
                     f"{self.config.place} lists {printable(id_)} a second time on page {number}: the list changed "

@@ -11,8 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import Engine
 
+from ingest.simulator.list_server import served_list
 from tests import DEADLINE, ROOT, model
+from tests.api_lists import SECRETS, config_text
+from tests.fold_all import drain
 from tests.program import deliver, environ, free_port, running, status_of, until
 from tests.tools import tool
 
@@ -70,6 +74,25 @@ def test_what_a_unit_takes_away_is_gone(service: str, folder: Path) -> None:
     command = [*hardened(service, folder), sys.executable, "-c", _TAKEN_AWAY % str(folder / "elsewhere")]
     said = subprocess.run(command, cwd=folder, env=settings(folder), capture_output=True, text=True, timeout=DEADLINE)
     assert said.stdout == "all refused\n", said.stderr
+
+
+def test_a_look_at_the_source_is_taken_with_what_its_unit_leaves(
+    database: str, worker_engine: Engine, folder: Path
+) -> None:
+    model.append(database, [model.body(1, bib="1")])
+    drain(worker_engine)
+    state = str(folder / "state")
+    with served_list([{"id": 1, "bib": "2"}]) as listed:
+        (folder / "api.toml").write_text(config_text(listed.url, more='total = "meta.total"'))
+        look = ("reconcile", "--api", str(folder / "api.toml"), "--state-dir", state, "--apply", "--allow-stale", "bib")
+        env = settings(folder, DATABASE_URL=database, **SECRETS)
+        said = subprocess.run(
+            [*hardened("reconcile", folder), sys.executable, "-m", "projections", *look],
+            cwd=folder, env=env, capture_output=True, text=True, timeout=DEADLINE,
+        )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert "written down: 1\n" in said.stdout
+    assert [path.name for path in folder.rglob("api.toml*")] == ["api.toml"]
 
 
 def test_up_out_of_the_wheel_does_all_its_work_and_recovers(installed: Path, folder: Path) -> None:
