@@ -1,5 +1,6 @@
 """Lists of APIs, for tests: served by the simulator, or by a server that answers what a test says; and read."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -127,16 +128,23 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     answering: Answering
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a client that does not trust the certificate goes."""
+
 
 @contextmanager
-def answering_server(answering: Answering) -> Iterator[str]:
-    """A server that answers what the function says; gives its address."""
+def answering_server(answering: Answering, certificate_in: Path | None = None) -> Iterator[str]:
+    """A server that answers what the function says, over TLS with the certificate in a folder; gives its address."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
+        if certificate_in is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate_in / "certificate.pem", certificate_in / "key.pem")
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         server.answering = staticmethod(answering)
         thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"http{'s' if certificate_in else ''}://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()

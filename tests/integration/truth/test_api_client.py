@@ -24,6 +24,7 @@ from tests.api_lists import (
     config_text,
     read_all,
 )
+from tests.tls_proxy import certificate
 
 PEOPLE = [person(1, number) for number in range(23)]
 TOKEN = b'{"access_token": "first-token", "token_type": "bearer"}'
@@ -87,7 +88,10 @@ def test_a_token_that_is_refused_again_is_not_asked_for_for_ever(tmp_path: Path)
     assert [method for method, _, _ in server.asked] == ["POST", "GET", "POST", "GET"]
 
 
-def test_a_plain_token_of_the_environment_is_sent(tmp_path: Path) -> None:
+def test_a_plain_token_of_the_environment_is_sent_and_through_no_proxy_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     server = Recorded((200, {}, EMPTY))
     with answering_server(server) as url, client_of(tmp_path, url, Waited(), entry=BEARER) as client:
         client.get(f"{url}/participants")
@@ -116,7 +120,8 @@ def test_a_token_that_is_not_given_concludes_nothing_and_tells_no_secret(
 @pytest.mark.parametrize("secret", ["", " ", "two words", "with\ncontrol", "ünicode"])
 def test_a_secret_that_is_not_there_or_cannot_be_sent_is_told_by_its_name(tmp_path: Path, secret: str) -> None:
     config = config_in(tmp_path, config_text("https://api.example.org"))
-    with pytest.raises(NothingConcluded, match="ROSTERLOG_API_CLIENT_SECRET") as caught:
+    said = "has signs that no secret" if secret.strip() else "is not set"
+    with pytest.raises(NothingConcluded, match=f"ROSTERLOG_API_CLIENT_SECRET {said}") as caught:
         ApiClient(config, {"ROSTERLOG_API_CLIENT_SECRET": secret})
     assert "two words" not in str(caught.value)
 
@@ -167,6 +172,18 @@ def test_faults_are_tried_again_with_growing_waits_up_to_a_bound(tmp_path: Path)
     with client_of(tmp_path, url, waited) as client, pytest.raises(Unanswered, match=r"\(ConnectError\), 8 times"):
         client.get(f"{url}/participants")
     assert max(waited.pauses) <= 60
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once(tmp_path: Path) -> None:
+    certificate(tmp_path)
+    server, waited = Recorded((200, {}, EMPTY)), Waited()
+    with (
+        pytest.raises(NothingConcluded, match=r"the certificate of https://127.0.0.1:\d+/participants is not trusted"),
+        answering_server(server, tmp_path) as url,
+        client_of(tmp_path, url, waited, entry=BEARER) as client,
+    ):
+        client.get(f"{url}/participants")
+    assert (waited.pauses, server.asked) == ([], [])
 
 
 def test_retry_after_is_obeyed_and_a_longer_one_than_the_whole_time_ends_it(tmp_path: Path) -> None:
