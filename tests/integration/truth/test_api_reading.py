@@ -16,7 +16,7 @@ from projections.truth.api.client import Unanswered
 from projections.truth.api.reading import ListChanged
 from projections.truth.api.unfinished import Unfinished
 from projections.truth.conclusion import NothingConcluded
-from tests.api_lists import STYLES, Answer, answering_server, config_in, config_text, read_all
+from tests.api_lists import BEARER, STYLES, Answer, answering_server, config_in, config_text, read_all
 
 PEOPLE = [person(1, number) for number in range(23)]
 IDS = [str(each["id"]) for each in PEOPLE]
@@ -232,6 +232,17 @@ def test_a_cursor_that_stands_still_and_a_total_that_is_not_reached_end_it(tmp_p
         total = True
         with pytest.raises(ListChanged, match="says that it has 3 rows, and gave 1"):
             read_all(tmp_path, config_in(tmp_path, config_text(url, more=TOTAL)))
+
+
+def test_a_total_that_changes_concludes_nothing_though_the_last_one_is_reached(tmp_path: Path) -> None:
+    pages = [
+        b'{"data": [{"id": 1}], "meta": {"total": 3, "next_cursor": "x"}}',
+        b'{"data": [{"id": 2}], "meta": {"total": 2, "next_cursor": null}}',
+    ]
+    with answering_server(lambda *_: (200, {}, pages.pop(0))) as url:
+        config = config_in(tmp_path, config_text(url, more=TOTAL, entry=BEARER))
+        with pytest.raises(ListChanged, match="said that it has 3 rows, and on page 2 2"):
+            read_all(tmp_path, config)
 
 
 def test_the_whole_time_is_bound_and_what_was_read_is_kept(tmp_path: Path) -> None:
