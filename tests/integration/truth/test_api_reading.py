@@ -126,6 +126,7 @@ def test_a_reading_that_was_stopped_goes_on_with_the_pages_that_are_left(tmp_pat
         first = read_all(tmp_path, config, stop_after=2)
         with (tmp_path / "api.toml.rows").open("ab") as rows:
             rows.write(b'{"id": "half a pa')  # as a process that is killed leaves it
+        (tmp_path / "api.toml.rows").chmod(0o644)
         asked = len(server.asked)
         whole = read_all(tmp_path, config)
         pages = [target for target in server.asked[asked:] if "/participants" in target]
