@@ -121,7 +121,7 @@ def test_a_number_alone_is_compared_with_the_roster(env: dict[str, str]) -> None
 
 def test_options_that_do_not_go_together_are_refused(env: dict[str, str], tmp_path: Path) -> None:
     for arguments, said in (
-        ((), "give --inner, --file FILE, or --expect N"),
+        ((), "give --inner, --file FILE, --api CONFIG, or --expect N"),
         (("--inner", "--expect", "5"), "--inner compares whole sources"),
         (("--expect", "5", "--output", "x"), "belong to --file FILE"),
         (("--file", str(tmp_path / "none.csv")), "cannot be read: No such file"),
