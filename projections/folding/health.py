@@ -174,3 +174,8 @@ def in_words(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def number_of(number: int, one: str, many: str) -> str:
+    """A number with what it is of, as a person reads it: `1 delivery`, `4,711 deliveries`."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
 from projections.folding.drift_needs import needs_of_completeness, needs_of_drift
-from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words
+from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words, number_of
 
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
 SLOW_SECONDS = 0.5  # for the answer to a statement that does nothing
@@ -44,7 +44,8 @@ def needs(health: Health) -> list[str]:
     found += _of_database(health)
     found += needs_of_completeness(health)
     found += [
-        f"{each.status.source}: {each.status.quarantined} parked events: rosterlog quarantine list shows what, and why"
+        f"{each.status.source}: {number_of(each.status.quarantined, 'parked event', 'parked events')}: rosterlog "
+        "quarantine list shows what, and why"
         for each in health.sources
         if each.status.quarantined
     ]
@@ -87,7 +88,7 @@ def _of_problems(health: Health) -> list[str]:
         if each.missing is not None
     ]
     return holes + [
-        f"{source}: verify found {verified.problems} problems in the log: rosterlog verify"
+        f"{source}: verify found {number_of(verified.problems, 'problem', 'problems')} in the log: rosterlog verify"
         f"{' --signatures' if verified.with_signatures else ''} names them; keep a copy as it is, and restore a backup "
         "beside it"
         for source, verified in sorted(health.verified.items())
@@ -109,10 +110,12 @@ def _of_verification(health: Health) -> list[str]:
 def _of_database(health: Health) -> list[str]:
     """The sentences about a database that keeps deliveries waiting, or lets nothing be tidied up."""
     found = [
-        f"{each.status.source}: {each.refused.by_reason.get('unavailable', 0)} deliveries were answered 503 in the "
-        f"last hour, the last at {at.astimezone(UTC):%H:%M}, and come again: look at the database and the server's log"
+        f"{each.status.source}: {number_of(number, 'delivery was', 'deliveries were')} answered 503 in the last hour, "
+        f"the last at {at.astimezone(UTC):%H:%M}, and {'comes' if number == 1 else 'come'} again: look at the database "
+        "and the server's log"
         for each in health.sources
         if (at := each.refused.unavailable_at) and _seconds_since(at) < _UNAVAILABLE_SECONDS
+        for number in [each.refused.by_reason.get("unavailable", 0)]
     ]
     if health.answer_seconds > SLOW_SECONDS:
         found.append(
@@ -140,10 +143,11 @@ def _all_refused(source: SourceHealth) -> str | None:
     if refused.run < many or refused.run_since is None or refused.run_reason is None:
         return None
     why, question = _WHY[refused.run_reason]
-    total = refused.last_hour + source.stored_last_hour
+    total = number_of(refused.last_hour + source.stored_last_hour, "delivery", "deliveries")
+    was = "was" if refused.last_hour == 1 else "were"
     return (
-        f"{source.status.source}: {refused.last_hour} of {total} deliveries in the last hour were refused, {why} since "
-        f"{refused.run_since.astimezone(UTC):%H:%M}: {question}"
+        f"{source.status.source}: {refused.last_hour:,} of {total} in the last hour {was} refused, "
+        f"{why} since {refused.run_since.astimezone(UTC):%H:%M}: {question}"
     )
 
 

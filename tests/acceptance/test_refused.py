@@ -86,7 +86,7 @@ def test_the_first_delivery_of_all_is_said_when_it_is_refused(database: str, rec
     assert deliver(port, model.body(0), signature="0" * 64)[0] == 401
     until(lambda: query(database, "select * from refused_delivery"))
     said = run("status", env=environ(DATABASE_URL=database, **ENV), code=1)
-    assert "movemint: 1 of 1 deliveries in the last hour were refused, signature wrong since" in said
+    assert "movemint: 1 of 1 delivery in the last hour was refused, signature wrong since" in said
     assert "movemint: refused in 1 h: 1 signature_wrong" in said
 
 

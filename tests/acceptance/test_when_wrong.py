@@ -146,7 +146,7 @@ def test_a_parked_event(deployed: Deployment) -> None:
     """It is counted, and the roster lacks its participant, whatever the reason is for which it was parked."""
     assert deliver(deployed.port, b'{"type": "event.participant.created", "data": {"object": {"id": null}}}')[0] == 200
     deployed.is_seen(
-        "rosterlog_quarantined_events movemint", lambda value: value == 1, "1 parked events: rosterlog quarantine list",
+        "rosterlog_quarantined_events movemint", lambda value: value == 1, "1 parked event: rosterlog quarantine list",
         "RosterlogParkedEvents", 65,
     )  # fmt: skip
     [parked] = json.loads(run("quarantine", "list", "--json", env=deployed.env))["parked"]

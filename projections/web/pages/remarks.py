@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from ingest.log.withheld import WaitingErasures
-from projections.folding.health import Health, in_words
+from projections.folding.health import Health, in_words, number_of
 from projections.participants.ahead import in_a_sentence
 
 _MANY_QUIET = 5
@@ -14,7 +14,7 @@ _QUIET_SECONDS = 86_400.0  # without a delivery, after which it is said
 def needs_of_erasures(erasures: Sequence[WaitingErasures]) -> list[str]:
     """The erasures that somebody has to carry out again: a sentence per source, with the next step."""
     return [
-        f"{each.source}: {_number(each.undone, 'erasure names a body', 'erasures name bodies')} that the log has "
+        f"{each.source}: {number_of(each.undone, 'erasure names a body', 'erasures name bodies')} that the log has "
         "again, as after the restore of a backup: rosterlog erase --reapply"
         for each in erasures
         if each.undone
@@ -25,15 +25,15 @@ def remarks(health: Health, erasures: Sequence[WaitingErasures], ahead: Mapping[
     """What may be right as it is, and what to look at if it is not."""
     said = _of_quiet(health)
     said += [
-        f"{each.source}: {_number(each.delivered_since, 'erased participant was', 'erased participants were')} "
-        f"delivered again since, in {_number(each.events, 'event', 'events')}, which nobody sees: rosterlog erase "
+        f"{each.source}: {number_of(each.delivered_since, 'erased participant was', 'erased participants were')} "
+        f"delivered again since, in {number_of(each.events, 'event', 'events')}, which nobody sees: rosterlog erase "
         "--list says who; erase again, or lift the erasure"
         for each in erasures
         if each.delivered_since
     ]
     said += [f"{source}: {in_a_sentence(number)}" for source, number in sorted(ahead.items())]
     if health.unknown.last_hour:
-        number = _number(health.unknown.last_hour, "delivery", "deliveries")
+        number = number_of(health.unknown.last_hour, "delivery", "deliveries")
         said.append(f"{number} came in the last hour for a source that nobody knows: is a webhook's address right?")
     return said
 
@@ -54,10 +54,6 @@ def _of_quiet(health: Health) -> list[str]:
         "ended?"
         for source, seconds in quiet.items()
     ]
-
-
-def _number(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _seconds_since(moment: datetime) -> float:

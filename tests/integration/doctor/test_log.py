@@ -227,7 +227,7 @@ def test_a_changed_definition_and_a_parked_event_are_told(folded: str, engine: E
     with engine.connect() as connection:
         found = watched(connection)
     assert of(found, "parked") == []
-    assert all("parked events: rosterlog quarantine list" in said for _, said in of(found, "status"))
+    assert all("1 parked event: rosterlog quarantine list" in said for _, said in of(found, "status"))
 
 
 def test_what_is_alike_of_many_sources_is_told_of_the_first_few_and_counted_of_the_others(
@@ -243,7 +243,7 @@ def test_what_is_alike_of_many_sources_is_told_of_the_first_few_and_counted_of_t
         secrets = of(check_secrets(dict.fromkeys(names, (b"x",)), heads(connection)), "secrets")
     parked = of(check_watched(health), "status")
     assert len(needs(health)) == len(names)
-    for found, first in ((parked, "s0: 1 parked events"), (secrets, "s0 has 1 secret, 1 events")):
+    for found, first in ((parked, "s0: 1 parked event:"), (secrets, "s0 has 1 secret, 1 events")):
         assert [level for level, _ in found] == [found[0][0]] * 4
         assert found[0][1].startswith(first)
         assert found[3][1].startswith("6 more likewise: s3, s4, s5, s6, s7 and 1 more: ")

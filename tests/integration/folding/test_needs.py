@@ -41,7 +41,7 @@ def test_what_keeps_a_database_from_its_work_is_said_with_the_next_step(database
     [said] = needs(replace(health, verified=verified))
     assert said.startswith("movemint: verify found 2 problems in the log: rosterlog verify names them")
     [said] = needs(replace(health, verified={"gone": Verified(now, 1, with_signatures=True)}))
-    assert said.startswith("gone: verify found 1 problems in the log: rosterlog verify --signatures names them")
+    assert said.startswith("gone: verify found 1 problem in the log: rosterlog verify --signatures names them")
     [said] = needs(replace(health, slots={"warehouse": 11 * 2**30, "other": 2**30}))
     assert said.startswith("the slot warehouse holds back 11.0 GB of the write-ahead log: start what reads from it")
 
@@ -188,11 +188,14 @@ def test_what_was_refused_or_parked_needs_a_person_from_a_bound_on_and_not_befor
     [source] = well.sources
     check([
         (with_source(well, refused=refused(4)), ""),
-        (with_source(well, refused=refused(5)), "5 of 6 deliveries in the last hour"),
-        (with_source(well, refused=refused(1), last_received_at=None), "1 of 2 deliveries in the last hour"),
+        (with_source(well, refused=refused(5)), "5 of 6 deliveries in the last hour were refused"),
+        (with_source(well, refused=refused(1), last_received_at=None), "1 of 2 deliveries in the last hour was"),
         (with_source(well, refused=refused(0, unavailable_before=310)), ""),
         (with_source(well, refused=refused(0, unavailable_before=290)), "0 deliveries were answered 503"),
-        (with_source(well, status=replace(source.status, quarantined=2)), "2 parked events"),
+        (with_source(well, refused=replace(refused(0, unavailable_before=9), by_reason={"unavailable": 1})),
+         "1 delivery was answered 503 in the last hour"),
+        (with_source(well, status=replace(source.status, quarantined=2)), "2 parked events: "),
+        (with_source(well, status=replace(source.status, quarantined=1)), "1 parked event: "),
     ])  # fmt: skip
 
 
