@@ -75,7 +75,7 @@ def test_a_revoked_token_ends_the_session_and_another_goes_on(
     page.go_back()
     expect(page).to_have_title("Sign in – rosterlog")
     other.reload()
-    expect(other.get_by_role("heading", level=1)).to_have_text("Harbour Lights Marathon")
+    expect(other.locator(".race")).to_have_text("Harbour Lights Marathon")
 
 
 def test_from_signing_in_to_signing_out_by_the_keyboard_alone(opened: Open, site: Site) -> None:

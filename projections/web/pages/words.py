@@ -37,6 +37,8 @@ def parts_in_words(
 
 def _filter(filter_: Filter) -> str:
     name = name_in_words(filter_.column)
+    if filter_.name == "sub_event_name":
+        return str(filter_.value)
     if filter_.operator == "double":
         return f"{'' if filter_.value is True else 'no '}double {name}"
     if filter_.operator == "isnull" and filter_.column == "checked_in_at":

@@ -314,7 +314,7 @@ def test_a_race_has_its_newest_name_whoever_is_shown(seen: tuple[Browser, str]) 
     browser, token = seen
     [race] = [race for race in browser.api.listed("/v1/events", token) if race["event_id"] == "race 1/a?"]
     for query in ("", "?status=nothing", "?sort=-bib&limit=1"):
-        title = re.search(r"<h1>(.*?)</h1>", browser.open(RACE + query).text, re.DOTALL)
+        title = re.search(r'<p class="race" dir="auto">(.*?)</p>', browser.open(RACE + query).text, re.DOTALL)
         assert title is not None
         assert unescape(title[1]) == race["event_name"]
 

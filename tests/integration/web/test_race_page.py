@@ -97,6 +97,18 @@ def test_bibs_check_in_and_answers_can_be_chosen_and_taken_away(browser: Browser
     assert "Other" not in page
 
 
+def test_the_title_is_the_question_in_words_with_its_number(browser: Browser) -> None:
+    for query, title in (
+        ("", "40 participants"),
+        ("?sub_event_name=Marathon&bib__isnull=true", "10 of 40: Marathon, no bib"),
+        ("?bib=5", "1 of 40: bib 5"),
+    ):
+        page = browser.open(RACE + query).text
+        [heading] = re.findall(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
+        assert re.sub(r"<[^>]*>", "", heading) == title
+        assert f"<title>{title} – Harbour – rosterlog</title>" in page
+
+
 def test_one_choice_takes_the_place_of_another_of_its_column(browser: Browser) -> None:
     page = browser.open(f"{RACE}?bib__isnull=false&answer.Meal=cake&sort=bib").text
     [_, href] = choices(page, "bib")["double"]
