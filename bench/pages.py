@@ -70,7 +70,7 @@ def measure_pages(conninfo: str, people: int, rounds: int) -> None:
         for sort in ("bib", "last_name", "-registered_at"):
             _page(reader, f"roster by {sort}", f"{_RACE}?sort={sort}", rounds)
         for title, href in _CHOICE.findall(reader.text(_RACE)):
-            _page(reader, f"roster, first of {title}", _RACE + unescape(href), rounds)
+            _page(reader, f"roster, first of {title}", unescape(href), rounds)
         for name in ("bib__isnull=true", "bib__double=true", "status=cancelled", "answer.41=M"):
             _page(reader, f"roster, {name}", f"{_RACE}?{name}", rounds)
         for sort in ("participant_id", "last_name"):
@@ -90,7 +90,7 @@ def _deep(reader: Reader, sort: str, depth: int, rounds: int) -> None:
 def _beside(reader: Reader, path: str, which: str) -> str:
     link = re.search(rf'rel="{which}" href="([^"]*)"', reader.text(path))
     assert link is not None, path
-    return _RACE + unescape(link[1])
+    return unescape(link[1])
 
 
 def _page(reader: Reader, name: str, path: str, rounds: int) -> None:

@@ -63,9 +63,7 @@ def test_facets_order_and_pages_to_the_end_show_whom_the_api_answers(
     expect(page.get_by_role("columnheader", name="last name")).to_have_attribute("aria-sort", "ascending")
     press(page, page.get_by_role("columnheader", name="last name").get_by_role("link"))
     wanted = of_api(page, site, "event_id=501&sub_event_name=Half%20marathon&status=active&sort=-last_name&limit=1000")
-    expect(page.locator(".question")).to_contain_text(
-        f"{len(wanted)} of {PEOPLE}: Half marathon, status active"
-    )
+    expect(page.locator(".question")).to_contain_text(f"{len(wanted)} of {PEOPLE}: Half marathon, status active")
     shown = last_names(page)
     while (following := page.get_by_role("link", name="Next page")).count():
         press(page, following)

@@ -13,9 +13,20 @@ _DOTS = (".", "..")
 _NAME = "id"
 
 
-def page_segment(id_: str) -> str:
-    """The end of the address of a page about this id."""
-    return f"?{_NAME}={id_}" if id_ in _DOTS else encoded_segment(id_)
+def page_segment(id_: str, query: str = "") -> str:
+    """The end of the address of a page about this id, with a query."""
+    return with_query("?" + urlencode(id_in_query(id_)) if id_ in _DOTS else encoded_segment(id_), query)
+
+
+def id_in_query(id_: str) -> dict[str, str]:
+    """What a form of a page about this id has to send of it."""
+    return {_NAME: id_} if id_ in _DOTS else {}
+
+
+def with_query(address: str, query: str) -> str:
+    """An address with one more query, which may begin with its "?"."""
+    more = query.removeprefix("?")
+    return f"{address}{'&' if '?' in address else '?'}{more}" if more else address
 
 
 def with_id_of_query(request: Request) -> Request:

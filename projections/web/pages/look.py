@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -18,7 +19,7 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
-from projections.web.pages.dots import page_segment
+from projections.web.pages.dots import page_segment, with_query
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
@@ -55,6 +56,7 @@ class Look:
             "day": _day,
             "day_in": _day_in,
             "segment": page_segment,
+            "here": _here,
             "named": name_in_words,
         }
         environment.tests["plain"] = needs_no_span
@@ -107,6 +109,15 @@ def shown(value: object) -> object:
 def needs_no_span(value: object) -> bool:
     """Whether a value needs neither a direction of its own nor places to be broken. Most need none: pages are short."""
     return not isinstance(value, str) or (value.isascii() and len(value) <= _SHORT)
+
+
+@pass_context
+def _here(context: Context, query: str) -> str:
+    """The address of the page itself with another query.
+
+    All of it: after a query alone, browsers leave out what an id of dots has put there.
+    """
+    return with_query(context["here"], query)
 
 
 def _number(value: int) -> str:

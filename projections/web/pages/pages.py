@@ -148,7 +148,9 @@ class Pages:
                     question.allowance.release()
             if isinstance(context, Elsewhere):
                 return RedirectResponse(self._look.address(context.path) + page_segment(context.id), 303)
-            return self._look.page(request, page.template, {"position": question.position, **context})
+            before = page.endpoint.path.partition("{")[0]
+            here = self._look.address(before) + (page_segment(validated.id) if page.endpoint.id else "")
+            return self._look.page(request, page.template, {"position": question.position, "here": here, **context})
 
         return show
 

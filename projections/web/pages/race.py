@@ -26,6 +26,7 @@ from projections.web.endpoints import list_participants
 from projections.web.kept_numbers import Kept, KeptNumbers
 from projections.web.pages.choices import ChoiceNumbers, count_choices, sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
+from projections.web.pages.dots import id_in_query
 from projections.web.pages.growth_chart import drawn_growth
 from projections.web.pages.html_page import HtmlPage
 from projections.web.pages.sheets import SHEETS, sheet_links
@@ -216,7 +217,7 @@ def _ways(question: Question, of_race: Mapping[str, str], table: _Table, page: P
         "then": question.parameters.get("as_of", ""),
         "now_href": _address(chosen, "as_of"),
         "sheets": sheet_links(chosen),
-        "fields": {**chosen, **sized},
+        "fields": {**id_in_query(of_race["event_id"]), **chosen, **sized},
         "usual": _address(chosen, *_OF_COLUMNS),
     }
 

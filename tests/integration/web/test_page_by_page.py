@@ -61,7 +61,7 @@ def shown(page: httpx.Response) -> list[str]:
 
 def beside(page: httpx.Response, which: str) -> str | None:
     link = re.search(rf'rel="{which}" href="([^"]*)"', page.text)
-    return None if link is None else RACE + unescape(link[1])
+    return None if link is None else unescape(link[1])
 
 
 @given(query=QUERIES)
