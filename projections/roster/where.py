@@ -37,7 +37,8 @@ def _condition(rows: FromClause, filter_: Filter) -> ColumnElement[bool]:
     column: ColumnElement[Any] = rows.c[filter_.column]
     value: Any = filter_.value
     if filter_.operator == "iexact":
-        return key_of(rows, filter_.column) == text_key(value)
+        key = text_key(value)
+        return key_of(rows, filter_.column) == (bib_keys(key)[0] if filter_.column == "bib" else key)
     if filter_.column == "bib" and isinstance(value, int) and filter_.operator != "isnull":
         return _by_number(rows, filter_.operator, value)
     if isinstance(column.type, Integer) and filter_.operator != "isnull":  # a number may not fit the column's type

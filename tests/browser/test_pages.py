@@ -215,7 +215,7 @@ def test_the_keyboard_alone_reaches_everything(opened: Open, site: Site) -> None
         assert len(reached - {-1, 2, 3}) >= can - 1, path
     page.goto(site.url + RACE)
     page.keyboard.press("/")
-    expect(page.get_by_label("Find")).to_be_focused()
+    expect(page.get_by_label("Find in this race")).to_be_focused()
 
 
 def test_a_start_list_on_paper_repeats_its_head_and_breaks_no_row(opened: Open) -> None:

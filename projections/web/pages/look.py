@@ -72,16 +72,29 @@ class Look:
         headers: Mapping[str, str] | None = None,
     ) -> Response:  # fmt: skip
         """A page of a template."""
-        usual = {"now": datetime.now(UTC), "is_signed_in": True, "origin": self._public_url or str(request.base_url)}
+        usual = {
+            "now": datetime.now(UTC),
+            "origin": self._public_url or str(request.base_url),
+            "is_signed_in": True,
+            "is_operator": getattr(request.state, "is_operator", False),
+            "asked": "",
+        }
         context = {**usual, **context}
         return self._templates.TemplateResponse(request, template, context, status, {**_HEADERS, **(headers or {})})
 
     def error(
         self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None,
-        *, is_signed_in: bool = True,
+        *, is_signed_in: bool = True, back: str | None = None,
     ) -> Response:  # fmt: skip
-        """The page of an error. `detail`: what happened, and what to do next."""
-        context = {"status": status, "detail": detail, "request_id": request_id.get(), "is_signed_in": is_signed_in}
+        """The page of an error. `detail`: what happened, and what to do next. `back`: a race to which it leads."""
+        context = {
+            "status": status,
+            "detail": detail,
+            "request_id": request_id.get(),
+            "is_signed_in": is_signed_in,
+            "back": back,
+            "asked": request.query_params.get("q", ""),
+        }
         return self.page(request, "error.html", context, status, headers)
 
 

@@ -33,6 +33,7 @@ from projections.web.pages.look import Look, static_route
 from projections.web.pages.person import PERSON
 from projections.web.pages.race import race_page
 from projections.web.pages.races import races_page
+from projections.web.pages.refused import race_of, refuse_future, told
 from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
 
 _LISTS = ("columns", "questions")  # parameters whose values a form sends one by one
@@ -98,7 +99,7 @@ class Pages:
                     return self._to_sign_in(request)
                 if isinstance(error, Refusal) and error.members.get("parameter") == "cursor":
                     return self._at(request, without=("cursor",))  # to the first page
-                return self._error(request, error.status_code, error.detail, error.headers)
+                return self._error(request, error.status_code, told(error), error.headers)
             except DATABASE_AWAY as error:
                 logger.error("page unreadable", extra={"fields": error_fields(error)})
                 is_slow = isinstance(error, DRIVER_ERRORS) and is_cancelled(error)
@@ -142,6 +143,7 @@ class Pages:
             bearer = Bearer(signed.token, _address(request))
             async with in_time(), self._dispatch.opened(bearer, request) as opened:
                 question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
+                refuse_future(question, getattr(validated.parameters, "as_of", None))
                 try:
                     context = await page.show(question, validated)
                 finally:
@@ -188,11 +190,14 @@ class Pages:
         # Many sessions together have no more requests than their token.
         self._bearers.let_in(await self._bearers.admitted(request, signed.token))
         mark_valid(request.scope)
+        request.state.is_operator = signed.is_operator
         return signed
 
     def _error(self, request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
         is_signed_in = self._cookies.session_of(request) is not None
-        return self._look.error(request, status, detail, headers, is_signed_in=is_signed_in)
+        race = race_of(request) if status == 400 else None
+        back = None if race is None else self._look.address(race)
+        return self._look.error(request, status, detail, headers, is_signed_in=is_signed_in, back=back)
 
     def _at(self, request: Request, without: Sequence[str] = (), joined: Sequence[str] = ()) -> Response:
         """To the same page without some parameters, and with each of those that are lists once."""

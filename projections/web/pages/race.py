@@ -69,7 +69,9 @@ class _Table:
 
 
 async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[RaceParameters]) -> Mapping[str, Any]:
-    request = replace(request, parameters=request.parameters.model_copy(update={"event_id": request.id}))
+    by_bib = {"sort": "bib"} if _is_search_for_bib(request.parameters, question.parameters) else {}
+    question = replace(question, parameters={**question.parameters, **by_bib})  # as in each address of the page
+    request = replace(request, parameters=request.parameters.model_copy(update={"event_id": request.id, **by_bib}))
     connection, roster = question.connection, question.roster
     criteria = await resolved(connection, roster, request.criteria)
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
@@ -151,6 +153,11 @@ class _Aside:
         seconds = _FEW_SECONDS if self.of_all <= _FEW else _MANY_SECONDS
         unsorted = replace(criteria, sort=())
         return await self.kept.of(("choices", roster, unsorted), self.question.revision, count, seconds)
+
+
+def _is_search_for_bib(parameters: RaceParameters, asked: Mapping[str, str]) -> bool:
+    """Whether a number is searched, in no order: who has it as the bib comes before those whose bibs begin with it."""
+    return parameters.sort is None and asked.get("q", "").strip().isdecimal()
 
 
 def _older(counted: Kept[Any] | None, question: Question) -> int | None:

@@ -83,7 +83,7 @@ function addCopyButton(box) {
 }
 
 document.addEventListener("keydown", (event) => {
-  const box = document.querySelector("input[type=search]");
+  const box = document.querySelector("main [type=search]") ?? document.querySelector("[type=search]");
   const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
   if (event.key !== "/" || !box || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
