@@ -34,6 +34,7 @@ from projections.roster.revision import BeyondRoster, resolve_as_of, revision_of
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown, shown_of
 from projections.roster.unmatched import empty_filters, excluding_nobody, is_met, read_on, unmatched
+from projections.roster.values import in_file_name
 from projections.web.parameters import ExportParameters, export_parameters
 
 _BYTES_PER_REPORT = 50_000_000
@@ -168,8 +169,9 @@ async def _export_of(connection: AsyncConnection, request: _Request) -> Export:
         position = reached if as_of is None else as_of
         found = criteria(parameters, request.answers)
         questions = None if parameters.questions is None else tuple(parameters.questions)
+        then = in_file_name(dict(request.filters).get("as_of"))
         return Export(
-            request.format, roster, found, position, request.shown, parameters.form, parameters.dialect, questions
+            request.format, roster, found, position, request.shown, parameters.form, parameters.dialect, questions, then
         )
     except (BeyondRoster, NotInstalled) as error:
         raise WrongUsage(str(error)) from None

@@ -51,6 +51,14 @@ def moment(value: object) -> object:
     return value
 
 
+def in_file_name(as_of: str | None) -> str | None:
+    """A day or a time, as it was asked for, as it stands in the name of a file; None of a position."""
+    time = moment(as_of)
+    if not isinstance(time, datetime):
+        return None
+    return f"{time:%Y-%m-%d}" if time.tzinfo is None else f"{time:%Y-%m-%dT%H%M%SZ}"
+
+
 def between_commas(value: object) -> object:
     """The values between commas, each of which may stand in quotes."""
     if isinstance(value, str):

@@ -22,6 +22,7 @@ from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.questions import resolved
 from projections.roster.unmatched import empty_filters, excluding_nobody, unmatched
+from projections.roster.values import in_file_name
 from projections.web.access.bearer import Bearer
 from projections.web.answer import is_kept, kept_headers, unchanged, warning_headers
 from projections.web.dispatch import ANSWER_SECONDS, BEARER_SECONDS, Dispatch, in_time
@@ -143,6 +144,7 @@ def _export(format_: Format, question: Question, validated: EndpointRequest[Any]
             parameters.form,
             parameters.dialect,
             None if parameters.questions is None else tuple(parameters.questions),
+            in_file_name(question.parameters.get("as_of")),
         )
     except NotInstalled as error:
         raise question.refuse(501, f"{error}.") from None

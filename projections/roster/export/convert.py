@@ -35,7 +35,7 @@ _LONGEST_CELL = 32_767  # UTF-16 units: a letter beyond the first 65,536 of Unic
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
 TOO_MANY, ROWS_TOO_LARGE = 3, 4  # exit codes: more rows than the format holds, larger rows than the memory holds
 
-HEAD_FILE = "head.json"  # beside the file to be made: the titles of its columns, with their kinds; a remark on it
+HEAD_FILE = "head.json"  # beside the file to be made: the titles of its columns, with their kinds, a remark on it, what a sheet is called
 _OF_THE_FILE = "rosterlog"  # the key of the remark among the metadata of a Parquet file
 # Of a column, as DuckDB calls its type; all others are texts.
 _KINDS: dict[type[types.TypeEngine[Any]], str] = {
@@ -61,10 +61,10 @@ def main(name: str, path: Path) -> None:
     makers[name](path)
 
 
-def _head(path: Path) -> tuple[list[tuple[str, str]], str]:
-    """The titles of the columns with their kinds, and the remark."""
+def _head(path: Path) -> tuple[list[tuple[str, str]], str, str]:
+    """The titles of the columns with their kinds, the remark, the name of the sheet."""
     head = json.loads(path.with_name(HEAD_FILE).read_bytes())
-    return [(title, kind) for title, kind in head["columns"]], head["remark"]
+    return [(title, kind) for title, kind in head["columns"]], head["remark"], head["sheet"]
 
 
 def _quoted(text: str) -> str:
@@ -74,7 +74,7 @@ def _quoted(text: str) -> str:
 def _parquet(path: Path) -> None:
     import duckdb
 
-    columns, remark = _head(path)
+    columns, remark, _ = _head(path)
     megabytes = _MEGABYTES + len(columns) // _COLUMNS_PER_MEGABYTE
     reading, writing = os.pipe()  # standard input may be a socket, which DuckDB cannot open by name
 
@@ -113,10 +113,11 @@ def _xlsx(path: Path, *, keeps_formulas: bool = False) -> None:
     csv.field_size_limit(2**31 - 1)
     rows = csv.reader(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", newline=""))
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "tmpdir": path.parent}
-    columns, remark = _head(path)
+    columns, remark, name = _head(path)
     with xlsxwriter.Workbook(path, options) as book:
         book.set_properties({"comments": remark})
-        sheet = book.add_worksheet("participants")
+        sheet = book.add_worksheet(name)
+        sheet.set_header(f"&L{name}&R&P")  # of each page on paper
         sheet.freeze_panes(1, 0)
         day, time = (book.add_format({"num_format": form}) for form in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"))
         quoted = None if keeps_formulas else book.add_format({"quote_prefix": True})

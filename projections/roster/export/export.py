@@ -25,7 +25,8 @@ class Export:
     """`position`: the log position that the roster reflects. Raises `NotInstalled`.
 
     `shown`: of each participant. `answers`: as columns, one-hot or rows; None: not by question. `questions`: to these
-    alone; None: to all. `dialect`: how CSV is written; of a sheet, whether it keeps formulas.
+    alone; None: to all. `dialect`: how CSV is written; of a sheet, whether it keeps formulas. `as_of`: the day or the
+    time that was asked for, as it stands in a name.
     """
 
     format: Format
@@ -36,6 +37,7 @@ class Export:
     answers: str | None
     dialect: Dialect
     questions: tuple[str, ...] | None = None
+    as_of: str | None = None
 
     def __post_init__(self) -> None:
         if not self.format.is_installed:
@@ -43,7 +45,8 @@ class Export:
 
     @property
     def file_name(self) -> str:
-        return f"participants-{self.roster.source}-{self.position}.{self.format.name}"
+        then = "" if self.as_of is None else f"-as-of-{self.as_of}"
+        return f"participants-{self.roster.source}-{self.position}{then}.{self.format.name}"
 
 
 def shown_in(shown: Shown, answers: str | None, *, has_columns: bool) -> Shown:
@@ -73,4 +76,6 @@ def _bytes(
         return csv_rows(connection, table, export.dialect)
     rows = csv_rows(connection, table, Dialect(keeps_formulas=True, has_header=False))
     suffix = "-keep" if export.format.is_for_sheets and export.dialect.keeps_formulas else ""
-    return made(export.format.name + suffix, rows, table.titles, f"as of position {export.position}; {compared}")
+    then, at = ("", "") if export.as_of is None else (f" {export.as_of}", f"{export.as_of}, ")
+    remark = f"as of {at}position {export.position}; {compared}"
+    return made(export.format.name + suffix, rows, table.titles, remark, f"participants{then}")

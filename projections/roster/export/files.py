@@ -25,12 +25,16 @@ class NotMade(Exception):
 
 
 async def made(
-    name: str, rows: AsyncGenerator[bytes], titles: Sequence[tuple[str, TypeEngine[Any]]], remark: str = ""
+    name: str,
+    rows: AsyncGenerator[bytes],
+    titles: Sequence[tuple[str, TypeEngine[Any]]],
+    remark: str = "",
+    sheet: str = "participants",
 ) -> AsyncGenerator[bytes]:
     """The bytes of a file made from rows in CSV without a header, once it is complete.
 
     `name`: a format of `convert.main`. `titles`: of the columns, with their types. `remark`: on the whole file, which
-    stands beside its rows.
+    stands beside its rows. `sheet`: what a sheet is called.
 
     Raises `DoesNotFit`, `NotMade`.
     """
@@ -38,7 +42,7 @@ async def made(
         path = Path(folder) / name
         # In a file, since the words of a question may be personal, and every account sees a process's arguments.
         columns = [(title, kind_of(type_)) for title, type_ in titles]
-        (Path(folder) / HEAD_FILE).write_bytes(to_json({"columns": columns, "remark": remark}))
+        (Path(folder) / HEAD_FILE).write_bytes(to_json({"columns": columns, "remark": remark, "sheet": sheet}))
         async with aclosing(rows):  # ends the query also if the process fails
             await _convert(name, path, rows)
         with path.open("rb") as file:

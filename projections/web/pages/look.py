@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -19,12 +20,15 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
+from projections.roster.values import moment
 from projections.web.pages.dots import page_segment, with_query
 from projections.web.pages.words import name_in_words
 
 EMPTY = "—"
 _NOW_SECONDS = 5  # that are called "just now"
 _SHORT = 30  # characters that fit into a column
+_FIRST_OF_OTHER_DIRECTION = "\u0590"  # below it all letters are written from left to right
+_TO_THE_SECOND = len("2026-05-01T09:30:00")
 _STATIC = Path(str(files("projections.web.pages") / "static"))
 _FILES = {"style.css": "text/css", "script.js": "text/javascript"}
 _POLICY = (
@@ -52,6 +56,8 @@ class Look:
             "shown": shown,
             "time": _time,
             "ago": _ago,
+            "exact": _exact,
+            "past": _past,
             "weekday": _weekday,
             "day": _day,
             "day_in": _day_in,
@@ -121,7 +127,9 @@ def shown(value: object) -> object:
 
 def needs_no_span(value: object) -> bool:
     """Whether a value needs neither a direction of its own nor places to be broken. Most need none: pages are short."""
-    return not isinstance(value, str) or (value.isascii() and len(value) <= _SHORT)
+    return not isinstance(value, str) or (
+        len(value) <= _SHORT and (value.isascii() or max(value) < _FIRST_OF_OTHER_DIRECTION)
+    )
 
 
 @pass_context
@@ -142,6 +150,22 @@ def _time(value: datetime | str, zone: str = "UTC") -> str:
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = time.astimezone(ZoneInfo(zone))
     return f"{local.day} {local:%b %Y, %H:%M}"
+
+
+def _exact(value: datetime | str) -> str:
+    """A time for programs, to the second: in a page that has it a hundred times it is short."""
+    text = value if isinstance(value, str) else value.astimezone(UTC).isoformat()
+    return f"{text[:_TO_THE_SECOND]}Z"
+
+
+def _past(as_of: str, position: int, zone: str) -> Markup | str:
+    """When it was that the roster is shown of. `as_of`: a day, a time or a position, as it was asked for."""
+    asked, at = moment(as_of), f"at position {position:,}"
+    if not isinstance(asked, datetime):
+        return at
+    if asked.tzinfo is None:
+        return f"when {_day(asked)} began, {at}"
+    return Markup('on <time datetime="{}">{}</time>, {}').format(_exact(asked), _time(asked, zone), at)
 
 
 def _day(value: date) -> str:

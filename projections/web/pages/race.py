@@ -20,6 +20,7 @@ from projections.roster.questions import FormQuestion, chosen_questions, narrowe
 from projections.roster.races import newest_name
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
+from projections.roster.unmatched import is_met
 from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest, Page
 from projections.web.endpoints import list_participants
@@ -77,7 +78,7 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
     is_whole = replace(criteria, sort=()) == everybody
     of_all = await count_some(connection, roster, everybody)
-    if not of_all and question.as_of is None:
+    if not of_all and not await _is_known(question, everybody):
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
     table = await _table(question, request, narrowed(roster, everybody))
@@ -94,6 +95,7 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     return {
         "name": name or request.id,
         "zone": dates.time_zone,
+        "today": datetime.now(ZoneInfo(dates.time_zone)).date(),
         "number": number,
         "of_all": of_all,
         "most": MOST_COUNTED,
@@ -124,6 +126,9 @@ class _Aside:
     async def name(self) -> str | None:
         """The name of the race; None if looking for it takes long."""
         roster, event_id = self.question.roster, self.event_id
+
+        if not self.of_all:  # before anybody was in it
+            roster = replace(roster, as_of=None)
 
         async def look(connection: AsyncConnection) -> str | None:
             return await newest_name(connection, roster, event_id)
@@ -158,6 +163,12 @@ class _Aside:
 def _is_search_for_bib(parameters: RaceParameters, asked: Mapping[str, str]) -> bool:
     """Whether a number is searched, in no order: who has it as the bib comes before those whose bibs begin with it."""
     return parameters.sort is None and asked.get("q", "").strip().isdecimal()
+
+
+async def _is_known(question: Question, everybody: Criteria) -> bool:
+    """Whether anybody is in the race now, of which nobody was then."""
+    roster = replace(question.roster, as_of=None)
+    return question.as_of is not None and await is_met(question.connection, roster, everybody)
 
 
 def _older(counted: Kept[Any] | None, question: Question) -> int | None:

@@ -41,21 +41,40 @@ async def _races(kept: KeptNumbers, question: Question, request: EndpointRequest
     counted = await kept.of(("races", question.roster), question.revision, partial(_counted, question.roster), _SECONDS)
     if counted is None:
         raise question.refuse(503, "The races are being counted; ask again.", {"Retry-After": "2"})
-    after = "" if request.after is None else request.after[0]
-    following = [race for race in counted.numbers if race["event_id"] > after]
-    shown, by_id = following[:LARGEST_EVENTS_PAGE], {race["event_id"]: race for race in counted.numbers}
+    by_id, now = {race["event_id"]: race for race in counted.numbers}, datetime.now(UTC)
+    ordered = sorted((_place(race, now), race) for race in counted.numbers)
+    following = [each for each in ordered if request.after is None or each[0] > tuple(request.after)]
+    page = following[:LARGEST_EVENTS_PAGE]
+    cursor = cursor_of(question, page[-1][0] if len(following) > len(page) else None)
+    shown = [_shown(race, by_id.get(race["previous_event_id"]), now) for _, race in page]
     position = counted.revision.position
     compared = await read_compared(question.connection, question.roster, Criteria(), position)
     calendar = await dates_of(question.connection, question.roster, [_NO_RACE])
-    cursor = cursor_of(question, [shown[-1]["event_id"]] if len(following) > len(shown) else None)
     return {
-        "races": [_shown(race, by_id.get(race["previous_event_id"])) for race in shown],
+        "coming": [race for race in shown if not race["is_past"]],
+        "past": [race for race in shown if race["is_past"]],
         "next": cursor and f"?cursor={cursor}",
         "source": question.scope.source,
         "position": position,
         "compared": compared,
         "zone": calendar[_NO_RACE].time_zone,
     }
+
+
+def _place(race: Race, now: datetime) -> tuple[bool, int, str]:
+    """Where a race stands: those to come, the next one first, those whose day is not known; then the past, the newest
+    first. No two races have the same place, so that no page of them has one again.
+    """
+    starts_on = race["starts_on"]
+    if starts_on is None:
+        return False, date.max.toordinal(), race["event_id"]
+    is_past = starts_on < _today(race, now)
+    return is_past, (-1 if is_past else 1) * starts_on.toordinal(), race["event_id"]
+
+
+def _today(race: Race, now: datetime) -> date:
+    """The day that it is where the race is."""
+    return now.astimezone(ZoneInfo(race["time_zone"])).date()
 
 
 async def _counted(roster: Roster, connection: AsyncConnection) -> list[Race]:
@@ -74,11 +93,11 @@ def _by_day(race: Race) -> dict[date, int]:
     return {each["day"]: each["participants"] for each in race["days"]}
 
 
-def _shown(race: Race, previous: Race | None) -> dict[str, Any]:
+def _shown(race: Race, previous: Race | None, now: datetime) -> dict[str, Any]:
     """A race with what has happened lately: today, in the last 7 days, and by day in the last 30; and its previous
     edition.
     """
-    today = datetime.now(UTC).astimezone(ZoneInfo(race["time_zone"])).date()
+    today = _today(race, now)
     days = [race["days"].get(today - timedelta(back), 0) for back in reversed(range(_DAYS))]
     return {
         **race,

@@ -183,6 +183,23 @@ def test_an_export_of_the_past_is_of_its_position(named: str, engine: Engine) ->
     assert (answer.headers["rosterlog-position"], answer.text.count("\n")) == ("2", 3)
 
 
+def test_an_export_as_of_a_day_or_a_time_is_called_after_it(named: str, engine: Engine) -> None:
+    with running(named) as api:
+        token = make_token(engine)
+
+        def called(format_: str, as_of: str) -> tuple[str, bytes]:
+            answer = api.ask(f"/v1/participants.{format_}", token, as_of=as_of)
+            return answer.headers["content-disposition"].partition("participants")[2], answer.content
+
+        assert called("csv", "2020-01-02")[0] == '-movemint-0-as-of-2020-01-02.csv"'
+        assert called("ndjson", "2020-01-02T03:04:05+01:00")[0] == '-movemint-0-as-of-2020-01-02T020405Z.ndjson"'
+        name, sheet = called("xlsx", "2020-01-02T03:04:05Z")
+    assert name == '-movemint-0-as-of-2020-01-02T030405Z.xlsx"'
+    with zipfile.ZipFile(io.BytesIO(sheet)) as book:
+        assert b'sheet name="participants 2020-01-02T030405Z"' in book.read("xl/workbook.xml")
+        assert b"<oddHeader>&amp;Lparticipants 2020-01-02T030405Z" in book.read("xl/worksheets/sheet1.xml")
+
+
 def test_a_format_that_is_not_installed_says_which_extra_it_needs(
     named: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,14 @@
 "use strict";
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const FORM = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const WEEKDAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", hour: "2-digit", minute: "2-digit" });
 
 // Times of a page, or of one that was just read: the reader's own, with the page's and the exact one as the title.
 function localize(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    const local = FORM.format(moment);
+    const local = ("weekday" in time.dataset ? WEEKDAY : FORM).format(moment);
     time.title = `${"ago" in time.dataset ? local : time.textContent.trim()}, ${moment.toISOString()}`;
     if (!("ago" in time.dataset)) time.textContent = local;
   }
