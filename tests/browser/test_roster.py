@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, PdfMargins, expect
@@ -51,14 +52,25 @@ def test_a_list_of_400_is_printed_with_its_head_on_each_sheet(opened: Open, titl
     texts = sheets(page)
     assert 5 < len(texts) < 30
     day = f"{datetime.now(UTC):%A}"
-    for text in texts[:-1]:
-        head = rf"Harbour Lights Marathon · {title} · as of position [0-9]+, {day}"
+    for text in texts:
+        head = rf"Harbour Lights Marathon · {title} · as of position [0-9]+, {day} [0-9][0-9]:[0-9][0-9]"
         assert re.search(head, " ".join(text.split()))
         assert "last name" in text
     together = "\n".join(texts)
     assert first in texts[0]
     assert [together.count(f"Nowak {number:03}") for number in range(PEOPLE)] == [1] * PEOPLE
     assert not any(word in together for word in ("Sign out", "Next page", "Print this page", "Columns", "CSV"))
+
+
+def test_the_head_on_paper_has_the_readers_time(opened: Open) -> None:
+    zone = "Pacific/Kiritimati"
+    page = opened(f"{RACE}?sheet=start-list&limit=2", timezone_id=zone)
+    time = page.locator(".sheet-head time")
+    printed = datetime.fromisoformat(time.get_attribute("datetime") or "")
+    expect(time).to_have_text(f"{printed.astimezone(ZoneInfo(zone)):%A %H:%M}")
+    page = opened(f"{RACE}?sheet=start-list&limit=2", timezone_id=zone, java_script_enabled=False)
+    printed = datetime.fromisoformat(time.get_attribute("datetime") or "")
+    expect(page.locator(".sheet-head time")).to_have_text(re.compile(f"{printed:%A} [0-9][0-9]:[0-9][0-9]"))
 
 
 def test_no_row_is_broken_between_two_sheets(opened: Open) -> None:

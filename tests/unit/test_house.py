@@ -91,6 +91,12 @@ def test_a_module_opens_with_a_sentence_and_stays_small(path: Path) -> None:
             assert (node.end_lineno or 0) - node.lineno < 40, node.name
 
 
+def test_what_pages_load_is_small() -> None:
+    static = ROOT / "projections" / "web" / "pages" / "static"
+    assert (static / "style.css").stat().st_size < 10_000
+    assert len((static / "script.js").read_text(encoding="utf-8").splitlines()) < 100
+
+
 def test_every_command_is_where_the_table_of_commands_says() -> None:
     for name, place in {**receiving.COMMANDS, **answering.COMMANDS}.items():
         module, _, attribute = place.partition(":")
