@@ -70,9 +70,7 @@ class _Table:
 
 
 async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[RaceParameters]) -> Mapping[str, Any]:
-    by_bib = {"sort": "bib"} if _is_search_for_bib(request.parameters, question.parameters) else {}
-    question = replace(question, parameters={**question.parameters, **by_bib})  # as in each address of the page
-    request = replace(request, parameters=request.parameters.model_copy(update={"event_id": request.id, **by_bib}))
+    question, request = _in_race(question, request)
     connection, roster = question.connection, question.roster
     criteria = await resolved(connection, roster, request.criteria)
     everybody = Criteria(tuple(each for each in criteria.filters if _is_of_race(each, request.id)))
@@ -160,9 +158,16 @@ class _Aside:
         return await self.kept.of(("choices", roster, unsorted), self.question.revision, count, seconds)
 
 
-def _is_search_for_bib(parameters: RaceParameters, asked: Mapping[str, str]) -> bool:
-    """Whether a number is searched, in no order: who has it as the bib comes before those whose bibs begin with it."""
-    return parameters.sort is None and asked.get("q", "").strip().isdecimal()
+def _in_race(
+    question: Question, request: EndpointRequest[RaceParameters]
+) -> tuple[Question, EndpointRequest[RaceParameters]]:
+    """The request of this race alone, and in the order of bibs where a number is searched and no order is asked for:
+    who has it as the bib stands before those whose bibs begin with it. Each address of the page says so, too.
+    """
+    is_number = request.parameters.sort is None and question.parameters.get("q", "").strip().isdecimal()
+    by_bib = {"sort": "bib"} if is_number else {}
+    parameters = request.parameters.model_copy(update={"event_id": request.id, **by_bib})
+    return replace(question, parameters={**question.parameters, **by_bib}), replace(request, parameters=parameters)
 
 
 async def _is_known(question: Question, everybody: Criteria) -> bool:
