@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -84,16 +84,15 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     number = of_all if is_whole else await aside.number(criteria)
     name = await aside.name()
     counted = None if request.parameters.sheet else await aside.choices(criteria, table.asked)
-    has_chart = is_whole and request.after is None and question.as_of is None and request.parameters.sheet is None
-    growth = await _growth(connection, roster, request.id, dates) if has_chart else None
+    growth = await _growth(question, request, dates) if is_whole else None
     page = await list_participants(question, replace(request, shown=table.shown))
     if request.after is not None and page.previous is None:
         raise question.refuse(400, "Nobody is before this page: it is the first one.", parameter="cursor")
-    chosen = {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
+    chosen = _chosen(question)
     return {
         "name": name or request.id,
         "zone": dates.time_zone,
-        "today": datetime.now(ZoneInfo(dates.time_zone)).date(),
+        "today": _today(dates),
         "number": number,
         "of_all": of_all,
         "most": MOST_COUNTED,
@@ -200,9 +199,26 @@ async def _asked(connection: AsyncConnection, of_race: Roster, *, is_needed: boo
     return await within(connection, _MILLISECONDS, lambda: questions_of(connection, of_race)) or []
 
 
-async def _growth(connection: AsyncConnection, roster: Roster, event_id: str, dates: Dates) -> Growth | None:
-    today = datetime.now(UTC).astimezone(ZoneInfo(dates.time_zone)).date()
-    return await within(connection, _MILLISECONDS, lambda: growth_of(connection, roster, event_id, dates, today))
+async def _growth(question: Question, request: EndpointRequest[RaceParameters], dates: Dates) -> Growth | None:
+    """How the race grew; None beside a later page, a list for paper, the past, or if it takes long."""
+    if request.after is not None or question.as_of is not None or request.parameters.sheet is not None:
+        return None
+    connection, today = question.connection, _today(dates)
+
+    async def ask() -> Growth | None:
+        return await growth_of(connection, question.roster, request.id, dates, today)
+
+    return await within(connection, _MILLISECONDS, ask)
+
+
+def _chosen(question: Question) -> dict[str, str]:
+    """What the address says of the participants, not of the page."""
+    return {name: value for name, value in question.parameters.items() if name not in _OF_THE_PAGE}
+
+
+def _today(dates: Dates) -> date:
+    """The day that it is where the race is."""
+    return datetime.now(ZoneInfo(dates.time_zone)).date()
 
 
 def _chips(criteria: Criteria, event_id: str, table: _Table, chosen: Mapping[str, str]) -> list[tuple[str, str]]:
