@@ -54,7 +54,7 @@ def test_right_to_left_stands_where_all_else_does_and_fingers_have_room(opened: 
         assert_aligned(page, *(f"td[data-column='{name}'] > *" for name in ("name", "sub-event", "status")))
         assert page.evaluate(TOO_SMALL) == []
         page.goto(f"{site.url}/races/1?columns=first_name,last_name,dob,team,sub_event_name&questions=قميص")
-        assert_aligned(page, "td[data-column='first name'] > *", "td[data-column=team]", ".facets li a", ".facets h2")
+        assert_aligned(page, "td[data-of='first name'] > *", "td[data-of=team]", ".facets li a", ".facets h2")
         assert page.evaluate(TOO_SMALL) == []
         page.goto(f"{site.url}/participants/1")
         assert_aligned(page, "h1, .columns:first-of-type div:first-child dd", "main > h1, main > h2")

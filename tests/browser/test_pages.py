@@ -109,7 +109,7 @@ def test_signing_in_and_out_works_on_a_plain_name_and_back_shows_nothing(opened:
 
 
 def last_names(page: Page) -> list[str]:
-    return page.locator("td[data-column='last name']").all_inner_texts()
+    return page.locator("td[data-of='last name']").all_inner_texts()
 
 
 def test_the_roster_as_it_was_is_marked(opened: Open) -> None:

@@ -32,7 +32,7 @@ def test_columns_and_answers_are_chosen_and_stay_on_each_page(opened: Open, java
     press(page, page.get_by_role("button", name="Show these"))
     heads = page.locator(".beside thead tr:last-child th")
     expect(heads).to_have_text(["bib ↑", "last name", "Shirt size"])
-    expect(page.locator("td[data-column='Shirt size']").first).to_have_text(re.compile("^[SML]$"))
+    expect(page.locator("td[data-of='Shirt size']").first).to_have_text(re.compile("^[SML]$"))
     press(page, page.get_by_role("link", name="Next page"))
     expect(heads).to_have_text(["bib ↑", "last name", "Shirt size"])
     second = last_names(page)
@@ -108,3 +108,10 @@ def test_the_form_and_the_chart_keep_nobody_out(opened: Open, site: Site) -> Non
     assert violations(page) == []
     page.goto(f"{site.url}{RACE}?sheet=check-in&limit=20")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_page_of_a_hundred_is_short_on_the_wire(opened: Open, site: Site) -> None:
+    answer = opened(RACE).request.get(f"{site.url}{RACE}?sort=-last_name", headers={"Accept-Encoding": "identity"})
+    assert answer.text().count("<tr><td data-of") == 100
+    headers = sum(len(each["name"]) + len(each["value"]) + 4 for each in answer.headers_array())
+    assert len(answer.body()) + headers < 56_000, "room for longer names, up to 60 kB"

@@ -121,7 +121,7 @@ def test_names_of_all_kinds_are_shown_harmlessly_and_break_no_layout(opened: Ope
         assert page.locator("main b, [onclick]").count() == 0
     page.goto(f"{site.url}{RACE}?q=005")
     assert page.locator("main b, [onclick]").count() == 0
-    expect(page.locator("td[data-column='first name']")).to_have_text(HOSTILE[5].removesuffix(" Nowak 005"))
+    expect(page.locator("td[data-of='first name']")).to_have_text(HOSTILE[5].removesuffix(" Nowak 005"))
     page.goto(f"{site.url}/participants/7000002")
     direction = "getComputedStyle(document.querySelector('h1')).direction"
     assert page.evaluate(direction) == "rtl"

@@ -58,7 +58,7 @@ def test_in_a_race_a_bib_is_searched_in_the_order_of_bibs(browsers: tuple[Browse
         page = browser.open(f"/races/5?{query}")
         [file] = [link for link in links_of(page) if ".csv" in link and "columns" in link]
         rows = [line.split(",")[0] for line in browser.open(file).text.splitlines()[1:]]
-        assert re.findall(r'<td data-column="bib"[^>]*>([^<]*)</td>', page.text) == rows[: 2 if "limit" in query else 9]
+        assert re.findall(r'<td data-of="bib"[^>]*>([^<]*)</td>', page.text) == rows[: 2 if "limit" in query else 9]
         return rows
 
     assert bibs("q=12") == ["12", "120", "1200"]
@@ -66,7 +66,7 @@ def test_in_a_race_a_bib_is_searched_in_the_order_of_bibs(browsers: tuple[Browse
     page = browser.open("/races/5?q=12&limit=2")
     bibs("q=12&limit=2")
     second = browser.open(next(link for link in links_of(page) if "cursor=" in link))
-    assert re.findall(r'<td data-column="bib"[^>]*>([^<]*)</td>', second.text) == ["1200"]
+    assert re.findall(r'<td data-of="bib"[^>]*>([^<]*)</td>', second.text) == ["1200"]
 
 
 def found_page_by_page(browser: Browser) -> list[str]:
