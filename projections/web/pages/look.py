@@ -1,18 +1,16 @@
 """How pages are written: the templates, their formats of dates and numbers, the files that they load, their headers."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -20,15 +18,23 @@ from starlette.templating import Jinja2Templates
 
 from ingest.logs import request_id
 from ingest.web.problems import problem
-from projections.roster.values import moment
+from projections.web.pages.columns import ShownColumn
 from projections.web.pages.dots import page_segment, with_query
+from projections.web.pages.rows import rows_of_people
+from projections.web.pages.shown_values import (
+    day_in_zone,
+    exact_time,
+    needs_no_span,
+    past_in_words,
+    shown,
+    shown_day,
+    shown_number,
+    shown_time,
+    time_ago,
+    weekday_and_time,
+)
 from projections.web.pages.words import name_in_words
 
-EMPTY = "—"
-_NOW_SECONDS = 5  # that are called "just now"
-_SHORT = 30  # characters that fit into a column
-_FIRST_OF_OTHER_DIRECTION = "\u0590"  # below it all letters are written from left to right
-_TO_THE_SECOND = len("2026-05-01T09:30:00")
 _STATIC = Path(str(files("projections.web.pages") / "static"))
 _FILES = {"style.css": "text/css", "script.js": "text/javascript"}
 _POLICY = (
@@ -52,17 +58,18 @@ class Look:
             undefined=StrictUndefined,
         )  # fmt: skip
         environment.filters |= {
-            "number": _number,
+            "number": shown_number,
             "shown": shown,
-            "time": _time,
-            "ago": _ago,
-            "exact": _exact,
-            "past": _past,
-            "weekday": _weekday,
-            "day": _day,
-            "day_in": _day_in,
+            "time": shown_time,
+            "ago": time_ago,
+            "exact": exact_time,
+            "past": past_in_words,
+            "weekday": weekday_and_time,
+            "day": shown_day,
+            "day_in": day_in_zone,
             "segment": page_segment,
             "here": _here,
+            "rows": _rows,
             "named": name_in_words,
         }
         environment.tests["plain"] = needs_no_span
@@ -116,22 +123,6 @@ def static_route() -> Route:
     return Route("/pages/{name}", static)
 
 
-def shown(value: object) -> object:
-    """A value as a cell shows it: a dash where there is none."""
-    if value is None or value == "":
-        return EMPTY
-    if isinstance(value, Mapping | list):
-        return to_json(value).decode()
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-
-
-def needs_no_span(value: object) -> bool:
-    """Whether a value needs neither a direction of its own nor places to be broken. Most need none: pages are short."""
-    return not isinstance(value, str) or (
-        len(value) <= _SHORT and (value.isascii() or max(value) < _FIRST_OF_OTHER_DIRECTION)
-    )
-
-
 @pass_context
 def _here(context: Context, query: str) -> str:
     """The address of the page itself with another query.
@@ -141,56 +132,13 @@ def _here(context: Context, query: str) -> str:
     return with_query(context["here"], query)
 
 
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
-def _time(value: datetime | str, zone: str = "UTC") -> str:
-    """A time in a zone, as `3 Jan 2026, 14:02`."""
-    time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    local = time.astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y, %H:%M}"
-
-
-def _exact(value: datetime | str) -> str:
-    """A time for programs, to the second: in a page that has it a hundred times it is short."""
-    text = value if isinstance(value, str) else value.astimezone(UTC).isoformat()
-    return f"{text[:_TO_THE_SECOND]}Z"
-
-
-def _past(as_of: str, position: int, zone: str) -> Markup | str:
-    """When it was that the roster is shown of. `as_of`: a day, a time or a position, as it was asked for."""
-    asked, at = moment(as_of), f"at position {position:,}"
-    if not isinstance(asked, datetime):
-        return at
-    if asked.tzinfo is None:
-        return f"when {_day(asked)} began, {at}"
-    return Markup('on <time datetime="{}">{}</time>, {}').format(_exact(asked), _time(asked, zone), at)
-
-
-def _day(value: date) -> str:
-    return f"{value.day} {value:%b %Y}"
-
-
-def _day_in(value: datetime, zone: str) -> str:
-    """The day of a time in a zone."""
-    return _day(value.astimezone(ZoneInfo(zone)))
-
-
-def _weekday(value: datetime, zone: str = "UTC") -> str:
-    """A time of these days in a zone, as `Friday 14:02`."""
-    return f"{value.astimezone(ZoneInfo(zone)):%A %H:%M}"
-
-
-def _ago(value: datetime | str, now: datetime) -> str:
-    """How long ago a time was, as `3 minutes ago`."""
-    time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    seconds = max(0, round((now - time).total_seconds()))
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= max(size, _NOW_SECONDS):
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+@pass_context
+def _rows(
+    context: Context, people: Sequence[Mapping[str, Any]], columns: Sequence[ShownColumn], past: str, zone: str,
+    sheet: str | None,
+) -> Markup:  # fmt: skip
+    """The rows of a table of people, each of which leads to its person. `past`: the query of a roster as it was."""
+    return rows_of_people(people, columns, f"{context['below']}/participants/", past, zone, has_boxes=sheet is not None)
 
 
 def _version(name: str) -> str:

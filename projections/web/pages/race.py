@@ -9,15 +9,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.criteria import Criteria, Filter, ParameterRefused, takes
 from projections.roster.days import Dates, dates_of
 from projections.roster.facets import MOST_COUNTED, count_some
-from projections.roster.growth import Growth, growth_of
-from projections.roster.patience import within
-from projections.roster.questions import FormQuestion, chosen_questions, narrowed, questions_of, resolved
-from projections.roster.races import newest_name
+from projections.roster.questions import FormQuestion, chosen_questions, narrowed, resolved
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 from projections.roster.unmatched import is_met
@@ -25,7 +21,8 @@ from projections.web.answer import cursor_of
 from projections.web.endpoint import Endpoint, EndpointRequest, Page
 from projections.web.endpoints import list_participants
 from projections.web.kept_numbers import Kept, KeptNumbers
-from projections.web.pages.choices import ChoiceNumbers, count_choices, sections
+from projections.web.pages.beside import BesideRoster
+from projections.web.pages.choices import sections
 from projections.web.pages.columns import USUAL, column_boxes, question_boxes, shown_columns
 from projections.web.pages.dots import id_in_query
 from projections.web.pages.growth_chart import drawn_growth
@@ -35,12 +32,6 @@ from projections.web.pages.words import parts_in_words
 from projections.web.parameters import QUESTIONS, ListParameters, QuestionNames
 from projections.web.question import Question
 
-_MILLISECONDS = 2_000  # for which a page waits for the names of questions, and again for the chart
-_QUICK_MILLISECONDS = 30
-_EXACT = MOST_COUNTED  # people in a race, of whom it takes no time to count whoever meets criteria
-_FEW = 3_000  # of whom it takes none to count what can be chosen
-_FEW_SECONDS, _MANY_SECONDS = 2.0, 0.015  # for which a page waits for numbers of few and of many
-_SECONDS = 2.0  # for which a page waits for the name of a race
 # Parameters that say which page, not which participants; and what the address says already.
 _OF_THE_PAGE = ("cursor", "limit", "sheet", "count", "event_id", "include")
 _OF_EACH_PAGE = ("limit", "sheet")  # of these, what the next page has too
@@ -79,12 +70,12 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     if not of_all and not await _is_known(question, everybody):
         raise question.not_there("race")
     dates = (await dates_of(connection, roster, [request.id]))[request.id]
-    table = await _table(question, request, narrowed(roster, everybody))
-    aside = _Aside(kept, question, request.id, of_all)
-    number = of_all if is_whole else await aside.number(criteria)
-    name = await aside.name()
-    counted = None if request.parameters.sheet else await aside.choices(criteria, table.asked)
-    growth = await _growth(question, request, dates) if is_whole else None
+    beside = BesideRoster(kept, question, request.id, of_all)
+    table = await _table(beside, request, narrowed(roster, everybody))
+    number = of_all if is_whole else await beside.number(criteria)
+    name = await beside.name()
+    counted = None if request.parameters.sheet else await beside.choices(criteria, table.asked)
+    growth = await beside.growth(dates, _today(dates)) if is_whole and _has_chart(question, request) else None
     page = await list_participants(question, replace(request, shown=table.shown))
     if request.after is not None and page.previous is None:
         raise question.refuse(400, "Nobody is before this page: it is the first one.", parameter="cursor")
@@ -109,52 +100,6 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
         "growth": growth and drawn_growth(growth),
         **_ways(question, {**chosen, "event_id": request.id}, table, page),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class _Aside:
-    """What is counted beside the request of a race's page. `of_all`: how many participants the race has."""
-
-    kept: KeptNumbers
-    question: Question
-    event_id: str
-    of_all: int
-
-    async def name(self) -> str | None:
-        """The name of the race; None if looking for it takes long."""
-        roster, event_id = self.question.roster, self.event_id
-
-        if not self.of_all:  # before anybody was in it
-            roster = replace(roster, as_of=None)
-
-        async def look(connection: AsyncConnection) -> str | None:
-            return await newest_name(connection, roster, event_id)
-
-        found = await within(self.question.connection, _QUICK_MILLISECONDS, lambda: look(self.question.connection))
-        if found is not None:
-            return found
-        name = await self.kept.of(("name", roster, event_id), self.question.revision, look, _SECONDS)
-        return None if name is None else name.numbers
-
-    async def number(self, criteria: Criteria) -> int | None:
-        """How many participants meet the criteria; None if they are being counted."""
-        count = partial(count_some, roster=self.question.roster, criteria=replace(criteria, sort=()))
-        if self.of_all <= _EXACT:
-            return await count(self.question.connection)
-        key = ("number", self.question.roster, replace(criteria, sort=()))
-        counted = await self.kept.of(key, self.question.revision, count, _MANY_SECONDS)
-        return None if counted is None else counted.numbers
-
-    async def choices(self, criteria: Criteria, questions: Sequence[FormQuestion]) -> Kept[ChoiceNumbers] | None:
-        """What can be chosen; None if it is being counted."""
-        roster, event_id = self.question.roster, self.event_id
-
-        async def count(connection: AsyncConnection) -> ChoiceNumbers:
-            return await count_choices(connection, roster, criteria, event_id, questions)
-
-        seconds = _FEW_SECONDS if self.of_all <= _FEW else _MANY_SECONDS
-        unsorted = replace(criteria, sort=())
-        return await self.kept.of(("choices", roster, unsorted), self.question.revision, count, seconds)
 
 
 def _in_race(
@@ -182,33 +127,19 @@ def _older(counted: Kept[Any] | None, question: Question) -> int | None:
     return counted.revision.position
 
 
-async def _table(question: Question, request: EndpointRequest[RaceParameters], of_race: Roster) -> _Table:
+async def _table(beside: BesideRoster, request: EndpointRequest[RaceParameters], of_race: Roster) -> _Table:
     names = request.shown.columns if request.parameters.columns else USUAL
     wanted = request.parameters.questions
-    asked = await _asked(question.connection, of_race, is_needed=wanted is not None)
+    asked = await beside.questions(of_race, is_needed=wanted is not None)
     try:
         return _Table(names, [] if wanted is None else chosen_questions(asked, wanted), asked)
     except ParameterRefused as error:
-        raise question.refused(error) from None
+        raise beside.question.refused(error) from None
 
 
-async def _asked(connection: AsyncConnection, of_race: Roster, *, is_needed: bool) -> Sequence[FormQuestion]:
-    """The questions of a race; none if looking for them takes long and they are not needed."""
-    if is_needed:
-        return await questions_of(connection, of_race)
-    return await within(connection, _MILLISECONDS, lambda: questions_of(connection, of_race)) or []
-
-
-async def _growth(question: Question, request: EndpointRequest[RaceParameters], dates: Dates) -> Growth | None:
-    """How the race grew; None beside a later page, a list for paper, the past, or if it takes long."""
-    if request.after is not None or question.as_of is not None or request.parameters.sheet is not None:
-        return None
-    connection, today = question.connection, _today(dates)
-
-    async def ask() -> Growth | None:
-        return await growth_of(connection, question.roster, request.id, dates, today)
-
-    return await within(connection, _MILLISECONDS, ask)
+def _has_chart(question: Question, request: EndpointRequest[RaceParameters]) -> bool:
+    """Whether it is the first page of now, and no list for paper."""
+    return request.after is None and question.as_of is None and request.parameters.sheet is None
 
 
 def _chosen(question: Question) -> dict[str, str]:

@@ -117,9 +117,9 @@ def test_one_choice_takes_the_place_of_another_of_its_column(browser: Browser) -
 
 
 def test_what_takes_long_is_counted_beside_the_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("projections.web.pages.race._FEW", 0)
-    monkeypatch.setattr("projections.web.pages.race._EXACT", 0)
-    monkeypatch.setattr("projections.web.pages.race._MANY_SECONDS", 0)
+    monkeypatch.setattr("projections.web.pages.beside._FEW", 0)
+    monkeypatch.setattr("projections.web.pages.beside._EXACT", 0)
+    monkeypatch.setattr("projections.web.pages.beside._MANY_SECONDS", 0)
     query = f"{RACE}?q=ada&status__isnull=true"
     page = browser.open(query)
     assert "is being counted: load the page again" in text_of(page)

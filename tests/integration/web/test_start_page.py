@@ -68,7 +68,7 @@ def cards(browser: Browser) -> dict[str, str]:
     """What a person reads on the card of each race."""
     listed = re.findall(r"<li>\s*<h2>.*?</li>", browser.open("/").text, re.DOTALL)
     texts = [" ".join(unescape(re.sub(r"<[^>]*>", " ", card)).split()) for card in listed]
-    return {text.partition(" participants")[0].rpartition(" ")[0]: text for text in texts}
+    return {re.split(r" [0-9]+ participants?", text)[0]: text for text in texts}
 
 
 def test_a_race_is_beside_its_previous_edition_at_the_same_time(browser: tuple[Browser, str]) -> None:

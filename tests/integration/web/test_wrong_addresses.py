@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from projections.web.pages import race
+from projections.web.pages import beside
 from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import Browser, links_of, text_of
@@ -77,7 +77,7 @@ def test_a_fault_is_a_page_with_the_id_by_which_the_log_has_it(
     def fail(*_: object) -> None:
         raise ValueError("canary")
 
-    monkeypatch.setattr(race, "newest_name", fail)
+    monkeypatch.setattr(beside, "newest_name", fail)
     transport = browser.api.client._transport
     monkeypatch.setattr(transport, "raise_app_exceptions", False)
     answer = browser.open("/races/...")
