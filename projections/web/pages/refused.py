@@ -6,8 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ingest.web.problems import Refusal
+from projections.roster.values import moment
 from projections.web.addresses import ID
 from projections.web.pages.dots import page_segment, with_id_of_query
+from projections.web.pages.shown_values import shown_day
 from projections.web.question import Question
 
 _RACES = "/races/"
@@ -33,5 +35,6 @@ def race_of(request: Request) -> str | None:
 def refuse_future(question: Question, as_of: object) -> None:
     """Raises 400 for a day or a time that has not come: nobody knows the roster of then."""
     if isinstance(as_of, datetime) and as_of > datetime.now(UTC):
-        asked = question.parameters["as_of"]
-        raise question.refuse(400, f"{asked} has not come yet: choose today, or a day before it.", parameter="as_of")
+        asked = moment(question.parameters["as_of"])
+        day = shown_day(asked if isinstance(asked, datetime) else as_of)
+        raise question.refuse(400, f"{day} has not come yet: choose today, or a day before it.", parameter="as_of")

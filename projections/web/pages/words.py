@@ -7,9 +7,9 @@ from projections.roster.criteria import AnswerFilter, Criteria, Filter
 
 _NAMES = {
     "participant_id": "id", "event_id": "event id", "event_name": "event", "sub_event_id": "sub-event id",
-    "sub_event_name": "sub-event", "athlete_id": "athlete", "dob": "date of birth", "zip_code": "zip code",
-    "checked_in_at": "checked in", "registered_at": "registered", "updated_at": "changed", "received_at": "received",
-    "first_position": "first position", "unlisted_at": "unlisted",
+    "sub_event_name": "sub-event", "athlete_id": "athlete", "email": "e-mail", "dob": "date of birth",
+    "zip_code": "zip code", "checked_in_at": "checked in", "registered_at": "registered", "updated_at": "changed",
+    "received_at": "received", "first_position": "first position", "unlisted_at": "unlisted",
 }  # fmt: skip
 _SAYS = {"ne": "not ", "startswith": "begins with ", "lt": "before ", "lte": "up to ", "gt": "after ", "gte": "from "}
 

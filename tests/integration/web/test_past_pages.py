@@ -84,7 +84,7 @@ def test_what_is_of_a_day_says_the_day_as_people_write_it(browser: Browser) -> N
 
 @pytest.mark.parametrize("path", ["/races/a", "/participants/a", "/find?q=n"])
 def test_a_day_that_has_not_come_is_refused(browser: Browser, path: str) -> None:
-    tomorrow = (NOW + timedelta(2)).date().isoformat()
-    page = browser.open(f"{path}{'&' if '?' in path else '?'}as_of={tomorrow}")
+    later = (NOW + timedelta(2)).date()
+    page = browser.open(f"{path}{'&' if '?' in path else '?'}as_of={later}")
     assert page.status_code == 400
-    assert f"{tomorrow} has not come yet: choose today, or a day before it." in text_of(page)
+    assert f"{later.day} {later:%b %Y} has not come yet: choose today, or a day before it." in text_of(page)
