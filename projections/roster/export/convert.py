@@ -35,7 +35,8 @@ _LONGEST_CELL = 32_767  # UTF-16 units: a letter beyond the first 65,536 of Unic
 _FIRST_DAY_OF_SHEETS = datetime(1900, 3, 1)  # noqa: DTZ001 - sheets have no zones; their days before it are wrong
 TOO_MANY, ROWS_TOO_LARGE = 3, 4  # exit codes: more rows than the format holds, larger rows than the memory holds
 
-HEAD_FILE = "head.json"  # beside the file to be made: the titles of its columns, with their kinds, a remark on it, what a sheet is called
+# Beside the file to be made: the titles of its columns, with their kinds; a remark on it; what a sheet is called.
+HEAD_FILE = "head.json"
 _OF_THE_FILE = "rosterlog"  # the key of the remark among the metadata of a Parquet file
 # Of a column, as DuckDB calls its type; all others are texts.
 _KINDS: dict[type[types.TypeEngine[Any]], str] = {
