@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from itertools import chain
 
 from ingest.log.reconciliation import DRIFT_LEFT, Reconciled, events_in_words
-from projections.folding.health import Health
+from projections.folding.health import Health, number_of
 
 
 def needs_of_completeness(health: Health) -> list[str]:
     """A sentence for each source whose roster lacks somebody whom its log names, or has somebody else."""
     return [
-        f"{source}: {found.differences:,} participants are not where the log says, as was found at position "
-        f"{found.position:,}: rosterlog rebuild folds the log again; rosterlog reconcile --inner then looks again"
+        f"{source}: {number_of(found.differences, 'participant is', 'participants are')} not where the log says, as "
+        f"was found at position {found.position:,}: rosterlog rebuild folds the log again; rosterlog reconcile --inner "
+        "then looks again"
         for source, found in sorted(health.inner.items())
         if found.differences
     ]

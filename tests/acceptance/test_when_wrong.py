@@ -219,7 +219,7 @@ def test_a_roster_that_lacks_somebody(deployed: Deployment) -> None:
     assert "1 lost: 0" in run("reconcile", "--inner", env=deployed.env, code=1)
     deployed.is_seen(
         "rosterlog_inner_differences movemint", lambda value: value == 1,
-        "movemint: 1 participants are not where the log says", "RosterlogRosterIncomplete", 1,
+        "movemint: 1 participant is not where the log says", "RosterlogRosterIncomplete", 1,
     )  # fmt: skip
     deployed.execute("insert into participants_build select * from kept; drop table kept")
     run("reconcile", "--inner", env=deployed.env)
