@@ -153,3 +153,10 @@ def test_the_object_as_it_came_is_shown_on_request(fill: Fill, browser: Browser,
     assert page.status_code == 200
     assert "canary-odd" not in page.text
     assert "object=shown" not in page.text
+
+
+def test_why_a_value_cannot_be_read_is_reached_without_a_mouse(fill: Fill, browser: Browser) -> None:
+    fill(person(1, event_id=1, dob="not a day"))
+    why = "not an ISO date such as 1990-12-31"
+    assert f"not readable: {why}" in text_of(browser.open("/participants/1"))
+    assert f"<summary>not readable</summary>{why}</details>" in browser.open("/races/1?columns=first_name,dob").text
