@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine
 
 from projections.participants.fields import DECLARED, Fields
+from projections.truth.absence import DirectAnswer
+from projections.truth.allowance import Allowance
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook
 from projections.truth.roster_lines import ComparedScope
@@ -19,15 +21,19 @@ def apply(
     *allowed: str,
     meanwhile: Callable[[], object] = lambda: None,
     fields: Fields = DECLARED,
+    unlisted: int = 0,
+    answer: DirectAnswer | None = None,
+    advance: Callable[[int], None] = lambda _number: None,
 ) -> AppliedLook:
-    """Compare and write down. `meanwhile`: what happens between the two."""
+    """Compare and write down. `meanwhile`: what happens between the two. `advance`: what happens after each batch."""
 
     @contextmanager
     def following(_people: int) -> Iterator[Callable[[int], None]]:
         meanwhile()
-        yield lambda _number: None
+        yield advance
 
     with worker.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
         return apply_listing(
-            reading, operator, scope_in(reading), look, fields, frozenset(allowed), lambda _difference: None, following
-        )
+            reading, operator, scope_in(reading), look, fields, Allowance(frozenset(allowed), unlisted),
+            lambda _difference: None, following, answer,
+        )  # fmt: skip

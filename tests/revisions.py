@@ -11,6 +11,11 @@ _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encod
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0021_absences": (
+        "drop function note_absences, forget_absences",
+        "drop table first_absence",
+        "drop index event_log_own",
+    ),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
     "0019_operations_page": (
         "drop function withheld_events(), deliveries_about(text, text, text[], integer)",

@@ -5,7 +5,7 @@ The whole object of a participant is in each event, where a delivery has it, so 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ingest.delivery import JsonObject
 from ingest.exact_json import write_json
@@ -59,7 +59,9 @@ class ObservationHeader:
     `scope`: the ids of the races that were compared; None for all of the source. `match`: the columns by which people
     were paired. `rows`, `pages`: how much was read; None where there is none. `listed_digest`, `roster_digest`: of both
     sides as sets, in hexadecimal. `position`, `chain`: how far the log was when the two were compared, and the
-    chain's value there. `overtaken`, `withheld`: how many could not be appended.
+    chain's value there. `overtaken`, `withheld`: how many could not be appended. `written_down`: how many are not
+    listed, and were observed not to be before. `grace`: how long before `taken_at` the list may have been made.
+    `reading`: how a file was read, for whoever wants to read it again.
     """
 
     kind: str
@@ -76,6 +78,9 @@ class ObservationHeader:
     roster_digest: str | None = None
     overtaken: int = 0
     withheld: int = 0
+    written_down: int = 0
+    grace: timedelta = timedelta(0)
+    reading: JsonObject | None = None
 
 
 def participant_body(observation: Observation, observed: ObservedParticipant) -> bytes:
@@ -103,6 +108,9 @@ def header_body(observation: Observation, header: ObservationHeader) -> bytes:
         "after": _counts(header.after),
         "overtaken": header.overtaken,
         "withheld": header.withheld,
+        "unlisted_written_down": header.written_down,
+        "grace_seconds": round(header.grace.total_seconds()),
+        "reading": header.reading,
         "listed_digest": header.listed_digest,
         "roster_digest": header.roster_digest,
         "position": header.position,

@@ -40,6 +40,7 @@ from projections.truth.drift import RosterDifference
 from projections.truth.expected import count_roster
 from projections.truth.guards import folded_build
 from projections.truth.inner import count_within
+from projections.truth.recomputed import recomputed
 from projections.truth.roster_lines import ComparedScope
 
 
@@ -53,7 +54,7 @@ from projections.truth.roster_lines import ComparedScope
     "--certificate",
     type=click.IntRange(1, 2**63 - 1),
     metavar="POSITION",
-    help="Print the observation at this position, with the proof of its log, as JSON.",
+    help="Print the observation at this position, with the proof of its log, as JSON; with --file, compute it again.",
 )
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -77,13 +78,13 @@ def reconcile(
     Exit code 0: it agrees; 1: it does not; 2: nothing is concluded, for a reason that is said.
     """
     events = tuple(dict.fromkeys(unicode(id_, "--event") for id_ in event_ids)) or None
-    of_file.check(has_file=file is not None)
-    if certificate is not None and (inner, file, expected, events) != (False, None, None, None):
-        raise WrongUsage("--certificate is about what was compared: give it alone, or with --source")
+    of_file.check(has_file=file is not None and certificate is None)
+    if certificate is not None and (inner, expected, events) != (False, None, None):
+        raise WrongUsage("--certificate is about what was compared: give it alone, or with --file or --source")
     if inner and (file, expected, events) != (None, None, None):
         raise WrongUsage("--inner compares whole sources: give it alone, or with --source")
     if certificate is not None:
-        agrees = _certify(settings, source, certificate)
+        agrees = _certify(settings, source, certificate, file)
     elif inner:
         agrees = _count_within(settings, source, as_json=as_json)
     elif file is not None:
@@ -126,15 +127,21 @@ def _participants(settings: Settings) -> Projection:
     return participants
 
 
-def _certify(settings: Settings, source: str | None, position: int) -> bool:
+def _certify(settings: Settings, source: str | None, position: int, file: Path | None) -> bool:
     with migrated_database(settings) as conninfo, _engine(conninfo, OPERATOR_ROLE) as operator:
         with operator.connect() as connection:
             logged = heads(connection)
         name = source_of(settings, source, logged)
         with progress(f"verifying {name}", logged.get(name, 0)) as advance:
             certificate = certificate_at(operator, name, position, advance)
-    click.echo(to_json(certificate.as_json()).decode())
-    return certificate.holds
+    if file is None:
+        click.echo(to_json(certificate.as_json()).decode())
+        return certificate.holds
+    declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
+    proof = recomputed(file, certificate.observation, declared)
+    holds = certificate.holds and proof.holds
+    click.echo(to_json({**certificate.as_json(), "holds": holds, "file": proof.as_json()}).decode())
+    return holds
 
 
 def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> bool:
@@ -175,7 +182,7 @@ def _compare(
         applied = None
         if given.applies:
             operator = stack.enter_context(_engine(conninfo, OPERATOR_ROLE))
-            applied = apply_listing(connection, operator, scope, look, declared, given.allowed, take, _following)
+            applied = apply_listing(connection, operator, scope, look, declared, given.allowance, take, _following)
         tally = compare_listing(connection, scope, look, declared, take) if applied is None else applied.tally
     if as_json:
         applied_json = {} if applied is None else {"applied": applied.as_json()}

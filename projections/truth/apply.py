@@ -1,29 +1,32 @@
-"""Writes down what a comparison with a file found: the missing and the stale, as events of rosterlog's own in the log.
+"""Writes down what a comparison with a file found, as events of rosterlog's own in the log.
 
-Who is not listed is counted alone: one look at a file does not prove an absence.
+The missing and the stale at once; whoever is not listed only if the absence is known otherwise than by one look.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from itertools import chain
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, text
 
 from ingest.log.observation import Drift, Observation, ObservationHeader
-from ingest.log.observe import Fate, ObservationReceipt, write_down
+from ingest.log.observe import Fate, write_down
 from ingest.log.proof import BEGINNING
 from projections.participants.fields import Fields
 from projections.participants.overlay import Overlay
+from projections.truth.absence import Absences, DirectAnswer, note_absences
+from projections.truth.aftermath import Aftermath
+from projections.truth.allowance import Allowance, check_stale, check_unlisted
 from projections.truth.comparison import FileLook, TakeDifference, compare_listing
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import EXPECTED, DriftKind, DriftTally, RosterDifference
-from projections.truth.laying import Laid, Laying, NotLaid
+from projections.truth.drift import EXPECTED, DriftKind, DriftTally, RosterDifference, Why
+from projections.truth.laying import Laying, NotLaid
 from projections.truth.roster_lines import ComparedScope
 from projections.truth.spool import DifferenceSpool
 
-_MOST_STALE = 0.05  # of the people who were compared
 _CHAIN = text("select chain from event_log where source = :source and position = :position")
 
 Following = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -36,7 +39,8 @@ class AppliedLook:
 
     `position`: of the observation's header. `after`: the drift that is left once the log is folded; who was overtaken
     or withheld is unknowable in it. `left`: values that were not laid over their participants, and why.
-    `missing_without_id`: who is never appended, since nobody can tell whether they are erased.
+    `missing_without_id`: who is never appended, since nobody can tell whether they are erased. `unplaced`: rows of
+    nobody who is known, because of which nobody who is not listed is taken for gone.
     """
 
     observation: Observation
@@ -46,6 +50,7 @@ class AppliedLook:
     after: Drift
     left: Counter[NotLaid]
     missing_without_id: int
+    unplaced: int
 
     @property
     def agrees(self) -> bool:
@@ -60,6 +65,7 @@ class AppliedLook:
             "file_sha256": self.observation.file_digest,
             **{fate.value: self.fates[fate] for fate in (Fate.APPENDED, Fate.OVERTAKEN, Fate.WITHHELD)},
             "missing_without_id": self.missing_without_id,
+            "rows_of_nobody_known": self.unplaced,
             "not_laid_over": {reason.value: number for reason, number in self.left.items()},
             "after": {kind.value: getattr(self.after, kind.value) for kind in DriftKind},
             "agrees": self.agrees,
@@ -72,87 +78,51 @@ def apply_listing(
     scope: ComparedScope,
     look: FileLook,
     fields: Fields,
-    allowed: frozenset[str],
+    allowance: Allowance,
     take: TakeDifference,
     following: Following,
+    answer: DirectAnswer | None = None,
 ) -> AppliedLook:
-    """Compare a file with the roster in the connection's snapshot, and append who is missing or stale.
+    """Compare a file with the roster in the connection's snapshot, and append who is missing, stale or gone.
 
-    `allowed`: columns in which more than 5 % may be stale. Raises `NothingConcluded`, and then nothing is appended.
+    `answer`: what the source says of one person, if it can be asked. Raises `NothingConcluded`, and then nothing is
+    appended.
     """
-    with closing(DifferenceSpool()) as spool:
+    with ExitStack() as stack:
+        listed, unlisted, gone, waiting = (stack.enter_context(closing(DifferenceSpool())) for _ in range(4))
 
         def keep(difference: RosterDifference) -> None:
-            spool.add(difference)
+            (unlisted if difference.kind is DriftKind.UNLISTED else listed).add(difference)
             take(difference)
 
-        tally = compare_listing(connection, scope, look, fields, keep)
-        check_stale(tally, allowed)
+        tally = compare_listing(connection, scope, look, fields, keep, has_digests=True)
+        check_stale(tally, allowance)
+        if answer is not None and not allowance.unlisted:
+            check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowance)  # before so many are asked for
+        unplaced = _unplaced(look, tally)
+        absences = Absences(connection, scope, look.taken_at, answer, has_looked=not unplaced)
+        absences.divide(unlisted.differences(), gone, waiting)
+        check_unlisted(tally, gone.size, allowance)
         observation = Observation(str(uuid4()), _digest(look))
         laying = Laying(connection, scope, Overlay(fields))
-        with following(spool.size) as advance:
-            outcome = _Outcome(laying, tally, advance)
-            writing = _Writing(scope, look, _chain(operator, scope), outcome)
-            observed = laying.observed(spool.differences())
-            fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, outcome.take)
-    assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
+        with following(listed.size + gone.size) as advance:
+            aftermath = Aftermath(laying, tally, advance)
+            writing = _Writing(scope, look, _chain(operator, scope), aftermath)
+            observed = laying.observed(chain(listed.differences(), gone.differences()))
+            fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, aftermath.take)
+        assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
+        if not unplaced:
+            note_absences(operator, scope, receipt.position, look.taken_at, waiting.differences())
     without_id = 0 if look.matching.is_by_id else tally.kinds[DriftKind.MISSING]
-    return AppliedLook(observation, receipt.position, tally, fates, outcome.after(), laying.left, without_id)
+    after = aftermath.left()
+    return AppliedLook(observation, receipt.position, tally, fates, after, laying.left, without_id, unplaced)
 
 
-def check_stale(tally: DriftTally, allowed: frozenset[str]) -> None:
-    """Raise `NothingConcluded` if more than 5 % of those compared are stale in a column that is not allowed.
-
-    A heading that is mapped wrongly must not rewrite everybody.
-    """
-    compared = tally.agreeing + tally.kinds[DriftKind.STALE]
-    many = {column: number for column, number in tally.columns.items() if number > _MOST_STALE * compared}
-    refused = sorted(many.keys() - allowed)
-    if refused:
-        told = ", ".join(f"{many[column]} in {column}" for column in refused)
-        options = " ".join(f"--allow-stale {column}" for column in refused)
-        raise NothingConcluded(
-            f"of {compared} people compared, more than 5 % are stale: {told}; nothing was written down. If no heading "
-            f"is mapped wrongly and that is right, add {options}"
-        )
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What becomes of the participants, as receipts come in. `columns`: by column, how many are stale no longer."""
-
-    laying: Laying
-    tally: DriftTally
-    advance: Callable[[int], None]
-    settled: Counter[DriftKind] = field(default_factory=Counter)
-    hindered: Counter[DriftKind] = field(default_factory=Counter)
-    columns: Counter[str] = field(default_factory=Counter)
-
-    def take(self, receipts: Sequence[ObservationReceipt]) -> None:
-        for receipt in receipts:
-            self._note(self.laying.waiting.popleft(), receipt.fate)
-        self.advance(len(receipts))
-
-    def _note(self, laid: Laid, fate: Fate) -> None:
-        if fate in (Fate.APPENDED, Fate.KNOWN):
-            self.settled[laid.kind] += not laid.unlaid
-        else:
-            self.hindered[laid.kind] += 1
-        if laid.kind is DriftKind.STALE:
-            self.columns.update(laid.columns)
-            if fate in (Fate.OVERTAKEN, Fate.WITHHELD):
-                self.columns.update(laid.unlaid)
-
-    def after(self) -> Drift:
-        """The drift that is left."""
-        left = self.tally.kinds - self.settled - self.hindered
-        return Drift(
-            left[DriftKind.MISSING],
-            left[DriftKind.STALE],
-            left[DriftKind.UNLISTED],
-            left[DriftKind.UNKNOWABLE] + self.hindered.total(),
-            self.tally.columns - self.columns,
-        )
+def _unplaced(look: FileLook, tally: DriftTally) -> int:
+    """The rows of which each may be anybody who seems not to be listed: without an id, or under another key."""
+    if look.matching.is_by_id:
+        return tally.reasons[Why.WITHOUT_KEY]
+    return tally.kinds[DriftKind.MISSING] + tally.reasons[Why.WITHOUT_KEY] + tally.reasons[Why.AMBIGUOUS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,23 +132,28 @@ class _Writing:
     scope: ComparedScope
     look: FileLook
     chain: bytes
-    outcome: _Outcome
+    aftermath: Aftermath
 
     def header(self, fates: Counter[Fate]) -> ObservationHeader:
-        # No digests of the two sides: each spells its lines in its own way, which nobody could compute again.
-        tally = self.outcome.tally
+        tally = self.aftermath.tally
+        listed_digest, roster_digest = tally.digests or (None, None)
         return ObservationHeader(
             kind="file",
             taken_at=self.look.taken_at,
             match=self.look.matching.columns,
             before=_drift(tally),
-            after=self.outcome.after(),
+            after=self.aftermath.left(),
             position=self.scope.position,
             chain=self.chain,
             scope=self.scope.event_ids,
             rows=tally.rows,
+            listed_digest=listed_digest,
+            roster_digest=roster_digest,
             overtaken=fates[Fate.OVERTAKEN],
             withheld=fates[Fate.WITHHELD],
+            written_down=tally.written_down,
+            grace=self.look.grace,
+            reading=self.look.reading(),
         )
 
 
