@@ -5,7 +5,7 @@ The missing and the stale at once; whoever is not listed only if the absence is 
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from itertools import chain
 from uuid import uuid4
@@ -88,41 +88,49 @@ def apply_listing(
     `answer`: what the source says of one person, if it can be asked. Raises `NothingConcluded`, and then nothing is
     appended.
     """
-    with ExitStack() as stack:
-        listed, unlisted, gone, waiting = (stack.enter_context(closing(DifferenceSpool())) for _ in range(4))
-
-        def keep(difference: RosterDifference) -> None:
-            (unlisted if difference.kind is DriftKind.UNLISTED else listed).add(difference)
-            take(difference)
-
-        tally = compare_listing(connection, scope, look, fields, keep, has_digests=True)
+    with closing(_Found(take)) as found:
+        tally = compare_listing(connection, scope, look, fields, found.keep, has_digests=True)
         check_stale(tally, allowance)
         if answer is not None and not allowance.unlisted:
             check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowance)  # before so many are asked for
-        unplaced = _unplaced(look, tally)
-        absences = Absences(connection, scope, look.taken_at, answer, has_looked=not unplaced)
-        absences.divide(unlisted.differences(), gone, waiting)
-        check_unlisted(tally, gone.size, allowance)
+        absences = Absences(connection, scope, look.taken_at, answer, has_looked=not found.unplaced)
+        absences.divide(found.unlisted.differences(), found.gone, found.waiting)
+        check_unlisted(tally, found.gone.size, allowance)
         observation = Observation(str(uuid4()), _digest(look))
         laying = Laying(connection, scope, Overlay(fields))
-        with following(listed.size + gone.size) as advance:
+        with following(found.listed.size + found.gone.size) as advance:
             aftermath = Aftermath(laying, tally, advance)
             writing = _Writing(scope, look, _chain(operator, scope), aftermath)
-            observed = laying.observed(chain(listed.differences(), gone.differences()))
+            observed = laying.observed(chain(found.listed.differences(), found.gone.differences()))
             fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, aftermath.take)
         assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
-        if not unplaced:
-            note_absences(operator, scope, receipt.position, look.taken_at, waiting.differences())
+        if not found.unplaced:
+            note_absences(operator, scope, receipt.position, look.taken_at, found.waiting.differences())
     without_id = 0 if look.matching.is_by_id else tally.kinds[DriftKind.MISSING]
     after = aftermath.left()
-    return AppliedLook(observation, receipt.position, tally, fates, after, laying.left, without_id, unplaced)
+    return AppliedLook(observation, receipt.position, tally, fates, after, laying.left, without_id, found.unplaced)
 
 
-def _unplaced(look: FileLook, tally: DriftTally) -> int:
-    """The rows of which each may be anybody who seems not to be listed: without an id, or under another key."""
-    if look.matching.is_by_id:
-        return tally.reasons[Why.WITHOUT_KEY]
-    return tally.kinds[DriftKind.MISSING] + tally.reasons[Why.WITHOUT_KEY] + tally.reasons[Why.AMBIGUOUS]
+class _Found:
+    """What a comparison finds that could be written down. Close it.
+
+    `unplaced`: rows of nobody known, each of which may be anybody who seems not to be listed: without an id, or under
+    another key.
+    """
+
+    def __init__(self, take: TakeDifference) -> None:
+        self.listed, self.unlisted, self.gone, self.waiting = (DifferenceSpool() for _ in range(4))
+        self.unplaced = 0
+        self._take = take
+
+    def keep(self, difference: RosterDifference) -> None:
+        self.unplaced += difference.participant_id is None or difference.why is Why.AMBIGUOUS
+        (self.unlisted if difference.kind is DriftKind.UNLISTED else self.listed).add(difference)
+        self._take(difference)
+
+    def close(self) -> None:
+        for spool in (self.listed, self.unlisted, self.gone, self.waiting):
+            spool.close()
 
 
 @dataclass(frozen=True, slots=True)
