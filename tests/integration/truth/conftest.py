@@ -31,6 +31,8 @@ def applied(database: str, worker_engine: Engine, operator: Engine, tmp_path: Pa
         allowed: tuple[str, ...] = (),
         taken_at: datetime | None = None,
         uncompared: str = "",
+        uncompared_headings: tuple[str, ...] = (),
+        forms: tuple[str, ...] = (),
         empties: frozenset[str] = frozenset(),
         grace: timedelta = timedelta(0),
         is_of_all: bool = False,
@@ -42,7 +44,8 @@ def applied(database: str, worker_engine: Engine, operator: Engine, tmp_path: Pa
         listing = listing_of(path)
         columns = {**guessed(listing.headings, DECLARED).columns}
         columns |= {heading: "" for heading, column in columns.items() if column == uncompared}
-        look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), empties=empties, grace=grace)
+        columns |= dict.fromkeys(uncompared_headings, "")
+        look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), forms, empties, grace=grace)
         scoped = None if is_of_all else events or ("501",)
         applied = apply(
             worker_engine, operator, lambda reading: scope_of(reading, PARTICIPANTS, "movemint", scoped),
