@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from projections.participants.fields import DECLARED, Fields
 from projections.truth.absence import DirectAnswer
-from projections.truth.allowance import Allowance
+from projections.truth.allowed_drift import AllowedDrift
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook
 from projections.truth.roster_lines import ComparedScope
@@ -46,7 +46,7 @@ def apply(
 
     with worker.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
         return apply_listing(
-            reading, operator, scope_in(reading), look, fields, Allowance(frozenset(allowed), unlisted),
+            reading, operator, scope_in(reading), look, fields, AllowedDrift(frozenset(allowed), unlisted),
             lambda _difference: None, following, answer,
         )  # fmt: skip
 

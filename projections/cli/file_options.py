@@ -14,7 +14,7 @@ from ingest.failures import WrongUsage
 from projections.cli.differences import say_headings
 from projections.cli.durations import Duration
 from projections.participants.fields import COLUMN_NAMES, Fields
-from projections.truth.allowance import Allowance
+from projections.truth.allowed_drift import AllowedDrift
 from projections.truth.cells import date_forms
 from projections.truth.comparison import FileLook
 from projections.truth.conclusion import NothingConcluded
@@ -54,8 +54,8 @@ class FileOptions:
     grace: timedelta = timedelta(0)
 
     @property
-    def allowance(self) -> Allowance:
-        return Allowance(self.allowed, self.allowed_unlisted or 0)
+    def allowed_drift(self) -> AllowedDrift:
+        return AllowedDrift(self.allowed, self.allowed_unlisted or 0)
 
     def check(self, *, has_file: bool) -> None:
         """Raise `WrongUsage` if an option lacks the one that it goes with."""

@@ -182,7 +182,7 @@ def _compare(
         applied = None
         if given.applies:
             operator = stack.enter_context(_engine(conninfo, OPERATOR_ROLE))
-            applied = apply_listing(connection, operator, scope, look, declared, given.allowance, take, _following)
+            applied = apply_listing(connection, operator, scope, look, declared, given.allowed_drift, take, _following)
         tally = compare_listing(connection, scope, look, declared, take) if applied is None else applied.tally
     if as_json:
         applied_json = {} if applied is None else {"applied": applied.as_json()}

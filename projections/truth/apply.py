@@ -19,7 +19,7 @@ from projections.participants.fields import Fields
 from projections.participants.overlay import Overlay
 from projections.truth.absence import Absences, DirectAnswer, note_absences
 from projections.truth.aftermath import Aftermath
-from projections.truth.allowance import Allowance, check_stale, check_unlisted
+from projections.truth.allowed_drift import AllowedDrift, check_stale, check_unlisted
 from projections.truth.comparison import FileLook, TakeDifference, compare_listing
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import EXPECTED, DriftKind, DriftTally, RosterDifference, Why
@@ -78,7 +78,7 @@ def apply_listing(
     scope: ComparedScope,
     look: FileLook,
     fields: Fields,
-    allowance: Allowance,
+    allowed: AllowedDrift,
     take: TakeDifference,
     following: Following,
     answer: DirectAnswer | None = None,
@@ -90,12 +90,12 @@ def apply_listing(
     """
     with closing(_Found(take)) as found:
         tally = compare_listing(connection, scope, look, fields, found.keep, has_digests=True)
-        check_stale(tally, allowance)
-        if answer is not None and not allowance.unlisted:
-            check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowance)  # before so many are asked for
+        check_stale(tally, allowed)
+        if answer is not None and not allowed.unlisted:
+            check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowed)  # before so many are asked for
         absences = Absences(connection, scope, look.taken_at, answer, has_looked=not found.unplaced)
         absences.divide(found.unlisted.differences(), found.gone, found.waiting)
-        check_unlisted(tally, found.gone.size, allowance)
+        check_unlisted(tally, found.gone.size, allowed)
         observation = Observation(str(uuid4()), _digest(look))
         laying = Laying(connection, scope, Overlay(fields))
         with following(found.listed.size + found.gone.size) as advance:

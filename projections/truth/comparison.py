@@ -21,7 +21,7 @@ from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
 from projections.truth.pairing import Pair, paired_by_id, paired_by_key
-from projections.truth.roster_lines import ComparedScope, roster_lines
+from projections.truth.roster_lines import ComparedScope, RosterLines, roster_lines
 from projections.truth.values import UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
@@ -95,15 +95,8 @@ def compare_listing(
         take(difference)
 
     with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
-        seen = RowsRead()
         with roster_lines(connection, scope, look.matching, values.columns) as on_roster:
-            for part in lines_of(look.listing.parts(), form, seen):
-                listed.add(part)
-                # PostgreSQL writes the next lines while rows of the file are read.
-                tally.on_roster += stored.add(on_roster.ready())
-            guards.check_read(look.listing, seen, look.expected)
-            tally.on_roster += sum(map(stored.add, on_roster.rest()))
-        tally.rows = seen.rows
+            seen = _read_both(look, form, on_roster, listed, stored, tally)
         for number in seen.without_key:
             note(RosterDifference(DriftKind.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
         pairs = _pairs(listed, stored, look.matching, tally, digests)
@@ -117,6 +110,21 @@ def compare_listing(
     tally.unreadable = judge.unreadable
     guards.check_conclusion(scope, judge, tally)
     return tally
+
+
+def _read_both(
+    look: FileLook, form: RowForm, on_roster: RosterLines, listed: LineBuckets, stored: LineBuckets, tally: DriftTally
+) -> RowsRead:
+    """Read file and roster at the same time. Raises `NothingConcluded` if the file is not whole."""
+    seen = RowsRead()
+    for part in lines_of(look.listing.parts(), form, seen):
+        listed.add(part)
+        # PostgreSQL writes the next lines while rows of the file are read.
+        tally.on_roster += stored.add(on_roster.ready())
+    guards.check_read(look.listing, seen, look.expected)
+    tally.on_roster += sum(map(stored.add, on_roster.rest()))
+    tally.rows = seen.rows
+    return seen
 
 
 def form_of_rows(event_ids: tuple[str, ...] | None, look: FileLook, fields: Fields) -> tuple[RowForm, ListedValues]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from projections.truth.lines import cells_of, key_of_line, line_of
+from projections.truth.lines import cells_of, key_of_line, written_line
 from projections.truth.values import ListedValues
 
 _LISTED = b"\t\n"  # the end of a line whose last column, `unlisted_at`, is empty
@@ -57,7 +57,7 @@ class SetDigests:
 
     def _spelled(self, line: bytes) -> bytes:
         key, *cells = cells_of(line)
-        return line_of((key, *self.values.spelled(cells)))
+        return written_line((key, *self.values.spelled(cells)))
 
     def _as_far_as_listed(self, stored: Sequence[bytes], listed: Sequence[bytes]) -> Iterator[bytes]:
         times = Counter(map(key_of_line, listed))
@@ -68,4 +68,4 @@ class SetDigests:
                 yield line
                 continue
             key, *cells = cells_of(line)
-            yield line_of((key, *self.values.said_by(cells_of(partner)[1:], cells)))
+            yield written_line((key, *self.values.said_by(cells_of(partner)[1:], cells)))

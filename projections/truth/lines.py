@@ -84,10 +84,10 @@ def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> b
     if not key:
         seen.without_key.append(number)
         return b""
-    return line_of((key, *cells[parts:], *form.constants))
+    return written_line((key, *cells[parts:], *form.constants))
 
 
-def line_of(cells: Iterable[str]) -> bytes:
+def written_line(cells: Iterable[str]) -> bytes:
     """A line of a key and values."""
     return ("\t".join(cell.translate(_WRITTEN) for cell in cells) + "\n").encode()
 

@@ -11,7 +11,7 @@ from projections.participants.fields import DECLARED
 from projections.truth.buckets import BUCKETS, LineBuckets
 from projections.truth.cells import converting, date_forms
 from projections.truth.digests import SetDigests
-from projections.truth.lines import line_of
+from projections.truth.lines import written_line
 from projections.truth.values import UNLISTED_AT, ListedValues
 
 COLUMNS = ("bib", "dob", "registered_at", UNLISTED_AT)
@@ -23,8 +23,8 @@ LISTED = [(id_, bib, "06/05/1990", "2026-05-01T12:00:00.500+02:00", "") for id_,
 
 def digests(listed: Sequence[Row], stored: Sequence[Row], *, has_id: bool = False) -> tuple[str, str]:
     of_file, of_roster = LineBuckets(), LineBuckets()
-    of_file.add([*map(line_of, listed)])
-    of_roster.add([*map(line_of, stored)])
+    of_file.add([*map(written_line, listed)])
+    of_roster.add([*map(written_line, stored)])
     taken = SetDigests(VALUES, has_id)
     for bucket in range(BUCKETS):
         taken.add(of_file.lines(bucket), of_roster.lines(bucket))
@@ -40,7 +40,7 @@ def test_the_same_people_have_the_same_digest_however_they_are_spelled_and_order
 
 
 def test_the_digest_is_that_of_the_lines_in_a_documented_order() -> None:
-    lines = [line_of(row) for row in PEOPLE]
+    lines = [written_line(row) for row in PEOPLE]
     lines.sort(key=lambda line: (crc32(line.split(b"\t")[0]) >> 27, line))
     assert digests(LISTED, [])[0] == sha256(b"".join(lines)).hexdigest()
 

@@ -193,7 +193,7 @@ def test_an_observation_is_no_sign_of_movemint(database: str, worker_engine: Eng
     with worker_engine.connect() as connection:
         [source] = read_health(connection, PROJECTIONS, ["movemint"]).sources
         readings = {reading.metric: reading.value for reading in log_readings(connection)}
-    assert source.last_received_at == at
+    assert (source.last_received_at, source.stored_last_hour) == (at, 1)
     assert readings[metrics.HEAD] == 5
     assert readings[metrics.LAST_RECEIVED] == pytest.approx(at.timestamp())
     assert query(database, "select origin, count(*) from reporting.deliveries group by 1 order by 1") == [
