@@ -1,18 +1,24 @@
 """Who is gone: after two complete looks, an hour apart, or a direct answer; and never by one file alone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from ingest.log import erase as log_erase
+from projections.truth.absence import note_absences
 from projections.truth.apply import AppliedLook
+from projections.truth.comparison import scope_of
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import DriftKind
-from tests import model
+from projections.truth.spool import SpooledDifference
+from tests import DEADLINE, model
 from tests.applying import Apply, listing, own_events
-from tests.erased_person import erase, lift
-from tests.fold_all import drain, query
+from tests.erased_person import erase, lift, waits
+from tests.fold_all import PARTICIPANTS, drain, query
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC) + HOUR  # of a look: after all that arrives in a test
@@ -150,6 +156,38 @@ def test_many_who_are_gone_need_a_word_and_nothing_is_appended_without(applied: 
     for taken_at in (NOW + 2 * HOUR, NOW + 3 * HOUR):
         applied(listing("1,A1", besides=35), taken_at=taken_at)
     assert len(gone(database)) == 5
+    assert applied(listing("1,A1"), taken_at=NOW + 4 * HOUR).agrees, "back they come without a word"
+    assert gone(database) == []
+
+
+def test_a_file_that_lists_nobody_of_an_event_concludes_nothing_though_some_are_gone_already(
+    applied: Apply, database: str, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(50, event_id=502), model.body(51, event_id=502)])
+    drain(worker_engine)
+    of_all = "\n".join(["id,event_id", *(f"{n},501" for n in range(1, 41)), "50,502", ""])
+    for taken_at in (NOW, NOW + HOUR):
+        applied(of_all, is_of_all=True, taken_at=taken_at)
+    assert gone(database) == ["51"]
+    with pytest.raises(NothingConcluded, match="lists nobody of event 502"):
+        applied(of_all.replace("50,502\n", ""), is_of_all=True, taken_at=NOW + 2 * HOUR)
+
+
+@pytest.mark.usefixtures("applied")
+def test_promise_7_an_erasure_under_way_comes_before_what_is_noted(
+    database: str, operator: Engine, worker_engine: Engine
+) -> None:
+    with worker_engine.connect() as reading:
+        scope = scope_of(reading, PARTICIPANTS, "movemint", None)
+    missed = [SpooledDifference(DriftKind.UNLISTED, id_, 40, {}) for id_ in ("39", "40")]
+    with operator.connect() as erasing, ThreadPoolExecutor(1) as pool:
+        log_erase.erase(erasing, "movemint", "40", "ops", "asked for it")
+        noting = pool.submit(note_absences, operator, scope, 40, NOW, iter(missed))
+        with psycopg.connect(database, autocommit=True) as looking:
+            waits(looking, "relation")
+        erasing.commit()
+        noting.result(DEADLINE)
+    assert [id_ for id_, *_ in noted(database)] == ["39"]
 
 
 def test_a_delivery_between_comparing_and_writing_keeps_somebody_listed(applied: Apply, database: str) -> None:
