@@ -2615,7 +2615,7 @@ COMMENT ON COLUMN reporting.reconciliations.missing IS 'Participants who were li
 
 COMMENT ON COLUMN reporting.reconciliations.stale IS 'Participants who were listed with other values.';
 
-COMMENT ON COLUMN reporting.reconciliations.unlisted IS 'Participants on the roster who were not listed.';
+COMMENT ON COLUMN reporting.reconciliations.unlisted IS 'Participants on the roster who were not listed, but for those of whom that was written down before.';
 
 COMMENT ON COLUMN reporting.reconciliations.unknowable IS 'Participants of whom nothing could be said: changed since, erased, parked, or ambiguous.';
 

@@ -126,9 +126,11 @@ def test_rows_of_nobody_known_could_be_whoever_seems_not_to_be_listed(
     ]
     model.append(database, people)
     drain(worker_engine)
-    for taken_at in (NOW + HOUR, NOW + 2 * HOUR):
-        look = applied(content, match=match, taken_at=taken_at, allowed=("bib",), unlisted=9)
-        assert (look.unplaced, bool(look.after.unlisted), gone(database), noted(database)) == (1, True, [], [])
+    *known, _ = content.splitlines(keepends=True)
+    for rows, unplaced, is_noted in ((content, 1, False), ("".join(known), 0, True), (content, 1, True)):
+        look = applied(rows, match=match, taken_at=NOW + len(own_events(database)) * HOUR, allowed=("bib",), unlisted=9)
+        assert (look.unplaced, bool(look.after.unlisted), gone(database)) == (unplaced, True, [])
+        assert bool(noted(database)) == is_noted
 
 
 def test_a_direct_answer_says_at_once_who_is_gone_and_who_is_not(applied: Apply, database: str) -> None:
