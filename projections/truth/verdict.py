@@ -175,11 +175,9 @@ class Judge:
             return Why.WAITING
         if is_younger:
             return Why.YOUNGER
-        if kind is DriftKind.UNLISTED:
-            return None
-        if known.is_parked:
+        if known.is_parked:  # what is written down would be newer, and nobody would read the parked event any more
             return Why.PARKED
-        if kind is DriftKind.MISSING:
+        if kind is not DriftKind.STALE:
             return None
         if compared.is_ahead:
             return Why.AHEAD

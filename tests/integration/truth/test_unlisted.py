@@ -98,6 +98,17 @@ def test_whoever_movemint_speaks_of_in_between_is_missed_for_the_first_time_agai
     assert gone(database) == ["40"]
 
 
+def test_whoever_has_a_parked_event_is_not_said_to_be_gone(
+    applied: Apply, database: str, worker_engine: Engine
+) -> None:
+    model.append(database, [b'{"type": "event.participant.created", "data": {"object": {"id": 40, "bib": "\\ud83d"}}}'])
+    drain(worker_engine)
+    for taken_at in (NOW, NOW + HOUR):
+        look = applied(FEWER, taken_at=taken_at)
+        assert (counts(look), [why.name for why in look.tally.reasons]) == ((0, 0, 0, False), ["PARKED"])
+    assert (gone(database), query(database, "select count(*) from quarantine")) == ([], [(1,)])
+
+
 def test_a_look_at_fewer_events_is_no_first_look_for_one_at_more(
     applied: Apply, database: str, worker_engine: Engine
 ) -> None:
