@@ -1,4 +1,4 @@
-"""Comparing a file with a roster of as many people, beside reading both alone; and inner completeness."""
+"""Comparing a file with a roster of as many people, beside reading both alone; writing it down; inner completeness."""
 
 import csv
 import os
@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -15,12 +16,14 @@ from sqlalchemy import text
 
 from bench.machine import database, show, show_head
 from bench.roster import fill_roster, in_many_events
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.session import LONG
 from ingest.simulator.export import HEADINGS, ExportForm, export_bytes
 from projections.catalogue import catalogue
 from projections.folding import builds
 from projections.participants.fields import DECLARED
+from projections.truth.allowed_drift import AllowedDrift
+from projections.truth.apply import apply_listing
 from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.inner import count_within
 from projections.truth.listing import listing_of
@@ -58,6 +61,8 @@ def measure(conninfo: str) -> None:
         counted = within["count(distinct subject)"]
         show("inner / count(distinct)", [a / b for a, b in zip(within["inner"], counted, strict=True)], 2)
         show("memory of rosterlog reconcile, MB", [_memory(roster, path)], 0)
+        _write(path, others=1)
+        show("apply, events a second", [PEOPLE / _apply(roster, path)], 0)
 
 
 def _note(values: list[float], work: Callable[[str, Path], None], roster: str, path: Path) -> None:
@@ -66,13 +71,14 @@ def _note(values: list[float], work: Callable[[str, Path], None], roster: str, p
     values.append(time.perf_counter() - begun)
 
 
-def _write(path: Path) -> None:
+def _write(path: Path, others: int = 100) -> None:
+    """A file in which one in so many has another bib."""
     numbers = [*range(PEOPLE)]
     Random(1).shuffle(numbers)
     with path.open("wb") as file:
         for begin in range(0, PEOPLE, 20_000):
             rows = [in_many_events(number) for number in numbers[begin : begin + 20_000]]
-            rows = [{**row, "bib": "other"} if place % 100 == 0 else row for place, row in enumerate(rows)]
+            rows = [{**row, "bib": "other"} if place % others == 0 else row for place, row in enumerate(rows)]
             lines = export_bytes(rows, ExportForm())
             file.write(lines if begin == 0 else lines.split(b"\r\n", 1)[1])
 
@@ -99,6 +105,31 @@ def _reconcile(roster: str, path: Path) -> None:
     engine.dispose()
     assert tally.agreeing + tally.kinds.total() == PEOPLE, tally
     assert tally.columns["bib"] == PEOPLE // 100, tally
+
+
+def _apply(roster: str, path: Path) -> float:
+    """The seconds that it takes to write down everybody, without the comparison."""
+    worker, operator = (sync_engine(roster, role, LONG) for role in (WORKER_ROLE, OPERATOR_ROLE))
+    times = []
+
+    @contextmanager
+    def following(_people: int) -> Iterator[Callable[[int], None]]:
+        times.append(time.perf_counter())
+        yield lambda _number: None
+        times.append(time.perf_counter())
+
+    listing = listing_of(path)
+    look = FileLook(listing, guessed(listing.headings, DECLARED).columns, MATCHINGS["id"], listing.changed_at)
+    with worker.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        scope = scope_of(connection, _PARTICIPANTS, "movemint", None)
+        allowed = AllowedDrift(frozenset({"bib"}))
+        applied = apply_listing(
+            connection, operator, scope, look, DECLARED, allowed, lambda _difference: None, following
+        )
+    for engine in (worker, operator):
+        engine.dispose()
+    assert applied.agrees, applied
+    return times[1] - times[0]
 
 
 def _count(roster: str, _path: Path) -> None:

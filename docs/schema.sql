@@ -7,6 +7,7 @@
 --                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --                note_reconciliation() --> reconciliation      what each observation came to: how the roster was compared
+--   operator --> note_absences(), forget_absences() --> first_absence   whom a look missed: two looks make an absence
 --   operator --> erasures --> apply_erasure() --> empties bodies in event_log, removes the participant from every table
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
@@ -654,6 +655,17 @@ CREATE FUNCTION public.end_session(in_digest bytea) RETURNS void
   delete from page_session s where s.digest = in_digest
 $$;
 
+CREATE FUNCTION public.forget_absences(in_source text, in_position bigint, in_event_ids text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+  delete from first_absence f
+  using participants p
+  where f.source = in_source and f.confirmed < in_position
+    and p.source = f.source and p.participant_id = f.participant_id
+    and (in_event_ids is null or p.event_id = any (in_event_ids));
+$$;
+
 CREATE FUNCTION public.iso_time(in_moment timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
     RETURN replace(to_char((in_moment AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text), '.000000Z'::text, 'Z'::text);
@@ -767,6 +779,35 @@ CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RET
   select o.event_id, o.question_key, o.question_id, o.question, o.position, o.participant_id
   from of_some o
   where o.question is not null
+$$;
+
+CREATE FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '15s'
+    AS $$
+begin
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  -- An erasure that is under way comes first, and the next one removes what is noted here.
+  lock table erasures in share mode;
+
+  -- What happened to the participant since, or a look at fewer events than now, makes the earlier absence worthless.
+  update first_absence f set confirmed = in_position
+  from unnest(ids, bases) as n (id, base)
+  where f.source = in_source and f.participant_id = n.id and f.base = n.base
+    and (f.event_ids is null or f.event_ids @> in_event_ids);
+
+  insert into first_absence as f (source, participant_id, position, base, taken_at, event_ids, confirmed)
+  select in_source, n.id, in_position, n.base, in_taken_at, in_event_ids, in_position
+  from unnest(ids, bases) as n (id, base)
+  where not exists (
+    select from erasures r where r.source = in_source and r.subject = n.id and r.lifted_at is null
+  )
+  on conflict on constraint first_absence_pkey do update
+  set position = excluded.position, base = excluded.base, taken_at = excluded.taken_at, event_ids = excluded.event_ids,
+    confirmed = excluded.confirmed
+  where f.confirmed < excluded.confirmed;
+end
 $$;
 
 CREATE FUNCTION public.note_new_roster() RETURNS trigger
@@ -1949,6 +1990,16 @@ CREATE TABLE public.event_redelivery (
     last_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.first_absence (
+    source text NOT NULL COLLATE pg_catalog."C",
+    participant_id text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    base bigint NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    event_ids text[],
+    confirmed bigint NOT NULL
+);
+
 CREATE TABLE public.inner_completeness (
     source text NOT NULL COLLATE pg_catalog."C",
     finished_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2638,7 +2689,7 @@ COMMENT ON COLUMN reporting.reconciliations.missing IS 'Participants who were li
 
 COMMENT ON COLUMN reporting.reconciliations.stale IS 'Participants who were listed with other values.';
 
-COMMENT ON COLUMN reporting.reconciliations.unlisted IS 'Participants on the roster who were not listed.';
+COMMENT ON COLUMN reporting.reconciliations.unlisted IS 'Participants on the roster who were not listed, but for those of whom that was written down before.';
 
 COMMENT ON COLUMN reporting.reconciliations.unknowable IS 'Participants of whom nothing could be said: changed since, erased, parked, or ambiguous.';
 
@@ -2756,6 +2807,9 @@ ALTER TABLE ONLY public.event_log
 ALTER TABLE ONLY public.event_redelivery
     ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
 
+ALTER TABLE ONLY public.first_absence
+    ADD CONSTRAINT first_absence_pkey PRIMARY KEY (source, participant_id);
+
 ALTER TABLE ONLY public.inner_completeness
     ADD CONSTRAINT inner_completeness_pkey PRIMARY KEY (source);
 
@@ -2825,6 +2879,8 @@ ALTER TABLE ONLY public.worker_seen
 CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) WHERE (revoked_at IS NULL);
 
 CREATE INDEX erasures_subject ON public.erasures USING btree (source, subject);
+
+CREATE INDEX event_log_own ON public.event_log USING btree (source, "position") WHERE starts_with(event_type, 'rosterlog.'::text);
 
 CREATE INDEX event_log_subject ON public.event_log USING btree (source, subject) WHERE (subject IS NOT NULL);
 
@@ -2957,6 +3013,9 @@ GRANT ALL ON FUNCTION public.end_overdue() TO rosterlog_worker;
 REVOKE ALL ON FUNCTION public.end_session(in_digest bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.end_session(in_digest bytea) TO rosterlog_api;
 
+REVOKE ALL ON FUNCTION public.forget_absences(in_source text, in_position bigint, in_event_ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.forget_absences(in_source text, in_position bigint, in_event_ids text[]) TO rosterlog_operator;
+
 REVOKE ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_change bigint) TO rosterlog_api;
 
@@ -2965,6 +3024,9 @@ GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in
 
 REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
+
+REVOKE ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) TO rosterlog_operator;
 
 GRANT SELECT ON TABLE public.reconciliation TO rosterlog_api;
 GRANT SELECT ON TABLE public.reconciliation TO rosterlog_operator;
@@ -3080,6 +3142,8 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.first_absence TO rosterlog_worker;
 
 GRANT SELECT ON TABLE public.inner_completeness TO rosterlog_api;
 GRANT SELECT ON TABLE public.inner_completeness TO rosterlog_operator;

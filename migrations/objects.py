@@ -17,8 +17,9 @@ from migrations.execute import verbatim
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events note_reconciliation append_observations count_refused
-        position_at readable_log kept_by_participant apply_erasure withheld_events deliveries_about
+        refuse_change refuse_change_but_erasure append_events note_reconciliation append_observations note_absences
+        count_refused position_at readable_log
+        kept_by_participant apply_erasure withheld_events deliveries_about
         open_transactions oldest_transaction slots
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
@@ -29,7 +30,7 @@ ROOMS = {
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session
-        lineage_at iso_time local_day day_begins
+        lineage_at iso_time local_day day_begins forget_absences
     """,
     "reporting": """
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many

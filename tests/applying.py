@@ -1,14 +1,28 @@
 """Writing down what a file lists, for tests."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from projections.participants.fields import DECLARED, Fields
+from projections.truth.absence import DirectAnswer
+from projections.truth.allowed_drift import AllowedDrift
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook
 from projections.truth.roster_lines import ComparedScope
+from tests import model
+from tests.fold_all import query
+
+BODIES = [
+    model.body(number, event_id=501, first_name=f"n{number}", bib=str(number), shoes={"size": 15.1}).replace(
+        b"15.1", b"15.10"
+    )
+    for number in range(1, 41)
+]
+Apply = Callable[..., AppliedLook]
 
 
 def apply(
@@ -19,15 +33,37 @@ def apply(
     *allowed: str,
     meanwhile: Callable[[], object] = lambda: None,
     fields: Fields = DECLARED,
+    unlisted: int = 0,
+    answer: DirectAnswer | None = None,
+    advance: Callable[[int], None] = lambda _number: None,
 ) -> AppliedLook:
-    """Compare and write down. `meanwhile`: what happens between the two."""
+    """Compare and write down. `meanwhile`: what happens between the two. `advance`: what happens after each batch."""
 
     @contextmanager
     def following(_people: int) -> Iterator[Callable[[int], None]]:
         meanwhile()
-        yield lambda _number: None
+        yield advance
 
     with worker.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
         return apply_listing(
-            reading, operator, scope_in(reading), look, fields, frozenset(allowed), lambda _difference: None, following
-        )
+            reading, operator, scope_in(reading), look, fields, AllowedDrift(frozenset(allowed), unlisted),
+            lambda _difference: None, following, answer,
+        )  # fmt: skip
+
+
+def listing(*others: str, headings: str = "id,bib", besides: int = 40) -> str:
+    """A file of these rows; of people without one, as they are."""
+    named = {row.partition(",")[0] for row in others}
+    return "\n".join([headings, *others, *(f"{n},{n}" for n in range(1, besides + 1) if str(n) not in named), ""])
+
+
+def roster(database: str, *ids: object) -> list[tuple[Any, ...]]:
+    statement = (
+        "select participant_id, first_name, bib, event_id, origin from participants where participant_id = any (%s)"
+    )
+    return query(database, f"{statement} order by length(participant_id), participant_id", [*map(str, ids)])
+
+
+def own_events(database: str) -> list[dict[str, Any]]:
+    rows = query(database, "select position, subject, body from event_log where signature is null order by position")
+    return [{"position": position, "subject": subject, **json.loads(body)} for position, subject, body in rows]

@@ -1,9 +1,10 @@
 """Seeded worlds: what was delivered, an export that drifts from it in known ways, and what a comparison has to find."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine
 
+from ingest.delivery import JsonObject
 from ingest.simulator.drifting import DRIFT_NAMES, Drifted, Drifts, drifted
 from ingest.simulator.export import HEADINGS, ExportForm, export_bytes
 from projections.folding.worker import run_once
@@ -115,6 +117,31 @@ def exported(world: World, database: str, worker: Engine, operator: Engine, fold
     return Exported(world, source, path, taken_at)
 
 
+def taken_again(export: Exported) -> Exported:
+    """The export of an hour later: it lists who is new since, and everybody as they were delivered last."""
+    since = {str(each["id"]): each for each in map(_participant, export.world.plan.since)}
+    rows = [since.pop(str(row["id"]), row) for row in export.world.plan.rows]
+    return _listing(export, [*rows, *since.values()])
+
+
+def with_hidden(export: Exported) -> Exported:
+    """The export of an hour later, in which those who were hidden are listed again."""
+    hidden = export.world.plan.about.get("hidden", {})
+    delivered = map(_participant, export.world.plan.before)
+    return _listing(export, [*export.world.plan.rows, *(each for each in delivered if str(each["id"]) in hidden)])
+
+
+def _listing(export: Exported, rows: Sequence[JsonObject]) -> Exported:
+    export.path.write_bytes(export_bytes(rows, export.world.form))
+    plan = replace(export.world.plan, rows=rows)
+    return replace(export, world=replace(export.world, plan=plan), taken_at=export.taken_at + timedelta(hours=1))
+
+
+def _participant(body: bytes) -> JsonObject:
+    participant: JsonObject = json.loads(body)["data"]["object"]
+    return participant
+
+
 def found_at(export: Exported, worker: Engine) -> tuple[Found, DriftTally]:
     """What a comparison with the export finds."""
     found: Found = Counter()
@@ -125,7 +152,11 @@ def found_at(export: Exported, worker: Engine) -> tuple[Found, DriftTally]:
         found[difference.kind.value, difference.participant_id, columns, why] += 1
 
     with worker.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
-        tally = compare_listing(reading, export.scope(reading), export.look(), DECLARED, take)
+        tally = compare_listing(reading, export.scope(reading), export.look(), DECLARED, take, has_digests=True)
+    assert tally.digests is not None
+    are_equal = tally.digests[0] == tally.digests[1]
+    assert are_equal or found, f"seed {export.world.seed}: alike, with other digests"
+    assert not are_equal or all(kind == "unknowable" for kind, *_ in found), f"seed {export.world.seed}: equal digests"
     return found, tally
 
 

@@ -21,6 +21,11 @@ def _without_source(function: str) -> str:
 
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0023_absences": (
+        "drop function note_absences, forget_absences",
+        "drop table first_absence",
+        "drop index event_log_own",
+    ),
     "0022_source": ("drop table source", _without_source(file("log", "append_events"))),
     "0021_reconciled": ("drop function note_reconciliation", "drop table reconciliation, inner_completeness"),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),

@@ -35,11 +35,22 @@ reached as materialized (
   left join lateral (
     select e.position from event_log e where e.source = s.source order by e.position desc limit 1
   ) head on true
+),
+arrived as (
+  select r.source, r.begins, r.position,
+    lead(r.position, 1, r.head) over (partition by r.source order by r.begins) as until
+  from reached r
 )
 select r.source, r.begins,
-  coalesce(lead(r.position, 1, r.head) over (partition by r.source order by r.begins) - r.position, 0) as stored,
+  coalesce(r.until - r.position, 0) - own.events as stored,
   coalesce(again.count, 0) as redelivered
-from reached r
+from arrived r
+-- What rosterlog itself wrote is no delivery.
+cross join lateral (
+  select count(*) as events from event_log e
+  where e.source = r.source and e.position > r.position and e.position <= r.until
+    and starts_with(e.event_type, 'rosterlog.')
+) own
 left join redelivery_hour again on again.source = r.source and again.hour = r.begins
 order by r.source, r.begins
 """)

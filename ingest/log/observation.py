@@ -5,7 +5,7 @@ The whole object of a participant is in each event, where a delivery has it, so 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ingest.delivery import JsonObject
 from ingest.exact_json import write_json
@@ -59,8 +59,10 @@ class ObservationHeader:
     `scope`: the ids of the races that were compared; None for all of the source. `match`: the columns by which people
     were paired. `rows`, `pages`: how much was read; None where there is none. `listed_digest`, `roster_digest`: of both
     sides as sets, in hexadecimal. `position`, `chain`: how far the log was when the two were compared, and the
-    chain's value there. `overtaken`, `withheld`: how many could not be appended. `agrees`: of what is unknowable, all
-    passes by itself or is as it should be, and nothing else is left; None where only the numbers say so.
+    chain's value there. `overtaken`, `withheld`: how many could not be appended. `written_down`: how many are not
+    listed, and were observed not to be before. `grace`: how long before `taken_at` the list may have been made.
+    `reading`: how a file was read, for whoever wants to read it again. `agrees`: of what is unknowable, all passes by
+    itself or is as it should be, and nothing else is left; None where only the numbers say so.
     """
 
     kind: str
@@ -77,6 +79,9 @@ class ObservationHeader:
     roster_digest: str | None = None
     overtaken: int = 0
     withheld: int = 0
+    written_down: int = 0
+    grace: timedelta = timedelta(0)
+    reading: JsonObject | None = None
     agrees: bool | None = None
 
 
@@ -105,6 +110,9 @@ def header_body(observation: Observation, header: ObservationHeader) -> bytes:
         "after": _counts(header.after),
         "overtaken": header.overtaken,
         "withheld": header.withheld,
+        "unlisted_written_down": header.written_down,
+        "grace_seconds": round(header.grace.total_seconds()),
+        "reading": header.reading,
         "agrees": header.agrees,
         "listed_digest": header.listed_digest,
         "roster_digest": header.roster_digest,

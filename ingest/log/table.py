@@ -38,6 +38,7 @@ event_log = Table(
     UniqueConstraint("source", "digest", name="event_log_dedup"),
     Index("event_log_subject", "source", "subject", postgresql_where=text("subject is not null")),
     Index("event_log_without_subject", "source", "position", postgresql_where=text("subject is null")),
+    Index("event_log_own", "source", "position", postgresql_where=text("starts_with(event_type, 'rosterlog.')")),
 )
 
 source_table = Table(
@@ -75,6 +76,19 @@ erasures = Table(
     Column("recorded_by", Text, nullable=False, server_default=text("session_user")),
     PrimaryKeyConstraint("source", "erasure_id", name="erasures_pkey"),
     Index("erasures_subject", "source", "subject"),
+)
+
+first_absence = Table(
+    "first_absence",
+    metadata,
+    Column("source", Text(collation="C"), nullable=False),
+    Column("participant_id", Text(collation="C"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("base", BigInteger, nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("event_ids", ARRAY(Text)),
+    Column("confirmed", BigInteger, nullable=False),
+    PrimaryKeyConstraint("source", "participant_id", name="first_absence_pkey"),
 )
 
 # A view, so it has a MetaData of its own: a test compares the tables of `metadata` with the database's.

@@ -1,7 +1,6 @@
 """The options of `rosterlog reconcile` about an API, and the look that is taken at it."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, fields
@@ -9,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -17,32 +16,21 @@ from ingest.cli.progress import progress
 from ingest.cli.terminal import printable, say, utc
 from ingest.failures import WrongUsage
 from projections.cli.differences import say_headings
+from projections.cli.durations import Duration
 from projections.cli.file_options import FileOptions, columns_of, file_look
 from projections.participants.fields import Fields
 from projections.participants.taken import ID_COLUMN
+from projections.truth.absence import DirectAnswer
 from projections.truth.api.client import ApiClient, Unanswered
 from projections.truth.api.config import EVENT, ApiConfig, read_config
-from projections.truth.api.direct import DirectAnswer, direct_answers
+from projections.truth.api.direct import direct_answers
 from projections.truth.api.listed import configured_columns, listing_of_rows
 from projections.truth.api.reading import ListReading
 from projections.truth.api.unfinished import Reached, Unfinished
 from projections.truth.comparison import FileLook
 from projections.truth.conclusion import NothingConcluded
 
-_DURATION = re.compile(r"(\d{1,6})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
-
-class _Duration(click.ParamType[timedelta]):
-    name = "duration"
-
-    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        match = _DURATION.fullmatch(value)
-        if match is None or not int(match[1]):
-            self.fail("is no duration such as 6h, 30m or 1d", param, ctx)
-        return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+_SHORTEST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +45,8 @@ class ApiOptions:
         """Raise `WrongUsage` if an option lacks the one that it goes with."""
         if self.config_file is None and self != ApiOptions():
             raise WrongUsage("--every and --state-dir belong to --api CONFIG")
+        if self.every is not None and self.every < _SHORTEST:
+            raise WrongUsage("--every is a second or more")
         if self.config_file is not None and of_file.taken_at is not None:
             raise WrongUsage("--taken-at belongs to --file FILE: a list is taken when its first page is asked for")
 
@@ -67,7 +57,7 @@ _OPTIONS = (
         help="TOML: an API that lists who is registered.",
     ),
     click.option("--state-dir", type=click.Path(path_type=Path), help="Where to keep a list that is half read."),
-    click.option("--every", type=_Duration(), metavar="6h", help="Go on until stopped, with a look each 6 hours."),
+    click.option("--every", type=Duration(), metavar="6h", help="Go on until stopped, with a look each 6 hours."),
 )  # fmt: skip
 
 
@@ -84,12 +74,11 @@ def api_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_api
 
 
-@dataclass(frozen=True, slots=True)
-class ApiLook:
-    """A look at an API. `answers`: what the addresses of persons say; None if there are none."""
+class ApiLook(NamedTuple):
+    """A look at an API. `answer`: what the address of a person says; None if there are no such addresses."""
 
     look: FileLook
-    answers: DirectAnswer | None
+    answer: DirectAnswer | None
 
 
 @contextmanager

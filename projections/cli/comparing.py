@@ -32,6 +32,7 @@ from projections.cli.file_options import FileOptions, look_of
 from projections.cli.output import written
 from projections.cli.snapshots import participants_projection, reading_snapshot, role_engine
 from projections.participants.fields import read_fields
+from projections.truth.absence import DirectAnswer
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook, compare_listing, scope_of
 from projections.truth.drift import DriftTally, RosterDifference
@@ -74,6 +75,7 @@ def compare_list(
     as_json: bool,
 ) -> ComparedList:
     declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
+    answer: DirectAnswer | None = None
     if file is not None:
         look = look_of(file, declared, expected, given)
         say_look(look, is_own_time=given.taken_at is None)
@@ -82,7 +84,7 @@ def compare_list(
         conninfo = stack.enter_context(migrated_database(settings, tells=tells))
         if file is None:
             clock = partial(_clock, settings, conninfo, source, events)
-            look = stack.enter_context(api_look(of_api, given, events, expected, declared, clock)).look
+            look, answer = stack.enter_context(api_look(of_api, given, events, expected, declared, clock))
         connection = stack.enter_context(reading_snapshot(conninfo))
         name = source_of(settings, source, heads(connection))
         scope = scope_of(connection, participants_projection(settings), name, events)
@@ -92,7 +94,9 @@ def compare_list(
             return ComparedList(scope, look, compare_listing(connection, scope, look, declared, take), None)
         operator = stack.enter_context(role_engine(conninfo, OPERATOR_ROLE))
         following = _following if of_api.every is None else _unseen
-        applied = apply_listing(connection, operator, scope, look, declared, given.allowed, take, following)
+        applied = apply_listing(
+            connection, operator, scope, look, declared, given.allowed_drift, take, following, answer
+        )
         return ComparedList(scope, look, applied.tally, applied)
 
 

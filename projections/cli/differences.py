@@ -59,6 +59,8 @@ def print_tally(tally: DriftTally, scope: str) -> None:
         click.echo(f"{kind.value} {tally.kinds[kind]}")
         if kind is DriftKind.STALE:
             _print_counts(tally.columns)
+        elif kind is DriftKind.UNLISTED and tally.written_down:
+            click.echo(f"  and {tally.written_down} of whom that is written down")
         elif kind is DriftKind.UNKNOWABLE:
             _print_counts({why.value: number for why, number in tally.reasons.items()})
         _print_examples(tally.examples_of(kind))
@@ -97,12 +99,16 @@ def print_applied(applied: AppliedLook, kind: str = "file") -> None:
             f"{missing} missing are not written down: without an id, nobody erased can be told from somebody new"
         )
     if applied.after.unlisted:
-        click.echo(
-            f"{applied.after.unlisted} unlisted are not written down: one file does not prove that they are gone"
-        )
+        click.echo(f"{applied.after.unlisted} unlisted are not written down: {_why_not_gone(applied)}")
     click.echo(f"the observation is at position {applied.position}; the roster follows once that is folded")
     does = "agrees with" if applied.agrees else "still differs from"
     click.echo(f"the roster then {does} the {_LISTS[kind]}")
+
+
+def _why_not_gone(applied: AppliedLook) -> str:
+    if applied.unplaced:
+        return f"{applied.unplaced} rows could be of any of them; in a file with all ids, none could"
+    return "one file does not prove that they are gone; do it again with one that is taken an hour later or more"
 
 
 def _print_counts(counts: Mapping[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import click
 from ingest.cli.terminal import printable, say, utc
 from ingest.failures import WrongUsage
 from projections.cli.differences import say_headings
+from projections.cli.durations import Duration
 from projections.participants.fields import COLUMN_NAMES, Fields
+from projections.truth.allowed_drift import AllowedDrift
 from projections.truth.cells import date_forms
 from projections.truth.comparison import FileLook
 from projections.truth.conclusion import NothingConcluded
@@ -36,7 +38,9 @@ class _Moment(click.ParamType[datetime]):
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """What the command line says of a file. `allowed`: columns in which many may be stale."""
+    """What the command line says of a file. `allowed`: columns in which many may be stale; `allowed_unlisted`: how many
+    may be gone, if they are many.
+    """
 
     map_file: Path | None = None
     taken_at: datetime | None = None
@@ -46,16 +50,22 @@ class FileOptions:
     forms: tuple[str, ...] = ()
     applies: bool = False
     allowed: frozenset[str] = frozenset()
+    allowed_unlisted: int | None = None
+    grace: timedelta = timedelta(0)
+
+    @property
+    def allowed_drift(self) -> AllowedDrift:
+        return AllowedDrift(self.allowed, self.allowed_unlisted or 0)
 
     def check(self, *, has_list: bool) -> None:
         """Raise `WrongUsage` if an option lacks the one that it goes with."""
         if not has_list and self != FileOptions():
             raise WrongUsage(
-                "--map, --taken-at, --match, --output, --empty-means-empty, --date-format, --apply, --allow-stale "
-                "belong to --file FILE or --api CONFIG"
+                "--map, --taken-at, --grace, --match, --output, --empty-means-empty, --date-format, --apply, "
+                "--allow-stale, --allow-unlisted belong to --file FILE or --api CONFIG"
             )
-        if self.allowed and not self.applies:
-            raise WrongUsage("--allow-stale goes with --apply")
+        if (self.allowed or self.allowed_unlisted is not None) and not self.applies:
+            raise WrongUsage("--allow-stale and --allow-unlisted go with --apply")
 
 
 _OPTIONS = (
@@ -64,6 +74,10 @@ _OPTIONS = (
         help="TOML: which column each heading is; made if not there.",
     ),
     click.option("--taken-at", type=_Moment(), help="When the file was taken. Default: when it was changed last."),
+    click.option(
+        "--grace", type=Duration(), default=timedelta(0), metavar="DURATION",
+        help="Nobody is judged who changed since so long before the file was taken, such as 15m. Default: none.",
+    ),
     click.option(
         "--match", default="id", show_default=True, type=click.Choice([*MATCHINGS]), help="What people are found by."
     ),
@@ -75,10 +89,14 @@ _OPTIONS = (
         help="An empty cell of this column says that there is no value.",
     ),
     click.option("--date-format", metavar="FORM", help="Of dates that are not ISO, such as DD/MM/YYYY."),
-    click.option("--apply", "applies", is_flag=True, help="Write down who is missing and who is stale."),
+    click.option("--apply", "applies", is_flag=True, help="Write down who is missing, stale, or gone."),
     click.option(
         "--allow-stale", "allowed", multiple=True, metavar="COLUMN", type=click.Choice(COLUMN_NAMES),
         help="Write down a column in which more than 5 % are stale.",
+    ),
+    click.option(
+        "--allow-unlisted", "allowed_unlisted", type=click.IntRange(1), metavar="N",
+        help="Write down that so many are gone, if more than 5 % are not listed.",
     ),
 )  # fmt: skip
 _NAMES = tuple(field.name for field in fields(FileOptions) if field.name not in ("forms", "empties", "allowed"))
@@ -120,7 +138,7 @@ def file_look(
     if missing is not None:
         raise NothingConcluded(f"--empty-means-empty {missing}: no heading is {missing}")
     matching = MATCHINGS[given.match]
-    return FileLook(listing, columns, matching, taken_at, given.forms, given.empties, expected)
+    return FileLook(listing, columns, matching, taken_at, given.forms, given.empties, expected, given.grace)
 
 
 def columns_of(listing: Listing, declared: Fields, map_file: Path | None) -> Mapping[str, str]:

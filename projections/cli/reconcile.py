@@ -15,6 +15,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.failures import WrongUsage
 from ingest.log.read import heads
 from ingest.settings import Settings
+from ingest.time_zone import time_zone
 from projections.cli.api_options import ApiOptions, api_options
 from projections.cli.comparing import compare_list, print_compared, scope_in_words
 from projections.cli.differences import print_count, print_number
@@ -22,11 +23,13 @@ from projections.cli.every import look_again
 from projections.cli.file_options import FileOptions, file_options
 from projections.cli.snapshots import participants_projection, reading_snapshot, role_engine, roster_snapshot
 from projections.folding.inner_completeness import note_inner
+from projections.participants.fields import read_fields
 from projections.truth.certificate import certificate_at
 from projections.truth.comparison import scope_of
 from projections.truth.expected import count_roster
 from projections.truth.guards import folded_build
 from projections.truth.inner import count_within
+from projections.truth.recomputed import recomputed
 
 
 @click.command()
@@ -40,7 +43,7 @@ from projections.truth.inner import count_within
     "--certificate",
     type=click.IntRange(1, 2**63 - 1),
     metavar="POSITION",
-    help="Print the observation at this position, with the proof of its log, as JSON.",
+    help="Print the observation at this position, with the proof of its log, as JSON; with --file, compute it again.",
 )
 @click.option("--source", help="The roster of this source. Default: movemint, or the only source there is.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -67,7 +70,7 @@ def reconcile(
     events = tuple(dict.fromkeys(unicode(id_, "--event") for id_ in event_ids)) or None
     _check(of_file, of_api, file, certificate, (expected, events), inner=inner)
     if certificate is not None:
-        agrees = _certify(settings, source, certificate)
+        agrees = _certify(settings, source, certificate, file)
     elif inner:
         agrees = _count_within(settings, source, as_json=as_json)
     elif file is not None or of_api.config_file is not None:
@@ -92,26 +95,32 @@ def _check(
     inner: bool,
 ) -> None:
     """Raise `WrongUsage` for options that do not go together."""
-    of_file.check(has_list=bool(file or of_api.config_file))
+    of_file.check(has_list=bool(file or of_api.config_file) and certificate is None)
     of_api.check(of_file)
     if file is not None and of_api.config_file is not None:
         raise WrongUsage("give --file FILE or --api CONFIG, not both")
-    compares = (file, of_api.config_file, *others) != (None, None, None, None)
+    compares = (of_api.config_file, *others) != (None, None, None)
     if certificate is not None and (inner or compares):
-        raise WrongUsage("--certificate is about what was compared: give it alone, or with --source")
-    if inner and compares:
+        raise WrongUsage("--certificate is about what was compared: give it alone, or with --file or --source")
+    if inner and (compares or file is not None):
         raise WrongUsage("--inner compares whole sources: give it alone, or with --source")
 
 
-def _certify(settings: Settings, source: str | None, position: int) -> bool:
+def _certify(settings: Settings, source: str | None, position: int, file: Path | None) -> bool:
     with migrated_database(settings) as conninfo, role_engine(conninfo, OPERATOR_ROLE) as operator:
         with operator.connect() as connection:
             logged = heads(connection)
         name = source_of(settings, source, logged)
         with progress(f"verifying {name}", logged.get(name, 0)) as advance:
             certificate = certificate_at(operator, name, position, advance)
-    click.echo(to_json(certificate.as_json()).decode())
-    return certificate.holds
+    if file is None:
+        click.echo(to_json(certificate.as_json()).decode())
+        return certificate.holds
+    declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
+    proof = recomputed(file, certificate.observation, declared)
+    holds = certificate.holds and proof.holds
+    click.echo(to_json({**certificate.as_json(), "holds": holds, "file": proof.as_json()}).decode())
+    return holds
 
 
 def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> bool:

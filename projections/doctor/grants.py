@@ -15,12 +15,8 @@ Grant = tuple[str, str, str]  # a role, a privilege, and an object: a table, a c
 _LIST = (
     (INGEST_ROLE, "execute", "append_events count_refused"),
     (WORKER_ROLE, "select", "event_log(source,position,received_at,event_type,subject,digest) readable_log"),
-    (
-        WORKER_ROLE,
-        "select",
-        "source event_redelivery redelivery_hour erasures refused_delivery roster_change projection",
-    ),
-    (WORKER_ROLE, "select", "published_source"),
+    (WORKER_ROLE, "select", "source event_redelivery redelivery_hour erasures refused_delivery roster_change"),
+    (WORKER_ROLE, "select", "projection published_source first_absence"),
     (WORKER_ROLE, "update", "projection(live,previous)"),
     (WORKER_ROLE, "select delete", "projection_build"),
     (WORKER_ROLE, "update", "projection_build(loaded_events,events_to_load,moved_at)"),
@@ -55,7 +51,7 @@ _LIST = (
     (OPERATOR_ROLE, "select insert update", "verification"),
     (OPERATOR_ROLE, "select insert delete", "dismissed_event"),
     (OPERATOR_ROLE, "select", "projection quarantine reconciliation inner_completeness"),
-    (OPERATOR_ROLE, "execute", "append_observations apply_erasure oldest_transaction"),
+    (OPERATOR_ROLE, "execute", "append_observations note_absences forget_absences apply_erasure oldest_transaction"),
     *(
         (role, privilege, objects)
         for role in (REPORTING_ROLE, REPORTING_PII_ROLE)

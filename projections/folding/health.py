@@ -30,12 +30,17 @@ _Arrival = tuple[datetime | None, datetime | None, int]
 UNSEEN_SECONDS = 30.0  # without a worker, after which somebody has to look
 _ARRIVALS = text("""
 select s.source, first.received_at, delivered.received_at,
-  head.position - position_at(s.source, now() - interval '1 hour') as last_hour
+  head.position - hour.position - own.events as last_hour
 from source s
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
+cross join lateral (select position_at(s.source, now() - interval '1 hour') as position) hour
 -- What rosterlog itself wrote says nothing of Movemint.
+cross join lateral (
+  select count(*) as events from event_log e
+  where e.source = s.source and e.position > hour.position and starts_with(e.event_type, 'rosterlog.')
+) own
 left join lateral (
   select e.received_at from event_log e
   where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
@@ -60,7 +65,7 @@ _UNSEEN = text("select extract(epoch from clock_timestamp() - max(w.seen_at))::f
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """One source. `first_received_at`, `last_received_at`: None if it has no event, no delivery. `stored_last_hour`:
-    events.
+    deliveries.
 
     `seconds_behind`: how long the oldest event that some projection has not folded has been in the log; 0 if none is.
     `missing`: a position that the log lacks, at which its projections stand still. `folded`: how far each is.

@@ -1,29 +1,32 @@
-"""Writes down what a comparison with a file found: the missing and the stale, as events of rosterlog's own in the log.
+"""Writes down what a comparison with a file found, as events of rosterlog's own in the log.
 
-Who is not listed is counted alone: one look at a file does not prove an absence.
+The missing and the stale at once; whoever is not listed only if the absence is known otherwise than by one look.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, text
 
 from ingest.log.observation import Drift, Observation, ObservationHeader
-from ingest.log.observe import Fate, ObservationReceipt, write_down
+from ingest.log.observe import Fate, write_down
 from ingest.log.proof import BEGINNING
 from projections.participants.fields import Fields
 from projections.participants.overlay import Overlay
+from projections.truth.absence import Absences, DirectAnswer, note_absences
+from projections.truth.aftermath import Aftermath
+from projections.truth.allowed_drift import AllowedDrift, check_stale, check_unlisted
 from projections.truth.comparison import FileLook, TakeDifference, compare_listing
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import EXPECTED, DriftKind, DriftTally, RosterDifference
-from projections.truth.laying import Laid, Laying, NotLaid
+from projections.truth.drift import EXPECTED, DriftKind, DriftTally, RosterDifference, Why
+from projections.truth.laying import Laying, NotLaid
 from projections.truth.roster_lines import ComparedScope
 from projections.truth.spool import DifferenceSpool
 
-_MOST_STALE = 0.05  # of the people who were compared
 _CHAIN = text("select chain from event_log where source = :source and position = :position")
 
 Following = Callable[[int], AbstractContextManager[Callable[[int], None]]]
@@ -36,7 +39,8 @@ class AppliedLook:
 
     `position`: of the observation's header. `after`: the drift that is left once the log is folded; who was overtaken
     or withheld is unknowable in it. `left`: values that were not laid over their participants, and why.
-    `missing_without_id`: who is never appended, since nobody can tell whether they are erased.
+    `missing_without_id`: who is never appended, since nobody can tell whether they are erased. `unplaced`: rows of
+    nobody who is known, because of which nobody who is not listed is taken for gone.
     """
 
     observation: Observation
@@ -46,6 +50,7 @@ class AppliedLook:
     after: Drift
     left: Counter[NotLaid]
     missing_without_id: int
+    unplaced: int
 
     @property
     def agrees(self) -> bool:
@@ -59,6 +64,7 @@ class AppliedLook:
             "file_sha256": self.observation.file_digest,
             **{fate.value: self.fates[fate] for fate in (Fate.APPENDED, Fate.OVERTAKEN, Fate.WITHHELD)},
             "missing_without_id": self.missing_without_id,
+            "rows_of_nobody_known": self.unplaced,
             "not_laid_over": {reason.value: number for reason, number in self.left.items()},
             "after": {kind.value: getattr(self.after, kind.value) for kind in DriftKind},
             "agrees": self.agrees,
@@ -71,87 +77,59 @@ def apply_listing(
     scope: ComparedScope,
     look: FileLook,
     fields: Fields,
-    allowed: frozenset[str],
+    allowed: AllowedDrift,
     take: TakeDifference,
     following: Following,
+    answer: DirectAnswer | None = None,
 ) -> AppliedLook:
-    """Compare a file with the roster in the connection's snapshot, and append who is missing or stale.
+    """Compare a file with the roster in the connection's snapshot, and append who is missing, stale or gone.
 
-    `allowed`: columns in which more than 5 % may be stale. Raises `NothingConcluded`, and then nothing is appended.
+    `answer`: what the source says of one person, if it can be asked. Raises `NothingConcluded`, and then nothing is
+    appended.
     """
-    with closing(DifferenceSpool()) as spool:
-
-        def keep(difference: RosterDifference) -> None:
-            spool.add(difference)
-            take(difference)
-
-        tally = compare_listing(connection, scope, look, fields, keep)
+    with closing(_Found(take)) as found:
+        tally = compare_listing(connection, scope, look, fields, found.keep, has_digests=True)
         check_stale(tally, allowed)
+        if answer is not None and not allowed.unlisted:
+            check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowed)  # before so many are asked for
+        absences = Absences(connection, scope, look.taken_at, answer, has_looked=not found.unplaced)
+        absences.divide(found.unlisted.differences(), found.gone, found.waiting)
+        check_unlisted(tally, found.gone.size, allowed)
         observation = Observation(str(uuid4()), _digest(look))
         laying = Laying(connection, scope, Overlay(fields))
-        with following(spool.size) as advance:
-            outcome = _Outcome(laying, tally, advance)
-            writing = _Writing(scope, look, _chain(operator, scope), outcome)
-            observed = laying.observed(spool.differences())
-            fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, outcome.take)
-    assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
+        with following(found.listed.size + found.gone.size) as advance:
+            aftermath = Aftermath(laying, tally, advance)
+            writing = _Writing(scope, look, _chain(operator, scope), aftermath)
+            observed = laying.observed(chain(found.listed.differences(), found.gone.differences()))
+            fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, aftermath.take)
+        assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
+        if not found.unplaced:
+            note_absences(operator, scope, receipt.position, look.taken_at, found.waiting.differences())
     without_id = 0 if look.matching.is_by_id else tally.kinds[DriftKind.MISSING]
-    return AppliedLook(observation, receipt.position, tally, fates, outcome.after(), laying.left, without_id)
+    after = aftermath.left()
+    return AppliedLook(observation, receipt.position, tally, fates, after, laying.left, without_id, found.unplaced)
 
 
-def check_stale(tally: DriftTally, allowed: frozenset[str]) -> None:
-    """Raise `NothingConcluded` if more than 5 % of those compared are stale in a column that is not allowed.
+class _Found:
+    """What a comparison finds that could be written down. Close it.
 
-    A heading that is mapped wrongly must not rewrite everybody.
+    `unplaced`: rows of nobody known, each of which may be anybody who seems not to be listed: without an id, or under
+    another key.
     """
-    compared = tally.agreeing + tally.kinds[DriftKind.STALE]
-    many = {column: number for column, number in tally.columns.items() if number > _MOST_STALE * compared}
-    refused = sorted(many.keys() - allowed)
-    if refused:
-        told = ", ".join(f"{many[column]} in {column}" for column in refused)
-        options = " ".join(f"--allow-stale {column}" for column in refused)
-        raise NothingConcluded(
-            f"of {compared} people compared, more than 5 % are stale: {told}; nothing was written down. If no heading "
-            f"is mapped wrongly and that is right, add {options}"
-        )
 
+    def __init__(self, take: TakeDifference) -> None:
+        self.listed, self.unlisted, self.gone, self.waiting = (DifferenceSpool() for _ in range(4))
+        self.unplaced = 0
+        self._take = take
 
-@dataclass(slots=True)
-class _Outcome:
-    """What becomes of the participants, as receipts come in. `columns`: by column, how many are stale no longer."""
+    def keep(self, difference: RosterDifference) -> None:
+        self.unplaced += difference.participant_id is None or difference.why is Why.AMBIGUOUS
+        (self.unlisted if difference.kind is DriftKind.UNLISTED else self.listed).add(difference)
+        self._take(difference)
 
-    laying: Laying
-    tally: DriftTally
-    advance: Callable[[int], None]
-    settled: Counter[DriftKind] = field(default_factory=Counter)
-    hindered: Counter[DriftKind] = field(default_factory=Counter)
-    columns: Counter[str] = field(default_factory=Counter)
-
-    def take(self, receipts: Sequence[ObservationReceipt]) -> None:
-        for receipt in receipts:
-            self._note(self.laying.waiting.popleft(), receipt.fate)
-        self.advance(len(receipts))
-
-    def _note(self, laid: Laid, fate: Fate) -> None:
-        if fate in (Fate.APPENDED, Fate.KNOWN):
-            self.settled[laid.kind] += not laid.unlaid
-        else:
-            self.hindered[laid.kind] += 1
-        if laid.kind is DriftKind.STALE:
-            self.columns.update(laid.columns)
-            if fate in (Fate.OVERTAKEN, Fate.WITHHELD):
-                self.columns.update(laid.unlaid)
-
-    def after(self) -> Drift:
-        """The drift that is left."""
-        left = self.tally.kinds - self.settled - self.hindered
-        return Drift(
-            left[DriftKind.MISSING],
-            left[DriftKind.STALE],
-            left[DriftKind.UNLISTED],
-            left[DriftKind.UNKNOWABLE] + self.hindered.total(),
-            self.tally.columns - self.columns,
-        )
+    def close(self) -> None:
+        for spool in (self.listed, self.unlisted, self.gone, self.waiting):
+            spool.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +139,11 @@ class _Writing:
     scope: ComparedScope
     look: FileLook
     chain: bytes
-    outcome: _Outcome
+    aftermath: Aftermath
 
     def header(self, fates: Counter[Fate]) -> ObservationHeader:
-        # No digests of the two sides: each spells its lines in its own way, which nobody could compute again.
-        tally, after = self.outcome.tally, self.outcome.after()
+        tally, after = self.aftermath.tally, self.aftermath.left()
+        listed_digest, roster_digest = tally.digests or (None, None)
         return ObservationHeader(
             kind=self.look.listing.kind,
             taken_at=self.look.taken_at,
@@ -177,8 +155,13 @@ class _Writing:
             scope=self.scope.event_ids,
             rows=tally.rows,
             pages=self.look.listing.pages,
+            listed_digest=listed_digest,
+            roster_digest=roster_digest,
             overtaken=fates[Fate.OVERTAKEN],
             withheld=fates[Fate.WITHHELD],
+            written_down=tally.written_down,
+            grace=self.look.grace,
+            reading=self.look.reading(),
             agrees=_agrees(tally, after),
         )
 

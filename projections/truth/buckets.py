@@ -6,6 +6,7 @@ from typing import BinaryIO, cast
 from zlib import crc32
 
 BUCKETS = 32
+_BITS = 32 - 5  # of a CRC-32, but for those that tell the bucket
 _IN_MEMORY = 40_000  # lines that wait to be written
 
 
@@ -21,7 +22,7 @@ class LineBuckets:
         """Add lines; gives their number."""
         waiting = self._waiting
         for line in lines:
-            waiting[crc32(line.split(b"\t", 1)[0]) % BUCKETS].append(line)
+            waiting[crc32(line.split(b"\t", 1)[0]) >> _BITS].append(line)
         self._number += len(lines)
         if self._number >= _IN_MEMORY:
             self._write()

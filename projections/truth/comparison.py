@@ -3,24 +3,26 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import Connection, text
 
+from ingest.delivery import JsonObject
 from projections.folding import checkpoint
 from projections.folding.projection import Projection, Track
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
 from projections.truth.buckets import BUCKETS, LineBuckets
-from projections.truth.cells import Convert, converting
+from projections.truth.cells import converting
+from projections.truth.digests import SetDigests
 from projections.truth.drift import DriftKind, DriftTally, RosterDifference, Why
 from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
 from projections.truth.pairing import Pair, paired_by_id, paired_by_key
-from projections.truth.roster_lines import ComparedScope, roster_lines
-from projections.truth.values import ListedValues
+from projections.truth.roster_lines import ComparedScope, RosterLines, roster_lines
+from projections.truth.values import UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
 _EVENT = "event_id"
@@ -34,7 +36,7 @@ class FileLook:
     """An observation: a file, which of its headings is which column, and what is known of it.
 
     `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
-    `expected`: rows that there have to be, at least.
+    `expected`: rows that there have to be, at least. `grace`: how long before it was taken the list may have been made.
     """
 
     listing: Listing
@@ -44,6 +46,16 @@ class FileLook:
     forms: tuple[str, ...] = ()
     empties: frozenset[str] = field(default_factory=frozenset)
     expected: int | None = None
+    grace: timedelta = timedelta(0)
+
+    def reading(self) -> JsonObject:
+        """How the file is read, without its headings, which might be anything: the place of each column, from 1."""
+        places = {self.columns.get(heading): place for place, heading in enumerate(self.listing.headings, 1)}
+        return {
+            "columns": {column: place for column, place in places.items() if column},
+            "date_forms": [*self.forms],
+            "empty_means_empty": sorted(self.empties),
+        }
 
 
 def scope_of(
@@ -59,16 +71,23 @@ def scope_of(
 
 
 def compare_listing(
-    connection: Connection, scope: ComparedScope, look: FileLook, fields: Fields, take: TakeDifference
+    connection: Connection,
+    scope: ComparedScope,
+    look: FileLook,
+    fields: Fields,
+    take: TakeDifference,
+    *,
+    has_digests: bool = False,
 ) -> DriftTally:
     """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
 
-    Nothing that it got holds if this raises `NothingConcluded`.
+    Nothing that it got holds if this raises `NothingConcluded`. `has_digests`: the tally gets those of both sides.
     """
-    convert = converting(fields, look.forms)
-    form, columns = _row_form(scope, look, convert)
-    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": look.taken_at}).scalar_one()
-    judge = Judge(connection, scope, ListedValues(columns, convert, look.empties), taken, look.listing.digest)
+    form, values = form_of_rows(scope.event_ids, look, fields)
+    moment = look.taken_at - look.grace
+    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": moment}).scalar_one()
+    judge = Judge(connection, scope, values, taken, look.listing.digest)
+    digests = SetDigests(values, has_id=not look.matching.is_by_id) if has_digests else None
     tally = DriftTally(scope.position)
 
     def note(difference: RosterDifference) -> None:
@@ -76,42 +95,54 @@ def compare_listing(
         take(difference)
 
     with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
-        seen = RowsRead()
-        with roster_lines(connection, scope, look.matching, columns) as on_roster:
-            for part in lines_of(look.listing.parts(), form, seen):
-                listed.add(part)
-                # PostgreSQL writes the next lines while rows of the file are read.
-                tally.on_roster += stored.add(on_roster.ready())
-            guards.check_read(look.listing, seen, look.expected)
-            tally.on_roster += sum(map(stored.add, on_roster.rest()))
-        tally.rows = seen.rows
+        with roster_lines(connection, scope, look.matching, values.columns) as on_roster:
+            seen = _read_both(look, form, on_roster, listed, stored, tally)
         for number in seen.without_key:
             note(RosterDifference(DriftKind.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
-        pairs = _pairs(listed, stored, look.matching, tally)
+        pairs = _pairs(listed, stored, look.matching, tally, digests)
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):
                 note(difference)
     judge.met += tally.agreeing
     tally.agreeing += judge.same
+    tally.written_down = judge.written_down.total()
+    tally.digests = None if digests is None else (digests.listed, digests.roster)
     tally.unreadable = judge.unreadable
     guards.check_conclusion(scope, judge, tally)
     return tally
 
 
-def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[RowForm, tuple[str, ...]]:
-    """How rows become lines, and the columns of the values in these. Raises `NothingConcluded`.
+def _read_both(
+    look: FileLook, form: RowForm, on_roster: RosterLines, listed: LineBuckets, stored: LineBuckets, tally: DriftTally
+) -> RowsRead:
+    """Read file and roster at the same time. Raises `NothingConcluded` if the file is not whole."""
+    seen = RowsRead()
+    for part in lines_of(look.listing.parts(), form, seen):
+        listed.add(part)
+        # PostgreSQL writes the next lines while rows of the file are read.
+        tally.on_roster += stored.add(on_roster.ready())
+    guards.check_read(look.listing, seen, look.expected)
+    tally.on_roster += sum(map(stored.add, on_roster.rest()))
+    tally.rows = seen.rows
+    return seen
 
-    A file without a column of events that is compared with one event says of everybody that they are in it.
+
+def form_of_rows(event_ids: tuple[str, ...] | None, look: FileLook, fields: Fields) -> tuple[RowForm, ListedValues]:
+    """How rows become lines, and the values in these. Raises `NothingConcluded`.
+
+    A file without a column of events that is compared with one event says of everybody that they are in it. Of
+    everybody it says that they are listed.
     """
+    convert = converting(fields, look.forms)
     headings = map(look.columns.get, look.listing.headings)
     places = {column: place for place, column in enumerate(headings) if column}
     columns = tuple(column for column in places if column in COLUMN_NAMES)
     key_columns, key_of = look.matching.columns, key_reader(look.matching, convert)
-    constants: tuple[str, ...] = ()
-    if _EVENT not in places and scope.event_ids is not None and len(scope.event_ids) == 1:
-        constants = scope.event_ids
+    of_event: tuple[str, ...] = ()
+    if _EVENT not in places and event_ids is not None and len(event_ids) == 1:
+        of_event = event_ids
         if _EVENT in key_columns:
-            key_columns, key_of = key_columns[:-1], _with(constants, key_of)
+            key_columns, key_of = key_columns[:-1], _with(of_event, key_of)
     check_matching(look.matching, key_columns, places)
     key_places = tuple(places[column] for column in key_columns)
     compared = tuple(places[column] for column in columns)
@@ -120,11 +151,12 @@ def _row_form(scope: ComparedScope, look: FileLook, convert: Convert) -> tuple[R
         key_places,
         key_of,
         compared,
-        constants,
+        (*of_event, ""),
         guarded=look.listing.is_csv,
         is_plain_key=look.matching.is_by_id,
     )
-    return form, (*columns, _EVENT) if constants else columns
+    more = (_EVENT, UNLISTED_AT) if of_event else (UNLISTED_AT,)
+    return form, ListedValues((*columns, *more), convert, look.empties | {UNLISTED_AT})
 
 
 def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
@@ -132,11 +164,16 @@ def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
     return lambda cells: key_of((*cells, *constants))
 
 
-def _pairs(listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: DriftTally) -> Iterator[Pair]:
+def _pairs(
+    listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: DriftTally, digests: SetDigests | None
+) -> Iterator[Pair]:
     """The pairs that are not alike; those that are, are counted."""
     pair = paired_by_id if matching.is_by_id else paired_by_key
     for bucket in range(BUCKETS):
-        equal, pairs = pair(listed.lines(bucket), stored.lines(bucket))
+        of_file, of_roster = listed.lines(bucket), stored.lines(bucket)
+        equal, pairs = pair(of_file, of_roster)
+        if digests is not None:
+            digests.add(of_file, of_roster)
         tally.agreeing += equal
         for one in pairs:
             if one.listed == one.stored and one.why is None:

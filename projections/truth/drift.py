@@ -57,6 +57,8 @@ class RosterDifference(NamedTuple):
 class DriftTally:
     """How many there are. `agreeing`: listed as the roster has them. `columns`: by column, how many are stale in it.
 
+    `written_down`: who is not listed, and was observed not to be before. `digests`: of what is listed and of the
+    roster, where they were asked for.
     `unreadable`: by column, how many values could not be read; `read`: how many could, of those that were looked at.
     """
 
@@ -64,6 +66,8 @@ class DriftTally:
     rows: int = 0
     on_roster: int = 0
     agreeing: int = 0
+    written_down: int = 0
+    digests: tuple[str, str] | None = None
     kinds: Counter[DriftKind] = field(default_factory=Counter)
     reasons: Counter[Why] = field(default_factory=Counter)
     columns: Counter[str] = field(default_factory=Counter)
@@ -99,6 +103,7 @@ class DriftTally:
             "on_roster": self.on_roster,
             "agreeing": self.agreeing,
             **{kind.value: self.kinds[kind] for kind in DriftKind},
+            "unlisted_written_down": self.written_down,
             "unknowable_because": {why.value: number for why, number in self.reasons.items()},
             "stale_by_column": dict(self.columns.most_common()),
             "unreadable_by_column": dict(self.unreadable.most_common()),

@@ -86,7 +86,8 @@ def _check_events(scope: ComparedScope, judge: Judge) -> None:
         group by 1
     """)  # noqa: S608 - our own table
     people = {row.event_id: row.people for row in judge.connection.execute(statement, {"source": scope.source})}
-    gone = [event_id for event_id, number in judge.unlisted.items() if number == people.get(event_id)]
+    missed = judge.unlisted + judge.written_down
+    gone = [event_id for event_id in judge.unlisted if missed[event_id] == people.get(event_id)]
     if gone:
         raise NothingConcluded(
             f"the file lists nobody of {_named(gone)}: name the events that it is of, each with --event"

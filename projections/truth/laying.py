@@ -1,7 +1,7 @@
 """Makes whole participants of what was observed: the roster's own objects with the listed values laid over them."""
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
@@ -15,6 +15,7 @@ from projections.participants.taken import ID_KEY
 from projections.truth.drift import DriftKind
 from projections.truth.roster_lines import ComparedScope, driver_connection
 from projections.truth.spool import SpooledDifference
+from projections.truth.values import UNLISTED_AT
 
 _AT_A_TIME = 100  # objects in memory, each as long as a delivery may be
 _EVENT = "event_id"
@@ -23,7 +24,7 @@ _EVENT = "event_id"
 class NotLaid(Enum):
     """Why values are not written down. A person has to look."""
 
-    WITHOUT_EVENT = "the file does not say in which event"
+    WITHOUT_EVENT = "the file does not say in which event: map a heading to event_id, or give the --event that it is of"
     WITHOUT_OBJECT = "what the log has of the participant cannot be read"
     NOT_READ = "laid over the participant, the values would not be read, or others would change"
 
@@ -54,7 +55,7 @@ class Laying:
     def observed(self, differences: Iterator[SpooledDifference]) -> Iterator[ObservedParticipant]:
         """The participants as they are to be."""
         while some := [*islice(differences, _AT_A_TIME)]:
-            objects = self._objects([each.participant_id for each in some if each.kind is DriftKind.STALE])
+            objects = self._objects([each.participant_id for each in some if each.kind is not DriftKind.MISSING])
             for each in some:
                 yield from self._one(each, objects)
 
@@ -62,7 +63,7 @@ class Laying:
         id_, observed = difference.participant_id, dict(difference.observed)
         is_missing = difference.kind is DriftKind.MISSING
         # Listed in one of several events, and the file does not say in which.
-        unsaid = self.scope.event_ids is not None and not observed.get(_EVENT, "" if is_missing else _EVENT)
+        unsaid = not observed.get(_EVENT, "") if is_missing else self._is_unsaid(observed)
         if unsaid:
             self.left[NotLaid.WITHOUT_EVENT] += 1
             observed.pop(_EVENT, None)
@@ -72,12 +73,17 @@ class Laying:
         if before is None:
             self.left[NotLaid.WITHOUT_OBJECT] += 1
             return
-        laid = self.overlay.laid_over(before, {column: value or None for column, value in observed.items()})
+        # That somebody is listed again is what any event says that is not of the unlisted.
+        over = {column: value or None for column, value in observed.items() if column != UNLISTED_AT}
+        laid = self.overlay.laid_over(before, over)
         if laid is None:
             self.left[NotLaid.NOT_READ] += 1
             return
         self.waiting.append(Laid(difference.kind, tuple(observed), (_EVENT,) if unsaid else ()))
-        yield ObservedParticipant(id_, difference.base, laid)
+        yield ObservedParticipant(id_, difference.base, laid, difference.absence)
+
+    def _is_unsaid(self, observed: Mapping[str, str]) -> bool:
+        return self.scope.event_ids is not None and observed.get(_EVENT) == ""
 
     def _objects(self, ids: Sequence[str]) -> dict[str, JsonObject]:
         """By id the whole object of the state that the roster has."""

@@ -84,8 +84,12 @@ def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> b
     if not key:
         seen.without_key.append(number)
         return b""
-    written = (cell.translate(_WRITTEN) for cell in (key, *cells[parts:], *form.constants))
-    return ("\t".join(written) + "\n").encode()
+    return written_line((key, *cells[parts:], *form.constants))
+
+
+def written_line(cells: Iterable[str]) -> bytes:
+    """A line of a key and values."""
+    return ("\t".join(cell.translate(_WRITTEN) for cell in cells) + "\n").encode()
 
 
 def _picker(places: tuple[int, ...], cells: int) -> Callable[[list[str]], Sequence[str]] | None:

@@ -15,11 +15,11 @@ from psycopg.waiting import WAIT_R
 from sqlalchemy import Connection
 
 from projections.folding.projection import Track
-from projections.participants.fields import DECLARED, Kind
+from projections.participants.fields import Kind
 from projections.participants.rows import ROSTER_TABLE
 from projections.truth.matching import Matching
+from projections.truth.values import COMPARED_KINDS
 
-_KINDS = {field.column: field.kind for field in DECLARED.columns}
 _AT_A_TIME = 1_000  # lines of one wait for the database
 # Without the object nobody's event is looked up.
 _EVENT = "left join readable_log e on e.source = p.source and e.position = p.position"
@@ -109,7 +109,7 @@ def _selected(matching: Matching, columns: Sequence[str]) -> str:
 
 def _spelled(column: str) -> str:
     """A column as most files have it. A time is written as `iso_time` does but for its fractions, in half the time."""
-    if _KINDS[column] is Kind.TIME:
+    if COMPARED_KINDS[column] is Kind.TIME:
         return f"replace((p.{column} at time zone 'UTC')::text, ' ', 'T') || 'Z'"
     return f"p.{column}::text"
 

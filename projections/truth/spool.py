@@ -6,6 +6,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
+from ingest.delivery import JsonObject
 from projections.truth.drift import DriftKind, RosterDifference
 
 _IN_MEMORY = 1_048_576  # bytes
@@ -13,30 +14,37 @@ _write = msgspec.json.Encoder().encode
 
 
 class SpooledDifference(NamedTuple):
-    """A participant who is missing or stale. `observed`: by column what is listed, "" for nothing."""
+    """A participant who is missing, stale or unlisted. `observed`: by column what is listed, "" for nothing.
+
+    `absence`: how it is known that an unlisted one is gone.
+    """
 
     kind: DriftKind
     participant_id: str
     base: int
     observed: Mapping[str, str]
+    absence: JsonObject | None = None
 
 
 _read = msgspec.json.Decoder(SpooledDifference).decode
 
 
 class DifferenceSpool:
-    """The missing and the stale, in the order in which they were found. Close it."""
+    """Differences in the order in which they were found. Close it."""
 
     def __init__(self) -> None:
         self._file = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - `close` does
         self.size = 0
 
     def add(self, difference: RosterDifference) -> None:
-        """Keep a difference, if it is one that could be written down: of a known id, missing or stale."""
-        if difference.participant_id is None or difference.kind not in (DriftKind.MISSING, DriftKind.STALE):
+        """Keep a difference, if it is one that could be written down: of a known id, and not unknowable."""
+        if difference.participant_id is None or difference.kind is DriftKind.UNKNOWABLE:
             return
         observed = {column: listed for column, (listed, _) in difference.columns.items()}
-        spooled = SpooledDifference(difference.kind, difference.participant_id, difference.base, observed)
+        self.put(SpooledDifference(difference.kind, difference.participant_id, difference.base, observed))
+
+    def put(self, spooled: SpooledDifference) -> None:
+        """Keep one."""
         self._file.write(_write(spooled) + b"\n")
         self.size += 1
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from projections.participants.convert import WillNotConvert
-from projections.participants.fields import DECLARED
+from projections.participants.fields import DECLARED, Kind
 from projections.truth.cells import Convert, is_same
 
-_KINDS = {column.column: column.kind for column in DECLARED.columns}
+UNLISTED_AT = "unlisted_at"  # compared after all other columns: whoever is listed is not unlisted
+COMPARED_KINDS = {**{column.column: column.kind for column in DECLARED.columns}, UNLISTED_AT: Kind.TIME}
 _EVENT, _UPDATED = "event_id", "updated_at"
 
 
@@ -46,7 +47,7 @@ class ListedValues:
             except WillNotConvert:
                 unreadable.append(column)
                 continue
-            if not is_same(_KINDS[column], converted, value):
+            if not is_same(COMPARED_KINDS[column], converted, value):
                 stale[column] = converted, value
                 is_ahead = is_ahead or (column == _UPDATED and _is_later(value, converted))
         return Compared(stale, unreadable, is_ahead)
@@ -55,6 +56,28 @@ class ListedValues:
         """All that is listed of somebody of whom the roster has nothing."""
         return self.compared(listed, [""] * len(self.columns))
 
+    def spelled(self, listed: Sequence[str]) -> list[str]:
+        """What is listed, in the roster's spelling; what cannot be read, as it stands."""
+        event_id = self.event_of(listed)
+        return [
+            self._spelled(column, cell, event_id) if cell else ""
+            for column, cell in zip(self.columns, listed, strict=True)
+        ]
+
+    def _spelled(self, column: str, cell: str, event_id: str) -> str:
+        try:
+            value = self.convert(column, cell, event_id)
+        except WillNotConvert:
+            return cell
+        return _in_utc(value) if COMPARED_KINDS[column] is Kind.TIME else value
+
+    def said_by(self, listed: Sequence[str], stored: Sequence[str]) -> list[str]:
+        """What the roster has, without the values of which the list says nothing."""
+        return [
+            value if cell or column in self.empties else ""
+            for column, cell, value in zip(self.columns, listed, stored, strict=True)
+        ]
+
     def event_of(self, cells: Sequence[str]) -> str:
         """The event among the values; an empty text if there is none."""
         return cells[self.columns.index(_EVENT)] if _EVENT in self.columns else ""
@@ -62,3 +85,9 @@ class ListedValues:
 
 def _is_later(stored: str, listed: str) -> bool:
     return bool(stored and listed) and datetime.fromisoformat(stored) > datetime.fromisoformat(listed)
+
+
+def _in_utc(value: str) -> str:
+    """A converted time as the roster's lines have it."""
+    written = datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (written.rstrip("0") if "." in written else written) + "Z"

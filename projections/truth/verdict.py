@@ -62,7 +62,8 @@ class Judge:
     """Judges pairs. `taken`: the last position that was received before the file was taken. `digest`: gives the file's.
 
     What was seen meanwhile: `met`, pairs of the scope; `same`, of these, pairs of which nothing differs; by event
-    `elsewhere`, who is listed and on the roster in another one, and `unlisted`; by column `unreadable` values.
+    `elsewhere`, who is listed and on the roster in another one, `unlisted`, and `written_down`, who is not listed and
+    was observed not to be before; by column `unreadable` values.
     """
 
     connection: Connection
@@ -74,6 +75,7 @@ class Judge:
     same: int = 0
     elsewhere: Counter[str] = field(default_factory=Counter)
     unlisted: Counter[str] = field(default_factory=Counter)
+    written_down: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def differences(self, pairs: Sequence[Pair]) -> Iterator[RosterDifference]:
@@ -89,7 +91,11 @@ class Judge:
         younger = self._younger([id_ for id_, each in known.items() if each.newest > self.taken])
         for pair, compared in judged:
             id_ = pair.participant_id or ""
-            yield self._difference(pair, compared, known.get(id_, _UNKNOWN), is_younger=id_ in younger)
+            each = known.get(id_, _UNKNOWN)
+            if _is_written_down(pair) and each.newest <= self.scope.position:
+                self.written_down[each.event_id] += 1
+            else:
+                yield self._difference(pair, compared, each, is_younger=id_ in younger)
 
     def _found(self, pairs: Sequence[Pair]) -> Iterator[Pair]:
         """The pairs, of those who are listed also with what the roster has of them outside of the scope."""
@@ -169,12 +175,15 @@ class Judge:
             return Why.WAITING
         if is_younger:
             return Why.YOUNGER
-        if kind is DriftKind.UNLISTED:
-            return None
-        if known.is_parked:
+        if known.is_parked:  # what is written down would be newer, and nobody would read the parked event any more
             return Why.PARKED
-        if kind is DriftKind.MISSING:
+        if kind is not DriftKind.STALE:
             return None
         if compared.is_ahead:
             return Why.AHEAD
         return None if compared.stale else Why.UNREADABLE
+
+
+def _is_written_down(pair: Pair) -> bool:
+    """Whether the roster says already that the participant is not listed: in the last of the compared columns."""
+    return pair.listed is None and pair.why is None and pair.stored is not None and bool(pair.stored[-1])

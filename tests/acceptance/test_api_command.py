@@ -74,6 +74,19 @@ def test_a_list_is_compared_and_written_down_as_a_file_is(
     assert not any(CLIENT_SECRET in text for text in (printed, Path(config).read_text()))
 
 
+def test_whoever_is_not_listed_and_not_there_is_gone_at_the_first_look(
+    env: dict[str, str], database: str, listed: ServedList, tmp_path: Path
+) -> None:
+    gone = listed.rows.pop(3)
+    template = TOTAL + f'participant_url = "{listed.url}/participants/{{participant_id}}"\n'
+    arguments = ("reconcile", "--api", config_file(tmp_path, listed.url, more=template), "--apply")
+    printed = run(*arguments, env=env)
+    assert f"unlisted 1\n  {gone['id']}\n" in printed
+    assert "written down: 1\n" in printed
+    [(body,)] = query(database, "select body from event_log where event_type = 'rosterlog.participant.unlisted'")
+    assert json.loads(body)["absence"] == {"verified_by": "direct answer"}
+
+
 def test_keys_are_mapped_as_for_a_file(env: dict[str, str], listed: ServedList, tmp_path: Path) -> None:
     listed.rows = [{"who": {"no": each["id"]}, "bib": each["bib"], "shirt": "M"} for each in PEOPLE]
     arguments = ("reconcile", "--api", config_file(tmp_path, listed.url, more=TOTAL))
@@ -98,7 +111,8 @@ def test_what_does_not_go_together_is_refused(env: dict[str, str], listed: Serve
     for arguments, said in (
         (("--api", config, "--file", config), "--file FILE or --api CONFIG, not both"),
         (("--api", config, *taken), "--taken-at belongs to --file FILE"),
-        (("--api", config, "--every", "6 hours"), "is no duration such as 6h"),
+        (("--api", config, "--every", "6 hours"), "a length of time has its unit"),
+        (("--api", config, "--every", "0s"), "--every is a second or more"),
         (("--file", config, "--every", "6h"), "--every and --state-dir belong to --api CONFIG"),
         (("--inner", "--api", config), "--inner compares whole sources"),
         (("--certificate", "1", "--api", config), "give it alone"),

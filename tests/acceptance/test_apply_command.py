@@ -39,7 +39,7 @@ def test_the_exit_code_says_whether_drift_is_left(
     assert "the roster agrees with the file" in run("reconcile", "--file", file, "--event", "501", env=env)
     fewer = listed(tmp_path, "A1", 19)
     printed = run("reconcile", "--file", fewer, "--event", "501", "--apply", env=env, code=1)
-    assert "2 unlisted are not written down: one file does not prove that they are gone\n" in printed
+    assert "2 unlisted are not written down: one file does not prove that they are gone; do it again with " in printed
     found = json.loads(
         run("reconcile", "--file", fewer, "--event", "501", "--apply", "--json", env=env, code=1).splitlines()[-1]
     )
@@ -47,6 +47,28 @@ def test_the_exit_code_says_whether_drift_is_left(
     assert query(database, "select missing, stale, missing_after, stale_after from reporting.reconciliations") == [
         (1, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0),
     ]  # fmt: skip
+
+
+def test_two_files_of_times_an_hour_apart_say_who_is_gone(
+    env: dict[str, str], database: str, worker_engine: Engine, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("alter table event_log disable trigger all")
+        connection.execute("update event_log set received_at = '2026-05-01T10:00:00Z'")
+    file = listed(tmp_path, "1", 18)
+    arguments = ("reconcile", "--file", file, "--event", "501", "--apply")
+    first = ("--taken-at", "2026-05-03T10:00:00Z")
+    assert "2 unlisted are not written" in run(*arguments, *first, env=env, code=1)
+    drain(worker_engine)
+    second = ("--taken-at", "2026-05-03T11:00:00Z")
+    assert "more than 5 %" in run(*arguments, *second, "--allow-unlisted", "1", env=env, code=2)
+    assert "not written down" not in run(*arguments, *second, "--allow-unlisted", "2", env=env)
+    drain(worker_engine)
+    printed = run(*arguments[:-1], *second, env=env)
+    assert "unlisted 0\n  and 2 of whom that is written down\n" in printed
+    found = json.loads(run(*arguments[:-1], *second, "--grace", "49h", "--json", env=env).splitlines()[-1])
+    assert (found["unlisted"], found["unlisted_written_down"], found["unknowable"]) == (0, 2, 0)
+    assert "such as 90s" in run(*arguments, "--grace", "5", env=env, code=2)
 
 
 def test_many_who_are_stale_need_a_word_and_nothing_is_appended_without(
@@ -66,7 +88,9 @@ def test_options_of_writing_down_go_with_a_file(env: dict[str, str], tmp_path: P
     for arguments, said in (
         (("--expect", "20", "--apply"), "belong to --file FILE"),
         (("--inner", "--apply"), "belong to --file FILE"),
-        (("--file", file, "--allow-stale", "bib"), "--allow-stale goes with --apply"),
+        (("--file", file, "--allow-stale", "bib"), "--allow-stale and --allow-unlisted go with --apply"),
+        (("--file", file, "--allow-unlisted", "3"), "--allow-stale and --allow-unlisted go with --apply"),
+        (("--certificate", "1", "--file", file, "--apply"), "belong to --file FILE"),
         (("--file", file, "--apply", "--expect", "30"), "--expect says 30"),
     ):
         assert said in run("reconcile", *arguments, env=env, code=2)
@@ -100,8 +124,14 @@ def test_killed_between_two_batches_the_next_run_goes_on(database: str, worker_e
 def test_the_certificate_is_the_header_with_the_proof_of_its_log(
     env: dict[str, str], database: str, tmp_path: Path
 ) -> None:
-    run("reconcile", "--file", listed(tmp_path, "A1", 20), "--event", "501", "--apply", env=env)
-    certificate = json.loads(run("reconcile", "--certificate", "22", env=env).splitlines()[-1])
+    file = listed(tmp_path, "A1", 20)
+    run("reconcile", "--file", file, "--event", "501", "--apply", env=env)
+    certificate = json.loads(run("reconcile", "--certificate", "22", "--file", file, env=env).splitlines()[-1])
+    assert (certificate["holds"], certificate["file"]) == (
+        True, {"sha256": True, "rows": True, "listed_digest": True},
+    )  # fmt: skip
+    other = run("reconcile", "--certificate", "22", "--file", listed(tmp_path, "B1", 20), env=env, code=1)
+    assert not json.loads(other.splitlines()[-1])["holds"]
     chains = [chain.hex() for chain in model.chains(database)]
     assert (certificate["chain"], certificate["observation"]["data"]["chain"]) == (chains[21], chains[19])
     assert (certificate["proof"]["events"], certificate["proof"]["chain"]) == (22, chains[21])

@@ -50,7 +50,8 @@ comment on column reporting.reconciliations.rows_read is 'Number of rows that we
 comment on column reporting.reconciliations.pages_read is 'Number of pages that an API gave; null if it was none.';
 comment on column reporting.reconciliations.missing is 'Participants who were listed, and not on the roster.';
 comment on column reporting.reconciliations.stale is 'Participants who were listed with other values.';
-comment on column reporting.reconciliations.unlisted is 'Participants on the roster who were not listed.';
+comment on column reporting.reconciliations.unlisted
+  is 'Participants on the roster who were not listed, but for those of whom that was written down before.';
 comment on column reporting.reconciliations.unknowable
   is 'Participants of whom nothing could be said: changed since, erased, parked, or ambiguous.';
 comment on column reporting.reconciliations.stale_columns

@@ -1,8 +1,8 @@
 """Asks the API about one person: an address that answers 404 says that the source does not have them."""
 
-from collections.abc import Callable
 from urllib.parse import quote
 
+from projections.truth.absence import DirectAnswer
 from projections.truth.api.client import ApiClient
 from projections.truth.api.config import PARTICIPANT
 from projections.truth.conclusion import NothingConcluded
@@ -10,9 +10,6 @@ from projections.truth.conclusion import NothingConcluded
 _ABSENT = (404, 410)
 _PRESENT = 200
 _OTHER_PLACES = ("", ".", "..")  # which an address takes for another place than one below it
-
-DirectAnswer = Callable[[str], bool | None]
-"""Whether the source says of a participant's id that it does not have them; None if it says neither."""
 
 
 def direct_answers(client: ApiClient, template: str, listed_id: str) -> DirectAnswer:

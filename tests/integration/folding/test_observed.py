@@ -126,8 +126,9 @@ def test_promises_7_and_15_an_erasure_empties_observations_and_its_lifting_bring
 ) -> None:
     model.append(database, [model.body(7, first_name="Unmistakable")])
     observe(operator, listed(7, 1, first_name="Unmistakable", bib="7"), listed(8, 1, first_name="Bo"))
+    observe(operator, unlisted(7, 2, first_name="Unmistakable"), look=SECOND)
     drain(worker_engine)
-    assert erase(operator) == [1, 2]
+    assert erase(operator) == [1, 2, 4]
     assert traces(database, "unmistakable") == set()
     assert query(database, "select participant_id from participants") == [("8",)]
     assert problems_of(prove(operator)) == []
@@ -136,9 +137,9 @@ def test_promises_7_and_15_an_erasure_empties_observations_and_its_lifting_bring
     lift(operator)
     drain(worker_engine)
     assert query(database, "select position, origin, first_name from participants where participant_id = '7'") == [
-        (4, "delivery", "Late")
+        (5, "delivery", "Late")
     ]
-    observe(operator, unlisted(7, 4, first_name="Late"))
+    observe(operator, unlisted(7, 5, first_name="Late"))
     drain(worker_engine)
     assert query(database, "select origin, unlisted_at is null from participants where participant_id = '7'") == [
         ("observation", False)
@@ -150,6 +151,7 @@ def test_promises_7_and_15_an_observation_of_before_is_withheld_while_an_erasure
 ) -> None:
     """As after the restore of a backup: the body is there, and nobody sees it."""
     observe(operator, listed(7, 0, first_name="Unmistakable"))
+    observe(operator, unlisted(7, 1, first_name="Unmistakable"), look=SECOND)
     with psycopg.connect(database) as connection:
         connection.execute(
             "insert into erasures (source, subject, operator, reason, positions, digests) "
@@ -193,7 +195,7 @@ def test_an_observation_is_no_sign_of_movemint(database: str, worker_engine: Eng
     with worker_engine.connect() as connection:
         [source] = read_health(connection, PROJECTIONS, ["movemint"]).sources
         readings = {reading.metric: reading.value for reading in log_readings(connection)}
-    assert source.last_received_at == at
+    assert (source.last_received_at, source.stored_last_hour) == (at, 1)
     assert readings[metrics.HEAD] == 5
     assert readings[metrics.LAST_RECEIVED] == pytest.approx(at.timestamp())
     assert query(database, "select origin, count(*) from reporting.deliveries group by 1 order by 1") == [

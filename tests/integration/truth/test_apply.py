@@ -2,85 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from projections.participants.fields import DECLARED
-from projections.truth.apply import AppliedLook
-from projections.truth.comparison import FileLook, scope_of
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.laying import NotLaid
-from projections.truth.listing import listing_of
-from projections.truth.mapping import guessed
-from projections.truth.matching import MATCHINGS
 from tests import model
-from tests.applying import apply
+from tests.applying import BODIES, Apply, listing, own_events, roster
 from tests.erased_person import erase
-from tests.fold_all import PARTICIPANTS, drain, query
-
-BODIES = [
-    model.body(number, event_id=501, first_name=f"n{number}", bib=str(number), shoes={"size": 15.1}).replace(
-        b"15.1", b"15.10"
-    )
-    for number in range(1, 41)
-]
-Apply = Callable[..., AppliedLook]
-
-
-@pytest.fixture
-def applied(database: str, worker_engine: Engine, operator: Engine, tmp_path: Path) -> Apply:
-    """Forty people of the event 501; gives what writes down a file about them."""
-    model.append(database, BODIES)
-    drain(worker_engine)
-
-    def one(
-        content: str,
-        *events: str,
-        match: str = "id",
-        allowed: tuple[str, ...] = (),
-        taken_at: datetime | None = None,
-        uncompared: str = "",
-        empties: frozenset[str] = frozenset(),
-        **more: Any,  # noqa: ANN401 - as `apply` takes them
-    ) -> AppliedLook:
-        path = tmp_path / "listed.csv"
-        path.write_text(content)
-        listing = listing_of(path)
-        columns = {**guessed(listing.headings, DECLARED).columns}
-        columns |= {heading: "" for heading, column in columns.items() if column == uncompared}
-        look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), empties=empties)
-        applied = apply(
-            worker_engine, operator, lambda reading: scope_of(reading, PARTICIPANTS, "movemint", events or ("501",)),
-            look, *allowed, **more,
-        )  # fmt: skip
-        drain(worker_engine)
-        return applied
-
-    return one
-
-
-def listing(*others: str, headings: str = "id,bib", besides: int = 40) -> str:
-    """A file of these rows; of people without one, as they are."""
-    named = {row.partition(",")[0] for row in others}
-    return "\n".join([headings, *others, *(f"{n},{n}" for n in range(1, besides + 1) if str(n) not in named), ""])
-
-
-def roster(database: str, *ids: object) -> list[tuple[Any, ...]]:
-    statement = (
-        "select participant_id, first_name, bib, event_id, origin from participants where participant_id = any (%s)"
-    )
-    return query(database, f"{statement} order by length(participant_id), participant_id", [*map(str, ids)])
-
-
-def own_events(database: str) -> list[dict[str, Any]]:
-    rows = query(database, "select position, subject, body from event_log where signature is null order by position")
-    return [{"position": position, "subject": subject, **json.loads(body)} for position, subject, body in rows]
+from tests.fold_all import drain, query
 
 
 def test_promise_15_whole_objects_are_written_down_and_the_header_last(applied: Apply, database: str) -> None:
@@ -206,16 +141,18 @@ def test_an_empty_cell_takes_a_value_away_where_it_says_so(applied: Apply, datab
     assert roster(database, 1) == [("1", "n1", None, "501", "observation")]
 
 
-def test_who_is_not_listed_is_counted_and_not_written_down(applied: Apply, database: str) -> None:
-    look = applied(listing(besides=39))
-    assert (look.after.unlisted, look.agrees, look.fates.total()) == (1, False, 0)
-    assert roster(database, 40) == [("40", "n40", "40", "501", "delivery")]
+def test_a_file_of_all_events_without_a_column_of_events_appends_nobody_who_is_missing(
+    applied: Apply, database: str
+) -> None:
+    look = applied(listing("1,A1", "77,77"), is_of_all=True)
+    assert (look.left, look.after.missing, look.after.stale) == ({NotLaid.WITHOUT_EVENT: 1}, 1, 0)
+    assert "map a heading to event_id" in NotLaid.WITHOUT_EVENT.value
+    assert roster(database, 1, 77) == [("1", "n1", "A1", "501", "observation")]
 
 
-def test_what_is_not_folded_yet_is_not_written_down_again(applied: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_folded_yet_is_not_written_down_again(applied: Apply) -> None:
     """As between a command that was stopped and the next one, when no worker runs."""
-    monkeypatch.setattr("tests.integration.truth.test_apply.drain", lambda _engine: 0)
     content = listing("1,A1")
-    applied(content)
-    again = applied(content)
+    applied(content, folds=False)
+    again = applied(content, folds=False)
     assert (again.fates.total(), again.agrees, [why.name for why in again.tally.reasons]) == (0, True, ["WAITING"])

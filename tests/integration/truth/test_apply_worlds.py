@@ -11,12 +11,24 @@ import pytest
 from sqlalchemy import Engine
 
 from projections.participants.fields import COLUMN_NAMES
+from projections.truth.drift import DriftKind
 from tests.applying import apply
-from tests.drifting_worlds import COLUMNS, Exported, exported, fold, found_at, planted, world
+from tests.drifting_worlds import (
+    COLUMNS,
+    Exported,
+    exported,
+    fold,
+    found_at,
+    planted,
+    taken_again,
+    with_hidden,
+    world,
+)
 from tests.fold_all import PARTICIPANTS, build_anew, contents, live, query
 
-WORLDS = int(os.environ.get("TESTS_WORLDS", "60"))
+WORLDS = int(os.environ.get("TESTS_WORLDS", "48"))
 GROUPS = 3
+AS_IT_SHOULD_BE = ("YOUNGER", "AHEAD", "ERASED")
 EDITED = ("stale", "shown", "transferred")
 
 
@@ -42,8 +54,30 @@ def test_what_is_written_down_is_what_was_planted(
         assert (again.fates.total(), again.position) == (0, applied.position + 1), f"seed {seed}"
         assert again.after == applied.after, f"seed {seed}"
         fold(worker_engine, export.source)
+        look_again(export, database, worker_engine, operator)
     rebuilt = contents(database, PARTICIPANTS, build_anew(worker_engine, PARTICIPANTS))
     assert rebuilt == contents(database, PARTICIPANTS, live(worker_engine, PARTICIPANTS))
+
+
+def look_again(export: Exported, database: str, worker_engine: Engine, operator: Engine) -> None:
+    """An hour later: who was hidden is gone, unless rows of nobody known could be them; and another hour later back."""
+    seed = f"seed {export.world.seed}"
+    later = taken_again(export)
+    before, _ = found_at(later, worker_engine)
+    is_clear = not any(id_ is None or why == "AMBIGUOUS" for _, id_, _, why in before)
+    hidden = sorted(export.world.plan.about.get("hidden", ())) if is_clear else []
+    apply(worker_engine, operator, later.scope, later.look(), *COLUMN_NAMES, unlisted=len(hidden))
+    fold(worker_engine, export.source)
+    gone = "select participant_id from participants where source = %s and unlisted_at is not null order by 1"
+    assert [id_ for (id_,) in query(database, gone, export.source)] == hidden, seed
+    left, tally = found_at(later, worker_engine)
+    assert (tally.written_down, tally.kinds[DriftKind.UNLISTED] if is_clear else 0) == (len(hidden), 0), seed
+    assert tally.agrees == all(why in AS_IT_SHOULD_BE for *_, why in left), seed
+    if is_clear and hidden:
+        back = with_hidden(later)
+        applied = apply(worker_engine, operator, back.scope, back.look(), *COLUMN_NAMES)
+        fold(worker_engine, export.source)
+        assert (applied.tally.columns["unlisted_at"], query(database, gone, export.source)) == (len(hidden), []), seed
 
 
 def is_written_down(found: tuple[str, str | None, tuple[str, ...], str | None]) -> bool:

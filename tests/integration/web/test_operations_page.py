@@ -87,6 +87,7 @@ def test_each_hour_has_what_was_stored_came_again_and_was_refused(
                 (begins + timedelta(minutes=1), now - timedelta(minutes=5)),
             )
         model.append(database, [*bodies[4:], *bodies[:3], bodies[0]])
+        model.append_own(admin, model.own_body(1, 1))  # no delivery
         refused = "select count_refused('movemint', %s, %s, %s, %s)"
         earlier = hour - timedelta(hours=3)
         admin.execute(refused, ("signature_wrong", earlier, 7, earlier + timedelta(minutes=1)))
