@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -103,13 +102,13 @@ class Settings(BaseModel):
             raise SettingsError("ROSTERLOG_CORS_ORIGINS takes origins such as https://example.org, with commas between")
         return origins
 
-    @cached_property
+    @property
     def sources(self) -> dict[str, Secrets]:
-        """The secrets of each source, newest first, as the bytes that key the signature."""
+        """The secrets of each source, newest first, as the bytes that key the signature; a file of them is read now."""
         of_file = {} if self.sources_file is None else self.read_sources_file().secrets
         return {**self.own_sources, **of_file}
 
-    @cached_property
+    @property
     def own_sources(self) -> dict[str, Secrets]:
         """Those that the environment has itself."""
         sources = _more_sources(self.more_sources)

@@ -36,7 +36,11 @@ def list_sources(settings: Settings, *, as_json: bool) -> None:
     """List sources: the name, how many secrets, where they are kept, how many events, the address of the webhook."""
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
         logged = heads(connection)
-    found = [_described(settings, name, logged.get(name, 0)) for name in sorted({*settings.sources, *logged})]
+    secrets_of = settings.sources
+    found = [
+        _described(settings, name, len(secrets_of.get(name, ())), logged.get(name, 0))
+        for name in sorted({*secrets_of, *logged})
+    ]
     if as_json:
         click.echo(json.dumps({"sources": found}, indent=2))
         return
@@ -108,9 +112,8 @@ def _problems(found: SourcesRead) -> Iterator[str]:
             yield f"{name}: a secret has fewer than {_LEAST_BYTES} bytes: is it whole?"
 
 
-def _described(settings: Settings, name: str, events: int) -> dict[str, str | int]:
+def _described(settings: Settings, name: str, secrets: int, events: int) -> dict[str, str | int]:
     kept_in = "the environment" if name in settings.own_sources else str(settings.sources_file)
-    secrets = len(settings.sources.get(name, ()))
     return {
         "source": name, "secrets": secrets, "kept_in": kept_in if secrets else "", "events": events,
         "webhook": _webhook(settings, name),

@@ -76,9 +76,10 @@ def _prove_each(
 ) -> list[Proof]:
     with engine.connect() as connection:
         logged = {**dict.fromkeys(sources(connection), 0), **heads(connection)}  # one may have lost all its events
+    secrets_of = settings.sources
     proofs = []
     for source in _sources(settings, name, noted, logged):
-        secrets = settings.sources.get(source, ()) if signatures else None
+        secrets = secrets_of.get(source, ()) if signatures else None
         length = logged.get(source, 0) - (noted.position if noted else 0)
         with progress(f"verifying {source}", max(length, 0)) as advance:
             proofs.append(prove(engine, source, noted, secrets, advance))
