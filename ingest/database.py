@@ -1,7 +1,7 @@
 """How commands and servers connect to PostgreSQL: to which database, in which role, with which session settings."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,9 +27,10 @@ INGEST_ROLE = "rosterlog_ingest"
 WORKER_ROLE = "rosterlog_worker"
 API_ROLE = "rosterlog_api"
 OPERATOR_ROLE = "rosterlog_operator"
+SERVICE_ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE)
 REPORTING_ROLE = "rosterlog_reporting"
 REPORTING_PII_ROLE = "rosterlog_reporting_pii"
-ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
+ROLES = (*SERVICE_ROLES, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 OLDEST_SERVER = 150_000
 SOUND_SECONDS = 1.0  # for a pooled connection to show that it is sound: to answer its check or the first statement
@@ -38,7 +39,6 @@ _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
     "connect_timeout": "5",
-    "application_name": "rosterlog",
     "keepalives_idle": "10",
     "keepalives_interval": "3",
     "keepalives_count": "3",
@@ -60,6 +60,9 @@ def open_database(
             yield settings.database_url.get_secret_value()
         return
     with postgres.server(settings.data_dir, say, make=make) as server, advised(settings):
+        with closing(connect(server.conninfo)) as connection:
+            postgres.keep_logins(connection, SERVICE_ROLES)
+            connection.commit()
         if serves:
             with postgres.kept_running(settings.data_dir, say):
                 yield server.conninfo
@@ -91,10 +94,21 @@ def advice_about(settings: Settings) -> Advice:
     return Advice(f"is {name} right ({where}) and does PostgreSQL run there?", full=room)
 
 
-def full_conninfo(conninfo: str) -> str:
-    """The connection string, with our time-outs and keepalives where it does not set its own."""
+def full_conninfo(conninfo: str, role: str | None = None) -> str:
+    """The connection string, with our time-outs and keepalives where it does not set its own.
+
+    A service of ours is told from the others by its name; on the embedded database it has a login of its own.
+    """
+    if role in SERVICE_ROLES:
+        conninfo = postgres.as_login(conninfo, role)
     parameters = conninfo_to_dict(conninfo)
-    return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in parameters})
+    ours = {**_CONNECTING, "application_name": application_name(role)}
+    return make_conninfo(conninfo, **{name: value for name, value in ours.items() if name not in parameters})
+
+
+def application_name(role: str | None = None) -> str:
+    """By which PostgreSQL shows the sessions of a role's service."""
+    return f"rosterlog {role.removeprefix('rosterlog_')}" if role in SERVICE_ROLES else "rosterlog"
 
 
 def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> Engine:
@@ -105,7 +119,7 @@ def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = C
 def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> SyncConnection:
     """A connection of the driver alone, with a session of ours."""
     # Not in a transaction, which a default of the login could end before its time-outs are set.
-    connection = SyncConnection.connect(full_conninfo(conninfo), autocommit=True)
+    connection = SyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
     try:
         connection.execute(session_commands(role, deadlines).encode())
@@ -120,7 +134,7 @@ async def connect_async(
     conninfo: str, role: str, deadlines: Deadlines, *, read_only: bool, autocommit: bool = False
 ) -> AsyncConnection:
     """A connection of the driver alone, for a server, with a session of ours."""
-    connection = await AsyncConnection.connect(full_conninfo(conninfo), autocommit=True)
+    connection = await AsyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
     try:
         await connection.execute(session_commands(role, deadlines, read_only=read_only).encode())
@@ -165,6 +179,13 @@ def _check_shortly(dialect: Dialect) -> None:
             return check(connection)
 
     dialect.do_ping = do_ping  # type: ignore[assignment, method-assign]
+
+
+def driver_connection(connection: Connection) -> SyncConnection:
+    """The driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, SyncConnection)  # noqa: S101 - the driver of our engines
+    return driver
 
 
 def check_server(connection: Connection) -> None:

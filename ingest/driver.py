@@ -41,9 +41,15 @@ _failed_at = -math.inf  # by the monotonic clock, when a connection failed last
 
 
 class SyncConnection(psycopg.Connection[Any]):
-    """`wait_seconds`: how long one wait may last."""
+    """`wait_seconds`: how long one wait may last. `each_transaction`: the SQL that every transaction begins with, if
+    the connection is a pool's; otherwise empty.
+    """
 
     wait_seconds: float = 60.0
+    each_transaction: bytes = b""
+
+    def _get_tx_start_command(self) -> bytes:
+        return _begin(super()._get_tx_start_command(), self.each_transaction)
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
         try:
@@ -53,9 +59,10 @@ class SyncConnection(psycopg.Connection[Any]):
 
 
 class AsyncConnection(psycopg.AsyncConnection[Any]):
-    """`wait_seconds`: how long one wait may last."""
+    """`wait_seconds`, `each_transaction`: as above."""
 
     wait_seconds: float = 60.0
+    each_transaction: bytes = b""
     _answered_at: float = -math.inf
 
     async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - the driver's own parameter
@@ -66,9 +73,17 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
         self._answered_at = time.monotonic()
         return result
 
+    def _get_tx_start_command(self) -> bytes:
+        return _begin(super()._get_tx_start_command(), self.each_transaction)
+
     def answered_lately(self, seconds: float) -> bool:
         """Whether it has answered in the last so many seconds, and no other connection of this process failed since."""
         return self._answered_at > max(_failed_at, time.monotonic() - seconds)
+
+
+def _begin(command: bytes, each_transaction: bytes) -> bytes:
+    """The driver's own command, with more of ours behind it: both go to the server as one message."""
+    return b"%b; %b" % (command, each_transaction) if each_transaction else command
 
 
 def _seconds(most: float) -> float:

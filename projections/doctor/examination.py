@@ -17,7 +17,7 @@ from ingest.session import Deadlines
 from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
-from projections.doctor import database, durability, log, machine, rights, upkeep
+from projections.doctor import database, durability, log, machine, rights, services, upkeep
 from projections.doctor.complete import check_complete
 from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
@@ -113,6 +113,7 @@ def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tu
     yield "version", partial(database.check_server_kind, connection)
     yield "clock", partial(database.check_clock, connection, lambda: datetime.now(UTC))
     yield "login", partial(rights.check_login, connection, is_embedded=settings.database_url is None)
+    yield "services", partial(services.check_services, connection)
     yield "fsync", partial(durability.check_files, connection)
     yield "standbys", partial(durability.check_standbys, connection)
     yield "autovacuum", partial(upkeep.check_autovacuum, connection)
