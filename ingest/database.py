@@ -14,8 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from ingest import postgres
 from ingest.driver import AsyncConnection, SyncConnection, answered_within
-from ingest.session import COMMAND, SERVING, Deadlines, session_commands
+from ingest.session import COMMAND, SERVING, Deadlines, Opened, session_commands, transaction_commands
 from ingest.settings import Settings
+from ingest.shared_sessions import DIRECT, BehindPool, keeps_statements
 from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, unusable
 
 if TYPE_CHECKING:  # most commands need none of it, and it takes a tenth of a second to load
@@ -48,16 +49,23 @@ _CONNECTING = {
 
 @contextmanager
 def open_database(
-    settings: Settings, say: Callable[[str], None], *, make: bool = False, serves: bool = False
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    make: bool = False,
+    serves: bool = False,
+    is_direct: bool = False,
 ) -> Iterator[str]:
     """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block.
 
     `make`: make the embedded database if there is none; otherwise that is an error. `serves`: for a program that runs
-    until it is stopped; the embedded server is started again if it dies meanwhile.
+    until it is stopped; the embedded server is started again if it dies meanwhile. `is_direct`: for what needs a
+    session of its own: the address that leads by no pool, if there is one.
     """
     if settings.database_url is not None:
-        with advised(settings):
-            yield settings.database_url.get_secret_value()
+        used = (settings.direct_database_url if is_direct else None) or settings.database_url
+        with advised(settings.model_copy(update={"database_url": used})):
+            yield used.get_secret_value()
         return
     with postgres.server(settings.data_dir, say, make=make) as server, advised(settings):
         with closing(connect(server.conninfo)) as connection:
@@ -86,7 +94,8 @@ def advice_about(settings: Settings) -> Advice:
         again = f"it is the embedded one in {folder}: run the command again, which starts it"
         log = folder / "postgres" / "postgres.log"
         return Advice(f"{again}; its log is {log}", again, f"make room on the disk of {folder}, nothing else is needed")
-    name = "READ_DATABASE_URL" if settings.database_url == settings.read_database_url else "DATABASE_URL"
+    names = {settings.direct_database_url: DIRECT, settings.read_database_url: "READ_DATABASE_URL"}
+    name = names.get(settings.database_url, "DATABASE_URL")
     parameters = conninfo_to_dict(settings.database_url.get_secret_value())
     host = parameters.get("host") or parameters.get("hostaddr") or "this machine"
     where = f"host {host}, port {parameters.get('port') or 5432}"
@@ -111,23 +120,57 @@ def application_name(role: str | None = None) -> str:
     return f"rosterlog {role.removeprefix('rosterlog_')}" if role in SERVICE_ROLES else "rosterlog"
 
 
-def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> Engine:
-    """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it."""
-    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines), hide_parameters=True)
+def sync_engine(
+    conninfo: str,
+    role: str | None = None,
+    deadlines: Deadlines = COMMAND,
+    *,
+    read_only: bool = False,
+    is_direct: bool = False,
+) -> Engine:
+    """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it. `is_direct`: as below."""
+    options = {"read_only": read_only, "is_direct": is_direct}
+    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines, **options), hide_parameters=True)
 
 
-def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> SyncConnection:
-    """A connection of the driver alone, with a session of ours."""
+def connect(
+    conninfo: str,
+    role: str | None = None,
+    deadlines: Deadlines = COMMAND,
+    *,
+    read_only: bool = False,
+    is_direct: bool = False,
+) -> SyncConnection:
+    """A connection of the driver alone, with a session of ours.
+
+    `is_direct`: raise `BehindPool` if the session would not be this connection's from its beginning to its end.
+    """
     # Not in a transaction, which a default of the login could end before its time-outs are set.
     connection = SyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
+    commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
-        connection.execute(session_commands(role, deadlines).encode())
+        cursor = connection.execute(commands.encode())
+        while cursor.nextset():
+            pass
+        opened = Opened(*(cursor.fetchone() or ()))
+        if opened.is_shared:
+            _refuse_pool(is_direct)
+            connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
+            connection.isolation_level, connection.deferrable = IsolationLevel.READ_COMMITTED, False
+            connection.read_only = read_only
+            if not connection.wait(keeps_statements(connection.pgconn)):
+                connection.prepare_threshold = None
         connection.autocommit = False
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _refuse_pool(is_direct: bool) -> None:  # noqa: FBT001 - private
+    if is_direct:
+        raise BehindPool
 
 
 async def connect_async(
@@ -136,8 +179,19 @@ async def connect_async(
     """A connection of the driver alone, for a server, with a session of ours."""
     connection = await AsyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
+    commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
-        await connection.execute(session_commands(role, deadlines, read_only=read_only).encode())
+        cursor = await connection.execute(commands.encode())
+        while cursor.nextset():
+            pass
+        opened = Opened(*(await cursor.fetchone() or ()))
+        if opened.is_shared:
+            connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
+            await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+            await connection.set_deferrable(False)
+            await connection.set_read_only(read_only)
+            if not await connection.wait(keeps_statements(connection.pgconn)):
+                connection.prepare_threshold = None
         await connection.set_autocommit(autocommit)
     except BaseException:
         await connection.close()

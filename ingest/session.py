@@ -119,11 +119,14 @@ def session_commands(
 
 
 def transaction_commands(role: str | None, deadlines: Deadlines, opened: Opened) -> str:
-    """The SQL that each transaction runs first where a pool gives it any session: what it sets ends with it."""
+    """The SQL that each transaction runs first where a pool gives it any session: what it sets ends with it.
+
+    None of it reads anything, so that the transaction's snapshot is that of its own first statement.
+    """
     newer = {name: value for name, value in _newer(deadlines).items() if name in opened.newer}
     of_role = {"role": role} if role is not None and opened.takes_role else {}
-    settings = _set({**_for_each(deadlines), **newer, **of_role}, "true")
-    return f"select pg_catalog.set_config('search_path', '{_SEARCH_PATH}', true); select {settings}"
+    settings = {"search_path": _SEARCH_PATH, **_for_each(deadlines), **newer, **of_role}
+    return "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
 
 
 def _for_each(deadlines: Deadlines) -> dict[str, str]:

@@ -34,8 +34,8 @@ def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tupl
     """
     if renewed and not logins:
         raise WrongUsage("--renew goes with --logins")
-    with open_database(settings, say, make=True) as conninfo:
-        engine = sync_engine(conninfo, deadlines=LONG)
+    with open_database(settings, say, make=True, is_direct=True) as conninfo:
+        engine = sync_engine(conninfo, deadlines=LONG, is_direct=True)
         with engine.connect() as connection:
             tell_database(settings, connection)
         click.echo(_migrated(engine, only_roles=only_roles))

@@ -81,7 +81,7 @@ def erase(
 @contextmanager
 def _engines(settings: Settings, *, tells: bool) -> Iterator[tuple[Engine, Engine]]:
     """Engines on the database in use: in the operator's role, and in none."""
-    with migrated_database(settings, tells=tells) as conninfo:
+    with migrated_database(settings, tells=tells, is_direct=True) as conninfo:
         engine, owner = sync_engine(conninfo, OPERATOR_ROLE, LONG), sync_engine(conninfo, None, LONG)
         try:
             yield engine, owner

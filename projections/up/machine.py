@@ -80,8 +80,8 @@ def run_machine(
     """Start everything, run until a signal, and stop everything that was started."""
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
+        _migrate(settings, conninfo)
         engine = sync_engine(conninfo, deadlines=LONG)
-        migrate(engine)
         with engine.connect() as connection:
             log_database(settings, connection)
         warn_if_root()
@@ -90,6 +90,13 @@ def run_machine(
         with nullcontext() if settings.database_url else left_in(settings.data_dir, machine.url):
             run_server(_serve(machine))
         engine.dispose()
+
+
+def _migrate(settings: Settings, conninfo: str) -> None:
+    direct = settings.direct_database_url
+    engine = sync_engine(conninfo if direct is None else direct.get_secret_value(), deadlines=LONG, is_direct=True)
+    migrate(engine)
+    engine.dispose()
 
 
 def _only_up(settings: Settings) -> AbstractContextManager[None]:
