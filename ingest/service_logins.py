@@ -16,6 +16,7 @@ SERVICES = {role.removeprefix("rosterlog_"): role for role in SERVICE_ROLES}
 # Of the login that migrates; each other parameter of its address is the services' as well.
 _OF_LOGIN = ("user", "password", "passfile", "sslcert", "sslkey", "sslpassword", "application_name")
 _PLACE = ("host", "port", "dbname")
+_LISTENS = "select current_setting('listen_addresses') <> ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,22 @@ def make_logins(
         verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
         command = sql.SQL("alter role {} login password {}").format(sql.Identifier(role), verifier)
         connection.execute(command)
-        yield ServiceLogin(service, role, address_for(address, connection.info, role, password))
+        yield ServiceLogin(service, role, address_for(address, connection, role, password))
 
 
-def address_for(address: str, info: psycopg.ConnectionInfo, role: str, password: str) -> str:
-    """The address with this login; `info`: of a connection that was made with it, which knows what is left out."""
+def address_for(address: str, connection: psycopg.Connection[Any], role: str, password: str) -> str:
+    """The address with this login. `connection`: made with it, so that it knows what is left out.
+
+    By TCP if the server listens: at its socket it often asks for the account of the same name, not for a password.
+    """
+    info = connection.info
     parameters = {name: str(value) for name, value in conninfo_to_dict(address).items()}
     hosts = parameters.get("host", info.host).split(",")
+    if all(map(_is_socket, hosts)) and connection.execute(_LISTENS).fetchone() == (True,):
+        hosts = ["127.0.0.1"]
     ports = parameters.get("port", str(info.port)).split(",")
     options = {name: value for name, value in parameters.items() if name not in (*_OF_LOGIN, *_PLACE)}
-    if all(host and not host.startswith(("/", "@")) for host in hosts):
+    if not any(map(_is_socket, hosts)):
         each = ports if len(ports) > 1 else ports * len(hosts)
         place = ",".join(f"{_bracketed(host)}:{port or info.port}" for host, port in zip(hosts, each, strict=True))
     else:
@@ -62,6 +69,10 @@ def address_for(address: str, info: psycopg.ConnectionInfo, role: str, password:
     query = f"?{urlencode(options, quote_via=quote)}" if options else ""
     name = quote(parameters.get("dbname", info.dbname), safe="")
     return f"postgresql://{role}:{quote(password, safe='')}@{place}/{name}{query}"
+
+
+def _is_socket(host: str) -> bool:
+    return not host or host.startswith(("/", "@"))
 
 
 def _bracketed(host: str) -> str:

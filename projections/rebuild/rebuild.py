@@ -8,9 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from ingest.database import sync_engine
 from ingest.failures import WrongUsage
-from ingest.session import LONG
 from projections.folding import builds
 from projections.folding.projection import Build, Projection
 from projections.rebuild import loaders, steps
@@ -115,10 +113,7 @@ def tidy_up(rebuild: Rebuild, build: Build) -> None:
     with suppress(DBAPIError):  # the next rebuild drops them; autovacuum comes by, too
         for message in drop_beside(engine, build.projection):
             rebuild.say(message)
-        owner = sync_engine(rebuild.conninfo, None, LONG)
-        with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            steps.vacuum_build(connection, build)
-        owner.dispose()
+        steps.vacuum_build(rebuild.conninfo, build)
 
 
 def previous_build(rebuild: Rebuild) -> Build | None:

@@ -116,7 +116,7 @@ def _shown(connection: psycopg.Connection[tuple[str, ...]]) -> tuple[str, ...]:
     return row
 
 
-def test_transactions_in_one_session_have_each_their_own_settings_and_leave_none(database: str) -> None:
+def test_transactions_in_one_session_have_their_own_settings_and_leave_none(database: str) -> None:
     """Also with one login for all, whose role each transaction takes anew."""
     with psycopg.connect(database, autocommit=True) as connection:
         name = connection.info.dbname
@@ -143,7 +143,7 @@ def test_transactions_in_one_session_have_each_their_own_settings_and_leave_none
 
 
 NEED_A_SESSION = (
-    ("migrate",), ("verify",), ("rebuild", "--yes"), ("erase", "1", "--reason", "asked", "--yes"), ("up", "--port", "0"),
+    ("migrate",), ("verify",), ("rebuild", "--yes"), ("erase", "1", "--reason", "x", "--yes"), ("up", "--port", "0"),
 )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """A login per service: it is its role, and its session has no way to more."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -24,7 +23,6 @@ from ingest.database import (
 from ingest.service_logins import SERVICES, address_for, make_logins
 from projections.doctor.grants import MEANT
 from projections.doctor.services import check_services
-from tests.conftest import create
 from tests.findings import of
 from tests.program import environ, run
 from tests.unmarked import unmarked, without_logins
@@ -76,22 +74,16 @@ def test_a_service_of_the_embedded_database_has_no_way_to_more(database: str, ro
     has_no_way_to_more(database, role)
 
 
-@pytest.fixture(scope="module")
-def addresses(server: postgres.Server, template: str) -> Iterator[dict[str, str]]:
-    """What `migrate --logins` prints, by service, on a server that has no such logins yet."""
-    with without_logins(create(server, template)) as owner:
-        env = environ(DATABASE_URL=owner)
-        lines = run("migrate", "--roles", "--logins", env=env).splitlines()
-        made = dict(line.split(maxsplit=1) for line in lines if line.partition(" ")[0] in SERVICES)
-        again = run("migrate", "--logins", env=env)
-        assert all(f"{role} can log in already: " in again for role in SERVICE_ROLES)
-        assert "postgresql://" not in again
-        yield made
-
-
-def test_a_login_that_was_made_for_a_service_has_no_way_to_more(addresses: dict[str, str], role: str) -> None:
-    [service] = [service for service, its_role in SERVICES.items() if its_role == role]
-    has_no_way_to_more(addresses[service], role)
+def test_a_login_that_was_made_for_a_service_has_no_way_to_more(database: str) -> None:
+    """As `migrate --logins` prints them, once, on a server that has no such logins yet."""
+    with without_logins(database) as owner:
+        lines = run("migrate", "--roles", "--logins", env=environ(DATABASE_URL=owner)).splitlines()
+        addresses = dict(line.split(maxsplit=1) for line in lines if line.partition(" ")[0] in SERVICES)
+        again = run("migrate", "--logins", env=environ(DATABASE_URL=owner))
+        for service, role in SERVICES.items():
+            assert f"{role} can log in already: " in again
+            has_no_way_to_more(addresses[service], role)
+    assert "postgresql://" not in again
 
 
 def test_a_new_password_ends_the_one_before(database: str) -> None:
@@ -157,22 +149,18 @@ ADDRESSES = {
         "@one:5432,two:6000/roster?target_session_attrs=read-write",
     "host=one,two port=6000 dbname=r sslmode=require sslcert=mine": "@one:6000,two:6000/r?sslmode=require",
     "postgresql://[::1]:6000/a%20b?application_name=mine": "@[::1]:6000/a%20b",
-    "host=/run/postgresql dbname=r user=owner passfile=/root/.pgpass": "@/r?host=%2Frun%2Fpostgresql&port=5432",
+    "host=/run/postgresql dbname=r user=owner passfile=/root/.pgpass": "@127.0.0.1:5432/r",
+    "host=/run/postgresql,db.example.org dbname=r": "@/r?host=%2Frun%2Fpostgresql%2Cdb.example.org&port=5432",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("address", "rest"), ADDRESSES.items())
 def test_an_address_keeps_all_but_the_login(database: str, address: str, rest: str) -> None:
     with psycopg.connect(unmarked(database)) as connection:
-        made = address_for(address, _Elsewhere(connection.pgconn), INGEST_ROLE, "a/b")
-    assert made == f"postgresql://{INGEST_ROLE}:a%2Fb{rest}"
+        made = address_for(address, connection, INGEST_ROLE, "a/b")
+        usual = made.replace(str(connection.info.port), "5432")
+    assert usual == f"postgresql://{INGEST_ROLE}:a%2Fb{rest}"
     assert conninfo_to_dict(made)["password"] == "a/b"
-
-
-class _Elsewhere(psycopg.ConnectionInfo):
-    """What a connection to the usual port knows."""
-
-    port = 5432
 
 
 def test_doctor_says_which_service_could_do_more_than_it_needs(database: str) -> None:
