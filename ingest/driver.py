@@ -54,6 +54,7 @@ class SyncConnection(psycopg.Connection[Any]):
 
     def _exec_command(self, command: QueryNoTemplate, result_format: Format = Format.TEXT) -> PQGen[PGresult | None]:
         if self.each_transaction and command == (begin := self._get_tx_start_command()):
+            self._check_connection_ok()
             return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
         return super()._exec_command(command, result_format)
 
@@ -81,6 +82,7 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
 
     def _exec_command(self, command: QueryNoTemplate, result_format: Format = Format.TEXT) -> PQGen[PGresult | None]:
         if self.each_transaction and command == (begin := self._get_tx_start_command()):
+            self._check_connection_ok()
             return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
         return super()._exec_command(command, result_format)
 

@@ -3,6 +3,7 @@
 Transactions of all clients meet in the same few sessions there, so whatever depended on a session would show.
 """
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from contextlib import ExitStack, closing, contextmanager
 import psycopg
 import pytest
 
-from ingest.database import API_ROLE, INGEST_ROLE, OPERATOR_ROLE, WORKER_ROLE, connect
+from ingest.connections import Connections
+from ingest.database import API_ROLE, INGEST_ROLE, OPERATOR_ROLE, WORKER_ROLE, connect, connect_async
+from ingest.driver import AsyncConnection
+from ingest.log.append import Connection
 from ingest.session import Deadlines
 from tests import DEADLINE, model
 from tests.bouncer import SESSIONS, Bouncer, bouncer
@@ -140,6 +144,25 @@ def test_transactions_in_one_session_have_their_own_settings_and_leave_none(data
             seen |= {session, other}
         assert len(seen) < 6, "sessions were shared"
         assert (worker.prepare_threshold, reader.prepare_threshold) == (None, None)
+
+
+def test_an_append_through_a_pool_has_the_deadlines_and_the_role_of_a_direct_one(pool: Bouncer) -> None:
+    async def scenario() -> list[tuple[str, ...]]:
+        async def made() -> AsyncConnection:
+            return await connect_async(pool.address(), INGEST_ROLE, Deadlines(4, 5), read_only=False, autocommit=True)
+
+        async def shown(connection: Connection) -> tuple[str, ...]:
+            limits = "current_setting('statement_timeout'), current_setting('lock_timeout')"
+            row = await (await connection.execute(f"select current_user, {limits}")).fetchone()
+            assert row is not None
+            return tuple(row)
+
+        connections = Connections(made, seconds=5.0)
+        given = [await connections.use(shown), await connections.use(shown), await connections.use_patiently(shown)]
+        await connections.close()
+        return given
+
+    assert asyncio.run(scenario()) == [(INGEST_ROLE, "4s", "500ms")] * 2 + [(INGEST_ROLE, "4s", "2500ms")]
 
 
 NEED_A_SESSION = (
