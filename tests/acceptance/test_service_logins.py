@@ -1,6 +1,8 @@
 """Rung 1: every service by a login that is its role and nothing more, on a server that is reached directly."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from ingest.database import API_ROLE, INGEST_ROLE, OPERATOR_ROLE, WORKER_ROLE
 from ingest.postgres import as_login
 from tests import model
 from tests.fold_all import query
-from tests.program import Running, deliver, environ, free_port, get, run, status_of, until
+from tests.program import Running, deliver, environ, free_port, get, run, running, status_of, until
 from tests.unmarked import unmarked
 
 pytestmark = pytest.mark.acceptance
@@ -55,3 +57,19 @@ def test_each_service_does_its_work_by_its_own_login_and_the_operator_erases_and
     assert get(reading, "/v1/participants/1", token)[0] == 404
     assert "shown again" in run("erase", "1", "--lift", env=operator)
     assert get(reading, "/v1/participants/1", token)[2]["first_name"] == "Again"
+
+
+def test_no_session_of_a_running_up_is_the_superusers() -> None:
+    """Whoever had taken one of them over could do no more than its service, and could not get back to more."""
+    with tempfile.TemporaryDirectory(prefix="rosterlog-up-") as folder:
+        Path(folder).chmod(0o711)
+        env = environ(ROSTERLOG_DATA_DIR=f"{folder}/data", MOVEMINT_WEBHOOK_SECRET=model.SECRET.decode())
+        port = free_port()
+        with running("up", "--port", str(port), env=env):
+            until(lambda: status_of(port, "/readyz") == 200)
+            assert deliver(port, model.body(1))[0] == 200
+            logins = "select string_agg(distinct usename, ' ' order by usename) from pg_stat_activity where "
+            ours = "application_name like 'rosterlog%' and pid <> pg_backend_pid()"
+            assert run("psql", "-Atc", logins + ours, env=env).splitlines()[-1] == (
+                f"{API_ROLE} {INGEST_ROLE} {WORKER_ROLE}"
+            )
