@@ -66,7 +66,7 @@ class Connections:
             with answered_within(self._seconds):
                 connection = await self._open(self._seconds * _PATIENT_PART)
                 try:
-                    return await _worked(connection, work)
+                    return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
                 finally:
                     await connection.close()
 
@@ -97,7 +97,7 @@ class Connections:
         """Run `work`, and keep the connection if it can be used again."""
         is_sound, others_too = True, False
         try:
-            return await _worked(connection, work)
+            return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
         except psycopg.Error as error:
             is_sound = blames_the_data(error)
             others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
@@ -143,10 +143,8 @@ class Connections:
         return connection
 
 
-async def _worked(connection: Connection, work: Work[T]) -> T:
-    """What `work` gives: behind a pool in a transaction, which has a session of its own; else in autocommit."""
-    if not is_shared(connection):
-        return await work(connection)
+async def _in_transaction(connection: Connection, work: Work[T]) -> T:
+    """What `work` gives on a connection of a pool, of which a transaction alone has a session of its own."""
     async with connection.transaction():
         return await work(connection)
 

@@ -93,7 +93,7 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
 
 def is_shared(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> bool:
     """Whether the connection is a pool's, which gives each transaction the session that is free then."""
-    return isinstance(connection, SyncConnection | AsyncConnection) and bool(connection.each_transaction)
+    return bool(getattr(connection, "each_transaction", b""))  # a connection of the driver's own class has none
 
 
 async def limit_locks(connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
