@@ -7,7 +7,7 @@ from typing import TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ingest.driver import NoAnswer, answered_within
+from ingest.driver import NoAnswer, answered_within, is_shared, limit_locks
 from ingest.log.append import Connection, can_append
 from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled
 
@@ -66,7 +66,7 @@ class Connections:
             with answered_within(self._seconds):
                 connection = await self._open(self._seconds * _PATIENT_PART)
                 try:
-                    return await work(connection)
+                    return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
                 finally:
                     await connection.close()
 
@@ -97,7 +97,7 @@ class Connections:
         """Run `work`, and keep the connection if it can be used again."""
         is_sound, others_too = True, False
         try:
-            return await work(connection)
+            return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
         except psycopg.Error as error:
             is_sound = blames_the_data(error)
             others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
@@ -136,11 +136,17 @@ class Connections:
     async def _try(self, lock_seconds: float) -> Connection:
         connection = await self._connect()
         try:
-            await connection.execute(b"set lock_timeout = %d" % round(lock_seconds * 1000))
+            await limit_locks(connection, lock_seconds)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+
+async def _in_transaction(connection: Connection, work: Work[T]) -> T:
+    """What `work` gives on a connection of a pool, of which a transaction alone has a session of its own."""
+    async with connection.transaction():
+        return await work(connection)
 
 
 def _took_long(error: psycopg.Error) -> bool:

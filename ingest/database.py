@@ -1,7 +1,7 @@
 """How commands and servers connect to PostgreSQL: to which database, in which role, with which session settings."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,8 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from ingest import postgres
 from ingest.driver import AsyncConnection, SyncConnection, answered_within
-from ingest.session import COMMAND, SERVING, Deadlines, session_commands
+from ingest.session import COMMAND, SERVING, Deadlines, Opened, session_commands, transaction_commands
 from ingest.settings import Settings
+from ingest.shared_sessions import DIRECT, BehindPool, keeps_statements
 from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, unusable
 
 if TYPE_CHECKING:  # most commands need none of it, and it takes a tenth of a second to load
@@ -27,9 +28,10 @@ INGEST_ROLE = "rosterlog_ingest"
 WORKER_ROLE = "rosterlog_worker"
 API_ROLE = "rosterlog_api"
 OPERATOR_ROLE = "rosterlog_operator"
+SERVICE_ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE)
 REPORTING_ROLE = "rosterlog_reporting"
 REPORTING_PII_ROLE = "rosterlog_reporting_pii"
-ROLES = (INGEST_ROLE, WORKER_ROLE, API_ROLE, OPERATOR_ROLE, REPORTING_ROLE, REPORTING_PII_ROLE)
+ROLES = (*SERVICE_ROLES, REPORTING_ROLE, REPORTING_PII_ROLE)
 
 OLDEST_SERVER = 150_000
 SOUND_SECONDS = 1.0  # for a pooled connection to show that it is sound: to answer its check or the first statement
@@ -38,7 +40,6 @@ _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
     "connect_timeout": "5",
-    "application_name": "rosterlog",
     "keepalives_idle": "10",
     "keepalives_interval": "3",
     "keepalives_count": "3",
@@ -48,18 +49,28 @@ _CONNECTING = {
 
 @contextmanager
 def open_database(
-    settings: Settings, say: Callable[[str], None], *, make: bool = False, serves: bool = False
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    make: bool = False,
+    serves: bool = False,
+    is_direct: bool = False,
 ) -> Iterator[str]:
     """The connection string of the database in use: `DATABASE_URL`, else the embedded one, running for this block.
 
     `make`: make the embedded database if there is none; otherwise that is an error. `serves`: for a program that runs
-    until it is stopped; the embedded server is started again if it dies meanwhile.
+    until it is stopped; the embedded server is started again if it dies meanwhile. `is_direct`: for what needs a
+    session of its own: the address that leads by no pool, if there is one.
     """
     if settings.database_url is not None:
-        with advised(settings):
-            yield settings.database_url.get_secret_value()
+        used = (settings.direct_database_url if is_direct else None) or settings.database_url
+        with advised(settings.model_copy(update={"database_url": used})):
+            yield used.get_secret_value()
         return
     with postgres.server(settings.data_dir, say, make=make) as server, advised(settings):
+        with closing(connect(server.conninfo)) as connection:
+            postgres.keep_logins(connection, SERVICE_ROLES)
+            connection.commit()
         if serves:
             with postgres.kept_running(settings.data_dir, say):
                 yield server.conninfo
@@ -83,7 +94,8 @@ def advice_about(settings: Settings) -> Advice:
         again = f"it is the embedded one in {folder}: run the command again, which starts it"
         log = folder / "postgres" / "postgres.log"
         return Advice(f"{again}; its log is {log}", again, f"make room on the disk of {folder}, nothing else is needed")
-    name = "READ_DATABASE_URL" if settings.database_url == settings.read_database_url else "DATABASE_URL"
+    names = {settings.direct_database_url: DIRECT, settings.read_database_url: "READ_DATABASE_URL"}
+    name = names.get(settings.database_url, "DATABASE_URL")
     parameters = conninfo_to_dict(settings.database_url.get_secret_value())
     host = parameters.get("host") or parameters.get("hostaddr") or "this machine"
     where = f"host {host}, port {parameters.get('port') or 5432}"
@@ -91,24 +103,64 @@ def advice_about(settings: Settings) -> Advice:
     return Advice(f"is {name} right ({where}) and does PostgreSQL run there?", full=room)
 
 
-def full_conninfo(conninfo: str) -> str:
-    """The connection string, with our time-outs and keepalives where it does not set its own."""
+def full_conninfo(conninfo: str, role: str | None = None) -> str:
+    """The connection string, with our time-outs and keepalives where it does not set its own.
+
+    A service of ours is told from the others by its name; on the embedded database it has a login of its own.
+    """
+    if role in SERVICE_ROLES:
+        conninfo = postgres.as_login(conninfo, role)
     parameters = conninfo_to_dict(conninfo)
-    return make_conninfo(conninfo, **{name: value for name, value in _CONNECTING.items() if name not in parameters})
+    ours = {**_CONNECTING, "application_name": application_name(role)}
+    return make_conninfo(conninfo, **{name: value for name, value in ours.items() if name not in parameters})
 
 
-def sync_engine(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> Engine:
-    """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it."""
-    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines), hide_parameters=True)
+def application_name(role: str | None = None) -> str:
+    """By which PostgreSQL shows the sessions of a role's service."""
+    return f"rosterlog {role.removeprefix('rosterlog_')}" if role in SERVICE_ROLES else "rosterlog"
 
 
-def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMAND) -> SyncConnection:
-    """A connection of the driver alone, with a session of ours."""
+def sync_engine(
+    conninfo: str,
+    role: str | None = None,
+    deadlines: Deadlines = COMMAND,
+    *,
+    read_only: bool = False,
+    is_direct: bool = False,
+) -> Engine:
+    """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it. `is_direct`: as below."""
+    options = {"read_only": read_only, "is_direct": is_direct}
+    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines, **options), hide_parameters=True)
+
+
+def connect(
+    conninfo: str,
+    role: str | None = None,
+    deadlines: Deadlines = COMMAND,
+    *,
+    read_only: bool = False,
+    is_direct: bool = False,
+) -> SyncConnection:
+    """A connection of the driver alone, with a session of ours.
+
+    `is_direct`: raise `BehindPool` if the session would not be this connection's from its beginning to its end.
+    """
     # Not in a transaction, which a default of the login could end before its time-outs are set.
-    connection = SyncConnection.connect(full_conninfo(conninfo), autocommit=True)
+    connection = SyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
+    commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
-        connection.execute(session_commands(role, deadlines).encode())
+        cursor = connection.execute(commands.encode())
+        while cursor.nextset():
+            pass
+        opened = Opened(*(cursor.fetchone() or ()))
+        if opened.is_shared:
+            _refuse_pool(is_direct)
+            connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
+            connection.isolation_level, connection.deferrable = IsolationLevel.READ_COMMITTED, False
+            connection.read_only = read_only
+            if not connection.wait(keeps_statements(connection.pgconn)):
+                connection.prepare_threshold = None
         connection.autocommit = False
     except BaseException:
         connection.close()
@@ -116,14 +168,30 @@ def connect(conninfo: str, role: str | None = None, deadlines: Deadlines = COMMA
     return connection
 
 
+def _refuse_pool(is_direct: bool) -> None:  # noqa: FBT001 - private
+    if is_direct:
+        raise BehindPool
+
+
 async def connect_async(
     conninfo: str, role: str, deadlines: Deadlines, *, read_only: bool, autocommit: bool = False
 ) -> AsyncConnection:
     """A connection of the driver alone, for a server, with a session of ours."""
-    connection = await AsyncConnection.connect(full_conninfo(conninfo), autocommit=True)
+    connection = await AsyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
     connection.wait_seconds = deadlines.wait
+    commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
-        await connection.execute(session_commands(role, deadlines, read_only=read_only).encode())
+        cursor = await connection.execute(commands.encode())
+        while cursor.nextset():
+            pass
+        opened = Opened(*(await cursor.fetchone() or ()))
+        if opened.is_shared:
+            connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
+            await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+            await connection.set_deferrable(False)
+            await connection.set_read_only(read_only)
+            if not await connection.wait(keeps_statements(connection.pgconn)):
+                connection.prepare_threshold = None
         await connection.set_autocommit(autocommit)
     except BaseException:
         await connection.close()
@@ -165,6 +233,13 @@ def _check_shortly(dialect: Dialect) -> None:
             return check(connection)
 
     dialect.do_ping = do_ping  # type: ignore[assignment, method-assign]
+
+
+def driver_connection(connection: Connection) -> SyncConnection:
+    """The driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, SyncConnection)  # noqa: S101 - the driver of our engines
+    return driver
 
 
 def check_server(connection: Connection) -> None:

@@ -12,7 +12,11 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, QueryNoTemplate
+from psycopg.errors import error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
 
 RV = TypeVar("RV")
 _INTERVAL = 0.1  # seconds between two looks of the driver whether the caller was interrupted
@@ -41,9 +45,18 @@ _failed_at = -math.inf  # by the monotonic clock, when a connection failed last
 
 
 class SyncConnection(psycopg.Connection[Any]):
-    """`wait_seconds`: how long one wait may last."""
+    """`wait_seconds`: how long one wait may last. `each_transaction`: the SQL that every transaction begins with, if
+    the connection is a pool's; otherwise empty.
+    """
 
     wait_seconds: float = 60.0
+    each_transaction: bytes = b""
+
+    def _exec_command(self, command: QueryNoTemplate, result_format: Format = Format.TEXT) -> PQGen[PGresult | None]:
+        if self.each_transaction and command == (begin := self._get_tx_start_command()):
+            self._check_connection_ok()
+            return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
+        return super()._exec_command(command, result_format)
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
         try:
@@ -53,9 +66,10 @@ class SyncConnection(psycopg.Connection[Any]):
 
 
 class AsyncConnection(psycopg.AsyncConnection[Any]):
-    """`wait_seconds`: how long one wait may last."""
+    """`wait_seconds`, `each_transaction`: as above."""
 
     wait_seconds: float = 60.0
+    each_transaction: bytes = b""
     _answered_at: float = -math.inf
 
     async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - the driver's own parameter
@@ -66,9 +80,39 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
         self._answered_at = time.monotonic()
         return result
 
+    def _exec_command(self, command: QueryNoTemplate, result_format: Format = Format.TEXT) -> PQGen[PGresult | None]:
+        if self.each_transaction and command == (begin := self._get_tx_start_command()):
+            self._check_connection_ok()
+            return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
+        return super()._exec_command(command, result_format)
+
     def answered_lately(self, seconds: float) -> bool:
         """Whether it has answered in the last so many seconds, and no other connection of this process failed since."""
         return self._answered_at > max(_failed_at, time.monotonic() - seconds)
+
+
+def is_shared(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> bool:
+    """Whether the connection is a pool's, which gives each transaction the session that is free then."""
+    return bool(getattr(connection, "each_transaction", b""))  # a connection of the driver's own class has none
+
+
+async def limit_locks(connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
+    """Let no statement from now on wait longer for another session's lock."""
+    limit = b"lock_timeout = %d" % round(seconds * 1000)
+    if isinstance(connection, AsyncConnection) and connection.each_transaction:
+        connection.each_transaction += b"; set local %b" % limit
+    else:
+        await connection.execute(b"set %b" % limit)
+
+
+def _begin(pgconn: PGconn, commands: bytes) -> PQGen[PGresult | None]:
+    """Begin a transaction with more commands than one, which go to the server as one message."""
+    pgconn.send_query(commands)
+    results: list[PGresult] = yield from execute(pgconn)
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result, encoding="utf-8")
+    return results[-1]
 
 
 def _seconds(most: float) -> float:

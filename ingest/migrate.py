@@ -7,7 +7,17 @@ from importlib.resources import files
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, ROLES, check_server
+from ingest import postgres
+from ingest.database import (
+    OPERATOR_ROLE,
+    REPORTING_PII_ROLE,
+    REPORTING_ROLE,
+    ROLES,
+    SERVICE_ROLES,
+    WORKER_ROLE,
+    check_server,
+    driver_connection,
+)
 from ingest.failures import WrongUsage
 from ingest.sqlstate import DatabaseUnusable
 
@@ -40,6 +50,16 @@ do $$ begin
 exception when insufficient_privilege or unique_violation or internal_error then null; -- another session's change
 end $$
 """
+# Who lifts an erasure folds the participant again, as the worker's role does; without its rights otherwise.
+_OPERATOR_FOLDS = f"""
+do $$ begin
+  if not pg_has_role('{OPERATOR_ROLE}', '{WORKER_ROLE}', 'member') then
+    alter role {OPERATOR_ROLE} noinherit;
+    grant {WORKER_ROLE} to {OPERATOR_ROLE};
+  end if;
+exception when insufficient_privilege or unique_violation or internal_error then null; -- another session's change
+end $$
+"""
 _OWNS_THE_LOG = text("""
 select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('public.event_log')
 """)
@@ -61,6 +81,7 @@ def role_statements() -> Iterator[str]:
     """The SQL that makes the missing roles."""
     yield from (_MAKE_ROLE.format(role=role) for role in ROLES)
     yield from (_LIMIT_ROLE.format(role=role) for role in (REPORTING_ROLE, REPORTING_PII_ROLE))
+    yield _OPERATOR_FOLDS
 
 
 def make_roles(connection: Connection) -> None:
@@ -68,6 +89,7 @@ def make_roles(connection: Connection) -> None:
     check_server(connection)
     for statement in role_statements():
         connection.execute(text(statement))
+    postgres.keep_logins(driver_connection(connection), SERVICE_ROLES)
 
 
 def migrate(engine: Engine) -> tuple[str | None, str | None]:

@@ -1,14 +1,16 @@
 """What a session of ours is like: its role, the settings that results depend on, and how long it may take.
 
 Nothing is taken on trust from the server, the database or the login: a default of theirs would change what a statement
-does, or end it. So every session sets what it needs when it begins.
+does, or end it. So every session sets what it needs when it begins. Behind a pool that gives a server's session to
+another client after each transaction, every transaction does so instead, and leaves nothing behind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _MARGIN = 2.0  # seconds that the program waits longer than the server, whose error says more
+_SEARCH_PATH = "public"  # a schema with the name of the user or the role must not come before ours
 _CONSTANT = {
-    "search_path": "public",  # a schema with the name of the user or the role must not come before ours
     "client_encoding": "UTF8",
     "timezone": "UTC",
     "datestyle": "ISO, YMD",
@@ -17,15 +19,35 @@ _CONSTANT = {
     "extra_float_digits": "1",
     "standard_conforming_strings": "on",
     "gin_fuzzy_search_limit": "0",
+    # The server looks whether the program is still there, so that what a vanished one has locked is free in seconds.
+    "client_connection_check_interval": "1s",
+}
+# Of no use in a single transaction: a pool has its own connections, and says itself how its transactions begin.
+_OF_CONNECTION = {
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "idle_session_timeout": "0",  # between two transactions a session may be idle for ever
-    # The server looks whether the program is still there, so that what a vanished one has locked is free in seconds.
-    "client_connection_check_interval": "1s",
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "2",
 }
+# Whether the login may do what the role may, without taking it, and nothing else. A superuser is in every role.
+_HAS_NO_MORE = """
+coalesce((
+  select r.rolname = '{role}' or (
+    not r.rolsuper and pg_has_role(r.oid, to_regrole('{role}')::oid, 'usage')
+    and not exists (select from pg_auth_members m where m.member = r.oid and m.roleid <> to_regrole('{role}'))
+    and not exists (
+      select from pg_shdepend d
+      where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+        and (d.deptype = 'o' or (d.deptype = 'a' and d.classid <> 'pg_database'::regclass))
+    )
+  )
+  from pg_roles r where r.rolname = session_user
+), false)"""
+
+_IF_KNOWN = "set_config(name, '{value}', {is_local}) from pg_settings where name = '{name}'"
+_KNOWN = "array(select name from pg_settings where name = any ('{{{names}}}'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +77,75 @@ COMMAND = Deadlines(statement=60, idle=60)
 LONG = Deadlines(statement=86_400, idle=86_400)
 
 
-def session_commands(role: str | None, deadlines: Deadlines, *, read_only: bool = False) -> str:
-    """The SQL that a new connection runs first: its settings and its role."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the server said when a session began.
+
+    `is_shared`: a pool is between, for another session has answered than the one that the connection was promised.
+    `takes_role`: the login may do more than its role. `newer`: those of the newer settings that the server has.
+    """
+
+    is_shared: bool
+    takes_role: bool
+    newer: tuple[str, ...]
+
+
+def session_commands(
+    role: str | None, deadlines: Deadlines, *, read_only: bool = False, backend_pid: int | None = None
+) -> str:
+    """The SQL that a new connection runs first: its settings and its role. The last row is that of `Opened`.
+
+    `backend_pid`: of the session that the connection was promised. Another one that answers, which is a pool's, keeps
+    nothing of it.
+    """
+    is_shared = "false" if backend_pid is None else f"pg_catalog.pg_backend_pid() operator(pg_catalog.<>) {backend_pid}"
     settings = {
-        **_CONSTANT,
+        **_for_each(deadlines),
+        **_OF_CONNECTION,
         "default_transaction_read_only": "on" if read_only else "off",
+    }
+    newer = _newer(deadlines)
+    takes_role = "false" if role is None else f"not {_HAS_NO_MORE.format(role=role)}"
+    of_role = [] if role is None else [f"case when {takes_role} then set_config('role', '{role}', {is_shared}) end"]
+    known = [_IF_KNOWN.format(name=name, value=value, is_local=is_shared) for name, value in newer.items()]
+    selected = [
+        f"pg_catalog.set_config('search_path', '{_SEARCH_PATH}', {is_shared})",
+        _set(settings, is_shared),
+        *known,
+        *of_role,
+        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}",
+    ]
+    return "; ".join(f"select {each}" for each in selected)
+
+
+def transaction_commands(role: str | None, deadlines: Deadlines, opened: Opened) -> str:
+    """The SQL that each transaction runs first where a pool gives it any session: what it sets ends with it.
+
+    None of it reads anything, so that the transaction's snapshot is that of its own first statement.
+    """
+    newer = {name: value for name, value in _newer(deadlines).items() if name in opened.newer}
+    of_role = {"role": role} if role is not None and opened.takes_role else {}
+    settings = {"search_path": _SEARCH_PATH, **_for_each(deadlines), **newer, **of_role}
+    return "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+
+
+def _for_each(deadlines: Deadlines) -> dict[str, str]:
+    """The settings that a transaction needs, whichever session it is in."""
+    return {
+        **_CONSTANT,
         "statement_timeout": _milliseconds(deadlines.statement),
         "lock_timeout": "0",  # the statement's deadline holds for its locks, too
         "idle_in_transaction_session_timeout": _milliseconds(deadlines.idle),
     }
-    commands = [f"set {name} = '{value}'" for name, value in settings.items()]
-    newer = {"transaction_timeout": _milliseconds(deadlines.transaction), "restrict_nonsystem_relation_kind": ""}
-    commands += [
-        f"select set_config(name, '{value}', false) from pg_settings where name = '{name}'"  # noqa: S608 - constants
-        for name, value in newer.items()
-    ]
-    return "; ".join([*commands, *([f"set role {role}"] if role else [])])
+
+
+def _newer(deadlines: Deadlines) -> dict[str, str]:
+    """The settings that PostgreSQL 15 does not have."""
+    return {"transaction_timeout": _milliseconds(deadlines.transaction), "restrict_nonsystem_relation_kind": ""}
+
+
+def _set(settings: Mapping[str, str], is_local: str) -> str:
+    return ", ".join(f"set_config('{name}', '{value}', {is_local})" for name, value in settings.items())
 
 
 def _milliseconds(seconds: float) -> str:

@@ -65,6 +65,7 @@ class Settings(BaseModel):
 
     database_url: DatabaseUrl | None = Field(None, alias="DATABASE_URL")
     read_database_url: DatabaseUrl | None = Field(None, alias="READ_DATABASE_URL")
+    direct_database_url: DatabaseUrl | None = Field(None, alias="ROSTERLOG_DIRECT_DATABASE_URL")
     movemint_webhook_secret: SecretStr | None = Field(None, alias="MOVEMINT_WEBHOOK_SECRET")
     more_sources: SecretStr | None = Field(None, alias="ROSTERLOG_SOURCES")
     sources_file: Path | None = Field(None, alias="ROSTERLOG_SOURCES_FILE")
@@ -140,6 +141,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         problems = (f"{problem['loc'][0]}: {_plain(problem['msg'])}" for problem in error.errors(include_input=False))
         raise SettingsError("; ".join(problems)) from None
+    if settings.direct_database_url is not None and settings.database_url is None:
+        raise SettingsError(
+            "ROSTERLOG_DIRECT_DATABASE_URL leads round a pool to the database of DATABASE_URL: set both"
+        )
     for name, limit in (("PENDING", settings.max_pending_bytes), ("ARRIVING", settings.arriving_bytes)):
         if limit < settings.max_body_bytes:
             raise SettingsError(

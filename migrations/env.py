@@ -6,6 +6,7 @@ Without such a connection, as in `alembic check`, it opens the environment's dat
 import os
 import re
 import sys
+from functools import partial
 
 from alembic import command, context
 from sqlalchemy import Connection, text
@@ -80,8 +81,9 @@ def main() -> None:
         migrate_online(handed_in, makes_objects=context.config.attributes["makes_objects"])
     else:
         settings = read_settings(os.environ)
-        with open_database(settings, lambda line: print(line, file=sys.stderr), make=True) as conninfo:  # noqa: T201
-            engine = sync_engine(conninfo, deadlines=LONG)
+        say = partial(print, file=sys.stderr)
+        with open_database(settings, say, make=True, is_direct=True) as conninfo:
+            engine = sync_engine(conninfo, deadlines=LONG, is_direct=True)
             if is_upgrade():
                 with engine.begin() as connection:
                     make_roles(connection)

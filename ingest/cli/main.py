@@ -4,7 +4,7 @@ COMMANDS = {
     "check-signature": "ingest.cli.signature:check_signature",
     "ingest": "ingest.cli.servers:ingest",
     "log": "ingest.cli.log:log",
-    "migrate": "ingest.cli.servers:migrate",
+    "migrate": "ingest.cli.migrate:migrate",
     "pg": "ingest.cli.programs:pg",
     "psql": "ingest.cli.programs:psql",
     "simulate": "ingest.simulator.cli:simulate",

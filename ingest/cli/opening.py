@@ -21,14 +21,17 @@ _DEMO = "the demo's made-up people are in this database: for real ones, use a ne
 
 
 @contextmanager
-def migrated_database(settings: Settings, *, serves: bool = False, tells: bool = False) -> Iterator[str]:
+def migrated_database(
+    settings: Settings, *, serves: bool = False, tells: bool = False, is_direct: bool = False
+) -> Iterator[str]:
     """The connection string of the database in use, once it is known to be reachable, new enough and migrated.
 
     `serves`: for a program that runs until it is stopped, and has a log instead of a person at a terminal. `tells`: say
-    which database it is, as every command does that writes.
+    which database it is, as every command does that writes. `is_direct`: for what needs a session from its beginning to
+    its end; raises `BehindPool` if there is none.
     """
-    with open_database(settings, logger.warning if serves else say, serves=serves) as conninfo:
-        engine = sync_engine(conninfo)
+    with open_database(settings, logger.warning if serves else say, serves=serves, is_direct=is_direct) as conninfo:
+        engine = sync_engine(conninfo, is_direct=is_direct)
         with engine.connect() as connection:
             migrations.check_migrated(connection)
             if serves:
@@ -47,12 +50,13 @@ def migrated_engine(
     *,
     serves: bool = False,
     tells: bool = False,
+    is_direct: bool = False,
 ) -> Iterator[Engine]:
     """An engine on the database in use, in this role, once the database is known to be migrated.
 
-    `serves`, `tells`: as for `migrated_database`.
+    `serves`, `tells`, `is_direct`: as for `migrated_database`.
     """
-    with migrated_database(settings, serves=serves, tells=tells) as conninfo:
+    with migrated_database(settings, serves=serves, tells=tells, is_direct=is_direct) as conninfo:
         engine = sync_engine(conninfo, role, deadlines)
         try:
             yield engine

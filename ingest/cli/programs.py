@@ -39,7 +39,7 @@ def pg(settings: Settings, program: str, args: tuple[str, ...]) -> None:
 
 
 def _run(settings: Settings, name: str, args: tuple[str, ...]) -> None:
-    with open_database(settings, say) as conninfo:
+    with open_database(settings, say, is_direct=True) as conninfo:
         program = postgres.find_program(name)
         # Its files hold personal data, so only the user may read them.
         with subprocess.Popen([program, *args], env=_libpq_environ(conninfo), umask=0o077) as process:

@@ -1,4 +1,4 @@
-"""The commands that prepare the database and receive: `migrate` and `ingest`."""
+"""The command that receives, `ingest`, and what commands that serve share."""
 
 import logging
 import os
@@ -11,19 +11,15 @@ import click
 from sqlalchemy import Connection
 from starlette.applications import Starlette
 
-from ingest import migrate as migrations
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_database, tell_database
+from ingest.cli.opening import migrated_database
 from ingest.cli.sources import need_sources
-from ingest.cli.terminal import say
-from ingest.database import ROLES, open_database, sync_engine
 from ingest.disk import free_bytes
 from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
 from ingest.log.figures import log_readings
 from ingest.logs import log_as_process
 from ingest.metrics import DISK_FREE, Reading
-from ingest.session import LONG
 from ingest.settings import Settings, setting_names
 from ingest.web.app import build_app
 from ingest.web.figures import DatabaseFigures, Read
@@ -76,26 +72,6 @@ def database_reads(settings: Settings) -> list[Read]:
         return [] if free is None else [Reading(DISK_FREE, (), free)]
 
     return [log_readings, disk_readings]
-
-
-@click.command()
-@click.option("--roles", "only_roles", is_flag=True, help="Only make the roles, as before restoring a dump.")
-@settings_of
-def migrate(settings: Settings, *, only_roles: bool) -> None:
-    """Bring the database's schema up to date."""
-    with open_database(settings, say, make=True) as conninfo:
-        engine = sync_engine(conninfo, deadlines=LONG)
-        with engine.connect() as connection:
-            tell_database(settings, connection)
-        if only_roles:
-            with engine.begin() as connection:
-                migrations.make_roles(connection)
-            result = f"the roles are there: {', '.join(ROLES)}"
-        else:
-            before, after = migrations.migrate(engine)
-            result = f"already at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
-        engine.dispose()
-    click.echo(result)
 
 
 @click.command()

@@ -58,7 +58,7 @@ def verify(
     noted = Noted(since, chain) if since is not None and chain is not None else None
     if signatures:
         need_sources(settings)
-    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not as_json) as engine:
+    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not as_json, is_direct=True) as engine:
         proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
         if not note_verified(engine, proofs):
             say("when this was verified could not be written down: metrics and status do not know of it")

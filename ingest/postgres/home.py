@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from ingest.postgres.account import Account, EmbeddedPostgresError, account_for, reachable_folder
 from ingest.postgres.binaries import Binaries, find_binaries
+from ingest.postgres.own_logins import marked
 
 NAME = "rosterlog"  # of the superuser and of the database
 Say = Callable[[str], None]
@@ -57,7 +58,8 @@ class Cluster:
     def conninfo(self, postmaster: Postmaster, dbname: str = NAME) -> str:
         """By the socket, and by TCP if the socket's file is gone."""
         hosts = f"{self.sockets(postmaster)},127.0.0.1"
-        return make_conninfo(host=hosts, port=postmaster.port, user=NAME, password=self.password, dbname=dbname)
+        own = make_conninfo(host=hosts, port=postmaster.port, user=NAME, password=self.password, dbname=dbname)
+        return marked(own)
 
     def sockets(self, postmaster: Postmaster) -> Path:
         """The folder of the server's socket; if this data folder was moved while the server runs, it moved as well."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -14,7 +15,7 @@ from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
 from ingest.metrics import DATABASE_UP, Reading
 from ingest.session import Deadlines
-from ingest.sqlstate import DRIVER_ERRORS, error_fields
+from ingest.sqlstate import DRIVER_ERRORS, error_fields, sqlstate
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ _OLD_SECONDS = 60.0  # after which a reading is given no more
 _SAY_SECONDS = 60.0  # between two lines about readings that failed
 _MARGIN = 0.1  # that the program waits longer than its driver
 _NOTHING = "select 1"
+_REFUSED = "42501"  # insufficient_privilege
 _DEADLINES = Deadlines(statement=_READ_SECONDS, idle=_READ_SECONDS)
 
 
@@ -96,7 +98,9 @@ class DatabaseFigures:
             self._read_at = time.monotonic()
         except (*DRIVER_ERRORS, PoolTimeout, TimeoutError) as error:  # what was read last is given until it is old
             if time.monotonic() - self._said_at > _SAY_SECONDS:
-                self._said_at = time.monotonic()
+                # That a login may do only its own work stays so: it is no news the next time.
+                is_refused = isinstance(error, DRIVER_ERRORS) and sqlstate(error) == _REFUSED
+                self._said_at = math.inf if is_refused else time.monotonic()
                 logger.warning("metrics could not be read from the database", extra={"fields": error_fields(error)})
 
     def _read_all(self, connection: Connection) -> list[Reading]:

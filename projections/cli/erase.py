@@ -1,6 +1,7 @@
 """`rosterlog erase`: erases one participant, or lifts an erasure; `erasures` has the options about all erasures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -8,10 +9,10 @@ import click
 from sqlalchemy import Engine
 
 from ingest.cli.group import settings_of
-from ingest.cli.opening import migrated_engine
+from ingest.cli.opening import migrated_database
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import ask, one_line, say, unicode, user_name
-from ingest.database import OPERATOR_ROLE
+from ingest.database import OPERATOR_ROLE, sync_engine
 from ingest.failures import WrongUsage
 from ingest.log import erase as erasing
 from ingest.log.read import heads
@@ -61,20 +62,32 @@ def erase(
         raise WrongUsage("name one participant to erase or to lift, or give --list, --export, --import or --reapply")
     projections = catalogue(settings.fields_file, settings.time_zone)
     request = _request(participant_id, source, operator, reason, lift=is_lift)
-    with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not show and export_to is None) as engine:
+    with _engines(settings, tells=not show and export_to is None) as (engine, owner):
         if request is not None:
             with engine.connect() as connection:
                 source = source_of(settings, source, heads(connection))
             if is_lift:
                 _lift(engine, projections, source, request, settings.batch_size)
             else:
-                _erase(engine, source, request, yes=yes)
+                _erase(engine, owner, source, request, yes=yes)
         elif show:
             erasures.show_erasures(engine)
         elif export_to is not None:
             erasures.export_register(engine, export_to)
         else:
-            erasures.restore(engine, projections, register, settings.batch_size if reapply else None)
+            erasures.restore(engine, owner, projections, register, settings.batch_size if reapply else None)
+
+
+@contextmanager
+def _engines(settings: Settings, *, tells: bool) -> Iterator[tuple[Engine, Engine]]:
+    """Engines on the database in use: in the operator's role, and in none."""
+    with migrated_database(settings, tells=tells, is_direct=True) as conninfo:
+        engine, owner = sync_engine(conninfo, OPERATOR_ROLE, LONG), sync_engine(conninfo, None, LONG)
+        try:
+            yield engine, owner
+        finally:
+            engine.dispose()
+            owner.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +115,7 @@ def _request(
     )
 
 
-def _erase(engine: Engine, source: str, request: _Request, *, yes: bool) -> None:
+def _erase(engine: Engine, owner: Engine, source: str, request: _Request, *, yes: bool) -> None:
     person = f"participant {request.participant_id} of {source}"
     with engine.connect() as connection:
         positions = erasing.bodies_of(connection, source, request.participant_id)
@@ -117,7 +130,7 @@ def _erase(engine: Engine, source: str, request: _Request, *, yes: bool) -> None
     with engine.begin() as connection:
         positions = erasing.erase(connection, source, request.participant_id, request.operator, request.reason)
     click.echo(f"erased {person}: {erasures.bodies_at(positions)} emptied")
-    erasures.sweep_up(engine)
+    erasures.sweep_up(owner)
     say("backups, replicas and the write-ahead log may still hold copies; docs/operations.md says for how long")
 
 

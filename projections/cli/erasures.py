@@ -73,8 +73,10 @@ def _check_known(target: Path, known: set[UUID]) -> None:
         raise WrongUsage(f"{target} holds erasures that this database lacks: erase --import {target} --reapply first")
 
 
-def restore(engine: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None) -> None:
-    """Take over an export, carry out all erasures again, or both.
+def restore(
+    engine: Engine, owner: Engine, projections: Sequence[Projection], register: BinaryIO | None, limit: int | None
+) -> None:
+    """Take over an export, carry out all erasures again, or both. `owner`: as for `sweep_up`.
 
     `register`: the export; None: take over nothing. `limit`: events refolded at a time; None: carry out nothing.
     """
@@ -90,12 +92,15 @@ def restore(engine: Engine, projections: Sequence[Projection], register: BinaryI
         with progress("carrying out erasures", number, "erasures") as advance:
             reapplied = reapply(engine, projections, limit, advance)
         click.echo(f"erasures carried out again: {reapplied.erasures}; bodies emptied: {reapplied.emptied}")
-        sweep_up(engine)
+        sweep_up(owner)
 
 
-def sweep_up(engine: Engine) -> None:
-    """Vacuum the old row versions away, and say which tables were left alone or why it failed."""
-    swept = erase.sweep(engine)
+def sweep_up(owner: Engine) -> None:
+    """Vacuum the old row versions away, and say which tables were left alone or why it failed.
+
+    `owner`: in no role, but of the login that owns the tables.
+    """
+    swept = erase.sweep(owner)
     for table in swept.left_alone:
         say(f"{table} has the columns source and participant_id but is not rosterlog's: it was left alone")
     if swept.error is not None:

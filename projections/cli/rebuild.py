@@ -53,7 +53,7 @@ def rebuild(
         raise WrongUsage("--rollback compares nothing: give it without --diff")
     chosen = _chosen(catalogue(settings.fields_file, settings.time_zone), projection)
     with (
-        migrated_database(settings, tells=True) as conninfo,
+        migrated_database(settings, tells=True, is_direct=True) as conninfo,
         _engine(conninfo) as engine,
         _errors(settings),
         ExitStack() as locks,

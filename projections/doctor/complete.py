@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from projections.doctor.finding import DoctorFinding, fail, ok
 from projections.folding import builds
@@ -11,14 +11,13 @@ from projections.truth.inner import count_within
 
 MOST_EVENTS = 2_000_000  # that are looked at: about a second
 _MOST_NAMED = 5  # ids
-_ONE_SNAPSHOT = text("set transaction isolation level repeatable read")
 
 
 def check_complete(
     connection: Connection, name: str, logged: Mapping[str, int], most: int = MOST_EVENTS
 ) -> Iterator[DoctorFinding]:
     """Whether the roster of each source is complete, by its own log. `name`: of the projection."""
-    connection.execute(_ONE_SNAPSHOT)
+    connection.execution_options(isolation_level="REPEATABLE READ")
     events = sum(logged.values())
     build = builds.live(connection, name)
     if build is None or events > most:

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from ingest.database import OLDEST_SERVER
+from ingest.database import OLDEST_SERVER, driver_connection
+from ingest.driver import is_shared
 from ingest.failures import Failure, WrongUsage
 from ingest.migrate import check_migrated
+from ingest.shared_sessions import DIRECT
 from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 CLOCK_SECONDS = 2.0  # by which the clocks of this machine and of the database may differ
@@ -38,6 +40,20 @@ def check_server_kind(connection: Connection) -> Iterator[DoctorFinding]:
         yield ok("encoding", "UTF8")
     if is_replica:
         yield fail("primary", "this is a replica, where nothing can be appended", "set DATABASE_URL to the primary")
+
+
+def check_pool(connection: Connection, *, has_direct: bool) -> DoctorFinding:
+    """Whether a pool of connections is between, through which not everything can be done."""
+    if not is_shared(driver_connection(connection)):
+        return ok("pool", "none is between: the sessions are this program's own")
+    says = "a pool of connections is between: ingest, worker and api need no session of their own"
+    if has_direct:
+        return ok("pool", f"{says}; what does goes to {DIRECT}")
+    return warn(
+        "pool",
+        f"{says}, but migrate, rebuild, erase and verify do",
+        f"set {DIRECT} to the address of the PostgreSQL server itself",
+    )
 
 
 def check_schema(connection: Connection) -> DoctorFinding:

@@ -17,7 +17,7 @@ from ingest.session import Deadlines
 from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
-from projections.doctor import database, durability, log, machine, rights, upkeep
+from projections.doctor import database, durability, log, machine, rights, services, upkeep
 from projections.doctor.complete import check_complete
 from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
@@ -28,7 +28,6 @@ from projections.participants.fields import read_fields
 
 DEADLINES = Deadlines(statement=10, idle=60)
 _NAME = "rosterlog doctor"  # so that its own sessions are not taken for those of a server
-_READ_ONLY = text("set default_transaction_read_only = on")
 _MAX_WAL = text("select setting::bigint * 1048576 from pg_settings where name = 'max_wal_size'")
 
 _Check = Callable[[], DoctorFinding | Iterable[DoctorFinding]]
@@ -76,11 +75,9 @@ def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -
 @contextmanager
 def reading(conninfo: str) -> Iterator[Connection]:
     """A connection on which nothing can be changed."""
-    engine = sync_engine(conninfo, deadlines=DEADLINES)
+    engine = sync_engine(conninfo, deadlines=DEADLINES, read_only=True)
     try:
         with engine.connect() as connection:
-            connection.execute(_READ_ONLY)
-            connection.commit()
             yield connection
     finally:
         engine.dispose()
@@ -113,6 +110,8 @@ def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tu
     yield "version", partial(database.check_server_kind, connection)
     yield "clock", partial(database.check_clock, connection, lambda: datetime.now(UTC))
     yield "login", partial(rights.check_login, connection, is_embedded=settings.database_url is None)
+    yield "pool", partial(database.check_pool, connection, has_direct=settings.direct_database_url is not None)
+    yield "services", partial(services.check_services, connection)
     yield "fsync", partial(durability.check_files, connection)
     yield "standbys", partial(durability.check_standbys, connection)
     yield "autovacuum", partial(upkeep.check_autovacuum, connection)

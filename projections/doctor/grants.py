@@ -64,6 +64,8 @@ _LIST = (
         )
     ),
 )
+# A role, and another one that it may take: the operator folds a participant again whose erasure is lifted.
+MEANT = frozenset({(OPERATOR_ROLE, WORKER_ROLE)})
 # Functions that do more than their caller may, and the one that they call: for the roles above, not for everybody.
 _FOR_NOBODY_ELSE = ("publish_these", "note_reconciliation")
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from ingest.database import INGEST_ROLE, OPERATOR_ROLE, ROLES
 from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
-from projections.doctor.grants import GRANTS, RESTRICTED, Grant
+from projections.doctor.grants import GRANTS, MEANT, RESTRICTED, Grant
 
 _ROLES = text("""
 select r.rolname::text as name,
@@ -102,7 +102,8 @@ def check_rights(connection: Connection) -> Iterator[DoctorFinding]:
         )
         return
     powerful = [name for name, role in roles.items() if role.is_powerful]
-    members = [f"{name} in {listed(role.member_of)}" for name, role in roles.items() if role.member_of]
+    others = {name: [each for each in role.member_of if (name, each) not in MEANT] for name, role in roles.items()}
+    members = [f"{name} in {listed(member_of)}" for name, member_of in others.items() if member_of]
     if powerful:
         says = f"{listed(powerful)}: may do more than a service needs"
         yield fail("roles", says, "alter role ... nosuperuser nocreaterole nocreatedb noreplication nobypassrls")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from ingest.database import SERVICE_ROLES, application_name
 from ingest.log.figures import is_read_only
 from ingest.log.reconciliation import Reconciled, read_reconciled
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
@@ -53,9 +54,11 @@ cross join lateral (
 _SERVES = text("""
 select exists (
   select from pg_stat_activity a
-  where a.datname = current_database() and a.pid <> pg_backend_pid() and a.application_name = 'rosterlog'
+  where a.datname = current_database() and a.pid <> pg_backend_pid()
+    and a.application_name = any (cast(:names as text[]))
 )
 """)
+_NAMES = {application_name(role) for role in (None, *SERVICE_ROLES)}
 _NOTHING = text("select 1")
 _OPEN_FOR = text("select extract(epoch from clock_timestamp() - oldest_transaction())::float8")
 _SLOTS = text("select s.slot_name, s.held_bytes from slots() s where s.held_bytes > 0 order by s.slot_name")
@@ -145,7 +148,7 @@ def read_health(
         read_projections(connection, projections),
         refused.get("", NOTHING_REFUSED),
         last_seen(connection),
-        connection.execute(_SERVES).scalar_one(),
+        connection.execute(_SERVES, {"names": [*_NAMES]}).scalar_one(),
         is_read_only(connection),
         free_bytes,
         _answer_seconds(connection),

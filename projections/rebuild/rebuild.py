@@ -113,8 +113,7 @@ def tidy_up(rebuild: Rebuild, build: Build) -> None:
     with suppress(DBAPIError):  # the next rebuild drops them; autovacuum comes by, too
         for message in drop_beside(engine, build.projection):
             rebuild.say(message)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            steps.vacuum_build(connection, build)
+        steps.vacuum_build(rebuild.conninfo, build)
 
 
 def previous_build(rebuild: Rebuild) -> Build | None:

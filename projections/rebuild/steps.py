@@ -8,12 +8,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from ingest.database import sync_engine
 from ingest.failures import Failure
 from ingest.log.read import heads
 from ingest.log.scan import check_whole, snapshot
+from ingest.session import LONG
 from projections.folding import builds, checkpoint
 from projections.folding.projection import Build, Projection, Track
 from projections.rebuild.catch_up import refold_erased
@@ -136,15 +138,15 @@ def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: M
             builds.analyze(connection, build, table)
 
 
-def vacuum_build(connection: Connection, build: Build) -> None:
-    """Vacuum the tables that the login owns, so that index-only scans work at once. The connection is in autocommit."""
+def vacuum_build(conninfo: str, build: Build) -> None:
+    """Vacuum those tables of a build that the login itself owns, in no role, so that index-only scans work at once."""
+    owner = sync_engine(conninfo, None, LONG)
     try:
-        tables = builds.tables(connection, build.projection)
-        connection.execute(text("reset role"))
-        for table in tables:
-            connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
+        with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in builds.tables(connection, build.projection):
+                connection.execute(text(f"vacuum (analyze) {build.table(table)}"))
     finally:
-        connection.invalidate()  # the session has lost its role, so it must not go back to the pool
+        owner.dispose()
 
 
 def default_jobs() -> int:

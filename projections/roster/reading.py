@@ -1,7 +1,7 @@
 """Runs statements on the driver itself: a result row by row, with JSON as the bytes that PostgreSQL wrote."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest.database import SOUND_SECONDS
-from ingest.driver import answered_within
+from ingest.driver import answered_within, is_shared
 
 # Rows that the driver takes over at once; fewer where its libpq, before 17, knows only one. Large ones are 256 kB.
 _AT_ONCE = 25 if capabilities.has_stream_chunked() else 1
@@ -57,10 +57,13 @@ async def in_snapshot(
 
 
 async def _begun(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row
-    """The row of a transaction's first statement, which goes to the database together with the transaction's begin."""
+    """The row of a transaction's first statement, which goes to the database together with the transaction's begin.
+
+    Behind a pool it follows the begin, which is several statements there.
+    """
     driver = await driver_of(connection)
     cursor = driver.cursor(row_factory=namedtuple_row)
-    async with driver.pipeline():
+    async with nullcontext() if is_shared(driver) else driver.pipeline():
         await cursor.execute(statement.encode(), values)
     return await cursor.fetchone()
 

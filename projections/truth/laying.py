@@ -8,12 +8,13 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
+from ingest.database import driver_connection
 from ingest.delivery import JsonObject
 from ingest.log.observation import ObservedParticipant
 from projections.participants.overlay import Overlay, object_in
 from projections.participants.taken import ID_KEY
 from projections.truth.drift import DriftKind
-from projections.truth.roster_lines import ComparedScope, driver_connection
+from projections.truth.roster_lines import ComparedScope
 from projections.truth.spool import SpooledDifference
 from projections.truth.values import UNLISTED_AT
 

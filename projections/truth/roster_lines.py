@@ -14,6 +14,7 @@ from psycopg.pq.abc import PGconn
 from psycopg.waiting import WAIT_R
 from sqlalchemy import Connection
 
+from ingest.database import driver_connection
 from projections.folding.projection import Track
 from projections.participants.fields import Kind
 from projections.participants.rows import ROSTER_TABLE
@@ -93,13 +94,6 @@ def cells_by_id(
     query = f"select {spelled} from {scope.table} p where p.source = %s and p.participant_id = any (%s)"  # noqa: S608
     rows = driver_connection(connection).execute(query.encode(), (scope.source, list(ids)))
     return {row[0]: ["" if value is None else str(value) for value in row[1:]] for row in rows}
-
-
-def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
-    """The driver's own connection."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the driver of our engines
-    return driver
 
 
 def _selected(matching: Matching, columns: Sequence[str]) -> str:

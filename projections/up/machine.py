@@ -17,7 +17,7 @@ from ingest import postgres
 from ingest.cli.invocation import runnable, with_folder
 from ingest.cli.opening import log_database
 from ingest.cli.servers import metrics_url, warn_if_root
-from ingest.database import advised, sync_engine
+from ingest.database import API_ROLE, advised, sync_engine
 from ingest.driver import answered_within
 from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
@@ -80,16 +80,34 @@ def run_machine(
     """Start everything, run until a signal, and stop everything that was started."""
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
     with _only_up(settings), bind(settings.host, settings.port) as listener, _database(settings) as conninfo:
-        engine = sync_engine(conninfo, deadlines=LONG)
-        migrate(engine)
-        with engine.connect() as connection:
-            log_database(settings, connection)
-        warn_if_root()
-        token = _prepare_demo(engine, with_demo=with_demo)
+        _migrate(settings, conninfo)
+        with _owner(conninfo) as owner:
+            with owner.connect() as connection:
+                log_database(settings, connection)
+            warn_if_root()
+            token = _prepare_demo(owner, with_demo=with_demo)
+        engine = sync_engine(conninfo, API_ROLE)  # while this serves, none of its sessions may do more
         machine = _Machine(settings, projections, environ, conninfo, engine, listener, observed, token)
         with nullcontext() if settings.database_url else left_in(settings.data_dir, machine.url):
             run_server(_serve(machine))
         engine.dispose()
+
+
+@contextmanager
+def _owner(conninfo: str) -> Iterator[Engine]:
+    """An engine with all that the login may do, for the block."""
+    engine = sync_engine(conninfo, deadlines=LONG)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _migrate(settings: Settings, conninfo: str) -> None:
+    direct = settings.direct_database_url
+    engine = sync_engine(conninfo if direct is None else direct.get_secret_value(), deadlines=LONG, is_direct=True)
+    migrate(engine)
+    engine.dispose()
 
 
 def _only_up(settings: Settings) -> AbstractContextManager[None]:
@@ -188,7 +206,7 @@ async def _announce(machine: _Machine) -> None:
 
 
 def _link(machine: _Machine, token: str) -> str:
-    with machine.engine.begin() as connection:
+    with _owner(machine.conninfo) as owner, owner.begin() as connection:
         return sessions.make_link(connection, token)
 
 

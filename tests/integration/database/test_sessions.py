@@ -33,7 +33,6 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": ("1h", "4s"),
     "transaction_timeout": ("1h", "5s"),  # of PostgreSQL 17
     "restrict_nonsystem_relation_kind": ("view", ""),
-    "role": ("none", WORKER_ROLE),
 }
 
 
@@ -42,7 +41,7 @@ def hostile(database: str) -> str:
     """A database with other defaults, reached by TCP."""
     with psycopg.connect(database, autocommit=True) as connection:
         name = conninfo_to_dict(database)["dbname"]
-        for setting in _known(connection) - {"role"}:
+        for setting in _known(connection):
             connection.execute(f"alter database {name} set {setting} = '{SETTINGS[setting][0]}'".encode())
     return make_conninfo(database, host="127.0.0.1")
 
@@ -57,7 +56,7 @@ def test_promise_16_a_session_has_every_setting_that_it_depends_on(hostile: str)
 def _known(connection: psycopg.Connection[Any]) -> set[str]:
     """The settings that this PostgreSQL has."""
     known = connection.execute("select lower(name) from pg_settings where lower(name) = any(%s)", [[*SETTINGS]])
-    return {row[0] for row in known} | {"role"}
+    return {row[0] for row in known}
 
 
 def _shown(connection: psycopg.Connection[Any], setting: str) -> str:

@@ -131,7 +131,7 @@ def test_nobody_erases_whom_the_log_does_not_know(database: str, operator: Engin
 
 
 def test_the_old_row_versions_are_gone_from_the_tables_too(
-    database: str, worker_engine: Engine, operator: Engine
+    database: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:
     model.append(database, BODIES)
     drain(worker_engine)
@@ -146,12 +146,12 @@ def test_the_old_row_versions_are_gone_from_the_tables_too(
         return int(count)
 
     assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES) + len(THEIRS), 3)
-    erasing.sweep(operator)
+    erasing.sweep(engine)
     assert (versions("event_log"), versions("participants_build_1")) == (len(BODIES), 2)
 
 
 def test_the_planners_statistics_keep_no_sample_of_the_person(
-    database: str, worker_engine: Engine, operator: Engine
+    database: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:
     model.append(database, [model.body(number, first_name=f"Unmistakable {number:03}") for number in range(150)])
     drain(worker_engine)
@@ -163,7 +163,7 @@ def test_the_planners_statistics_keep_no_sample_of_the_person(
         connection.execute("alter table event_log alter column body set statistics 0")
     for subject in ("0", "77", "149"):
         erase(operator, subject)
-    erasing.sweep(operator)
+    erasing.sweep(engine)
     for subject in ("000", "077", "149"):
         assert traces(database, f"Unmistakable {subject}") == set()
 

@@ -128,7 +128,7 @@ def test_who_asked_stays_as_it_was_written_down(database: str, operator: Engine)
     model.append(database, BODIES)
     erase(operator)
     [(login,)] = query(database, "select recorded_by from erasures where recorded_at = erased_at")
-    assert login == psycopg.conninfo.conninfo_to_dict(database)["user"]
+    assert login == OPERATOR_ROLE
     with psycopg.connect(database, autocommit=True) as owner:
         for change in (
             "update erasures set reason = 'x'", "update erasures set digests = '{}'", "delete from erasures",

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE
 from ingest.log import erase as erasing
 from ingest.log.scan import Share
 from projections.folding.projection import Build
@@ -68,8 +68,7 @@ def test_promise_7_settling_folds_again_whoever_was_erased_or_lifted_since(
         put_back(connection, anew, [row for row in kept if row[1] == "7"])
     assert "participants" in traces(database, "Unmistakable")
     refold_erased(worker_engine, PARTICIPANTS, anew, 100)
-    with sync_engine(database).connect().execution_options(isolation_level="AUTOCOMMIT") as owner:
-        steps.vacuum_build(owner, anew)
+    steps.vacuum_build(database, anew)
     assert traces(database, "Unmistakable") == set()
     model.append(database, [LATE])
     drain(worker_engine)
