@@ -108,7 +108,7 @@ def print_applied(applied: AppliedLook, kind: str = "file") -> None:
 def _why_not_gone(applied: AppliedLook) -> str:
     if applied.unplaced:
         return f"{applied.unplaced} rows could be of any of them; in a file with all ids, none could"
-    return "one file does not prove that they are gone; do it again with one that is taken an hour later or more"
+    return "one look does not prove that they are gone; a second one, taken an hour later or more, does"
 
 
 def _print_counts(counts: Mapping[str, int]) -> None:

@@ -40,5 +40,5 @@ def check_unlisted(tally: DriftTally, gone: int, allowed: AllowedDrift) -> None:
     if unlisted > _MOST * tally.on_roster and gone > allowed.unlisted:
         raise NothingConcluded(
             f"of {tally.on_roster} on the roster, {unlisted} are not listed, more than 5 %; nothing was written down. "
-            f"If the file has no filter and that is right, add --allow-unlisted {gone}"
+            f"If the list has no filter and that is right, add --allow-unlisted {gone}"
         )

@@ -161,7 +161,9 @@ class _Writing:
             withheld=fates[Fate.WITHHELD],
             written_down=tally.written_down,
             grace=self.look.grace,
-            reading=self.look.reading(),
+            reading=self.look.reading()
+            if self.look.listing.kind == "file"
+            else None,  # a list of an API is kept nowhere
             agrees=_agrees(tally, after),
         )
 

@@ -69,6 +69,8 @@ def test_a_list_is_compared_and_written_down_as_a_file_is(
     )
     assert header[:5] == ("api", 26, 6, 1, 1)
     assert len(header[5]) == 64
+    position = str(len(model.stored_bodies(database)))
+    assert "is of no file" in run("reconcile", "--certificate", position, "--file", config, env=env, code=2)
     assert "--expect says 30" in run(*arguments, "--apply", "--expect", "30", env=env, code=2)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("api")] == ["api.toml"]
     assert not any(CLIENT_SECRET in text for text in (printed, Path(config).read_text()))

@@ -39,7 +39,7 @@ def test_the_exit_code_says_whether_drift_is_left(
     assert "the roster agrees with the file" in run("reconcile", "--file", file, "--event", "501", env=env)
     fewer = listed(tmp_path, "A1", 19)
     printed = run("reconcile", "--file", fewer, "--event", "501", "--apply", env=env, code=1)
-    assert "2 unlisted are not written down: one file does not prove that they are gone; do it again with " in printed
+    assert "2 unlisted are not written down: one look does not prove that they are gone; a second one, " in printed
     found = json.loads(
         run("reconcile", "--file", fewer, "--event", "501", "--apply", "--json", env=env, code=1).splitlines()[-1]
     )
