@@ -3,7 +3,7 @@
 -- LOG          Movemint's deliveries, as they came. Only what the arrows show changes it.
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
---                                   +--> source                                each source's head
+--                                   +--> source <-- note_heads()               each source's head, as noted last
 --                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --                note_reconciliation() --> reconciliation      what each observation came to: how the roster was compared
@@ -113,6 +113,7 @@ declare
   positions bigint[]; -- of events that the log has already; then of all
   chains bytea[]; -- of new events
   has_twins boolean := false;
+  noted timestamptz; -- when the source's head was
 begin
   -- A snapshot taken before the lock would show an old head.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -193,9 +194,13 @@ begin
   ) n
   where n.chain is not null;
   if found then
-    update source s set head = head_position where s.source = in_source;
-    if not found then
-      insert into source (source, head) values (in_source, head_position);
+    -- Once a second at most: while a snapshot is held, no version of the row can be removed.
+    select s.noted_at into noted from source s where s.source = in_source;
+    if noted is null then
+      insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
+      on conflict on constraint source_pkey do nothing;
+    elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
+      update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
     end if;
   end if;
 
@@ -331,7 +336,7 @@ begin
   where n.chain is not null;
 
   insert into source as s (source, head) select in_source, head_position where head_position > 0
-  on conflict on constraint source_pkey do update set head = excluded.head;
+  on conflict on constraint source_pkey do update set head = excluded.head, noted_at = excluded.noted_at;
   if event_types[events] = 'rosterlog.observation' and chains[events] is not null then
     perform note_reconciliation(
       in_source, positions[events], appended_at, convert_from(bodies[events], 'UTF8')::jsonb -> 'data'
@@ -2364,7 +2369,8 @@ CREATE TABLE public.sign_in_link (
 
 CREATE TABLE public.source (
     source text NOT NULL COLLATE pg_catalog."C",
-    head bigint NOT NULL
+    head bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
 )
 WITH (fillfactor='50');
 
@@ -2783,6 +2789,41 @@ COMMENT ON COLUMN reporting.sub_events.sub_event_name IS 'Name of the race or ca
 
 COMMENT ON COLUMN reporting.sub_events.participants IS 'Participants on the roster, whatever their status.';
 
+ALTER TABLE ONLY public.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (source);
+
+CREATE FUNCTION public.note_heads() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    BEGIN ATOMIC
+ INSERT INTO public.source AS s (source, head)  WITH RECURSIVE sources AS (
+                 ( SELECT e.source
+                    FROM public.event_log e
+                   ORDER BY e.source
+                  LIMIT 1)
+                 UNION ALL
+                  SELECT ( SELECT e.source
+                            FROM public.event_log e
+                           WHERE (e.source > s_1.source)
+                           ORDER BY e.source
+                          LIMIT 1) AS source
+                    FROM sources s_1
+                   WHERE (s_1.source IS NOT NULL)
+                 )
+          SELECT l.source,
+             head."position"
+            FROM (sources l
+              CROSS JOIN LATERAL ( SELECT e."position"
+                    FROM public.event_log e
+                   WHERE (e.source = l.source)
+                   ORDER BY e."position" DESC
+                  LIMIT 1) head)
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM public.source n
+                   WHERE ((n.source = l.source) AND (n.head >= head."position")))))
+           ORDER BY l.source ON CONFLICT ON CONSTRAINT source_pkey DO UPDATE SET head = GREATEST(s.head, excluded.head), noted_at = now();
+END;
+
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_pkey PRIMARY KEY (digest);
 
@@ -2863,9 +2904,6 @@ ALTER TABLE ONLY public.roster_change
 
 ALTER TABLE ONLY public.sign_in_link
     ADD CONSTRAINT sign_in_link_pkey PRIMARY KEY (digest);
-
-ALTER TABLE ONLY public.source
-    ADD CONSTRAINT source_pkey PRIMARY KEY (source);
 
 ALTER TABLE ONLY public.unknown_event_type
     ADD CONSTRAINT unknown_event_type_pkey PRIMARY KEY (source, projection, build, event_type);
@@ -3242,3 +3280,6 @@ GRANT SELECT ON TABLE reporting.registrations_daily TO rosterlog_reporting_pii;
 
 GRANT SELECT ON TABLE reporting.sub_events TO rosterlog_reporting;
 GRANT SELECT ON TABLE reporting.sub_events TO rosterlog_reporting_pii;
+
+REVOKE ALL ON FUNCTION public.note_heads() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_heads() TO rosterlog_worker;

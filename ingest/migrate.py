@@ -63,6 +63,7 @@ end $$
 _OWNS_THE_LOG = text("""
 select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('public.event_log')
 """)
+_NOTE_HEADS = text("select note_heads()")  # after the commit, by which what was appended meanwhile can be seen
 _REVISION = text("select version_num from alembic_version")
 _BEFORE_BASELINE = re.compile(r"\d{4}")  # such as 0009; a revision of today has a name as well
 
@@ -107,6 +108,8 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         connection.commit()  # or the migration of another database on the server would wait for this one
         if before != revisions()[-1] or connection.execute(_OWNS_THE_LOG).scalar_one():
             _upgrade(connection)
+            connection.commit()
+            connection.execute(_NOTE_HEADS)
         connection.commit()
         return before, _revision(connection)
 

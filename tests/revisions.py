@@ -14,7 +14,7 @@ _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 
 def _without_source(function: str) -> str:
     """The function as it was before it kept the table of sources."""
-    kept, _, rest = function.partition("  if found then\n    update source")
+    kept, _, rest = function.partition("  if found then\n    -- Once a second")
     _, after, others = rest.partition("  if array_position(chains, null)")
     return kept + after + others
 
@@ -26,7 +26,7 @@ TAKEN_BACK: Mapping[str, Sequence[str]] = {
         "drop table first_absence",
         "drop index event_log_own",
     ),
-    "0022_source": ("drop table source", _without_source(file("log", "append_events"))),
+    "0022_source": ("drop function note_heads", "drop table source", _without_source(file("log", "append_events"))),
     "0021_reconciled": ("drop function note_reconciliation", "drop table reconciliation, inner_completeness"),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
     "0019_operations_page": (

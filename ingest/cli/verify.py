@@ -16,7 +16,7 @@ from ingest.cli.terminal import say, unicode
 from ingest.database import OPERATOR_ROLE
 from ingest.failures import WrongUsage
 from ingest.log.proof import Noted, Proof
-from ingest.log.read import heads, sources
+from ingest.log.read import every_source, heads
 from ingest.log.verification import note_verified
 from ingest.log.verify import verify as prove
 from ingest.session import LONG
@@ -75,7 +75,7 @@ def _prove_each(
     engine: Engine, settings: Settings, name: str | None, noted: Noted | None, *, signatures: bool
 ) -> list[Proof]:
     with engine.connect() as connection:
-        logged = {**dict.fromkeys(sources(connection), 0), **heads(connection)}  # one may have lost all its events
+        logged = {**dict.fromkeys(every_source(connection), 0), **heads(connection)}
     secrets_of = settings.sources
     proofs = []
     for source in _sources(settings, name, noted, logged):

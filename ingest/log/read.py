@@ -11,6 +11,17 @@ from ingest.log.table import event_log, readable_log
 
 MOST_BYTES = 4_194_304  # of bodies per batch, so that large ones neither fill the memory nor take long
 
+# One index probe per source, however many events there are.
+_IN_LOG = text("""
+with recursive sources as (
+  (select source from event_log order by source limit 1)
+  union all
+  select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
+  from sources s
+  where s.source is not null
+)
+select source from sources where source is not null
+""")
 _SOURCES = text("select s.source from source s order by s.source")
 # The log's own end: what its end should be stands in `source`.
 _HEADS = text("""
@@ -21,11 +32,7 @@ cross join lateral (
 ) h
 order by s.source
 """)
-_ENDS = text("""
-select
-  coalesce((select e.position from event_log e where e.source = :source order by e.position desc limit 1), 0) as log,
-  coalesce((select s.head from source s where s.source = :source), 0) as noted
-""")
+_HEAD_OF = text("select e.position from event_log e where e.source = :source order by e.position desc limit 1")
 _IN_ALL = text("select coalesce(sum(s.head), 0)::bigint from source s")
 _EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body, e.is_own"
 _NEAREST = f"""
@@ -109,14 +116,17 @@ def heads(connection: Connection) -> dict[str, int]:
     return {row.source: row.position for row in connection.execute(_HEADS)}
 
 
-def ends_of(connection: Connection, source: str) -> tuple[int, int]:
-    """Where a source's log ends, and where it should, as each append has noted; 0 for a source without an event."""
-    row = connection.execute(_ENDS, {"source": source}).one()
-    return row.log, row.noted
+def head_of(connection: Connection, source: str) -> int:
+    """Where a source's log ends; 0 if it has no event."""
+    head: int | None = connection.execute(_HEAD_OF, {"source": source}).scalar()
+    return head or 0
 
 
 def events_in_all(connection: Connection) -> int:
-    """How many events the logs of all sources have together. It grows with every append, and a look costs little."""
+    """How many events the logs of all sources have together, as noted: at each append, once a second for each source.
+
+    A look costs little, however many sources there are.
+    """
     events: int = connection.execute(_IN_ALL).scalar_one()
     return events
 
@@ -124,6 +134,11 @@ def events_in_all(connection: Connection) -> int:
 def sources(connection: Connection) -> list[str]:
     """Every source that has an event."""
     return list(connection.execute(_SOURCES).scalars())
+
+
+def every_source(connection: Connection) -> list[str]:
+    """Every source that has an event, by the log itself, whatever its appends have noted."""
+    return list(connection.execute(_IN_LOG).scalars())
 
 
 def holds_any(connection: Connection, source: str, digests: Sequence[bytes]) -> bool:

@@ -46,6 +46,7 @@ source_table = Table(
     metadata,
     Column("source", Text(collation="C"), nullable=False),
     Column("head", BigInteger, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("source", name="source_pkey"),
 )
 

@@ -1,13 +1,13 @@
--- Room in each page for new versions of its rows, of which an append makes one.
+-- Room in each page for new versions of its rows. `noted_at`: when the head was noted, once a second at most.
 create table source (
   source text collate "C" not null,
   head bigint not null,
+  noted_at timestamptz not null default now(),
   constraint source_pkey primary key (source)
 ) with (fillfactor = 50);
 grant select on source to rosterlog_worker, rosterlog_api, rosterlog_operator;
 
--- No append is under way from here on, until its function keeps the table: the end of this transaction.
-lock table event_log in share row exclusive mode;
+-- What is appended meanwhile by the function of before is noted later, by note_heads().
 insert into source (source, head)
 with recursive sources as (
   (select e.source from event_log e order by e.source limit 1)

@@ -35,6 +35,7 @@ from ingest.web.metrics import Total
 from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
 from ingest.webhook_part import ingest_part
 from projections.catalogue import catalogue
+from projections.folding.noted_heads import NotedHeads
 from projections.folding.pulse import Pulse
 from projections.folding.retry import SlowRetries
 from projections.folding.worker import Beat, Worker
@@ -117,7 +118,11 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
     with on_hangup(lambda: None), migrated_database(settings, serves=True) as conninfo, ExitStack() as stack:
         engine = sync_engine(conninfo, WORKER_ROLE, FOLDING)
         stack.callback(engine.dispose)
-        other_work: list[Callable[[Engine], bool]] = [publish, SlowRetries(projections, settings.batch_size)]
+        other_work: list[Callable[[Engine], bool]] = [
+            NotedHeads(),
+            publish,
+            SlowRetries(projections, settings.batch_size),
+        ]
         worker = Worker(engine, projections, settings.batch_size, other_work)
         if stop_at_eof:
             beat = beats(BEAT_SECONDS, worker.folded)

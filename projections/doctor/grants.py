@@ -26,7 +26,7 @@ _LIST = (
     (WORKER_ROLE, "select insert update delete", "registrations_daily_build"),
     (WORKER_ROLE, "select", "registrations registrations_daily participant_answers"),
     (WORKER_ROLE, "execute", "begin_build make_index attach_build analyze_build drop_build end_overdue"),
-    (WORKER_ROLE, "execute", "note_roster_change publish_participants oldest_transaction"),
+    (WORKER_ROLE, "execute", "note_roster_change note_heads publish_participants oldest_transaction"),
     (WORKER_ROLE, "select", "verification dismissed_event reconciliation"),
     (WORKER_ROLE, "select insert update", "inner_completeness"),
     (API_ROLE, "select", "source event_log(source,position,received_at,event_type) refused_delivery worker_seen"),

@@ -18,12 +18,19 @@ from projections.folding.table import checkpoint_table
 # A command that is stopped while it keeps workers waiting is ended by PostgreSQL. A worker's own sessions have less.
 _SOON = text("select set_config('idle_in_transaction_session_timeout', '10s', true)")
 _BEHIND = text("""
-select p.projection, s.source
+with heads as materialized (
+  select s.source, h.head
+  from source s
+  cross join lateral (
+    select e.position as head from event_log e where e.source = s.source order by e.position desc limit 1
+  ) h
+)
+select p.projection, h.source
 from projection p
-cross join source s
-left join checkpoint c on c.projection = p.projection and c.source = s.source and c.build = p.live
-where p.projection = any (cast(:names as text[])) and s.head > coalesce(c.position, 0)
-order by p.projection, s.source
+cross join heads h
+left join checkpoint c on c.projection = p.projection and c.source = h.source and c.build = p.live
+where p.projection = any (cast(:names as text[])) and h.head > coalesce(c.position, 0)
+order by p.projection, h.source
 """)
 
 
@@ -69,7 +76,7 @@ def positions(connection: Connection, build: Build) -> dict[str, int]:
 
 
 def behind(connection: Connection, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The (projection, source) pairs whose log goes on past the live build's checkpoint; a row is read per source."""
+    """The (projection, source) pairs whose log goes on past the live build's checkpoint: one index probe per source."""
     return [(row[0], row[1]) for row in connection.execute(_BEHIND, {"names": list(names)})]
 
 

@@ -12,29 +12,35 @@ from projections.folding.projection import Build, Projection
 
 logger = logging.getLogger(__name__)
 
-_LOOK_WHOLE_EVERY = 1.0  # seconds; between them, only whether the logs have grown
+_LOOK_WHOLE_EVERY = 3.0  # seconds; between them, only whether the logs have grown
+_QUIET_SECONDS = 2.0  # without growth, after which that tells: it is noted once a second
 
 
 class Looks:
-    """The looks of one worker, with what they remember: when nothing was behind, which definitions are others."""
+    """The looks of one worker, with what they remember: when the logs grew, which definitions are others."""
 
     def __init__(self, engine: Engine, projections: Sequence[Projection]) -> None:
         self._engine = engine
         self._projections = projections
-        self._caught_up: int | None = None  # events of all logs, when all that can be folded was
+        self._events = -1  # of all logs, as noted
+        self._grown_at = float("-inf")
         self._looked_at = float("-inf")
+        self._is_caught_up = False
         self._needs_rebuild: set[str] = set()
 
     def find(self) -> list[tuple[Projection, str]]:
-        """The pairs that can be folded; none while the logs are as large as when all was folded: a cheaper look."""
+        """The pairs that can be folded; none while no log has grown since all was folded, which costs less to see."""
         with self._engine.connect() as connection:
             events = events_in_all(connection)
-        is_fresh = time.monotonic() - self._looked_at < _LOOK_WHOLE_EVERY
-        if is_fresh and events == self._caught_up:
+        now = time.monotonic()
+        if events != self._events:
+            self._events, self._grown_at = events, now
+        is_fresh = now - self._looked_at < _LOOK_WHOLE_EVERY
+        if self._is_caught_up and is_fresh and now - self._grown_at > _QUIET_SECONDS:
             return []
-        self._looked_at = time.monotonic()
+        self._looked_at = now
         behind = self.behind()
-        self._caught_up = None if behind else events
+        self._is_caught_up = not behind
         return behind
 
     def behind(self) -> list[tuple[Projection, str]]:

@@ -24,6 +24,7 @@ declare
   positions bigint[]; -- of events that the log has already; then of all
   chains bytea[]; -- of new events
   has_twins boolean := false;
+  noted timestamptz; -- when the source's head was
 begin
   {lock_and_head}
 
@@ -75,9 +76,13 @@ begin
   ) n
   where n.chain is not null;
   if found then
-    update source s set head = head_position where s.source = in_source;
-    if not found then
-      insert into source (source, head) values (in_source, head_position);
+    -- Once a second at most: while a snapshot is held, no version of the row can be removed.
+    select s.noted_at into noted from source s where s.source = in_source;
+    if noted is null then
+      insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
+      on conflict on constraint source_pkey do nothing;
+    elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
+      update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
     end if;
   end if;
 

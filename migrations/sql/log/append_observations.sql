@@ -97,7 +97,7 @@ begin
   where n.chain is not null;
 
   insert into source as s (source, head) select in_source, head_position where head_position > 0
-  on conflict on constraint source_pkey do update set head = excluded.head;
+  on conflict on constraint source_pkey do update set head = excluded.head, noted_at = excluded.noted_at;
   if event_types[events] = 'rosterlog.observation' and chains[events] is not null then
     perform note_reconciliation(
       in_source, positions[events], appended_at, convert_from(bodies[events], 'UTF8')::jsonb -> 'data'

@@ -13,7 +13,7 @@ from tests.fold_all import PROJECTIONS
 from tests.program import until
 from tests.proxy import Proxy
 
-_IDLE = 0.5  # seconds between two looks, at most
+_IDLE = 0.2  # seconds between two looks, at most
 
 
 def is_quick(worker: Worker, seconds: float = 0.0) -> bool:
@@ -54,7 +54,7 @@ def test_a_look_that_is_under_way_for_long_is_late_before_it_ends(
     monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.0)
     answered = threading.Event()
     worker = Worker(worker_engine, PROJECTIONS, 1)
-    monkeypatch.setattr(worker, "behind", lambda: answered.wait(DEADLINE) and [])
+    monkeypatch.setattr(worker._looks, "find", lambda: answered.wait(DEADLINE) and [])
     looking = threading.Thread(target=worker._look)
     looking.start()
     try:

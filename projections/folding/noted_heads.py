@@ -1,0 +1,23 @@
+"""Notes the sources and heads of the log that no append has noted, such as those of a restored log."""
+
+import time
+
+from sqlalchemy import Engine, text
+
+_EVERY_SECONDS = 60.0
+_NOTE_HEADS = text("select note_heads()")
+
+
+class NotedHeads:
+    """A worker's work beside folding: at its start, and once a minute."""
+
+    def __init__(self) -> None:
+        self._noted_at = float("-inf")
+
+    def __call__(self, engine: Engine) -> bool:
+        """False: there is nothing left to do."""
+        if time.monotonic() - self._noted_at >= _EVERY_SECONDS:
+            self._noted_at = time.monotonic()
+            with engine.begin() as connection:
+                connection.execute(_NOTE_HEADS)
+        return False
