@@ -69,11 +69,13 @@ class Opened:
 
     `is_shared`: a pool is between, for another session has answered than the one that the connection was promised.
     `takes_role`: the login may do more than its role. `newer`: those of the newer settings that the server has.
+    `is_standby`: it is a replica, which no transaction may ask to write.
     """
 
     is_shared: bool
     takes_role: bool
     newer: tuple[str, ...]
+    is_standby: bool
 
 
 def session_commands(
@@ -99,7 +101,7 @@ def session_commands(
         _set(settings, is_shared),
         *known,
         *of_role,
-        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}",
+        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}, pg_catalog.pg_is_in_recovery()",
     ]
     return "; ".join(f"select {each}" for each in selected)
 

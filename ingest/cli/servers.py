@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
 from ingest.cli.sources import awaited_sources, need_sources
+from ingest.database import INGEST_ROLE
 from ingest.disk import free_bytes
 from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
@@ -84,7 +85,7 @@ def ingest(settings: Settings, host: str | None, port: int | None, processes: in
 
     def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
         found = sources or awaited_sources(settings)
-        figures = DatabaseFigures(conninfo, database_reads(settings))
+        figures = DatabaseFigures(conninfo, database_reads(settings), asks=INGEST_ROLE)
         return build_app([ingest_part(settings, found, conninfo, sharing)], figures, total)
 
     run_servers(with_address(settings, host, port), processes, make_app, {"webhooks": WEBHOOKS}, supervised=supervised)
