@@ -13,7 +13,8 @@ DriverError = psycopg.Error | DBAPIError
 DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 
 _READ_ONLY = "25006"
-_REFUSES_TO_BEGIN = ("check_transaction_read_only", "check_XactReadOnly")  # PostgreSQL 16 and newer; 15
+# The function of the server that refuses a setting: of those that a transaction begins with, only this one so.
+_REFUSES_SETTING = "call_bool_check_hook"
 # SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
 _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 # SQLSTATE classes: connection, no such database, password, resources, rights and objects that are missing.
@@ -70,7 +71,7 @@ def sqlstate(error: Exception) -> str | None:
     state: str | None = getattr(cause, "sqlstate", None)
     # A primary that became a standby refuses already the begin of a transaction that is to write, with the SQLSTATE of
     # what it does not support. Its words may be of any language.
-    is_read_only = isinstance(cause, errors.FeatureNotSupported) and cause.diag.source_function in _REFUSES_TO_BEGIN
+    is_read_only = isinstance(cause, errors.FeatureNotSupported) and cause.diag.source_function == _REFUSES_SETTING
     return _READ_ONLY if is_read_only else state
 
 
