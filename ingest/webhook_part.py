@@ -32,10 +32,7 @@ _COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 
 
 def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: str, processes: int = 1) -> Part:
-    """The webhook of all sources, with a group commit of its own. `sources`: as the settings have them now.
-
-    `processes`: how many share a server's bounds.
-    """
+    """The webhook of these sources, with a group commit of its own. `processes`: how many share a server's bounds."""
     # Shorter than the wait for an answer, so that PostgreSQL says that a lock was not to be had.
     deadlines = Deadlines(statement=0.8 * settings.answer_seconds, idle=settings.answer_seconds)
 
