@@ -112,7 +112,7 @@ def _settings() -> Settings:
 def main() -> None:
     kind, conninfo = sys.argv[1:]
     parts: dict[str, Callable[[], Part]] = {
-        "rosterlog": lambda: ingest_part(_settings(), conninfo),
+        "rosterlog": lambda: ingest_part(_settings(), _settings().sources, conninfo),
         "ceiling": ceiling,
         "plain": lambda: plain_sqlalchemy(conninfo),
         "plain, tuned": lambda: plain(conninfo),

@@ -158,7 +158,7 @@ def connect(
             _refuse_pool(is_direct)
             connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
             connection.isolation_level, connection.deferrable = IsolationLevel.READ_COMMITTED, False
-            connection.read_only = read_only
+            connection.read_only = _as_begun(opened, read_only=read_only)
             if not connection.wait(keeps_statements(connection.pgconn)):
                 connection.prepare_threshold = None
         connection.autocommit = False
@@ -171,6 +171,11 @@ def connect(
 def _refuse_pool(is_direct: bool) -> None:  # noqa: FBT001 - private
     if is_direct:
         raise BehindPool
+
+
+def _as_begun(opened: Opened, *, read_only: bool) -> bool | None:
+    """How each transaction behind a pool begins: a standby refuses to begin one that is to write."""
+    return None if opened.is_standby and not read_only else read_only
 
 
 async def connect_async(
@@ -189,7 +194,7 @@ async def connect_async(
             connection.each_transaction = transaction_commands(role, deadlines, opened).encode()
             await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
             await connection.set_deferrable(False)
-            await connection.set_read_only(read_only)
+            await connection.set_read_only(_as_begun(opened, read_only=read_only))
             if not await connection.wait(keeps_statements(connection.pgconn)):
                 connection.prepare_threshold = None
         await connection.set_autocommit(autocommit)

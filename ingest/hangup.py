@@ -12,7 +12,7 @@ def on_hangup(read_again: Callable[[], object]) -> Iterator[None]:
 
     For the main thread. A program that was told to outlive its terminal, as by nohup, counts as without one.
     """
-    ends = _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    ends = has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
 
     def take(_number: int, _frame: object) -> None:
         if ends:
@@ -27,7 +27,7 @@ def on_hangup(read_again: Callable[[], object]) -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
     """Whether a terminal controls this program, wherever its input and output go."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))

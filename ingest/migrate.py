@@ -121,7 +121,7 @@ def check_migrated(connection: Connection) -> None:
         text("select has_table_privilege(to_regclass('alembic_version')::oid, 'select')")
     ).scalar_one()
     if readable is False:
-        return  # a login that has a single service's rights; its first query fails if the schema is another
+        return  # a login of another kind, or before the first migrate that lets the services ask
     revision = _revision(connection)
     _refuse_unknown(revision)
     if revision != revisions()[-1]:

@@ -31,21 +31,7 @@ _OF_CONNECTION = {
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "2",
 }
-# Whether the login may do what the role may, without taking it, and nothing else. A superuser is in every role.
-_HAS_NO_MORE = """
-coalesce((
-  select r.rolname = '{role}' or (
-    not r.rolsuper and pg_has_role(r.oid, to_regrole('{role}')::oid, 'usage')
-    and not exists (select from pg_auth_members m where m.member = r.oid and m.roleid <> to_regrole('{role}'))
-    and not exists (
-      select from pg_shdepend d
-      where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
-        and (d.deptype = 'o' or (d.deptype = 'a' and d.classid <> 'pg_database'::regclass))
-    )
-  )
-  from pg_roles r where r.rolname = session_user
-), false)"""
-
+_OF_SESSION = "coalesce((select {has_no_more} from pg_roles r where r.rolname = session_user), false)"
 _IF_KNOWN = "set_config(name, '{value}', {is_local}) from pg_settings where name = '{name}'"
 _KNOWN = "array(select name from pg_settings where name = any ('{{{names}}}'))"
 
@@ -83,11 +69,13 @@ class Opened:
 
     `is_shared`: a pool is between, for another session has answered than the one that the connection was promised.
     `takes_role`: the login may do more than its role. `newer`: those of the newer settings that the server has.
+    `is_standby`: it is a replica, which no transaction may ask to write.
     """
 
     is_shared: bool
     takes_role: bool
     newer: tuple[str, ...]
+    is_standby: bool
 
 
 def session_commands(
@@ -105,7 +93,7 @@ def session_commands(
         "default_transaction_read_only": "on" if read_only else "off",
     }
     newer = _newer(deadlines)
-    takes_role = "false" if role is None else f"not {_HAS_NO_MORE.format(role=role)}"
+    takes_role = "false" if role is None else f"not {_OF_SESSION.format(has_no_more=has_no_more(repr(role)))}"
     of_role = [] if role is None else [f"case when {takes_role} then set_config('role', '{role}', {is_shared}) end"]
     known = [_IF_KNOWN.format(name=name, value=value, is_local=is_shared) for name, value in newer.items()]
     selected = [
@@ -113,7 +101,7 @@ def session_commands(
         _set(settings, is_shared),
         *known,
         *of_role,
-        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}",
+        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}, pg_catalog.pg_is_in_recovery()",
     ]
     return "; ".join(f"select {each}" for each in selected)
 
@@ -127,6 +115,25 @@ def transaction_commands(role: str | None, deadlines: Deadlines, opened: Opened)
     of_role = {"role": role} if role is not None and opened.takes_role else {}
     settings = {"search_path": _SEARCH_PATH, **_for_each(deadlines), **newer, **of_role}
     return "; ".join(f"set local {name} = '{value}'" for name, value in settings.items())
+
+
+def has_no_more(role: str) -> str:
+    """The SQL that tells whether the login `r` may do what a role may, without taking it, and nothing else.
+
+    `role`: the SQL of the role's name. `r`: a row of `pg_roles`. A superuser is in every role.
+    """
+    return f"""(
+  r.rolname = {role} or (
+    not (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls)
+    and pg_has_role(r.oid, to_regrole({role})::oid, 'usage')
+    and not exists (select from pg_auth_members m where m.member = r.oid and m.roleid <> to_regrole({role}))
+    and not exists (
+      select from pg_shdepend d
+      where d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+        and (d.deptype = 'o' or (d.deptype = 'a' and d.classid <> 'pg_database'::regclass))
+    )
+  )
+)"""  # noqa: S608 - `role` is ours
 
 
 def _for_each(deadlines: Deadlines) -> dict[str, str]:

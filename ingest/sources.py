@@ -91,11 +91,11 @@ def _replace(file: Path, content: bytes) -> None:
     temporary = file.with_name(f".{file.name}.new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        found = (file if file.exists() else file.parent).stat()
         if file.exists():  # as it was for those who read it
-            found = file.stat()
             os.fchmod(opened.fileno(), stat.S_IMODE(found.st_mode))
-            if os.geteuid() == 0:
-                os.fchown(opened.fileno(), found.st_uid, found.st_gid)
+        if os.geteuid() == 0:  # a new one is for those whose folder it is
+            os.fchown(opened.fileno(), found.st_uid, found.st_gid)
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
@@ -117,7 +117,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
         found = path.stat()
     except FileNotFoundError:  # between two links of a secret mount
         return ()
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size  # ctime: its rights
 
 
 def _of_folder(folder: Path) -> SourcesRead:

@@ -12,12 +12,15 @@ from ingest.server_message import server_message
 DriverError = psycopg.Error | DBAPIError
 DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 
+_READ_ONLY = "25006"
+# The function of the server that refuses a setting: of those that a transaction begins with, only this one so.
+_REFUSES_SETTING = "call_bool_check_hook"
 # SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
 _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 # SQLSTATE classes: connection, no such database, password, resources, rights and objects that are missing.
 _OF_THE_SERVER = ("08", "3D", "28", "53", "42")
 # A session that was ended or is read-only. A statement or a transaction that took too long may be the data's fault.
-_OF_THE_SESSION = ("57P01", "57P02", "57P03", "25006")
+_OF_THE_SESSION = ("57P01", "57P02", "57P03", _READ_ONLY)
 # SQLSTATE classes: connection, shutdown, no such database, password, resources.
 _AWAY = ("08", "57", "3D", "28", "53")
 
@@ -55,7 +58,7 @@ _ENDED: dict[type[psycopg.Error], str] = {
 }
 
 
-_WRITES_NOTHING = {"53100": "the database's disk is full", "25006": "the database is read-only"}
+_WRITES_NOTHING = {"53100": "the database's disk is full", _READ_ONLY: "the database is read-only"}
 
 
 class DatabaseUnusable(Failure):
@@ -64,8 +67,12 @@ class DatabaseUnusable(Failure):
 
 def sqlstate(error: Exception) -> str | None:
     """The SQLSTATE, five characters; None where the error did not come from the server."""
-    state: str | None = getattr(_cause(error), "sqlstate", None)
-    return state
+    cause = _cause(error)
+    state: str | None = getattr(cause, "sqlstate", None)
+    # A primary that became a standby refuses already the begin of a transaction that is to write, with the SQLSTATE of
+    # what it does not support. Its words may be of any language.
+    is_read_only = isinstance(cause, errors.FeatureNotSupported) and cause.diag.source_function == _REFUSES_SETTING
+    return _READ_ONLY if is_read_only else state
 
 
 def error_fields(error: Exception) -> dict[str, object]:
@@ -138,7 +145,7 @@ def unusable(error: DriverError, advice: Advice | None = None) -> DatabaseUnusab
         return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
     if isinstance(cause, errors.InsufficientPrivilege):
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
-    if isinstance(cause, errors.ReadOnlySqlTransaction):
+    if sqlstate(error) == _READ_ONLY:
         return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
     if isinstance(cause, errors.LockNotAvailable):
         return DatabaseUnusable("another session holds what this needs: try again when there is less going on")

@@ -114,17 +114,22 @@ class Webhook:
         self._refusals.count(source, reason)
         return problem(401, detail)
 
+    def _unknown(self, source: str) -> Response:
+        self._refusals.count(source, Reason.UNKNOWN_SOURCE)
+        return problem(404, "No source of this name has a secret; see MOVEMINT_WEBHOOK_SECRET.")
+
     def _is_probe(self, source: str, headers: Headers) -> bool:
         return is_probe(headers, self._sources.get(source, ()), time.time())
 
     async def _receive(self, source: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Verify and append one delivery. Sends the answer itself if it is kept; otherwise gives the refusal."""
         begun = time.monotonic()
-        secrets = self._sources.get(source)
-        if secrets is None:
-            self._refusals.count(source, Reason.UNKNOWN_SOURCE)
-            return problem(404, "No source of this name has a secret; see MOVEMINT_WEBHOOK_SECRET.")
+        if source not in self._sources:
+            return self._unknown(source)
         body = await self._body(scope, receive)
+        secrets = self._sources.get(source)  # as they are now: they may have changed while the body arrived
+        if secrets is None:
+            return self._unknown(source)
         delivery = _verified(source, secrets, scope["headers"], body)
         if not isinstance(delivery, Delivery):
             return self._unverified(source, delivery, scope["headers"], body)

@@ -31,8 +31,8 @@ from ingest.webhook import Webhook
 _COUNTING_SECONDS = 3.0  # to write the numbers of refused deliveries
 
 
-def ingest_part(settings: Settings, conninfo: str, processes: int = 1) -> Part:
-    """The webhook of all sources, with a group commit of its own. `processes`: how many share a server's bounds."""
+def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: str, processes: int = 1) -> Part:
+    """The webhook of these sources, with a group commit of its own. `processes`: how many share a server's bounds."""
     # Shorter than the wait for an answer, so that PostgreSQL says that a lock was not to be had.
     deadlines = Deadlines(statement=0.8 * settings.answer_seconds, idle=settings.answer_seconds)
 
@@ -43,8 +43,8 @@ def ingest_part(settings: Settings, conninfo: str, processes: int = 1) -> Part:
     limits = limits.among(processes, settings.max_body_bytes)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
     refusals = Refusals(partial(_write_refusals, connect))
-    webhook = Webhook(settings.sources, commit.append, refusals, settings.max_body_bytes)
-    watched, shortcuts = _watched(webhook, settings)
+    webhook = Webhook(sources, commit.append, refusals, settings.max_body_bytes)
+    watched, shortcuts = _watched(webhook, settings, sources)
     bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes).among(processes)
 
     @asynccontextmanager
@@ -99,7 +99,9 @@ def webhook_route(webhook: Webhook) -> Route:
     return Route("/webhooks/{source}", webhook, methods=["POST"])
 
 
-def _watched(webhook: Webhook, settings: Settings) -> tuple[WatchedSources, Mapping[bytes, Take]]:
+def _watched(
+    webhook: Webhook, settings: Settings, found: Mapping[str, Secrets]
+) -> tuple[WatchedSources, Mapping[bytes, Take]]:
     """What keeps the webhook's sources as the operator's file has them, and the shortcuts to these."""
     shortcuts: dict[bytes, Take] = {}
 
@@ -108,8 +110,8 @@ def _watched(webhook: Webhook, settings: Settings) -> tuple[WatchedSources, Mapp
         shortcuts.clear()
         shortcuts.update(_shortcuts(webhook, sources))
 
-    take(settings.sources)
-    return WatchedSources(settings, take), shortcuts
+    take(found)
+    return WatchedSources(settings, found, take), shortcuts
 
 
 def _shortcuts(webhook: Webhook, sources: Iterable[str]) -> dict[bytes, Take]:

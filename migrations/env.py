@@ -64,7 +64,7 @@ def migrate_offline() -> None:
         for statement in (_TIMEOUTS, *role_statements()):
             context.execute(verbatim(statement))
         context.run_migrations()
-        for statement in objects.every_file():
+        for statement in (*objects.every_file(), objects.REVISION_READABLE):
             context.execute(verbatim(statement))
 
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, text
 
+from ingest.database import SERVICE_ROLES
 from migrations.appending import with_shared
 from migrations.columns import filled
 from migrations.execute import verbatim
@@ -41,6 +42,9 @@ ROOMS = {
     """,
 }
 
+# Alembic makes this table. Each service asks it at its start whether the schema is the one that it knows.
+REVISION_READABLE = f"grant select on alembic_version to {', '.join(SERVICE_ROLES)}"
+
 _VIEW = re.compile(r"^create or replace view (?P<name>\S+) as\n(?P<query>.*?);\n", re.DOTALL | re.MULTILINE)
 _IS_THE_SAME = text("select pg_get_viewdef('pg_temp.wanted_view') = pg_get_viewdef(to_regclass(:name))")
 
@@ -58,12 +62,13 @@ def file(room: str, name: str) -> str:
 
 
 def make(connection: Connection) -> None:
-    """Make every function and view what its file says."""
+    """Make every function and view what its file says, and the schema's revision known to the services."""
     for sql in every_file():
         view = _VIEW.search(sql)
         if view is not None and _is_there(connection, view["name"], view["query"]):
             sql = sql[view.end() :]  # only the grants and comments
         connection.execute(verbatim(sql))
+    connection.execute(text(REVISION_READABLE))
 
 
 def _is_there(connection: Connection, name: str, query: str) -> bool:

@@ -76,7 +76,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit // 2, limit))  # the server raises the first itself
     configure_logging("info")
     settings = read_settings({"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()})
-    webhook = ingest_part(settings, database)
+    webhook = ingest_part(settings, settings.sources, database)
     webhook = replace(webhook, bounds=Bounds(**json.loads(bounds)), routes=[*map(_telling, webhook.routes)])
     app = build_app([webhook, Part([Route("/large", _large)], nullcontext, {})])
     run_server(serve(app, bind("127.0.0.1", int(port)), lambda: print("up", flush=True)))  # noqa: T201

@@ -18,6 +18,7 @@ from ingest.cli.summary import summary_of
 from ingest.cli.terminal import say
 from ingest.environment import set_by_kubernetes
 from ingest.failures import Failure, WrongUsage
+from ingest.hangup import has_terminal
 from ingest.logs import configure_logging, log_everything
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ def run_group(places: Mapping[str, str]) -> None:
     is_server = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None) in SERVERS
     if is_server:
         log_everything()
+        if not has_terminal():  # it may be told to read its files again before it is ready to: it reads them then
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
     tell = logger.error if is_server and not sys.stderr.isatty() else say
     # A core file would hold secrets and personal data; what is started from here inherits it, as PostgreSQL does.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

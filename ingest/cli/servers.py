@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 
 from ingest.cli.group import settings_of
 from ingest.cli.opening import migrated_database
-from ingest.cli.sources import need_sources
+from ingest.cli.sources import awaited_sources, need_sources
+from ingest.database import INGEST_ROLE
 from ingest.disk import free_bytes
 from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
@@ -80,11 +81,12 @@ def database_reads(settings: Settings) -> list[Read]:
 @settings_of
 def ingest(settings: Settings, host: str | None, port: int | None, processes: int, *, supervised: bool) -> None:
     """Serve the webhook only: verify deliveries and append them to the log."""
-    need_sources(settings)
+    sources = {} if supervised else need_sources(settings)
 
     def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
-        figures = DatabaseFigures(conninfo, database_reads(settings))
-        return build_app([ingest_part(settings, conninfo, sharing)], figures, total)
+        found = sources or awaited_sources(settings)
+        figures = DatabaseFigures(conninfo, database_reads(settings), asks=INGEST_ROLE)
+        return build_app([ingest_part(settings, found, conninfo, sharing)], figures, total)
 
     run_servers(with_address(settings, host, port), processes, make_app, {"webhooks": WEBHOOKS}, supervised=supervised)
 

@@ -1,10 +1,19 @@
 """Which source a command is about."""
 
+import logging
+import select
+import signal
 from collections.abc import Iterable
 
 from ingest.cli.terminal import printable, unicode
 from ingest.failures import WrongUsage
 from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError
+from ingest.sources import Secrets
+
+logger = logging.getLogger(__name__)
+
+_STANDARD_INPUT = 0
+_AGAIN_SECONDS = 1.0
 
 
 def source_of(settings: Settings, name: str | None, logged: Iterable[str] | None = None) -> str:
@@ -20,7 +29,26 @@ def source_of(settings: Settings, name: str | None, logged: Iterable[str] | None
     return name
 
 
-def need_sources(settings: Settings) -> None:
-    """Raise `SettingsError` unless a source has a secret: without one no delivery can be verified."""
-    if not settings.sources:
+def need_sources(settings: Settings) -> dict[str, Secrets]:
+    """The secrets by source. Raises `SettingsError` if there is none: no delivery could be verified."""
+    sources = settings.sources
+    if not sources:
         raise SettingsError("MOVEMINT_WEBHOOK_SECRET is not set: set it to the secret of your Movemint subscription")
+    return sources
+
+
+def awaited_sources(settings: Settings) -> dict[str, Secrets]:
+    """The same for a process below a supervisor: it waits until the file can be used, and says once why it cannot.
+
+    The other processes serve meanwhile; were this one to end again and again, all of them would end.
+    """
+    said = None
+    while True:
+        try:
+            return need_sources(settings)
+        except SettingsError as error:
+            if str(error) != said:
+                logger.error("waiting until the sources can be used: %s", error)
+            said = str(error)
+        if select.select([_STANDARD_INPUT], [], [], _AGAIN_SECONDS)[0]:
+            signal.raise_signal(signal.SIGTERM)  # the supervisor is gone

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
 from ingest.metrics import DATABASE_UP, Reading
+from ingest.postgres import as_login
 from ingest.session import Deadlines
 from ingest.sqlstate import DRIVER_ERRORS, error_fields, sqlstate
 
@@ -28,6 +29,7 @@ _OLD_SECONDS = 60.0  # after which a reading is given no more
 _SAY_SECONDS = 60.0  # between two lines about readings that failed
 _MARGIN = 0.1  # that the program waits longer than its driver
 _NOTHING = "select 1"
+_MAY_TAKE = "select coalesce(pg_has_role(session_user, to_regrole(%s)::oid, 'member'), true)"
 _REFUSED = "42501"  # insufficient_privilege
 _DEADLINES = Deadlines(statement=_READ_SECONDS, idle=_READ_SECONDS)
 
@@ -35,11 +37,13 @@ _DEADLINES = Deadlines(statement=_READ_SECONDS, idle=_READ_SECONDS)
 class DatabaseFigures:
     """The readings of `reads` from one database, in one transaction that writes nothing.
 
-    A database that is slow is not away: what was read last is given until there is a newer reading.
+    A database that is slow is not away: what was read last is given until there is a newer reading. `role` reads,
+    unless the login may not take it; `asks` is the service's own, which finds out whether the database is there.
     """
 
-    def __init__(self, conninfo: str, reads: Sequence[Read], role: str = API_ROLE) -> None:
-        self._conninfo, self._role = conninfo, role
+    def __init__(self, conninfo: str, reads: Sequence[Read], role: str = API_ROLE, asks: str | None = None) -> None:
+        self._conninfo, self._role, self._asks = conninfo, role, asks or role
+        self._may_read = True
         self._engine = async_engine(conninfo, role, read_only=True, deadlines=_DEADLINES)
         self._reads = reads
         self._asked: AsyncConnection | None = None  # on which one answer shows that the database is there
@@ -53,7 +57,7 @@ class DatabaseFigures:
         begun = time.monotonic()
         if not await self._answers():
             return [Reading(DATABASE_UP, (), 0.0)]
-        if begun - self._read_at > _KEPT_SECONDS:
+        if self._may_read and begun - self._read_at > _KEPT_SECONDS:
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._fetch())
             await asyncio.wait([self._task], timeout=max(0.0, _SCRAPE_SECONDS - (time.monotonic() - begun)))
@@ -87,8 +91,11 @@ class DatabaseFigures:
                 await self._asked.execute(_NOTHING)
                 return
             await self._asked.close()
-        self._asked = await connect_async(self._conninfo, self._role, _DEADLINES, read_only=True, autocommit=True)
-        await self._asked.execute(_NOTHING)
+        self._asked = await connect_async(self._conninfo, self._asks, _DEADLINES, read_only=True, autocommit=True)
+        # Not tried, which would be an error in the server's log at each scrape.
+        row = await (await self._asked.execute(_MAY_TAKE, [self._role])).fetchone()
+        has_own_login = as_login(self._conninfo, self._role) != self._conninfo
+        self._may_read = self._asks == self._role or has_own_login or (row is not None and row[0])
 
     async def _fetch(self) -> None:
         try:

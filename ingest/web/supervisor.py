@@ -11,7 +11,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -102,8 +102,10 @@ def _told_to_stop() -> Iterator[asyncio.Event]:
 
 
 def _pass_on(children: Sequence[ChildProcess]) -> None:
-    for pid in [child.pid for child in children if child.pid is not None]:
-        os.kill(pid, signal.SIGHUP)
+    """To those that serve: one that starts has the files still to read, and may not know the signal yet."""
+    for pid in [child.pid for child in children if child.pid is not None and child.has_begun.is_set()]:
+        with suppress(ProcessLookupError):  # it has ended just now
+            os.kill(pid, signal.SIGHUP)
 
 
 async def _announce(children: Sequence[ChildProcess], started: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ from ingest.cli.servers import (
     warn_if_root,
     with_address,
 )
-from ingest.cli.sources import need_sources
+from ingest.cli.sources import awaited_sources, need_sources
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.hangup import on_hangup
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
@@ -90,13 +90,14 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
 @settings_of
 def serve_both(settings: Settings, host: str | None, port: int | None, processes: int, *, supervised: bool) -> None:
     """Serve the webhook and the read-only API together; run `rosterlog worker` beside it."""
-    need_sources(settings)
+    sources = {} if supervised else need_sources(settings)
     projections = catalogue(settings.fields_file, settings.time_zone)
 
     def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
+        found = sources or awaited_sources(settings)
         read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
         api = api_part(read, projections, api_settings(settings, sharing), conninfo)
-        parts = [ingest_part(settings, conninfo, sharing), api]
+        parts = [ingest_part(settings, found, conninfo, sharing), api]
         return build_app(parts, figures_of(settings, conninfo, projections), total)
 
     paths = {"webhooks": WEBHOOKS, "roster": _ROSTER}

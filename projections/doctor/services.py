@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Row, text
 
 from ingest.database import SERVICE_ROLES, application_name
+from ingest.session import has_no_more
 from projections.doctor.finding import DoctorFinding, listed, ok, warn
 from projections.doctor.grants import MEANT
 
 # Sessions of other logins show their name and their login to everybody.
-_CONNECTED = text("""
+_CONNECTED = text(f"""
 select distinct service.role, a.usename::text as login, r.rolsuper as is_superuser,
+  not coalesce({has_no_more("service.role")}, false) as has_more,
   coalesce(pg_has_role(r.oid, log.relowner, 'member'), false) as owns_the_log,
   array(
     select other.role from unnest(cast(:roles as text[])) as other (role)
@@ -23,7 +25,7 @@ join pg_roles r on r.oid = a.usesysid
 left join pg_class log on log.oid = to_regclass('public.event_log')
 where a.datname = current_database()
 order by 1, 2
-""")
+""")  # noqa: S608 - of our own SQL alone
 _DO = "give it a login of its own: rosterlog migrate --roles --logins makes them, docs/scale.md shows where they go"
 
 
@@ -53,4 +55,6 @@ def _more(row: Row[tuple[object, ...]]) -> str | None:
     if row.owns_the_log:
         return "owns the log"
     others = [role for role in row.others if (row.role, role) not in MEANT]
-    return f"can take {listed(others)}, too" if others else None
+    if others:
+        return f"can take {listed(others)}, too"
+    return f"has rights of its own, or those of yet another role, beside {row.role}" if row.has_more else None

@@ -149,7 +149,7 @@ async def _serve(machine: _Machine) -> None:
     environ = {name: value for name, value in machine.environ.items() if name not in left_out}
     worker = WorkerProcess(environ, logger.warning)
     read_conninfo = settings.read_database_url.get_secret_value() if settings.read_database_url else machine.conninfo
-    ingest = ingest_part(settings, machine.conninfo)
+    ingest = ingest_part(settings, settings.sources, machine.conninfo)
     api = api_part(read_conninfo, machine.projections, api_settings(settings), machine.conninfo)
     checks: dict[str, Check] = {"worker": worker.hindrance, "fold": partial(_hindrance_of_fold, machine)}
     folding = Part([], nullcontext, checks, readings=worker.readings)

@@ -5,6 +5,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+import psutil
+
 from tests import model
 from tests.program import COMMAND, Running, deliver, environ, free_port, run, running, said, status_of, until
 from tests.scrape import metrics_of
@@ -56,6 +58,8 @@ def test_a_folder_of_sources_changes_while_deliveries_go_on(database: str, tmp_p
             assert _of_all_processes(port, "autumn", 200)
             (folder / "autumn").unlink()
             until(lambda: _of_all_processes(port, "autumn", 404))
+        _a_process_dies_while_the_folder_is_broken(folder, server)
+        assert _of_all_processes(port, "spring", 200)
         assert (sender.others, sender.sent > 20) == ([], True)
         assert "removed" in server.line("the sources have changed.*removed").group()
     listed = said("source", "list", env=env)
@@ -100,6 +104,15 @@ def _is_broken_and_well_again(folder: Path, port: int, watched: int, server: Run
     assert _of_all_processes(port, "autumn", 200)
     _write(folder / "autumn", whole)
     until(lambda: metrics_of(watched)[_PROBLEMS] == 0)
+
+
+def _a_process_dies_while_the_folder_is_broken(folder: Path, server: Running) -> None:
+    """Its successor waits; were it to end, all would end with it after a few times."""
+    whole = (folder / "spring").read_text()
+    _write(folder / "spring", "")
+    psutil.Process(server.process.pid).children()[0].kill()
+    server.line("waiting until the sources can be used: ROSTERLOG_SOURCES_FILE: .* has no source")
+    _write(folder / "spring", whole)
 
 
 def _of_all_processes(port: int, source: str, status: int) -> bool:

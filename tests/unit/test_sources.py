@@ -98,6 +98,22 @@ def test_a_secret_is_added_before_the_others_and_the_file_stays_as_private_as_it
     assert [path.name for path in folder.iterdir()] == ["spring"]
 
 
+def test_rights_that_are_mended_show_another_mark(tmp_path: Path) -> None:
+    file = _private(tmp_path / "spring", "good")
+    before = mark_of(tmp_path), mark_of(file)
+    file.chmod(0o640)
+    assert before[0] != mark_of(tmp_path)
+    assert before[1] != mark_of(file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file away")
+def test_a_new_file_that_root_makes_is_for_those_whose_folder_it_is(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4001, 4002)
+    added_secret(tmp_path, "spring", b"new")
+    found = (tmp_path / "spring").stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (4001, 4002, 0o600)
+
+
 def test_a_secret_is_not_added_to_what_is_broken_or_a_mount(tmp_path: Path) -> None:
     broken = _private(tmp_path / "sources.json", '{"spring": ["ne')
     with pytest.raises(UnusableSources, match="is not a JSON object"):

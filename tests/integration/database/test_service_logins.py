@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import text
 
 from ingest import postgres
 from ingest.database import (
@@ -20,7 +21,9 @@ from ingest.database import (
     driver_connection,
     sync_engine,
 )
+from ingest.migrate import check_migrated, revisions
 from ingest.service_logins import SERVICES, address_for, make_logins
+from ingest.sqlstate import DatabaseUnusable
 from projections.doctor.grants import MEANT
 from projections.doctor.services import check_services
 from tests.findings import of
@@ -101,6 +104,17 @@ def test_a_new_password_ends_the_one_before(database: str) -> None:
         connect(str(renewed[0].address), INGEST_ROLE).close()
 
 
+def test_a_service_by_its_own_login_sees_that_the_schema_is_another(database: str, role: str) -> None:
+    engine = sync_engine(postgres.as_login(database, role))
+    with psycopg.connect(database, autocommit=True) as owner, engine.connect() as connection:
+        assert connection.execute(text("select session_user")).scalar_one() == role
+        check_migrated(connection)
+        owner.execute("update alembic_version set version_num = %s", [revisions()[-2]])
+        with pytest.raises(DatabaseUnusable, match="run rosterlog migrate"):
+            check_migrated(connection)
+    engine.dispose()
+
+
 def test_renewing_goes_with_logins(database: str) -> None:
     assert "--renew goes with --logins" in run("migrate", "--renew", "api", env=environ(DATABASE_URL=database), code=2)
 
@@ -129,7 +143,10 @@ def test_one_login_for_all_takes_each_role_as_before(database: str, role: str) -
         (f"grant {WORKER_ROLE} to {{}}", INGEST_ROLE),
         ("grant select on participants to {}", INGEST_ROLE),
         ("create table theirs (); alter table theirs owner to {}", INGEST_ROLE),
-        ("alter role {} superuser", INGEST_ROLE),
+        *(
+            (f"alter role {{}} {more}", INGEST_ROLE)
+            for more in ("superuser", "createrole", "createdb", "replication", "bypassrls")
+        ),
     ],
 )
 def test_a_login_that_can_do_more_than_its_role_takes_it(database: str, also: str, takes: str) -> None:
@@ -185,6 +202,8 @@ def test_doctor_says_which_service_could_do_more_than_it_needs(database: str) ->
 
 @pytest.mark.parametrize(("made", "says"), [
     (f"grant {API_ROLE} to {{}}", f"can take {API_ROLE}, too"),
+    ("grant pg_read_all_data to {}", "has rights of its own, or those of yet another role"),
+    ("grant select on api_token to {}", "has rights of its own, or those of yet another role"),
     ("alter table event_log owner to {}; grant create on schema public to {}", "owns the log"),
 ])  # fmt: skip
 def test_doctor_sees_each_way_to_more(database: str, made: str, says: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 
+from ingest.database import INGEST_ROLE
 from ingest.driver import AsyncConnection
 from ingest.log.figures import log_readings
 from ingest.metrics import DATABASE_UP, HEAD, Reading
@@ -15,6 +16,7 @@ from ingest.web.figures import DatabaseFigures
 from tests import DEADLINE, model
 from tests.fold_all import query
 from tests.proxy import Proxy
+from tests.unmarked import unmarked
 
 
 async def seen(figures: DatabaseFigures) -> dict[str, float]:
@@ -111,19 +113,38 @@ def test_a_scrape_waits_no_longer_behind_others_than_for_the_database(database: 
     assert asyncio.run(scenario()) == {DATABASE_UP.name: 0}
 
 
-def test_a_login_that_may_only_append_has_a_database_and_no_figures(database: str) -> None:
+def test_a_login_that_may_only_append_has_a_database_and_no_figures(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes no role that it has not: that would be an error in the server's log each time."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("drop role if exists appender_alone")
         connection.execute("create role appender_alone login password 'x' in role rosterlog_ingest")
     login = make_conninfo(database, user="appender_alone", password="x")
 
     async def scenario() -> dict[str, float]:
-        figures = DatabaseFigures(login, [log_readings])
+        figures = DatabaseFigures(login, [log_readings], asks=INGEST_ROLE)
         found = await seen(figures)
+        assert figures._asked is not None
+        assert figures._task is None
         await figures.close()
         return found
 
     assert asyncio.run(scenario()) == {DATABASE_UP.name: 1}
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("is_embedded", [True, False])
+def test_an_ingest_reads_the_figures_in_the_role_of_the_api_if_it_may(database: str, *, is_embedded: bool) -> None:
+    model.append(database, [model.body(1)])
+
+    async def scenario() -> None:
+        figures = DatabaseFigures(database if is_embedded else unmarked(database), [log_readings], asks=INGEST_ROLE)
+        while HEAD.name not in await seen(figures):
+            await asyncio.sleep(0.02)
+        await figures.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), DEADLINE))
 
 
 def test_scrapes_that_follow_each_other_read_once(database: str) -> None:
