@@ -86,8 +86,8 @@ def _check_events(scope: ComparedScope, judge: Judge) -> None:
         group by 1
     """)  # noqa: S608 - our own table
     people = {row.event_id: row.people for row in judge.connection.execute(statement, {"source": scope.source})}
-    missed = judge.unlisted + judge.written_down
-    gone = [event_id for event_id in judge.unlisted if missed[event_id] == people.get(event_id)]
+    # Younger and parked ones among them do not make it a file of their event; where all are younger, it may be one.
+    gone = [event_id for event_id in judge.unlisted if judge.not_listed[event_id] == people.get(event_id)]
     if gone:
         raise NothingConcluded(
             f"the file lists nobody of {_named(gone)}: name the events that it is of, each with --event"

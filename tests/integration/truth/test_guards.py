@@ -107,6 +107,19 @@ def test_a_file_of_one_event_says_nothing_of_another_one(compare: Compare) -> No
     assert compare(content, "501", "502")[0].kinds.total() == 3
 
 
+def test_a_younger_or_parked_person_does_not_make_it_a_file_of_their_event(
+    compare: Compare, database: str, worker_engine: Engine
+) -> None:
+    taken_at = query(database, "select clock_timestamp()")[0][0]
+    broken = b'{"type": "event.participant.created", "data": {"object": {"id": 5, "first_name": "\\ud83d"}}}'
+    model.append(database, [model.body(8, event_id=502), model.body(9, event_id=503), broken])
+    drain(worker_engine)
+    with pytest.raises(NothingConcluded, match="lists nobody of event 502: name the events"):
+        compare("id\n1\n2\n3\n", taken_at=taken_at)
+    _, differences = compare("id\n1\n2\n3\n4\n5\n6\n", taken_at=taken_at)
+    assert ("unknowable", "9", "YOUNGER") in kinds(differences), "an event that is younger than the file"
+
+
 def test_a_file_without_events_says_that_all_are_in_the_one_that_is_named(compare: Compare) -> None:
     tally, [difference] = compare("id\n1\n2\n3\n4\n", "501")
     assert (difference.participant_id, dict(difference.columns)) == ("4", {"event_id": ("501", "502")})
