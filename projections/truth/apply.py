@@ -88,7 +88,9 @@ def apply_listing(
     appended.
     """
     with closing(_Found(take)) as found:
-        tally = compare_listing(connection, scope, look, fields, found.keep, has_digests=True)
+        tally = compare_listing(
+            connection, scope, look, fields, found.keep, has_digests=True, allowed_unlisted=allowed.unlisted
+        )
         check_stale(tally, allowed)
         if answer is not None and not allowed.unlisted:
             check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowed)  # before so many are asked for

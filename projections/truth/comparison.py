@@ -78,10 +78,12 @@ def compare_listing(
     take: TakeDifference,
     *,
     has_digests: bool = False,
+    allowed_unlisted: int = 0,
 ) -> DriftTally:
     """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
 
     Nothing that it got holds if this raises `NothingConcluded`. `has_digests`: the tally gets those of both sides.
+    `allowed_unlisted`: so many may be all people of named events.
     """
     form, values = form_of_rows(scope.event_ids, look, fields)
     moment = look.taken_at - look.grace
@@ -108,7 +110,7 @@ def compare_listing(
     tally.written_down = judge.written_down.total()
     tally.digests = None if digests is None else (digests.listed, digests.roster)
     tally.unreadable = judge.unreadable
-    guards.check_conclusion(scope, judge, tally)
+    guards.check_conclusion(scope, judge, tally, allowed_unlisted)
     return tally
 
 

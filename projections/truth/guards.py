@@ -48,8 +48,11 @@ def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
         )
 
 
-def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally) -> None:
-    """Raise `NothingConcluded` if what was found says that the file is not what it was compared with."""
+def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally, allowed_unlisted: int) -> None:
+    """Raise `NothingConcluded` if what was found says that the file is not what it was compared with.
+
+    `allowed_unlisted`: of the events that are named, so many people may be all that there are.
+    """
     _check_readable(tally)
     elsewhere = judge.elsewhere.total()
     if elsewhere > judge.met:
@@ -62,8 +65,8 @@ def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally) -> N
             f"nobody of the file is among the {tally.on_roster} on the roster: is it of another event or source, or is "
             "a heading mapped wrongly?"
         )
-    if scope.event_ids is None:
-        _check_events(scope, judge)
+    if scope.event_ids is None or len(scope.event_ids) > 1:
+        _check_events(scope, judge, allowed_unlisted)
 
 
 def _check_readable(tally: DriftTally) -> None:
@@ -75,7 +78,7 @@ def _check_readable(tally: DriftTally) -> None:
             )
 
 
-def _check_events(scope: ComparedScope, judge: Judge) -> None:
+def _check_events(scope: ComparedScope, judge: Judge, allowed_unlisted: int) -> None:
     """A file of one event does not say that everybody of another one is gone."""
     if not judge.unlisted:
         return
@@ -88,9 +91,15 @@ def _check_events(scope: ComparedScope, judge: Judge) -> None:
     people = {row.event_id: row.people for row in judge.connection.execute(statement, {"source": scope.source})}
     # Younger and parked ones among them do not make it a file of their event; where all are younger, it may be one.
     gone = [event_id for event_id in judge.unlisted if judge.not_listed[event_id] == people.get(event_id)]
-    if gone:
+    if gone and scope.event_ids is None:
         raise NothingConcluded(
             f"the file lists nobody of {_named(gone)}: name the events that it is of, each with --event"
+        )
+    number = sum(judge.unlisted[event_id] for event_id in gone)
+    if number > allowed_unlisted:
+        raise NothingConcluded(
+            f"nobody of {_named(gone)} is listed, and {number} are on the roster: leave out each --event that was not "
+            f"exported; if they are gone, --apply --allow-unlisted {number} lets it count"
         )
 
 

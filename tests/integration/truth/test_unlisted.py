@@ -186,6 +186,20 @@ def test_a_file_that_lists_nobody_of_an_event_concludes_nothing_though_some_are_
         applied(of_all.replace("50,502\n", ""), is_of_all=True, taken_at=NOW + 2 * HOUR)
 
 
+def test_a_named_event_of_which_nobody_is_listed_needs_a_word(
+    applied: Apply, database: str, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(50, event_id=502)])
+    drain(worker_engine)
+    of_one = listing() + "\n"
+    for taken_at in (NOW, NOW + HOUR):
+        with pytest.raises(NothingConcluded, match="nobody of event 502 is listed, and 1 .*--allow-unlisted 1"):
+            applied(of_one, "501", "502", taken_at=taken_at)
+        applied(of_one, "501", "502", taken_at=taken_at, unlisted=1)
+    assert gone(database) == ["50"]
+    assert applied(of_one, "501", "502", taken_at=NOW + 2 * HOUR).agrees
+
+
 @pytest.mark.usefixtures("applied")
 def test_promise_7_an_erasure_under_way_comes_before_what_is_noted(
     database: str, operator: Engine, worker_engine: Engine
