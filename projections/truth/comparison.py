@@ -37,6 +37,7 @@ class FileLook:
 
     `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
     `expected`: rows that there have to be, at least. `grace`: how long before it was taken the list may have been made.
+    `has_file_time`: `taken_at` is when the file was changed last. `is_of_one_time`: its pages were read in one go.
     """
 
     listing: Listing
@@ -47,6 +48,8 @@ class FileLook:
     empties: frozenset[str] = field(default_factory=frozenset)
     expected: int | None = None
     grace: timedelta = timedelta(0)
+    has_file_time: bool = False
+    is_of_one_time: bool = True
 
     def reading(self) -> JsonObject:
         """How the file is read, without its headings, which might be anything: the place of each column, from 1."""
@@ -105,13 +108,17 @@ def compare_listing(
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):
                 note(difference)
+    tally.digests = None if digests is None else (digests.listed, digests.roster)
+    _add_judged(judge, tally)
+    guards.check_conclusion(scope, judge, tally, allowed_unlisted)
+    return tally
+
+
+def _add_judged(judge: Judge, tally: DriftTally) -> None:
     judge.met += tally.agreeing
     tally.agreeing += judge.same
     tally.written_down = judge.written_down.total()
-    tally.digests = None if digests is None else (digests.listed, digests.roster)
     tally.unreadable = judge.unreadable
-    guards.check_conclusion(scope, judge, tally, allowed_unlisted)
-    return tally
 
 
 def _read_both(

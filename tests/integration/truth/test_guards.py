@@ -104,7 +104,7 @@ def test_a_file_of_one_event_says_nothing_of_another_one(compare: Compare) -> No
     with pytest.raises(NothingConcluded, match="lists nobody of event 502: name the events"):
         compare(content)
     assert compare(content, "501")[0].agrees
-    with pytest.raises(NothingConcluded, match="nobody of event 502 is listed, and 3 .*--allow-unlisted 3 lets it"):
+    with pytest.raises(NothingConcluded, match=r"nobody of event 502 is listed, and 3 .*--allow-unlisted 3 lets it"):
         compare(content, "501", "502")
 
 
