@@ -25,7 +25,7 @@ from projections.truth.roster_lines import ComparedScope, RosterLines, roster_li
 from projections.truth.values import UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
-_EVENT = "event_id"
+_EVENT, _UPDATED = "event_id", "updated_at"
 _TAKEN = text("select position_at(:source, :moment)")
 
 TakeDifference = Callable[[RosterDifference], None]
@@ -89,8 +89,7 @@ def compare_listing(
     `allowed_unlisted`: so many may be all people of named events.
     """
     form, values = form_of_rows(scope.event_ids, look, fields)
-    moment = look.taken_at - look.grace
-    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": moment}).scalar_one()
+    taken = _position(connection, scope, look.taken_at - look.grace)
     judge = Judge(connection, scope, values, taken, look.listing.digest)
     digests = SetDigests(values, has_id=not look.matching.is_by_id) if has_digests else None
     tally = DriftTally(scope.position)
@@ -110,8 +109,16 @@ def compare_listing(
                 note(difference)
     tally.digests = None if digests is None else (digests.listed, digests.roster)
     _add_judged(judge, tally)
+    updated = next((heading for heading, column in look.columns.items() if column == _UPDATED), "")
+    guards.check_times(judge, tally, updated, _position(connection, scope, look.taken_at))
     guards.check_conclusion(scope, judge, tally, allowed_unlisted)
     return tally
+
+
+def _position(connection: Connection, scope: ComparedScope, moment: datetime) -> int:
+    """The last position that was received by then."""
+    position: int = connection.execute(_TAKEN, {"source": scope.source, "moment": moment}).scalar_one()
+    return position
 
 
 def _add_judged(judge: Judge, tally: DriftTally) -> None:

@@ -8,13 +8,14 @@ from ingest.cli.terminal import printable
 from projections.folding import builds
 from projections.folding.projection import Build, Projection
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.drift import DriftTally
+from projections.truth.drift import DriftKind, DriftTally, Why
 from projections.truth.lines import RowsRead
 from projections.truth.listing import Listing
 from projections.truth.roster_lines import ComparedScope
 from projections.truth.verdict import Judge
 
 _MOST_NAMED = 5  # events
+_FEW_YOUNGER = 10  # people
 
 
 def folded_build(connection: Connection, projection: Projection) -> Build:
@@ -67,6 +68,42 @@ def check_conclusion(scope: ComparedScope, judge: Judge, tally: DriftTally, allo
         )
     if scope.event_ids is None or len(scope.event_ids) > 1:
         _check_events(scope, judge, allowed_unlisted)
+
+
+def check_times(judge: Judge, tally: DriftTally, updated: str, taken: int) -> None:
+    """Raise `NothingConcluded` if times say of so many that nothing can be told of them that a time must be wrong.
+
+    `updated`: the heading that is updated_at. `taken`: the position of the log when the file was taken.
+    """
+    ahead, younger = tally.reasons[Why.AHEAD], tally.reasons[Why.YOUNGER]
+    compared = tally.agreeing + tally.kinds[DriftKind.STALE] + ahead
+    if 2 * ahead > compared:
+        raise NothingConcluded(
+            f"{ahead} of {compared} people were updated later than {printable(updated)!r} says: are its times of "
+            'another zone? Write them with their zone, or let it not be compared ("" in the file of --map)'
+        )
+    if not younger:
+        return
+    is_old = younger > _FEW_YOUNGER and 2 * younger > tally.on_roster
+    if is_old or 2 * (_new_since(judge, taken) - younger) > tally.rows:
+        raise NothingConcluded(
+            "the file is older than what it is compared with: most people arrived, or changed, after it was taken. Say "
+            "with --taken-at when that was, or export it again; of an API, look whether its clock is right"
+        )
+
+
+def _new_since(judge: Judge, taken: int) -> int:
+    """How many on the roster were not known at a position."""
+    scope = judge.scope
+    of_events = "" if scope.event_ids is None else "and p.event_id = any (cast(:event_ids as text[]))"
+    statement = text(f"""
+        select count(*) from {scope.table} p where p.source = :source and p.first_position > :taken {of_events}
+    """)  # noqa: S608 - our own table
+    binds = {"source": scope.source, "taken": taken}
+    if scope.event_ids is not None:
+        binds["event_ids"] = list(scope.event_ids)
+    number: int = judge.connection.execute(statement, binds).scalar_one()
+    return number
 
 
 def _check_readable(tally: DriftTally) -> None:
