@@ -786,7 +786,7 @@ CREATE FUNCTION public.newest_questions(in_source text, in_event_ids text[]) RET
   where o.question is not null
 $$;
 
-CREATE FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) RETURNS void
+CREATE FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_file_sha256 text, in_counts boolean, in_event_ids text[], ids text[], bases bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     SET lock_timeout TO '15s'
@@ -799,18 +799,22 @@ begin
   -- What happened to the participant since, or a look at fewer events than now, makes the earlier absence worthless.
   update first_absence f set confirmed = in_position
   from unnest(ids, bases) as n (id, base)
-  where f.source = in_source and f.participant_id = n.id and f.base = n.base
-    and (f.event_ids is null or f.event_ids @> in_event_ids);
+  where f.source = in_source and f.participant_id = n.id
+    and (not in_counts or f.base = n.base and (f.event_ids is null or f.event_ids @> in_event_ids));
 
-  insert into first_absence as f (source, participant_id, position, base, taken_at, event_ids, confirmed)
-  select in_source, n.id, in_position, n.base, in_taken_at, in_event_ids, in_position
+  if not in_counts then
+    return;
+  end if;
+
+  insert into first_absence as f (source, participant_id, position, base, taken_at, file_sha256, event_ids, confirmed)
+  select in_source, n.id, in_position, n.base, in_taken_at, in_file_sha256, in_event_ids, in_position
   from unnest(ids, bases) as n (id, base)
   where not exists (
     select from erasures r where r.source = in_source and r.subject = n.id and r.lifted_at is null
   )
   on conflict on constraint first_absence_pkey do update
-  set position = excluded.position, base = excluded.base, taken_at = excluded.taken_at, event_ids = excluded.event_ids,
-    confirmed = excluded.confirmed
+  set position = excluded.position, base = excluded.base, taken_at = excluded.taken_at,
+    file_sha256 = excluded.file_sha256, event_ids = excluded.event_ids, confirmed = excluded.confirmed
   where f.confirmed < excluded.confirmed;
 end
 $$;
@@ -2001,6 +2005,7 @@ CREATE TABLE public.first_absence (
     "position" bigint NOT NULL,
     base bigint NOT NULL,
     taken_at timestamp with time zone NOT NULL,
+    file_sha256 text NOT NULL,
     event_ids text[],
     confirmed bigint NOT NULL
 );
@@ -3063,8 +3068,8 @@ GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in
 REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
 
-REVOKE ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_event_ids text[], ids text[], bases bigint[]) TO rosterlog_operator;
+REVOKE ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_file_sha256 text, in_counts boolean, in_event_ids text[], ids text[], bases bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_absences(in_source text, in_position bigint, in_taken_at timestamp with time zone, in_file_sha256 text, in_counts boolean, in_event_ids text[], ids text[], bases bigint[]) TO rosterlog_operator;
 
 GRANT SELECT ON TABLE public.reconciliation TO rosterlog_api;
 GRANT SELECT ON TABLE public.reconciliation TO rosterlog_operator;

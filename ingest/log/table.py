@@ -87,6 +87,7 @@ first_absence = Table(
     Column("position", BigInteger, nullable=False),
     Column("base", BigInteger, nullable=False),
     Column("taken_at", DateTime(timezone=True), nullable=False),
+    Column("file_sha256", Text, nullable=False),
     Column("event_ids", ARRAY(Text)),
     Column("confirmed", BigInteger, nullable=False),
     PrimaryKeyConstraint("source", "participant_id", name="first_absence_pkey"),

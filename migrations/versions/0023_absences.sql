@@ -5,6 +5,7 @@ create table first_absence (
   position bigint not null,
   base bigint not null,
   taken_at timestamptz not null,
+  file_sha256 text not null,
   event_ids text[],
   confirmed bigint not null,
   constraint first_absence_pkey primary key (source, participant_id)

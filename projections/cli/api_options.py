@@ -30,6 +30,7 @@ from projections.truth.api.unfinished import Reached, Unfinished
 from projections.truth.comparison import FileLook
 from projections.truth.conclusion import NothingConcluded
 
+_EVENT_COLUMN = "event_id"
 _SHORTEST = timedelta(seconds=1)
 
 
@@ -99,6 +100,8 @@ def api_look(
     config = read_config(options.config_file)
     if EVENT in config.url and not event_ids:
         raise NothingConcluded(f"url has {EVENT}: name each event with --event")
+    if config.columns:
+        _check_events(config, config.columns, event_ids)
     with ExitStack() as stack:
         client = stack.enter_context(closing(ApiClient(config, environ, tell=say)))
         beside = options.config_file.absolute()
@@ -115,7 +118,18 @@ def api_look(
                 kept.discard()
             raise
         stack.callback(kept.discard)
-        yield _look(config, client, kept, reached, of_file, expected, declared, tells=options.every is None)
+        look = _look(config, client, kept, reached, of_file, expected, declared, tells=options.every is None)
+        _check_events(config, look.look.columns, event_ids)
+        yield look
+
+
+def _check_events(config: ApiConfig, columns: Mapping[str, str], event_ids: tuple[str, ...] | None) -> None:
+    """Raise `NothingConcluded` if everybody would be said to be in the events that --event names."""
+    if event_ids and EVENT not in config.url and _EVENT_COLUMN not in columns.values():
+        raise NothingConcluded(
+            f"{config.place} is one list of all events, and does not say in which one each person is: put {EVENT} into "
+            f"url where it has the event's id, or map a key to {_EVENT_COLUMN}"
+        )
 
 
 def _say_kept(kept: Unfinished, *, tells: bool) -> None:

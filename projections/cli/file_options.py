@@ -1,7 +1,7 @@
 """The options of `rosterlog reconcile` about a file, and what they make of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -127,7 +127,8 @@ def look_of(file: Path, declared: Fields, expected: int | None, given: FileOptio
     taken_at = given.taken_at or listing.changed_at
     if taken_at > datetime.now(UTC):
         raise NothingConcluded(f"{utc(taken_at)} is not over yet: give --taken-at as it is")
-    return file_look(listing, columns_of(listing, declared, given.map_file), taken_at, expected, given)
+    look = file_look(listing, columns_of(listing, declared, given.map_file), taken_at, expected, given)
+    return replace(look, has_file_time=given.taken_at is None)
 
 
 def file_look(

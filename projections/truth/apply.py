@@ -17,7 +17,7 @@ from ingest.log.observe import Fate, write_down
 from ingest.log.proof import BEGINNING
 from projections.participants.fields import Fields
 from projections.participants.overlay import Overlay
-from projections.truth.absence import Absences, DirectAnswer, note_absences
+from projections.truth.absence import Absences, DirectAnswer, LookTime, note_absences
 from projections.truth.aftermath import Aftermath
 from projections.truth.allowed_drift import AllowedDrift, check_stale, check_unlisted
 from projections.truth.comparison import FileLook, TakeDifference, compare_listing
@@ -88,14 +88,18 @@ def apply_listing(
     appended.
     """
     with closing(_Found(take)) as found:
-        tally = compare_listing(connection, scope, look, fields, found.keep, has_digests=True)
+        tally = compare_listing(
+            connection, scope, look, fields, found.keep, has_digests=True, allowed_unlisted=allowed.unlisted
+        )
         check_stale(tally, allowed)
         if answer is not None and not allowed.unlisted:
             check_unlisted(tally, tally.kinds[DriftKind.UNLISTED], allowed)  # before so many are asked for
-        absences = Absences(connection, scope, look.taken_at, answer, has_looked=not found.unplaced)
-        absences.divide(found.unlisted.differences(), found.gone, found.waiting)
+        digest = _digest(look)
+        observation = Observation(str(uuid4()), digest)
+        counts = look.is_of_one_time and not found.unplaced
+        time = LookTime(look.taken_at, digest, is_of_file=look.has_file_time, counts=counts)
+        Absences(connection, scope, time, answer).divide(found.unlisted.differences(), found.gone, found.waiting)
         check_unlisted(tally, found.gone.size, allowed)
-        observation = Observation(str(uuid4()), _digest(look))
         laying = Laying(connection, scope, Overlay(fields))
         with following(found.listed.size + found.gone.size) as advance:
             aftermath = Aftermath(laying, tally, advance)
@@ -103,8 +107,7 @@ def apply_listing(
             observed = laying.observed(chain(found.listed.differences(), found.gone.differences()))
             fates, receipt = write_down(operator, scope.source, observation, observed, writing.header, aftermath.take)
         assert receipt.position is not None  # noqa: S101 - a header is about nobody, so nothing hinders it
-        if not found.unplaced:
-            note_absences(operator, scope, receipt.position, look.taken_at, found.waiting.differences())
+        note_absences(operator, scope, receipt.position, time, found.waiting.differences())
     without_id = 0 if look.matching.is_by_id else tally.kinds[DriftKind.MISSING]
     after = aftermath.left()
     return AppliedLook(observation, receipt.position, tally, fates, after, laying.left, without_id, found.unplaced)

@@ -25,7 +25,7 @@ from projections.truth.roster_lines import ComparedScope, RosterLines, roster_li
 from projections.truth.values import UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
-_EVENT = "event_id"
+_EVENT, _UPDATED = "event_id", "updated_at"
 _TAKEN = text("select position_at(:source, :moment)")
 
 TakeDifference = Callable[[RosterDifference], None]
@@ -37,6 +37,7 @@ class FileLook:
 
     `forms`: of dates, as `date_forms` gives them. `empties`: columns of which an empty cell says that there is nothing.
     `expected`: rows that there have to be, at least. `grace`: how long before it was taken the list may have been made.
+    `has_file_time`: `taken_at` is when the file was changed last. `is_of_one_time`: its pages were read in one go.
     """
 
     listing: Listing
@@ -47,6 +48,8 @@ class FileLook:
     empties: frozenset[str] = field(default_factory=frozenset)
     expected: int | None = None
     grace: timedelta = timedelta(0)
+    has_file_time: bool = False
+    is_of_one_time: bool = True
 
     def reading(self) -> JsonObject:
         """How the file is read, without its headings, which might be anything: the place of each column, from 1."""
@@ -78,14 +81,15 @@ def compare_listing(
     take: TakeDifference,
     *,
     has_digests: bool = False,
+    allowed_unlisted: int = 0,
 ) -> DriftTally:
     """Compare a file with the roster, in the connection's snapshot. `take` gets each difference.
 
     Nothing that it got holds if this raises `NothingConcluded`. `has_digests`: the tally gets those of both sides.
+    `allowed_unlisted`: so many may be all people of named events.
     """
     form, values = form_of_rows(scope.event_ids, look, fields)
-    moment = look.taken_at - look.grace
-    taken: int = connection.execute(_TAKEN, {"source": scope.source, "moment": moment}).scalar_one()
+    taken = _position(connection, scope, look.taken_at - look.grace)
     judge = Judge(connection, scope, values, taken, look.listing.digest)
     digests = SetDigests(values, has_id=not look.matching.is_by_id) if has_digests else None
     tally = DriftTally(scope.position)
@@ -103,13 +107,25 @@ def compare_listing(
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):
                 note(difference)
+    tally.digests = None if digests is None else (digests.listed, digests.roster)
+    _add_judged(judge, tally)
+    updated = next((heading for heading, column in look.columns.items() if column == _UPDATED), "")
+    guards.check_times(judge, tally, updated, _position(connection, scope, look.taken_at))
+    guards.check_conclusion(scope, judge, tally, allowed_unlisted)
+    return tally
+
+
+def _position(connection: Connection, scope: ComparedScope, moment: datetime) -> int:
+    """The last position that was received by then."""
+    position: int = connection.execute(_TAKEN, {"source": scope.source, "moment": moment}).scalar_one()
+    return position
+
+
+def _add_judged(judge: Judge, tally: DriftTally) -> None:
     judge.met += tally.agreeing
     tally.agreeing += judge.same
     tally.written_down = judge.written_down.total()
-    tally.digests = None if digests is None else (digests.listed, digests.roster)
     tally.unreadable = judge.unreadable
-    guards.check_conclusion(scope, judge, tally)
-    return tally
 
 
 def _read_both(

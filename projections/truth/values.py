@@ -1,8 +1,9 @@
 """Compares what is listed of a participant with what the roster has, column by column. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from projections.participants.convert import WillNotConvert
@@ -12,6 +13,7 @@ from projections.truth.cells import Convert, is_same
 UNLISTED_AT = "unlisted_at"  # compared after all other columns: whoever is listed is not unlisted
 COMPARED_KINDS = {**{column.column: column.kind for column in DECLARED.columns}, UNLISTED_AT: Kind.TIME}
 _EVENT, _UPDATED = "event_id", "updated_at"
+_TIME = re.compile(r"\d:\d\d(?::?(\d\d)([.,]\d+)?)?(?!\d)")
 
 
 class Compared(NamedTuple):
@@ -47,9 +49,12 @@ class ListedValues:
             except WillNotConvert:
                 unreadable.append(column)
                 continue
+            later = _later(value, converted) if column == _UPDATED else None
+            if later is not None and abs(later) < _unit(cell):
+                continue
             if not is_same(COMPARED_KINDS[column], converted, value):
                 stale[column] = converted, value
-                is_ahead = is_ahead or (column == _UPDATED and _is_later(value, converted))
+                is_ahead = is_ahead or (later is not None and later > timedelta())
         return Compared(stale, unreadable, is_ahead)
 
     def read(self, listed: Sequence[str]) -> Compared:
@@ -83,8 +88,17 @@ class ListedValues:
         return cells[self.columns.index(_EVENT)] if _EVENT in self.columns else ""
 
 
-def _is_later(stored: str, listed: str) -> bool:
-    return bool(stored and listed) and datetime.fromisoformat(stored) > datetime.fromisoformat(listed)
+def _later(stored: str, listed: str) -> timedelta | None:
+    """By how much the stored time is later; None if one of them is not there."""
+    return datetime.fromisoformat(stored) - datetime.fromisoformat(listed) if stored and listed else None
+
+
+def _unit(cell: str) -> timedelta:
+    """The finest unit in which a time is written: an export may round its times."""
+    written = _TIME.search(cell)
+    if written is None:
+        return timedelta(days=1)
+    return timedelta(minutes=1) if written[1] is None else timedelta() if written[2] else timedelta(seconds=1)
 
 
 def _in_utc(value: str) -> str:

@@ -62,8 +62,9 @@ class Judge:
     """Judges pairs. `taken`: the last position that was received before the file was taken. `digest`: gives the file's.
 
     What was seen meanwhile: `met`, pairs of the scope; `same`, of these, pairs of which nothing differs; by event
-    `elsewhere`, who is listed and on the roster in another one, `unlisted`, and `written_down`, who is not listed and
-    was observed not to be before; by column `unreadable` values.
+    `elsewhere`, who is listed and on the roster in another one, `unlisted`, `written_down`, who is not listed and
+    was observed not to be before, and `not_listed`, all who are not, also those of whom nothing can be told; by column
+    `unreadable` values.
     """
 
     connection: Connection
@@ -76,6 +77,7 @@ class Judge:
     elsewhere: Counter[str] = field(default_factory=Counter)
     unlisted: Counter[str] = field(default_factory=Counter)
     written_down: Counter[str] = field(default_factory=Counter)
+    not_listed: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
     def differences(self, pairs: Sequence[Pair]) -> Iterator[RosterDifference]:
@@ -92,6 +94,8 @@ class Judge:
         for pair, compared in judged:
             id_ = pair.participant_id or ""
             each = known.get(id_, _UNKNOWN)
+            if pair.listed is None and pair.why is not Why.AMBIGUOUS:
+                self.not_listed[each.event_id] += 1
             if _is_written_down(pair) and each.newest <= self.scope.position:
                 self.written_down[each.event_id] += 1
             else:

@@ -98,6 +98,8 @@ def test_keys_are_mapped_as_for_a_file(env: dict[str, str], listed: ServedList, 
     text = Path(mapping).read_text().replace('"who.no" = ""', '"who.no" = "participant_id"')
     Path(mapping).write_text(text)
     assert "agreeing 25\n" in run(*arguments, "--map", mapping, env=env)
+    of_one = run(*arguments, "--map", mapping, "--event", "501", env=env, code=2)
+    assert "does not say in which one each person is" in of_one
     config_file(tmp_path, listed.url, more=TOTAL, rest='[columns]\n"who.no" = "participant_id"\nbib = "bib"\n')
     printed = run(*arguments, env=env)
     assert "who.no: participant_id" in printed
@@ -108,6 +110,8 @@ def test_keys_are_mapped_as_for_a_file(env: dict[str, str], listed: ServedList, 
 def test_what_does_not_go_together_is_refused(env: dict[str, str], listed: ServedList, tmp_path: Path) -> None:
     (tmp_path / "events").mkdir()
     of_events = config_file(tmp_path / "events", listed.url, path="/events/{event_id}")
+    (tmp_path / "all").mkdir()
+    of_all = config_file(tmp_path / "all", listed.url, rest='[columns]\n"id" = "participant_id"\n')
     config = config_file(tmp_path, listed.url)
     taken = ("--taken-at", "2026-05-03T10:00:00Z")
     for arguments, said in (
@@ -121,6 +125,7 @@ def test_what_does_not_go_together_is_refused(env: dict[str, str], listed: Serve
         (("--api", str(tmp_path / "none.toml")), "none.toml cannot be read: No such file"),
         (("--api", config, "--state-dir", str(tmp_path / "none")), "give --state-dir another folder"),
         (("--api", of_events), "name each event with --event"),
+        (("--api", of_all, "--event", "501"), "put {event_id} into url where it has the event's id, or map a key to"),
     ):
         assert said in run("reconcile", *arguments, env=env, code=2)
     without = {name: value for name, value in env.items() if name not in SECRETS}

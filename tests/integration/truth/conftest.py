@@ -35,6 +35,8 @@ def applied(database: str, worker_engine: Engine, operator: Engine, tmp_path: Pa
         forms: tuple[str, ...] = (),
         empties: frozenset[str] = frozenset(),
         grace: timedelta = timedelta(0),
+        has_file_time: bool = False,
+        is_of_one_time: bool = True,
         is_of_all: bool = False,
         folds: bool = True,
         **more: Any,  # noqa: ANN401 - as `apply` takes them
@@ -45,7 +47,10 @@ def applied(database: str, worker_engine: Engine, operator: Engine, tmp_path: Pa
         columns = {**guessed(listing.headings, DECLARED).columns}
         columns |= {heading: "" for heading, column in columns.items() if column == uncompared}
         columns |= dict.fromkeys(uncompared_headings, "")
-        look = FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), forms, empties, grace=grace)
+        look = FileLook(
+            listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), forms, empties, grace=grace,
+            has_file_time=has_file_time, is_of_one_time=is_of_one_time,
+        )  # fmt: skip
         scoped = None if is_of_all else events or ("501",)
         applied = apply(
             worker_engine, operator, lambda reading: scope_of(reading, PARTICIPANTS, "movemint", scoped),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,7 +104,21 @@ def test_a_file_of_one_event_says_nothing_of_another_one(compare: Compare) -> No
     with pytest.raises(NothingConcluded, match="lists nobody of event 502: name the events"):
         compare(content)
     assert compare(content, "501")[0].agrees
-    assert compare(content, "501", "502")[0].kinds.total() == 3
+    with pytest.raises(NothingConcluded, match=r"nobody of event 502 is listed, and 3 .*--allow-unlisted 3 lets it"):
+        compare(content, "501", "502")
+
+
+def test_a_younger_or_parked_person_does_not_make_it_a_file_of_their_event(
+    compare: Compare, database: str, worker_engine: Engine
+) -> None:
+    taken_at = query(database, "select clock_timestamp()")[0][0]
+    broken = b'{"type": "event.participant.created", "data": {"object": {"id": 5, "first_name": "\\ud83d"}}}'
+    model.append(database, [model.body(8, event_id=502), model.body(9, event_id=503), broken])
+    drain(worker_engine)
+    with pytest.raises(NothingConcluded, match="lists nobody of event 502: name the events"):
+        compare("id\n1\n2\n3\n", taken_at=taken_at)
+    _, differences = compare("id\n1\n2\n3\n4\n5\n6\n", taken_at=taken_at)
+    assert ("unknowable", "9", "YOUNGER") in kinds(differences), "an event that is younger than the file"
 
 
 def test_a_file_without_events_says_that_all_are_in_the_one_that_is_named(compare: Compare) -> None:
@@ -156,6 +170,44 @@ def test_whoever_was_updated_later_than_the_file_says_is_not_judged(
     ):
         _, differences = compare(content.format(updated), "501")
         assert kinds(differences) == [found]
+
+
+def test_times_of_another_zone_conclude_nothing_and_rounded_ones_are_the_same(
+    compare: Compare, database: str, worker_engine: Engine
+) -> None:
+    times = [f"2026-03-02T08:0{number}:31.25Z" for number in (7, 8, 9)]
+    people = [model.body(7 + n, event_id=504, bib=str(n), updated_at=time) for n, time in enumerate(times)]
+    model.append(database, people)
+    drain(worker_engine)
+    content = "id,bib,Updated at\n7,0,{}\n8,1,{}\n9,x,{}\n"
+    for rounded in (
+        "2026-03-02T08:0{}Z",
+        "2026-03-02T08:0{}:31Z",
+        "2026-03-02T10:0{}+02:00",
+        "2026-03-02 08:0{}:31.25",
+    ):
+        _, [difference] = compare(content.format(*(rounded.format(n) for n in (7, 8, 9))), "504")
+        assert (difference.participant_id, [*difference.columns]) == ("9", ["bib"]), rounded
+    with pytest.raises(
+        NothingConcluded, match="3 of 3 people were updated later than 'Updated at' says: are its times"
+    ):
+        compare(content.format(*(f"2026-03-02T07:0{n}:31Z" for n in (7, 8, 9))), "504")
+
+
+def test_a_file_that_is_older_than_whom_it_lists_concludes_nothing(
+    compare: Compare, database: str, worker_engine: Engine
+) -> None:
+    old = datetime(1980, 1, 1, tzinfo=UTC)
+    with pytest.raises(NothingConcluded, match=r"older than what it is compared with.* --taken-at"):
+        compare("id,bib\n1,1\n2,2\n3,x\n", "501", taken_at=old)
+    assert compare("id,bib\n1,1\n2,2\n3,3\n", "501", taken_at=old)[0].agrees
+    taken_at = query(database, "select clock_timestamp()")[0][0]
+    for number, is_refused in ((3, False), (11, True)):
+        model.append(database, [model.body(100 + n, event_id=501) for n in range(number)])
+        drain(worker_engine)
+        refused = pytest.raises(NothingConcluded, match="is older than") if is_refused else nullcontext()
+        with refused:
+            compare("id,bib\n1,1\n2,2\n3,3\n", "501", taken_at=taken_at)
 
 
 def test_the_erased_and_the_parked_are_told_apart_from_the_missing(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.log import erase as log_erase
-from projections.truth.absence import note_absences
+from projections.truth.absence import LookTime, note_absences
 from projections.truth.apply import AppliedLook
 from projections.truth.comparison import scope_of
 from projections.truth.conclusion import NothingConcluded
@@ -124,6 +124,38 @@ def test_a_look_at_fewer_events_is_no_first_look_for_one_at_more(
     assert gone(database) == ["40"], "a look at more events is one for fewer"
 
 
+def test_a_copy_of_the_same_file_is_no_second_look_unless_its_time_is_said(applied: Apply, database: str) -> None:
+    applied(FEWER, taken_at=NOW, has_file_time=True)
+    copied = applied(FEWER, taken_at=NOW + HOUR, has_file_time=True)
+    assert (counts(copied), gone(database)) == ((1, 1, 0, False), [])
+    assert noted(database) == [("40", 41, 40, ["501"], 42)]
+    other = applied(FEWER.replace("id,bib", "ID,bib"), taken_at=NOW + HOUR, has_file_time=True)
+    assert (counts(other), gone(database)) == ((1, 0, 0, True), ["40"])
+
+
+def test_the_same_bytes_are_a_second_look_at_the_time_that_is_said(applied: Apply, database: str) -> None:
+    applied(FEWER, taken_at=NOW, has_file_time=True)
+    assert applied(FEWER, taken_at=NOW + HOUR).agrees
+    assert gone(database) == ["40"]
+
+
+def test_whoever_a_file_with_a_row_of_nobody_known_lists_is_missed_for_the_first_time_again(
+    applied: Apply, database: str
+) -> None:
+    two = listing(besides=38)
+    applied(two, taken_at=NOW)
+    applied(FEWER + ",99\n", taken_at=NOW + HOUR)
+    assert [(id_, position) for id_, position, *_ in noted(database)] == [("40", 41)], "39 is listed, 40 may be"
+    applied(two, taken_at=NOW + 2 * HOUR)
+    assert gone(database) == ["40"]
+
+
+def test_a_list_that_was_read_at_two_times_is_no_look_at_who_is_gone(applied: Apply, database: str) -> None:
+    for taken_at in (NOW, NOW + HOUR):
+        look = applied(FEWER, taken_at=taken_at, is_of_one_time=False)
+        assert (counts(look), gone(database), noted(database)) == ((1, 1, 0, False), [], [])
+
+
 NAMES = "\n".join(["first_name,last_name,dob", *(f"n{n},x,1990-05-0{n}" for n in range(1, 9)), "n,x,1990-05-06", ""])
 
 
@@ -186,6 +218,20 @@ def test_a_file_that_lists_nobody_of_an_event_concludes_nothing_though_some_are_
         applied(of_all.replace("50,502\n", ""), is_of_all=True, taken_at=NOW + 2 * HOUR)
 
 
+def test_a_named_event_of_which_nobody_is_listed_needs_a_word(
+    applied: Apply, database: str, worker_engine: Engine
+) -> None:
+    model.append(database, [model.body(50, event_id=502)])
+    drain(worker_engine)
+    of_one = listing() + "\n"
+    for taken_at in (NOW, NOW + HOUR):
+        with pytest.raises(NothingConcluded, match=r"nobody of event 502 is listed, and 1 .*--allow-unlisted 1"):
+            applied(of_one, "501", "502", taken_at=taken_at)
+        applied(of_one, "501", "502", taken_at=taken_at, unlisted=1)
+    assert gone(database) == ["50"]
+    assert applied(of_one, "501", "502", taken_at=NOW + 2 * HOUR).agrees
+
+
 @pytest.mark.usefixtures("applied")
 def test_promise_7_an_erasure_under_way_comes_before_what_is_noted(
     database: str, operator: Engine, worker_engine: Engine
@@ -195,7 +241,7 @@ def test_promise_7_an_erasure_under_way_comes_before_what_is_noted(
     missed = [SpooledDifference(DriftKind.UNLISTED, id_, 40, {}) for id_ in ("39", "40")]
     with operator.connect() as erasing, ThreadPoolExecutor(1) as pool:
         log_erase.erase(erasing, "movemint", "40", "ops", "asked for it")
-        noting = pool.submit(note_absences, operator, scope, 40, NOW, iter(missed))
+        noting = pool.submit(note_absences, operator, scope, 40, LookTime(NOW, "00"), iter(missed))
         with psycopg.connect(database, autocommit=True) as looking:
             waits(looking, "relation")
         erasing.commit()
