@@ -18,7 +18,8 @@ from migrations.execute import verbatim
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events note_heads note_reconciliation append_observations note_absences
+        refuse_change refuse_change_but_erasure append_events note_heads note_reconciliation append_observations
+        note_absences
         count_refused position_at readable_log
         kept_by_participant apply_erasure withheld_events deliveries_about
         open_transactions oldest_transaction slots
