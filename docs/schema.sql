@@ -877,7 +877,11 @@ CREATE FUNCTION public.note_reconciliation(in_source text, at_position bigint, a
             FROM jsonb_to_record((note_reconciliation.told -> 'after'::text)) d(missing bigint, stale bigint, unlisted bigint, unknowable bigint);
  UPDATE public.reconciliation r SET until_position = n."position"
     FROM public.reconciliation n
-   WHERE ((n.source = note_reconciliation.in_source) AND (n."position" = note_reconciliation.at_position) AND (r.source = note_reconciliation.in_source) AND (r."position" < note_reconciliation.at_position) AND (r.until_position IS NULL) AND ((n.event_ids IS NULL) OR (r.event_ids <@ n.event_ids)));
+   WHERE ((n.source = note_reconciliation.in_source) AND (n."position" = note_reconciliation.at_position) AND (r.source = note_reconciliation.in_source) AND (r."position" < note_reconciliation.at_position) AND (r.until_position IS NULL) AND (n.taken_at >= r.taken_at) AND ((n.event_ids IS NULL) OR (r.event_ids <@ n.event_ids)));
+ UPDATE public.reconciliation n SET until_position = n."position"
+   WHERE ((n.source = note_reconciliation.in_source) AND (n."position" = note_reconciliation.at_position) AND (EXISTS ( SELECT
+            FROM public.reconciliation r
+           WHERE ((r.source = note_reconciliation.in_source) AND (r."position" < note_reconciliation.at_position) AND (r.until_position IS NULL) AND (r.taken_at > n.taken_at) AND ((r.event_ids IS NULL) OR (n.event_ids <@ r.event_ids))))));
 END;
 
 CREATE FUNCTION public.note_roster_change(in_source text, in_subject text) RETURNS void

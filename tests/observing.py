@@ -64,9 +64,9 @@ def compared(
     agrees: bool | None = None,
     source: str = "movemint",
     kind: str = "file",
+    taken_at: datetime = datetime(2026, 5, 3, 23, 30, tzinfo=UTC),
 ) -> int:
     """Append the header of a comparison that wrote nobody down; gives its position."""
-    taken_at = datetime(2026, 5, 3, 23, 30, tzinfo=UTC)
     looked = ObservationHeader(
         kind, taken_at, ("participant_id",), after, after, position, bytes(32), scope, rows=9, agrees=agrees
     )

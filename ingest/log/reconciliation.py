@@ -46,7 +46,7 @@ reconciliation = Table(
 )
 DRIFT_LEFT = ("missing", "stale", "unlisted")  # what somebody has to look at; what is unknowable often passes by itself
 
-# The comparisons of a source that stood at a position of its log: no later one was of at least the same events. In the
+# The comparisons of a source that stood at a position: none of at least the same events was a newer look. In the
 # driver's own form, which costs an answer of the API least. Each row is a `Reconciled`.
 STANDING = """
 select r.position, r.recorded_at, r.kind, r.taken_at, r.event_ids, r.rows_read, r.missing, r.stale, r.unlisted,

@@ -1,6 +1,7 @@
 -- What the header of each observation says, and nothing else: it can be made of the log again. `event_ids`: null for all
 -- of the source. `missing` to `unknowable`: what was left once it was in the log. `until_position`: a later observation
--- of at least the same events; null for none.
+-- of at least the same events that is not of an older time, or its own where an earlier one is of a later time; null for
+-- none.
 create table reconciliation (
   source text collate "C" not null,
   position bigint not null,
@@ -48,9 +49,11 @@ begin
     from reporting.reconciliations r;
     update reconciliation r
     set until_position = (
-      select min(l.position)
+      select min(greatest(l.position, r.position))
       from reconciliation l
-      where l.source = r.source and l.position > r.position and (l.event_ids is null or r.event_ids <@ l.event_ids)
+      where l.source = r.source and (l.event_ids is null or r.event_ids <@ l.event_ids)
+        and ((l.position > r.position and l.taken_at >= r.taken_at)
+          or (l.position < r.position and l.taken_at > r.taken_at))
     );
   end if;
 end

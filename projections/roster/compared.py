@@ -1,7 +1,7 @@
 """How a roster was compared with its source last, as its pages, answers and files say it, by what was known then.
 
-The newest comparison of all that the roster shows counts; one of another race says nothing of it. A later delivery
-changes no word of it, so the position at which the two were compared stays in it.
+The newest look at all that the roster shows counts; one at another race says nothing of it. A later delivery changes no
+word of it, so the position at which the two were compared stays in it.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ async def read_compared(
     if not covering:
         is_in_parts = any(shown is None or not set(shown).isdisjoint(each.event_ids or ()) for each in stands)
         return LastComparison(None, None, _NEVER_WHOLE if is_in_parts else _NEVER)
-    last = max(covering, key=lambda each: each.position)
+    last = max(covering, key=lambda each: (each.taken_at, each.position))
     return LastComparison(last.taken_at, last.compared_at, _result(last, roster, shown))
 
 

@@ -21,7 +21,17 @@ begin atomic
   from reconciliation n
   where n.source = in_source and n.position = at_position
     and r.source = in_source and r.position < at_position and r.until_position is null
-    and (n.event_ids is null or r.event_ids <@ n.event_ids);
+    and n.taken_at >= r.taken_at and (n.event_ids is null or r.event_ids <@ n.event_ids);
+
+  -- What an older file says is known better already: it never stands.
+  update reconciliation n
+  set until_position = n.position
+  where n.source = in_source and n.position = at_position
+    and exists (
+      select from reconciliation r
+      where r.source = in_source and r.position < at_position and r.until_position is null
+        and r.taken_at > n.taken_at and (r.event_ids is null or n.event_ids <@ r.event_ids)
+    );
 end;
 
 revoke all on function note_reconciliation(text, bigint, timestamptz, jsonb) from public;

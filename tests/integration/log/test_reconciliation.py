@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -67,13 +68,14 @@ def test_what_was_found_is_said_in_words(operator: Engine) -> None:
         assert (found.result, found.is_complete) == (said, said.startswith("complete"))
 
 
-def test_a_comparison_stands_until_a_later_one_has_all_of_its_events(database: str, operator: Engine) -> None:
+def test_a_comparison_stands_until_a_newer_look_has_all_of_its_events(database: str, operator: Engine) -> None:
     """At each position of the log, as a model has it that goes through all of them."""
     chance = random.Random(7)
-    made: list[tuple[int, Scope]] = []
+    made: list[tuple[int, Scope, datetime]] = []
     for _ in range(40):
         scope = None if chance.random() < 0.1 else tuple(sorted(chance.sample("abcd", chance.randint(1, 3))))
-        made.append((compared(operator, scope, Drift(missing=1), 0), scope))
+        taken_at = datetime(2026, 5, chance.randint(1, 9), tzinfo=UTC)
+        made.append((compared(operator, scope, Drift(missing=1), 0, taken_at=taken_at), scope, taken_at))
         compared(operator, ("a",), Drift(), 0, source="other")
     with psycopg.connect(database) as connection:
         for until in range(42):
@@ -89,24 +91,24 @@ def test_a_comparison_stands_until_a_later_one_has_all_of_its_events(database: s
     assert newest == pytest.approx(of_now[0].recorded_at.timestamp())
 
 
-def stand(made: list[tuple[int, Scope]]) -> set[int]:
-    """The positions of those of which no later one has all events."""
+def stand(made: list[tuple[int, Scope, datetime]]) -> set[int]:
+    """The positions of those of which no newer look has all events."""
 
     def covers(later: Scope, scope: Scope) -> bool:
         return later is None or (scope is not None and set(scope) <= set(later))
 
     return {
         position
-        for position, scope in made
-        if not any(covers(later, scope) for at, later in made if at > position)
+        for position, scope, taken_at in made
+        if not any(covers(other, scope) and (then, at) > (taken_at, position) for at, other, then in made)
     }  # fmt: skip
 
 
 def test_an_upgrade_notes_the_observations_of_before(database: str, engine: Engine, operator: Engine) -> None:
     model.append(database, [model.body(1), model.body(2)])
     write_header(operator, listed(1, 2, bib=7))
-    for scope in (("a",), None, ("a", "b"), ("b",)):
-        compared(operator, scope, Drift(unlisted=2), 2)
+    for scope, day in ((("a",), 3), (None, 2), (("a", "b"), 1), (("b",), 3)):
+        compared(operator, scope, Drift(unlisted=2), 2, taken_at=datetime(2026, 5, day, tzinfo=UTC))
     everything = "select * from reconciliation order by position"
     noted = query(database, everything)
     assert len(noted) == 5
