@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
@@ -22,7 +22,7 @@ from projections.participants.fields import Fields
 from projections.participants.taken import ID_COLUMN
 from projections.truth.absence import DirectAnswer
 from projections.truth.api.client import ApiClient, Unanswered
-from projections.truth.api.config import EVENT, ApiConfig, read_config
+from projections.truth.api.config import CEILING, EVENT, ApiConfig, read_config
 from projections.truth.api.direct import direct_answers
 from projections.truth.api.listed import configured_columns, listing_of_rows
 from projections.truth.api.reading import ListReading
@@ -111,6 +111,7 @@ def api_look(
         now = clock()
         kept = stack.enter_context(closing(Unfinished(beside, what, now)))
         _say_kept(kept, tells=options.every is None)
+        is_of_one_time = kept.reached is None or CEILING in config.url  # whoever registers meanwhile shifts the pages
         try:
             reached = _read(ListReading(config, client, declared, event_ids, kept), what, now, expected, options)
         except NothingConcluded as error:
@@ -120,7 +121,7 @@ def api_look(
         stack.callback(kept.discard)
         look = _look(config, client, kept, reached, of_file, expected, declared, tells=options.every is None)
         _check_events(config, look.look.columns, event_ids)
-        yield look
+        yield look._replace(look=replace(look.look, is_of_one_time=is_of_one_time))
 
 
 def _check_events(config: ApiConfig, columns: Mapping[str, str], event_ids: tuple[str, ...] | None) -> None:

@@ -131,6 +131,8 @@ def print_number(count: RosterCount, expected: int, scope: str) -> None:
     click.echo(f"{scope} at position {count.position}: {expected} expected, {count.people} on the roster")
     for status, people in count.by_status.items():
         click.echo(f"  {printable(status) or 'without a status'}: {people}")
+    if count.unlisted:
+        click.echo(f"besides, {count.unlisted} of whom it is written down that they are not listed")
     click.echo("the number agrees" if count.people == expected else "the number does not agree")
 
 

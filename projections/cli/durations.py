@@ -6,6 +6,7 @@ from datetime import timedelta
 import click
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=366)
 _LENGTH = re.compile(r"(\d{1,6})\s*([smhd])", re.ASCII)
 
 
@@ -20,4 +21,7 @@ class Duration(click.ParamType[timedelta]):
         length = _LENGTH.fullmatch(value.strip())
         if length is None:
             self.fail("a length of time has its unit, such as 90s, 15m, 6h or 2d", param, ctx)
-        return timedelta(**{_UNITS[length[2]]: int(length[1])})
+        lasts = timedelta(**{_UNITS[length[2]]: int(length[1])})
+        if lasts > _LONGEST:
+            self.fail(f"{length[0]} is longer than {_LONGEST.days}d", param, ctx)
+        return lasts

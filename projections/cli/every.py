@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import NoReturn
@@ -33,11 +34,12 @@ def look_again(every: timedelta, look: Callable[[], str]) -> NoReturn:
         began = time.monotonic()
         told = _told(look)
         wait = max(0.0, every.total_seconds() * (1 + random.uniform(0, _MOST_JITTER)) - (time.monotonic() - began))  # noqa: S311 - no secret
-        if told is not None:
-            click.echo(told)
-            sys.stdout.flush()
         next_at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=round(wait))
-        say(f"the next look is at {utc(next_at)}")
+        with suppress(OSError):  # whoever read it is away, or the disk is full: the looks are what counts
+            if told is not None:
+                click.echo(told)
+                sys.stdout.flush()
+            say(f"the next look is at {utc(next_at)}")
         time.sleep(wait)
 
 

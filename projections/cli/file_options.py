@@ -151,7 +151,12 @@ def columns_of(listing: Listing, declared: Fields, map_file: Path | None) -> Map
         mapping = guessed(listing.headings, declared)
         where = '--map FILE makes a file with all headings, in which each gets its column, or "" for none'
         if map_file is not None:
-            write_mapping(map_file, mapping)
+            try:
+                write_mapping(map_file, mapping)
+            except OSError as error:
+                raise NothingConcluded(
+                    f"{printable(str(map_file))} cannot be written: {error.strerror}; give --map another folder"
+                ) from None
             say(f"{printable(str(map_file))} is made")
             where = f'give each a column in {map_file}, or leave "" where it is none, and run it again'
     if mapping.unknown:

@@ -155,7 +155,13 @@ def _compare_number(
         document = {"source": name, "events": events, "agrees": agrees, "position": count.position}
         click.echo(
             to_json(
-                {**document, "expected": expected, "on_roster": count.people, "by_status": count.by_status}
+                {
+                    **document,
+                    "expected": expected,
+                    "on_roster": count.people,
+                    "unlisted": count.unlisted,
+                    "by_status": count.by_status,
+                }
             ).decode()
         )
     else:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import islice
 
 from sqlalchemy import Connection, text
@@ -90,7 +91,7 @@ def compare_listing(
     """
     form, values = form_of_rows(scope.event_ids, look, fields)
     taken = _position(connection, scope, look.taken_at - look.grace)
-    judge = Judge(connection, scope, values, taken, look.listing.digest)
+    judge = Judge(connection, scope, values, taken, cache(look.listing.digest))
     digests = SetDigests(values, has_id=not look.matching.is_by_id) if has_digests else None
     tally = DriftTally(scope.position)
 

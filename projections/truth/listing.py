@@ -50,13 +50,19 @@ class Listing:
 
     def digest(self) -> str:
         """The SHA-256 of the file, in hexadecimal."""
-        with self.path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        try:
+            with self.path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise NothingConcluded(f"{self.called} cannot be read any more: {error.strerror}") from None
 
     @property
     def is_changed(self) -> bool:
-        """Whether the file is another one now."""
-        return changed_at(self.path) != self.changed_at
+        """Whether the file is another one now, or none."""
+        try:
+            return changed_at(self.path) != self.changed_at
+        except OSError:
+            return True
 
 
 def changed_at(path: Path) -> datetime:

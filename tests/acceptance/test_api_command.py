@@ -118,6 +118,7 @@ def test_what_does_not_go_together_is_refused(env: dict[str, str], listed: Serve
         (("--api", config, "--file", config), "--file FILE or --api CONFIG, not both"),
         (("--api", config, *taken), "--taken-at belongs to --file FILE"),
         (("--api", config, "--every", "6 hours"), "a length of time has its unit"),
+        (("--api", config, "--every", "999999d"), "999999d is longer than 366d"),
         (("--api", config, "--every", "0s"), "--every is a second or more"),
         (("--file", config, "--every", "6h"), "--every and --state-dir belong to --api CONFIG"),
         (("--inner", "--api", config), "--inner compares whole sources"),

@@ -205,7 +205,7 @@ def _token_in(content: bytes) -> tuple[str, float] | None:
         said = json.loads(content)
         token, kind, seconds = said["access_token"], said.get("token_type", "bearer"), said.get("expires_in")
         lasts = float("inf") if seconds is None else float(seconds)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
     is_usable = isinstance(token, str) and _is_sendable(token) and str(kind).lower() == "bearer"
     return (token, lasts) if is_usable else None

@@ -1,6 +1,6 @@
 """Asks the API about one person: an address that answers 404 says that the source does not have them."""
 
-from urllib.parse import quote
+import re
 
 from projections.truth.absence import DirectAnswer
 from projections.truth.api.client import ApiClient
@@ -9,13 +9,15 @@ from projections.truth.conclusion import NothingConcluded
 
 _ABSENT = (404, 410)
 _PRESENT = 200
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")  # servers answer 404 to some other signs, whoever it is
 _OTHER_PLACES = ("", ".", "..")  # which an address takes for another place than one below it
 
 
 def direct_answers(client: ApiClient, template: str, listed_id: str) -> DirectAnswer:
     """What the addresses of persons answer. `listed_id`: somebody who is listed.
 
-    An address that does not know somebody who is listed is a wrong one, or of no use: then nothing it says counts.
+    An address that does not know somebody who is listed is a wrong one, or of no use: then nothing it says counts. It
+    may become one meanwhile, so it is asked again for somebody who is listed after each absence.
     """
     is_right: bool | None = None
 
@@ -24,16 +26,19 @@ def direct_answers(client: ApiClient, template: str, listed_id: str) -> DirectAn
         if is_right is None:
             is_right = _status(client, template, listed_id) == _PRESENT
         status = _status(client, template, participant_id) if is_right else None
-        return True if status in _ABSENT else False if status == _PRESENT else None
+        if status in _ABSENT:
+            is_right = _status(client, template, listed_id) == _PRESENT
+            return True if is_right else None
+        return False if status == _PRESENT else None
 
     return is_absent
 
 
 def _status(client: ApiClient, template: str, participant_id: str) -> int | None:
     """The status that an address answers with; None if there is no answer to use."""
-    if participant_id in _OTHER_PLACES:
+    if participant_id in _OTHER_PLACES or not _PLAIN.fullmatch(participant_id):
         return None
     try:
-        return client.get(template.replace(PARTICIPANT, quote(participant_id, safe=""))).status
+        return client.get(template.replace(PARTICIPANT, participant_id)).status
     except NothingConcluded:
         return None

@@ -230,11 +230,28 @@ def test_what_one_persons_address_answers_is_a_direct_answer(tmp_path: Path) -> 
         with closing(ApiClient(config, SECRETS)) as client:
             assert config.participant_url is not None
             is_absent = direct_answers(client, config.participant_url, listed_id)
-            assert [is_absent(id_) for id_ in (other, "12345", "..", "a/b")] == [False, True, None, True]
-            assert "GET /participants/a%2Fb" in server.asked
+            assert [is_absent(id_) for id_ in (other, "12345", "..", "a/b", "ä")] == [False, True, None, None, None]
+            assert not any("%" in request for request in server.asked), "a server may answer 404 to it, whoever it is"
             # An address that does not know who is listed is a wrong one.
             wrong = direct_answers(client, config.participant_url.replace("participants", "people"), listed_id)
             assert [wrong(id_) for id_ in (other, "12345")] == [None, None]
+
+
+def test_an_address_that_stops_to_know_who_is_listed_says_of_nobody_that_they_are_gone(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answering(_method: str, target: str, _headers: Mapping[str, str]) -> Answer:
+        asked.append(target)
+        return 200 if len(asked) == 1 else 404, {}, b""
+
+    with answering_server(answering) as url:
+        more = f'participant_url = "{url}/p/{{participant_id}}"'
+        config = config_in(tmp_path, config_text(url, more=more, entry=BEARER))
+        with closing(ApiClient(config, SECRETS)) as client:
+            assert config.participant_url is not None
+            is_absent = direct_answers(client, config.participant_url, "1")
+            assert [is_absent("2"), is_absent("3")] == [None, None]
+    assert asked == ["/p/1", "/p/2", "/p/1"]
 
 
 def test_an_answer_that_is_neither_there_nor_gone_is_none(tmp_path: Path) -> None:
