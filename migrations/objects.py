@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, text
 
-from ingest.database import SERVICE_ROLES
+from ingest.database import API_ROLE, OPERATOR_ROLE, WORKER_ROLE
 from migrations.appending import with_shared
 from migrations.columns import filled
 from migrations.execute import verbatim
@@ -43,8 +43,9 @@ ROOMS = {
     """,
 }
 
-# Alembic makes this table. Each service asks it at its start whether the schema is the one that it knows.
-REVISION_READABLE = f"grant select on alembic_version to {', '.join(SERVICE_ROLES)}"
+# Alembic makes this table. Services ask it at their start whether the schema is the one that they know; but that of the
+# webhook may read nothing.
+REVISION_READABLE = f"grant select on alembic_version to {WORKER_ROLE}, {API_ROLE}, {OPERATOR_ROLE}"
 
 _VIEW = re.compile(r"^create or replace view (?P<name>\S+) as\n(?P<query>.*?);\n", re.DOTALL | re.MULTILINE)
 _IS_THE_SAME = text("select pg_get_viewdef('pg_temp.wanted_view') = pg_get_viewdef(to_regclass(:name))")

@@ -47,7 +47,6 @@ left join pg_roles r on r.oid = given.grantee
 where given.grantee <> object.owner
 """)
 # What the webhook's role reaches by whatever way: its own grants, everybody's, those of roles that it is a member of.
-# Every service may see the schema's revision.
 _REACHES = text("""
 select array(
   select c.oid::regclass::text
@@ -55,7 +54,6 @@ select array(
   join pg_namespace n on n.oid = c.relnamespace
   where n.nspname in ('public', 'reporting') and c.relkind in ('r', 'p', 'v', 'm')
     and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
-    and c.oid is distinct from to_regclass('public.alembic_version')
     and (
       has_any_column_privilege(:role, c.oid, 'select, insert, update, references')
       or has_table_privilege(:role, c.oid, 'delete, truncate, trigger')

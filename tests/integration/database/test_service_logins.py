@@ -110,8 +110,11 @@ def test_a_service_by_its_own_login_sees_that_the_schema_is_another(database: st
         assert connection.execute(text("select session_user")).scalar_one() == role
         check_migrated(connection)
         owner.execute("update alembic_version set version_num = %s", [revisions()[-2]])
-        with pytest.raises(DatabaseUnusable, match="run rosterlog migrate"):
+        if role == INGEST_ROLE:  # may read nothing, so its first append tells
             check_migrated(connection)
+        else:
+            with pytest.raises(DatabaseUnusable, match="run rosterlog migrate"):
+                check_migrated(connection)
     engine.dispose()
 
 
