@@ -169,7 +169,7 @@ ADDRESSES = {
         "@one:5432,two:6000/roster?target_session_attrs=read-write",
     "host=one,two port=6000 dbname=r sslmode=require sslcert=mine": "@one:6000,two:6000/r?sslmode=require",
     "postgresql://[::1]:6000/a%20b?application_name=mine": "@[::1]:6000/a%20b",
-    "host=/run/postgresql dbname=r user=owner passfile=/root/.pgpass": "@127.0.0.1:5432/r",
+    "host=/run/postgresql dbname=r user=owner passfile=passwords": "@127.0.0.1:5432/r",
     "host=/run/postgresql,db.example.org dbname=r": "@/r?host=%2Frun%2Fpostgresql%2Cdb.example.org&port=5432",
 }  # fmt: skip
 
