@@ -24,13 +24,18 @@ from projections.truth.absence import DirectAnswer
 from projections.truth.api.client import ApiClient, Unanswered
 from projections.truth.api.config import CEILING, EVENT, ApiConfig, read_config
 from projections.truth.api.direct import direct_answers
-from projections.truth.api.listed import configured_columns, listing_of_rows
+from projections.truth.api.listed import (
+    EVENT_COLUMN,
+    configured_columns,
+    listing_of_rows,
+    of_rows_alone,
+    with_event_of_list,
+)
 from projections.truth.api.reading import ListReading
 from projections.truth.api.unfinished import Reached, Unfinished
 from projections.truth.comparison import FileLook
 from projections.truth.conclusion import NothingConcluded
 
-_EVENT_COLUMN = "event_id"
 _SHORTEST = timedelta(seconds=1)
 
 
@@ -50,6 +55,11 @@ class ApiOptions:
             raise WrongUsage("--every is a second or more")
         if self.config_file is not None and of_file.taken_at is not None:
             raise WrongUsage("--taken-at belongs to --file FILE: a list is taken when its first page is asked for")
+
+    def check_config(self, environ: Mapping[str, str] = os.environ) -> None:
+        """Raise `NothingConcluded` if the configuration cannot be read, or lacks a secret: no later look is better."""
+        assert self.config_file is not None  # noqa: S101 - the caller has looked
+        ApiClient(read_config(self.config_file), environ).close()
 
 
 _OPTIONS = (
@@ -126,10 +136,10 @@ def api_look(
 
 def _check_events(config: ApiConfig, columns: Mapping[str, str], event_ids: tuple[str, ...] | None) -> None:
     """Raise `NothingConcluded` if everybody would be said to be in the events that --event names."""
-    if event_ids and EVENT not in config.url and _EVENT_COLUMN not in columns.values():
+    if event_ids and EVENT not in config.url and EVENT_COLUMN not in columns.values():
         raise NothingConcluded(
             f"{config.place} is one list of all events, and does not say in which one each person is: put {EVENT} into "
-            f"url where it has the event's id, or map a key to {_EVENT_COLUMN}"
+            f"url where it has the event's id, or map a key to {EVENT_COLUMN}"
         )
 
 
@@ -171,12 +181,17 @@ def _look(
     listing = listing_of_rows(config, kept, reached)
     if config.columns and of_file.map_file is not None:
         raise NothingConcluded("the configuration has columns: leave --map out")
-    columns = configured_columns(config, listing) if config.columns else columns_of(listing, declared, of_file.map_file)
+    columns = with_event_of_list(
+        configured_columns(config, listing)
+        if config.columns
+        else columns_of(of_rows_alone(listing), declared, of_file.map_file),
+        listing,
+    )
     look = file_look(listing, columns, reached.taken_at, expected, of_file)
     if tells:
         say(f"{printable(listing.called)}: {listing.form}; taken at {utc(look.taken_at)}, before the first of them")
-        say_headings(config.columns or columns)
-        others = [key for key in listing.headings if config.columns and key not in config.columns]
+        say_headings({key: column for key, column in columns.items() if column or not config.columns})
+        others = [key for key, column in columns.items() if config.columns and not column]
         if others:
             say(f"  not compared: {printable(', '.join(others))}")
     id_key = next((key for key, column in columns.items() if column == ID_COLUMN), None)

@@ -60,7 +60,7 @@ def print_tally(tally: DriftTally, scope: str) -> None:
         if kind is DriftKind.STALE:
             _print_counts(tally.columns)
         elif kind is DriftKind.UNLISTED and tally.written_down:
-            click.echo(f"  and {tally.written_down} of whom that is written down")
+            click.echo(f"  besides, {tally.written_down} of whom it is written down already that they are not listed")
         elif kind is DriftKind.UNKNOWABLE:
             _print_counts({why.value: number for why, number in tally.reasons.items()})
         _print_examples(tally.examples_of(kind))

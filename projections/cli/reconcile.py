@@ -76,6 +76,7 @@ def reconcile(
     elif file is not None or of_api.config_file is not None:
         compared = partial(compare_list, settings, source, events, file, expected, of_file, of_api, as_json=as_json)
         if of_api.every is not None:
+            of_api.check_config()
             look_again(of_api.every, lambda: compared().line(as_json=as_json))
         agrees = print_compared(compared(), as_json=as_json)
     elif expected is not None:

@@ -13,6 +13,7 @@ from projections.truth.conclusion import NothingConcluded
 _PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 _PART = re.compile("|".join(_PARTS))
 _DAY_LENGTH = len("2026-05-01")
+_LIKE_ISO = "%Y%d%m"  # hyphens left out: some of its dates can be read as ISO, as other days
 
 Convert = Callable[[str, str, str], str]
 """The value of a cell, from the column, the cell and the participant's event. Raises `WillNotConvert`."""
@@ -38,6 +39,7 @@ def converting(fields: Fields, forms: Sequence[str] = ()) -> Convert:
     """The conversion of cells. `forms`: of days and times that are not ISO, as `date_forms` gives them."""
     kinds = {field.column: field.kind for field in fields.columns}
     day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
+    is_like_iso = any(form.replace("-", "").startswith(_LIKE_ISO) for form in forms)
 
     @lru_cache(65_536)
     def iso(cell: str) -> str:
@@ -47,6 +49,8 @@ def converting(fields: Fields, forms: Sequence[str] = ()) -> Convert:
             except ValueError:
                 continue
             return moment.isoformat() if "%H" in form else moment.date().isoformat()
+        if is_like_iso and cell.strip():
+            raise WillNotConvert("a date in another form than --date-format says")
         return cell
 
     def convert(column: str, cell: str, event_id: str) -> str:

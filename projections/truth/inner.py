@@ -54,6 +54,7 @@ select
       and not exists (
         select from unknown_event_type u
         where u.source = :source and u.projection = :projection and u.build = :build and u.event_type = e.event_type
+          and not e.is_own -- of a delivery that claims the type of an event of our own
       )
   ) as is_passed
 from unnest(cast(:ids as text[])) as w (id)

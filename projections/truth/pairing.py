@@ -14,7 +14,10 @@ class ListedTwice(NothingConcluded):
     """An id is listed twice."""
 
     def __init__(self, id_: str) -> None:
-        super().__init__(f"the file lists {printable(id_)} twice: a list of participants has each id once")
+        super().__init__(
+            f"the file lists {printable(id_)} twice, and a list of participants has each id once: export it again with "
+            "one row per person, or let another heading be the id (--map)"
+        )
 
 
 class Pair(NamedTuple):

@@ -65,7 +65,7 @@ def test_two_files_of_times_an_hour_apart_say_who_is_gone(
     assert "not written down" not in run(*arguments, *second, "--allow-unlisted", "2", env=env)
     drain(worker_engine)
     printed = run(*arguments[:-1], *second, env=env)
-    assert "unlisted 0\n  and 2 of whom that is written down\n" in printed
+    assert "unlisted 0\n  besides, 2 of whom it is written down already that they are not listed\n" in printed
     found = json.loads(run(*arguments[:-1], *second, "--grace", "49h", "--json", env=env).splitlines()[-1])
     assert (found["unlisted"], found["unlisted_written_down"], found["unknowable"]) == (0, 2, 0)
     assert "such as 90s" in run(*arguments, "--grace", "5", env=env, code=2)

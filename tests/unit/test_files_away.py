@@ -48,7 +48,7 @@ def test_an_output_that_cannot_be_written_does_not_end_the_looks(monkeypatch: py
             raise SystemExit(0)
         return "agrees"
 
-    def echo(_line: str) -> None:
+    def echo(_line: str, **_more: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("click.echo", echo)

@@ -38,6 +38,15 @@ def test_dates_are_read_in_the_form_that_is_declared(pattern: str, cell: str, co
     assert converting(DECLARED, date_forms(pattern))(column, cell, "") == value
 
 
+@pytest.mark.parametrize("pattern", ["YYYY-DD-MM", "YYYYDDMM hh:mm"])
+def test_a_day_that_iso_reads_otherwise_is_not_guessed(pattern: str) -> None:
+    convert = converting(DECLARED, date_forms(pattern))
+    day, not_in_form = ("1990-06-05", "1990-05-13") if "-" in pattern else ("19900605", "19900513")
+    assert convert("dob", day, "") == "1990-05-06"
+    with pytest.raises(WillNotConvert, match="--date-format"):
+        convert("dob", not_in_form, "")
+
+
 @pytest.mark.parametrize(
     "pattern", ["", "DD/MM/YY", "dd/mm/yyyy", "DD/DD/MM/YYYY", "DD/MM/YYYY %H", "DD-MMM-YYYY", "MM/YYYY"]
 )

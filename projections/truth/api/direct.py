@@ -9,6 +9,7 @@ from projections.truth.conclusion import NothingConcluded
 
 _ABSENT = (404, 410)
 _PRESENT = 200
+_MOST_ASKED = 500  # people of one look, during which the snapshot that it compares with is kept
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")  # servers answer 404 to some other signs, whoever it is
 _OTHER_PLACES = ("", ".", "..")  # which an address takes for another place than one below it
 
@@ -17,12 +18,17 @@ def direct_answers(client: ApiClient, template: str, listed_id: str) -> DirectAn
     """What the addresses of persons answer. `listed_id`: somebody who is listed.
 
     An address that does not know somebody who is listed is a wrong one, or of no use: then nothing it says counts. It
-    may become one meanwhile, so it is asked again for somebody who is listed after each absence.
+    may become one meanwhile, so it is asked again for somebody who is listed after each absence. Of a look only the
+    first 500 people are asked for: the others wait for another look.
     """
     is_right: bool | None = None
+    asked = 0
 
     def is_absent(participant_id: str) -> bool | None:
-        nonlocal is_right
+        nonlocal is_right, asked
+        asked += 1
+        if asked > _MOST_ASKED:
+            return None
         if is_right is None:
             is_right = _status(client, template, listed_id) == _PRESENT
         status = _status(client, template, participant_id) if is_right else None

@@ -1,14 +1,17 @@
 """What an API lists, as a listing: the rows that were read, under their keys."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from projections.truth.api.config import ApiConfig
+from projections.truth.api.config import EVENT, ApiConfig
 from projections.truth.api.unfinished import Reached, Unfinished, read_cells
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.listing import FileRow, Listing, changed_at, rows_in_parts
 from projections.truth.mapping import UNCOMPARED
+
+EVENT_COLUMN = "event_id"
 
 
 def listing_of_rows(config: ApiConfig, kept: Unfinished, reached: Reached) -> Listing:
@@ -39,6 +42,18 @@ def listing_of_rows(config: ApiConfig, kept: Unfinished, reached: Reached) -> Li
 def configured_columns(config: ApiConfig, listing: Listing) -> Mapping[str, str]:
     """Which column each key is, as the configuration says; all others are not compared."""
     return {key: config.columns.get(key, UNCOMPARED) for key in listing.headings}
+
+
+def of_rows_alone(listing: Listing) -> Listing:
+    """The listing with the keys that its rows came with: the event by which a list was asked for is none of them."""
+    return replace(listing, headings=tuple(key for key in listing.headings if key != EVENT))
+
+
+def with_event_of_list(columns: Mapping[str, str], listing: Listing) -> Mapping[str, str]:
+    """The columns, with the event by which a list was asked for where the rows themselves do not say one."""
+    if EVENT in listing.headings and EVENT_COLUMN not in columns.values():
+        return {**columns, EVENT: EVENT_COLUMN}
+    return columns
 
 
 def _parts(path: Path, headings: tuple[str, ...]) -> Iterator[list[FileRow]]:

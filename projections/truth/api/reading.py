@@ -68,13 +68,15 @@ class ListReading:
             date = http_date(answer.headers.get("date", ""))
             timed = _by_clock_of_server(reached, date)
             if CEILING in self.config.url and timed.ceiling != reached.ceiling:
-                address = first_address(self.config, self._first_event(), timed.ceiling)
+                address = first_address(self.config, self._event_of(reached), timed.ceiling)
                 place, answer = self._asked(timed, address)
             reached = timed
         page = read_page(self.config, answer, place, reached.place, reached.rows_of_list)
         self._check_page(page, reached, answer)
         following = self._following(page, reached)
-        self.kept.add(page.rows, following)
+        event_id = self._event_of(reached)
+        rows = page.rows if event_id is None else [{**row, EVENT: event_id} for row in page.rows]
+        self.kept.add(rows, following)
         return self.kept.reached or following
 
     def _asked(self, reached: Reached, address: str) -> tuple[str, ApiAnswer]:
@@ -84,8 +86,9 @@ class ListReading:
         self._check_status(answer, reached)
         return place, answer
 
-    def _first_event(self) -> str | None:
-        return self.event_ids[0] if self.event_ids else None
+    def _event_of(self, reached: Reached) -> str | None:
+        """The event of the list that is being read; None if it is one of all events."""
+        return self.event_ids[reached.lists] if self.event_ids and EVENT in self.config.url else None
 
     def _check_status(self, answer: ApiAnswer, reached: Reached) -> None:
         if answer.status == 200:

@@ -6,7 +6,9 @@ Both have personal data, so their owner alone can read them; they go once the li
 import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from io import BufferedRandom
 from pathlib import Path
 
 import msgspec
@@ -56,19 +58,7 @@ class Unfinished:
         self.rows_file = beside.with_name(f"{beside.name}.rows")
         self._reached_file = beside.with_name(f"{beside.name}.reached")
         self.why: str | None = None
-        try:
-            descriptor = os.open(self.rows_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
-        except OSError as error:
-            raise WrongUsage(
-                f"{printable(str(self.rows_file))} cannot be written: {error.strerror}; give --state-dir another folder"
-            ) from None
-        self._rows = os.fdopen(descriptor, "r+b")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._rows.close()
-            raise WrongUsage(f"another rosterlog reconcile reads {printable(beside.name)} already") from None
-        os.fchmod(descriptor, _PRIVATE)  # of one that was there
+        self._rows = _held(self.rows_file)
         self.reached = self._earlier(what, now)
         self._rows.truncate(0 if self.reached is None else self.reached.size)
         self._rows.seek(0, os.SEEK_END)
@@ -110,8 +100,48 @@ class Unfinished:
             self.why = "it is of another configuration, or of other events"
         elif now - reached.taken_at > _OLDEST:
             self.why = "it is older than a day"
-        elif os.fstat(self._rows.fileno()).st_size < reached.size:
+        elif not self._has_rows_of(reached):
             self.why = "its rows are not whole"
         else:
             return reached
         return None
+
+    def _has_rows_of(self, reached: Reached) -> bool:
+        """Whether the file begins with as many rows as it should, each of them readable."""
+        number = size = 0
+        self._rows.seek(0)
+        try:
+            while size < reached.size:
+                line = self._rows.readline()
+                read_cells(line)
+                number, size = number + 1, size + len(line)
+        except msgspec.DecodeError:
+            return False
+        return number == reached.rows and size == reached.size
+
+
+def _held(path: Path) -> BufferedRandom:
+    """A file of one's own at the path, which no other process holds. Raises `WrongUsage`."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
+        except OSError as error:
+            raise WrongUsage(
+                f"{printable(str(path))} cannot be written: {error.strerror}; give --state-dir another folder"
+            ) from None
+        file = os.fdopen(descriptor, "r+b")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise WrongUsage(f"another rosterlog reconcile reads {printable(path.stem)} already") from None
+        if _is_at(path, descriptor):
+            os.fchmod(descriptor, _PRIVATE)  # of one that was there
+            return file
+        file.close()  # a process that ended meanwhile has removed it: the one that is held has no name any more
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False

@@ -1,11 +1,14 @@
 """A list is read page by page as one look: every style, faults in the middle, what changes, what was begun before."""
 
+import fcntl
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -13,6 +16,7 @@ from ingest.failures import WrongUsage
 from ingest.simulator.list_server import ListManner, ServedList, served_list
 from ingest.simulator.people import person
 from projections.truth.api.client import Unanswered
+from projections.truth.api.config import EVENT
 from projections.truth.api.reading import ListChanged
 from projections.truth.api.unfinished import Unfinished
 from projections.truth.conclusion import NothingConcluded
@@ -165,6 +169,11 @@ def test_an_earlier_reading_of_another_list_or_day_is_not_gone_on_with(tmp_path:
         read_all(tmp_path, config, stop_after=1, now=now)
         (tmp_path / "api.toml.rows").write_bytes(b"")
         assert begun(config.digest, now) == (None, False)
+        rows = tmp_path / "api.toml.rows"
+        rows.write_bytes(rows.read_bytes().replace(b":", b"=", 1))
+        again = Unfinished(tmp_path / "api.toml", config.digest, now)
+        again.close()
+        assert (again.why, again.reached) == ("its rows are not whole", None)
         (tmp_path / "api.toml.reached").write_text("{")
         kept = Unfinished(tmp_path / "api.toml", config.digest, now)
         assert kept.why == "it cannot be read"
@@ -175,6 +184,31 @@ def test_an_earlier_reading_of_another_list_or_day_is_not_gone_on_with(tmp_path:
         assert [*tmp_path.iterdir()] == [tmp_path / "api.toml"]
 
 
+def test_a_reading_that_another_one_has_just_ended_is_begun_anew(tmp_path: Path) -> None:
+    """Two begin at once: the first ends and removes the file, which the second has opened already."""
+    now = datetime.now(UTC)
+    first = Unfinished(tmp_path / "api.toml", "x", now)
+    ended: list[bool] = []
+
+    def ends_before_it_is_locked(_frame: FrameType, event: str, called: object) -> None:
+        if event == "c_call" and called is fcntl.flock and not ended:
+            ended.append(True)
+            first.discard()
+            first.close()
+
+    sys.setprofile(ends_before_it_is_locked)
+    try:
+        second = Unfinished(tmp_path / "api.toml", "x", now)
+    finally:
+        sys.setprofile(None)
+    assert ended
+    assert second.rows_file.exists()
+    with pytest.raises(WrongUsage, match="another rosterlog reconcile reads"):
+        Unfinished(tmp_path / "api.toml", "x", now)
+    second.discard()
+    second.close()
+
+
 def test_events_are_read_one_list_after_the_other(tmp_path: Path) -> None:
     with listed() as server:
         config = config_in(tmp_path, config_text(server.url, path="/events/{event_id}/participants", more=TOTAL))
@@ -182,6 +216,8 @@ def test_events_are_read_one_list_after_the_other(tmp_path: Path) -> None:
         read = read_all(tmp_path, config, events=("502", "501"))
     expected = [str(each["id"]) for event_id in (502, 501) for each in PEOPLE if each["event_id"] == event_id]
     assert [row["id"] for row in read.rows] == expected
+    assert {row[EVENT] for row in read.rows} == {"501", "502"}
+    assert all(row[EVENT] == row["event_id"] for row in read.rows)
 
 
 @pytest.mark.parametrize(

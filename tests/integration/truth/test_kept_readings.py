@@ -41,3 +41,25 @@ def test_a_reading_that_goes_on_is_a_look_of_one_time_only_under_a_ceiling(
         fails = False
         assert is_of_one_time() is holds
         assert is_of_one_time()
+
+
+@pytest.mark.parametrize("says_event", [False, True])
+def test_rows_of_several_lists_are_of_the_event_that_was_asked_for(tmp_path: Path, *, says_event: bool) -> None:
+    def answering(_method: str, target: str, _headers: Mapping[str, str]) -> Answer:
+        event_id = target.split("/")[2].partition("?")[0]
+        row = {"id": f"of-{event_id}", "bib": 7} | ({"event": {"id": event_id}} if says_event else {})
+        return 200, {}, json.dumps({"data": [row], "total": 1}).encode()
+
+    with answering_server(answering) as url:
+        (tmp_path / "api.toml").write_text(
+            config_text(url, "page", path="/events/{event_id}", more='total = "total"', entry=BEARER)
+        )
+        options = ApiOptions(tmp_path / "api.toml")
+        events = ("501", "502")
+        with api_look(options, FileOptions(), events, None, DECLARED, lambda: datetime.now(UTC), SECRETS) as (look, _):
+            columns = [look.columns.get(heading) for heading in look.listing.headings]
+            place = columns.index("event_id")
+            listed = [(row[columns.index("participant_id")], row[place]) for row in look.listing.rows()]
+            assert listed == [("of-501", "501"), ("of-502", "502")]
+            assert columns.count("event_id") == 1
+            assert (look.listing.headings[place] == "{event_id}") is not says_event

@@ -1,13 +1,18 @@
-"""A number alone is compared with those of whom it is not written down that they are not listed."""
+"""Numbers: of whom it is not written down that they are not listed; of whom the log names, by where they are."""
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from sqlalchemy import Engine
 
 from projections.truth.comparison import scope_of
 from projections.truth.expected import count_roster
+from projections.truth.guards import folded_build
+from projections.truth.inner import Whereabouts, count_within
+from tests import model
 from tests.applying import Apply, listing
-from tests.fold_all import PARTICIPANTS
+from tests.fold_all import PARTICIPANTS, drain
+from tests.observing import listed, observe
 
 
 def test_whoever_is_written_down_as_not_listed_is_counted_apart(applied: Apply, worker_engine: Engine) -> None:
@@ -17,3 +22,22 @@ def test_whoever_is_written_down_as_not_listed_is_counted_apart(applied: Apply, 
     with worker_engine.connect() as connection:
         count = count_roster(connection, scope_of(connection, PARTICIPANTS, "movemint", ("501",)))
     assert (count.people, count.unlisted) == (39, 1)
+
+
+def test_an_event_of_our_own_is_none_of_an_unknown_type_though_a_delivery_claims_its_type(
+    database: str, worker_engine: Engine, operator: Engine
+) -> None:
+    claimed = b'{"type": "rosterlog.participant.observed", "data": {"object": {"id": 7}}}'
+    model.append(database, [model.body(1), claimed])
+    observe(operator, listed(8, 0, event_id=501))
+    drain(worker_engine)
+
+    def parts() -> dict[Whereabouts, int]:
+        with worker_engine.begin() as connection:
+            build = folded_build(connection, PARTICIPANTS)
+            return {**count_within(connection, build, "movemint").parts}
+
+    assert parts() == {}
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("delete from participants_build where participant_id = '8'")
+    assert parts() == {Whereabouts.LOST: 1}
