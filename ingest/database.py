@@ -205,12 +205,18 @@ async def connect_async(
 
 
 def async_engine(
-    conninfo: str, role: str, *, read_only: bool, keeps: bool = True, deadlines: Deadlines = SERVING
+    conninfo: str,
+    role: str,
+    *,
+    read_only: bool,
+    keeps: bool = True,
+    deadlines: Deadlines = SERVING,
+    most: int | None = None,
 ) -> "AsyncEngine":
     """An engine for servers. A connection that was idle is checked before its use.
 
     `read_only`: each transaction reads one snapshot. `keeps`: connections are pooled; otherwise each is closed after
-    one use.
+    one use. `most`: so many sessions are open at the most.
     """
     from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -221,7 +227,8 @@ def async_engine(
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
-    pool = {"pool_pre_ping": True, "pool_size": 8, "pool_timeout": 5} if keeps else {"poolclass": NullPool}
+    size = {"pool_size": 8} if most is None else {"pool_size": most, "max_overflow": 0}
+    pool = {"pool_pre_ping": True, "pool_timeout": 5, **size} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)
     return engine

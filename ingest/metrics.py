@@ -107,6 +107,11 @@ API_SECONDS = Metric(
     "rosterlog_api_request_duration_seconds", "histogram", ("endpoint",),
     "Time to the answer of a request of the read API.", "api.md", _SECONDS,
 )  # fmt: skip
+REPLICAS_LEFT_OUT = Metric(
+    "rosterlog_replicas_left_out", "gauge", ("replica",),
+    "Server processes that do not read from this host of READ_DATABASE_URL, since it is away or far behind.",
+    "scale.md#5-replicas-for-reading",
+)  # fmt: skip
 EVENTS_FOLDED = Metric(
     "rosterlog_events_folded_total", "counter", ("source", "projection"), "Events that this worker folded.",
     "projections.md",
@@ -202,8 +207,8 @@ ROSTER_BYTES = Metric(
 # Of the process, then of the database.
 METRICS = (
     DELIVERIES, DELIVERY_SECONDS, COMMIT_SECONDS, COMMIT_DELIVERIES, PENDING_DELIVERIES, PENDING_BYTES, CONNECTIONS,
-    CONNECTIONS_REFUSED, ARRIVING_BYTES, SOURCES_PROBLEMS, API_REQUESTS, API_SECONDS, EVENTS_FOLDED, BUILD_INFO,
-    DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
+    CONNECTIONS_REFUSED, ARRIVING_BYTES, SOURCES_PROBLEMS, API_REQUESTS, API_SECONDS, REPLICAS_LEFT_OUT, EVENTS_FOLDED,
+    BUILD_INFO, DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
     OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, RECONCILED, DRIFT, INNER_DIFFERENCES,
     PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION, OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED,
     REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,

@@ -13,6 +13,7 @@ DriverError = psycopg.Error | DBAPIError
 DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 
 _READ_ONLY = "25006"
+_SERIALIZATION_FAILURE = "40001"
 # The function of the server that refuses a setting: of those that a transaction begins with, only this one so.
 _REFUSES_SETTING = "call_bool_check_hook"
 # SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
@@ -89,6 +90,14 @@ def blames_the_data(error: DriverError) -> bool:
     if state is None:
         return isinstance(_cause(error), psycopg.DataError)
     return state[:2] in _BLAMES_THE_DATA
+
+
+def is_recovery_conflict(error: Exception) -> bool:
+    """Whether a replica ended the statement or the session, to go on following its primary: worth another try.
+
+    What is only read has this SQLSTATE for no other reason.
+    """
+    return sqlstate(error) == _SERIALIZATION_FAILURE
 
 
 def is_away(error: DriverError) -> bool:

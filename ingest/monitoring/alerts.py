@@ -22,6 +22,7 @@ from ingest.metrics import (
     REBUILD_NEEDED,
     RECONCILED,
     REFUSED_IN_A_ROW,
+    REPLICAS_LEFT_OUT,
     ROSTER_BYTES,
     SLOT_BYTES,
     SOURCES_PROBLEMS,
@@ -102,6 +103,11 @@ ALERTS = (
         "RosterlogSourcesUnusable", f"max({SOURCES_PROBLEMS.name}) > 0", "2m", "warning",
         "The file of sources, or a file of its folder, cannot be used: what it had before stays in use.",
         "`stays as it is, until its file can be used` in the log",
+    ),
+    Alert(
+        "RosterlogReplicaLeftOut", f"max by (replica) ({REPLICAS_LEFT_OUT.name}) > 0", "5m", "warning",
+        "Host {{ $labels.replica }} of READ_DATABASE_URL is away or far behind, and nothing is read from it.",
+        "`replica left out` in the log, `/readyz` names a replica",
     ),
     Alert(
         "RosterlogTokensRefused",

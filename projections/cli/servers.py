@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 
 import click
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from starlette.applications import Starlette
 
@@ -25,11 +24,12 @@ from ingest.cli.servers import (
     with_address,
 )
 from ingest.cli.sources import awaited_sources, need_sources
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import WORKER_ROLE, connect, sync_engine
 from ingest.hangup import on_hangup
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
+from ingest.sqlstate import DRIVER_ERRORS
 from ingest.web.app import Part, build_app
 from ingest.web.metrics import Total
 from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
@@ -74,11 +74,10 @@ def api(settings: Settings, host: str | None, port: int | None) -> None:
     settings = with_address(settings, host, port)
     bound = bind(settings.host, settings.port)
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
-    # The API starts and serves from a replica alone, even while the primary is away.
-    with migrated_database(settings.model_copy(update={"database_url": _replica(settings)}), serves=True) as conninfo:
+    with migrated_database(_to_start_from(settings), serves=True) as conninfo:
         warn_if_root()
         primary = settings.database_url.get_secret_value() if settings.database_url else conninfo
-        parts = [api_part(conninfo, projections, api_settings(settings), primary)]
+        parts = [api_part(_read_conninfo(settings, conninfo), projections, api_settings(settings), primary)]
         app = build_app(parts, figures_of(settings, primary, projections))
         place = settings.public_url or base_url(bound)
         run_server(serve(app, bound, lambda: log_addresses(observed, roster=place + _ROSTER), observed))
@@ -95,8 +94,7 @@ def serve_both(settings: Settings, host: str | None, port: int | None, processes
 
     def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
         found = sources or awaited_sources(settings)
-        read = settings.read_database_url.get_secret_value() if settings.read_database_url else conninfo
-        api = api_part(read, projections, api_settings(settings, sharing), conninfo)
+        api = api_part(_read_conninfo(settings, conninfo), projections, api_settings(settings, sharing), conninfo)
         parts = [ingest_part(settings, found, conninfo, sharing), api]
         return build_app(parts, figures_of(settings, conninfo, projections), total)
 
@@ -164,5 +162,23 @@ def _stop_at_eof(stop: threading.Event) -> None:
     stop.set()
 
 
-def _replica(settings: Settings) -> SecretStr | None:
-    return settings.read_database_url or settings.database_url
+def _to_start_from(settings: Settings) -> Settings:
+    """The settings for the database that the API starts from: a replica's while the primary is away, and the other way
+    round.
+    """
+    read = settings.read_database_url
+    if read is None or (settings.database_url is not None and not _answers(read.get_secret_value())):
+        return settings
+    return settings.model_copy(update={"database_url": read})
+
+
+def _answers(conninfo: str) -> bool:
+    try:
+        connect(conninfo).close()
+    except DRIVER_ERRORS:
+        return False
+    return True
+
+
+def _read_conninfo(settings: Settings, conninfo: str) -> str:
+    return conninfo if settings.read_database_url is None else settings.read_database_url.get_secret_value()

@@ -66,18 +66,6 @@ def check_schema(connection: Connection) -> DoctorFinding:
     return ok("migrated", "the schema is that of this program")
 
 
-def check_replica(connection: Connection) -> DoctorFinding:
-    """Whether the read API can ask the database of `READ_DATABASE_URL`."""
-    try:
-        check_migrated(connection)
-    except (Failure, WrongUsage) as error:
-        says, _, do = str(error).rpartition(": ")
-        return fail("replica", f"READ_DATABASE_URL: {says}", f"{do}; or does this replica follow another database?")
-    is_replica = connection.execute(text("select pg_is_in_recovery()")).scalar_one()
-    kind = "a replica" if is_replica else "no replica, but a database that takes writes"
-    return ok("replica", f"READ_DATABASE_URL answers; it is {kind}")
-
-
 def check_clock(connection: Connection, now: Callable[[], datetime]) -> DoctorFinding:
     """How the clocks of this machine and of the database differ: both date what happens."""
     begun = time.monotonic()

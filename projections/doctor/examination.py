@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 from functools import partial
 
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from ingest.cli.terminal import say
-from ingest.database import open_database, sync_engine
+from ingest.database import advised, open_database, sync_engine
 from ingest.failures import Failure
 from ingest.log.read import heads
+from ingest.read_hosts import read_hosts
 from ingest.session import Deadlines
 from ingest.settings import DEFAULT_SOURCE, Settings
 from ingest.sqlstate import DRIVER_ERRORS, unusable
 from projections.catalogue import catalogue
-from projections.doctor import database, durability, log, machine, rights, services, upkeep
+from projections.doctor import database, durability, log, machine, replicas, rights, services, upkeep
 from projections.doctor.complete import check_complete
 from projections.doctor.finding import DoctorFinding, Level, ok, warn
 from projections.doctor.sample import check_fields
@@ -49,19 +51,34 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
             yield from machine.check_disk(settings.data_dir)
         yield from log.check_secrets(settings.sources, None)
     if settings.read_database_url is not None:
-        yield _examine_replica(settings)
+        yield from _examine_replicas(settings, settings.read_database_url.get_secret_value())
 
 
-def _examine_replica(settings: Settings) -> DoctorFinding:
-    read = settings.model_copy(update={"database_url": settings.read_database_url})
+def _examine_replicas(settings: Settings, conninfo: str) -> Iterator[DoctorFinding]:
+    hosts = sorted(read_hosts(conninfo), key=lambda host: host.number)
+    for host in hosts:
+        name = "READ_DATABASE_URL" if len(hosts) == 1 else f"replica {host.number} of READ_DATABASE_URL"
+        own = dict.fromkeys(("database_url", "read_database_url"), SecretStr(host.conninfo))
+        written = _written(settings)
+        try:
+            with (
+                advised(settings.model_copy(update=own)),
+                reading(make_conninfo(host.conninfo, application_name=_NAME)) as connection,
+            ):
+                yield replicas.check_replica(connection, name, written)
+        except Failure as error:
+            yield database.unreachable("replica", error)
+
+
+def _written(settings: Settings) -> replicas.Written | None:
+    """Where the primary is now; None if it is the embedded database, or away, which was said before."""
+    if settings.database_url is None:
+        return None
     try:
-        with (
-            open_database(read, say) as conninfo,
-            reading(make_conninfo(conninfo, application_name=_NAME)) as connection,
-        ):
-            return database.check_replica(connection)
-    except Failure as error:
-        return database.unreachable("replica", error)
+        with reading(make_conninfo(settings.database_url.get_secret_value(), application_name=_NAME)) as connection:
+            return replicas.written_by(connection)
+    except DRIVER_ERRORS:
+        return None
 
 
 def _examine_database(settings: Settings, projections: tuple[Projection, ...]) -> Iterator[DoctorFinding]:

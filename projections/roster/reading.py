@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import capabilities
@@ -10,7 +10,7 @@ from psycopg.rows import namedtuple_row
 from psycopg.types.json import set_json_loads
 from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.database import SOUND_SECONDS
 from ingest.driver import answered_within, is_shared
@@ -33,9 +33,15 @@ def for_psycopg(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
     return str(compiled), dict(compiled.params)
 
 
+class Connects(Protocol):
+    """An engine, or what chooses one each time."""
+
+    def connect(self) -> AsyncConnection: ...
+
+
 @asynccontextmanager
 async def in_snapshot(
-    engine: AsyncEngine, statement: str, values: Mapping[str, Any]
+    engine: Connects, statement: str, values: Mapping[str, Any]
 ) -> AsyncIterator[tuple[AsyncConnection, Any]]:
     """A connection in a transaction that reads one snapshot, and the row of its first statement, None if there is none.
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -19,19 +18,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ingest.database import API_ROLE, async_engine
-from ingest.driver import answered_within
-from ingest.session import EXPORTING, SERVING
+from ingest.metrics import Reading
+from ingest.read_hosts import ReadHost, read_hosts
 from ingest.settings import Settings
-from ingest.sqlstate import DRIVER_ERRORS, error_fields, is_cancelled
+from ingest.sqlstate import error_fields
 from ingest.web.app import ErrorHandler, Part
 from ingest.web.headers import REQUEST_ID
 from ingest.web.meant import NothingRoute
 from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
-from ingest.web.readiness import CHECK_SECONDS, Check
-from projections.folding.health import unseen_worker
 from projections.folding.projection import Projection
-from projections.folding.status import read_projections, read_status
+from projections.folding.status import read_status
 from projections.web.access.bearer import Bearers
 from projections.web.access.sessions import Sessions
 from projections.web.access.token_use import TokenUse
@@ -43,6 +40,7 @@ from projections.web.docs_page import document_routes
 from projections.web.endpoint import Endpoint, EndpointRequest, One
 from projections.web.endpoints import ENDPOINTS
 from projections.web.exports import Exports
+from projections.web.hindrances import roster_checks
 from projections.web.kept_numbers import KeptNumbers
 from projections.web.masks import Masks
 from projections.web.openapi import document
@@ -50,11 +48,12 @@ from projections.web.pages.operations import read_operations
 from projections.web.pages.pages import Pages
 from projections.web.parameters import Nothing
 from projections.web.question import COMPARED, FOLLOWED_BY, POSITION, WARNING, Question
+from projections.web.replicas import Replicas
+from projections.web.unreadable import unreadable
 from projections.web.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
-_READS = text("select source from participants limit 1")
 _COMPRESSED_FROM = 2_000  # bytes
 _COMPRESSION = 4  # gzip's level, of 9: most of the gain in a third of the time
 _METHODS = ("GET", "HEAD", "OPTIONS")
@@ -74,7 +73,8 @@ class ApiSettings:
 
     `page_bytes`: of a page's rows, after which it ends early. `held_bytes`: of all large answers that are being read or
     sent. `public_url`: where clients find the API; None: at the addresses that they ask. `processes`: how many of one
-    server share these limits. `data_dir`: of the embedded database; None for another one.
+    server share these limits. `data_dir`: of the embedded database; None for another one. `replicas`: the hosts
+    of `READ_DATABASE_URL`; `most_behind`: seconds, after which one of them is left out; 0: never.
     """
 
     token_rate: float = 500.0
@@ -84,6 +84,8 @@ class ApiSettings:
     public_url: str | None = None
     processes: int = 1
     data_dir: Path | None = None
+    replicas: Sequence[ReadHost] = ()
+    most_behind: float = 30.0
 
 
 def api_settings(settings: Settings, processes: int = 1) -> ApiSettings:
@@ -94,13 +96,16 @@ def api_settings(settings: Settings, processes: int = 1) -> ApiSettings:
         public_url=settings.public_url,
         processes=processes,
         data_dir=settings.data_dir if settings.database_url is None else None,
+        replicas=() if (read := settings.read_database_url) is None else read_hosts(read.get_secret_value()),
+        most_behind=settings.read_max_lag,
     )
 
 
 class Api:
-    """The endpoints, over engines with read-only sessions.
+    """The endpoints, over read-only sessions of the database of `conninfo`, or of its replicas, if there are any.
 
-    `primary`: conninfo of the database in which the use of tokens is recorded; None: it is not recorded.
+    `primary`: conninfo of the database in which the use of tokens is recorded; None: it is not recorded. If it is
+    another one than that of `conninfo`, it is read as well while no replica can be.
     """
 
     def __init__(
@@ -108,17 +113,17 @@ class Api:
     ) -> None:
         self._projections = projections
         self._settings = settings
-        self._engine = async_engine(conninfo, API_ROLE, read_only=True, deadlines=SERVING)
-        self._exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
-        self._writing = None if primary is None else async_engine(primary, API_ROLE, read_only=False)
-        self._waiting = Waiting(self._engine, DATABASE_AWAY)
-        self._token_use = TokenUse(self._writing, DATABASE_AWAY)
-        self._bearers = Bearers(self._engine, self._token_use, settings.token_rate, settings.processes)
-        self._masks = Masks(self._exporting)
+        read_too = None if primary == conninfo else primary
+        self._replicas = Replicas(settings.replicas or [ReadHost(1, conninfo)], read_too, settings.most_behind)
+        self._writing = async_engine(primary or conninfo, API_ROLE, read_only=False)
+        self._waiting = Waiting(self._replicas.answering, DATABASE_AWAY)
+        self._token_use = TokenUse(None if primary is None else self._writing, DATABASE_AWAY)
+        self._bearers = Bearers(self._replicas.answering, self._token_use, settings.token_rate, settings.processes)
+        self._masks = Masks(self._replicas.exporting)
         self._answer_log = AnswerLog()
         held = HeldBytes(settings.held_bytes // settings.processes)
         self._dispatch = Dispatch(
-            self._engine,
+            self._replicas,
             self._bearers,
             self._waiting,
             self._masks,
@@ -126,24 +131,22 @@ class Api:
             held,
             settings.public_url,
         )
-        self._exports = Exports(self._exporting, self._dispatch)
-        writable = self._writing or self._engine
-        operations = partial(read_operations, writable, projections, settings.data_dir)
-        public_url, sessions = settings.public_url, Sessions(writable)
-        self._kept = KeptNumbers(self._exporting)
+        self._exports = Exports(self._replicas.exporting, self._dispatch)
+        operations = partial(read_operations, self._writing, projections, settings.data_dir)
+        public_url, sessions = settings.public_url, Sessions(self._writing)
+        self._kept = KeptNumbers(self._replicas.exporting)
         self._pages = Pages(
             self._dispatch, self._exports, self._bearers, sessions, self._kept, operations, self._noted, public_url
         )
 
     def part(self) -> Part:
-        of_projections = {each.name: partial(self._hindrance_of, each) for each in self._projections}
-        checks: dict[str, Check] = {"roster": self._hindrance, "workers": self._hindrance_of_workers, **of_projections}
+        checks = roster_checks(self._replicas.answering, self._projections)
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
         handlers[HTTPException] = self._pages.on_http_exception_of_browser
         handlers[Exception] = self._pages.on_fault_of_browser
-        readings = self._answer_log.readings
-        return Part(self._routes(), self._running, checks, handlers, readings=readings)
+        remarks = [self._replicas.remark]
+        return Part(self._routes(), self._running, checks, handlers, readings=self._readings, remarks=remarks)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -216,38 +219,14 @@ class Api:
         statuses = await question.connection.run_sync(read_status, self._projections, [source])
         return One({"sources": [status.as_json() for status in statuses if status.source == source]})
 
-    async def _hindrance(self) -> str | None:
-        """Why the roster cannot be read; None if it can."""
-        try:
-            with answered_within(CHECK_SECONDS):
-                async with self._engine.connect() as connection:
-                    await connection.execute(_READS)
-        except DATABASE_AWAY:
-            return "it cannot be read"
-        return None
-
-    async def _hindrance_of(self, projection: Projection) -> str | None:
-        """Why a projection is not kept up to date; None if it is, or if that cannot be read."""
-        try:
-            with answered_within(CHECK_SECONDS):
-                async with self._engine.connect() as connection:
-                    [status] = await connection.run_sync(read_projections, [projection])
-        except DATABASE_AWAY:
-            return None
-        return "a rebuild is needed" if status.needs_rebuild else None
-
-    async def _hindrance_of_workers(self) -> str | None:
-        """Why no worker seems to fold; None if one does, or if that cannot be read."""
-        try:
-            with answered_within(CHECK_SECONDS):
-                async with self._engine.connect() as connection:
-                    return await connection.run_sync(unseen_worker, self._projections)
-        except DATABASE_AWAY:
-            return None
+    def _readings(self) -> list[Reading]:
+        return [*self._answer_log.readings(), *self._replicas.readings()]
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(run()) for run in (self._waiting.run, self._token_use.run, self._answer_log.run)]
+        await self._replicas.begin()
+        runs = (self._replicas.run, self._waiting.run, self._token_use.run, self._answer_log.run)
+        tasks = [asyncio.create_task(run()) for run in runs]
         try:
             yield
         finally:
@@ -258,9 +237,8 @@ class Api:
             await self._kept.close()
             self._answer_log.flush()
             await self._token_use.flush()
-            for engine in (self._engine, self._exporting, self._writing):
-                if engine is not None:
-                    await engine.dispose()
+            await self._replicas.close()
+            await self._writing.dispose()
 
 
 def api_part(
@@ -278,7 +256,7 @@ async def _on_disconnect(_request: Request, _error: Exception) -> Response:
 
 
 async def _on_database_error(_request: Request, error: Exception) -> Response:
-    if isinstance(error, DRIVER_ERRORS) and is_cancelled(error):
-        return problem(503, "This takes too long: ask for less, or sort by another column.", {"Retry-After": "5"})
-    logger.error("roster unreadable", extra={"fields": error_fields(error)})
-    return problem(503, "The roster cannot be read now; ask again.", {"Retry-After": "2"})
+    why = unreadable(error)
+    if not why.is_slow:
+        logger.error("roster unreadable", extra={"fields": error_fields(error)})
+    return problem(503, why.detail, {"Retry-After": why.retry_after}, {"code": why.code} if why.code else None)

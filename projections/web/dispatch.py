@@ -4,14 +4,13 @@ import asyncio
 import operator
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +23,7 @@ from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
 from projections.roster.days import in_zone, one_race
 from projections.roster.mask import Mask
 from projections.roster.questions import refuse_hidden_answers
-from projections.roster.reading import in_snapshot
+from projections.roster.reading import Connects, in_snapshot
 from projections.roster.revision import Lineage, Revision, is_same_lineage
 from projections.roster.shown import Shown, refuse_hidden, refuse_to_follow, shown_of
 from projections.web.access import tokens
@@ -36,6 +35,7 @@ from projections.web.answer_log import mark_valid
 from projections.web.endpoint import Endpoint, EndpointRequest
 from projections.web.masks import Masks, NotCounted
 from projections.web.question import NotYet, Question
+from projections.web.replicas import Replicas
 from projections.web.waiting import Waiting
 
 ANSWER_SECONDS = 17.0  # longer than a statement's deadline, for a database that does not answer at all
@@ -54,7 +54,7 @@ class Attempt(Protocol):
 
 
 class Dispatch:
-    """Takes every request of the API to its answer, over an engine with read-only sessions.
+    """Takes every request of the API to its answer, over read-only sessions of the server that is read.
 
     `page_bytes`: of a page's rows; `held`: of all large answers that are being read or sent. `public_url`: where
     clients find the API, if that was said.
@@ -62,7 +62,7 @@ class Dispatch:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        replicas: Replicas,
         bearers: Bearers,
         waiting: Waiting,
         masks: Masks,
@@ -73,7 +73,7 @@ class Dispatch:
         self._public_url = public_url
         self._page_bytes = page_bytes
         self._held = held
-        self._engine = engine
+        self._replicas = replicas
         self._bearers = bearers
         self._waiting = waiting
         self._masks = masks
@@ -100,7 +100,7 @@ class Dispatch:
             async with asyncio.timeout(seconds):
                 with answered_within(seconds):
                     bearer = await self._bearers.bearer(request)
-                    async with self._engine.connect() as connection:
+                    async with self._replicas.answering.connect() as connection:
                         is_operator = (await connection.execute(tokens.is_operator(bearer.digest))).scalar_one_or_none()
         except DATABASE_AWAY:
             if not may_pass:
@@ -114,17 +114,24 @@ class Dispatch:
             raise HTTPException(403, "Only an operator's token may see this: rosterlog token create NAME --operator.")
         self._bearers.let_operator_in(bearer)
 
-    async def until_answered(self, attempt: Attempt) -> Response:
-        """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over."""
+    async def until_answered(self, attempt: Attempt, seconds: float = ANSWER_SECONDS) -> Response:
+        """Attempt to answer; after `NotYet`, again when the roster has another revision, until its seconds are over.
+
+        What a replica did not let end is tried again, too, within `seconds`.
+        """
         until: float | None = None
         while True:
             is_last = until is not None and time.monotonic() >= until
             try:
-                return await attempt(is_last=is_last)
+                return await self._replicas.tried_again(partial(attempt, is_last=is_last), seconds)
             except NotYet as error:
                 until = time.monotonic() + error.seconds if until is None else until
                 source, is_another = error.question.scope.source, partial(operator.ne, error.question.revision)
             await self._waiting.until(source, is_another, until - time.monotonic())
+
+    async def tried_again(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
+        """What an attempt gives, which is made again if a replica did not let it end."""
+        return await self._replicas.tried_again(attempt, ANSWER_SECONDS)
 
     async def _answer(self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, *, is_last: bool) -> Response:
         assert endpoint.answer is not None  # noqa: S101 - endpoints without it are exports
@@ -142,12 +149,10 @@ class Dispatch:
                 raise
 
     @asynccontextmanager
-    async def opened(
-        self, bearer: Bearer, request: Request, engine: AsyncEngine | None = None
-    ) -> AsyncIterator[Question]:
+    async def opened(self, bearer: Bearer, request: Request, engine: Connects | None = None) -> AsyncIterator[Question]:
         """Authorise the request in one snapshot, so that rows and position agree. Raises 401, 429."""
         values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
-        async with in_snapshot(engine or self._engine, tokens.LOOKED_UP, values) as (connection, row):
+        async with in_snapshot(engine or self._replicas.answering, tokens.LOOKED_UP, values) as (connection, row):
             if row is None:
                 raise self._bearers.turn_away(bearer)
             mark_valid(request.scope)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -21,6 +20,7 @@ from projections.roster.export.export import Export, exported, shown_in
 from projections.roster.export.files import DoesNotFit, NotMade
 from projections.roster.export.formats import FORMATS, Format, NotInstalled
 from projections.roster.questions import resolved
+from projections.roster.reading import Connects
 from projections.roster.unmatched import empty_filters, excluding_nobody, unmatched
 from projections.roster.values import in_file_name
 from projections.web.access.bearer import Bearer
@@ -43,7 +43,7 @@ _LOOK_SECONDS = 0.5  # between two checks that the client is connected, until th
 class Exports:
     """The exports of the API, and the limits of how many may be under way."""
 
-    def __init__(self, engine: AsyncEngine, dispatch: Dispatch) -> None:
+    def __init__(self, engine: Connects, dispatch: Dispatch) -> None:
         self._engine = engine
         self._dispatch = dispatch
         self._under_way: list[bytes] = []  # the digest of the token, per export
@@ -72,7 +72,8 @@ class Exports:
     async def answer_to(self, bearer: Bearer, endpoint: Endpoint[Any], request: Request) -> Response:
         """Begin an export for the bearer of a token."""
         format_ = FORMATS[endpoint.path.rpartition(".")[2]]
-        return await self._dispatch.until_answered(partial(self._begin, endpoint, request, bearer, format_))
+        begin = partial(self._begin, endpoint, request, bearer, format_)
+        return await self._dispatch.until_answered(begin, _LONGEST_SECONDS)
 
     async def _begin(
         self, endpoint: Endpoint[Any], request: Request, bearer: Bearer, format_: Format, *, is_last: bool

@@ -11,9 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.sqlstate import DRIVER_ERRORS, error_fields
+from projections.roster.reading import Connects
 from projections.roster.revision import Revision
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class _Entry:
 class KeptNumbers:
     """By key: whose numbers, of what. `engine`: in a few of its sessions numbers are counted."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Connects) -> None:
         self._engine = engine
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._counting: dict[Hashable, asyncio.Task[None]] = {}

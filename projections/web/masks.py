@@ -6,9 +6,9 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from projections.roster.mask import Mask, mask_of
+from projections.roster.reading import Connects
 from projections.roster.revision import Revision
 
 _PATIENCE_SECONDS = 2.0  # for which a request, which keeps a session meanwhile, waits until they are counted
@@ -32,7 +32,7 @@ class _Counted:
 class Masks:
     """The masks per source. `engine`: its sessions may take long."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: Connects) -> None:
         self._engine = engine
         self._counted: dict[str, _Counted] = {}
         self._counting: dict[str, asyncio.Task[Mask]] = {}

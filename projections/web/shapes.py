@@ -153,6 +153,7 @@ class Problem(TypedDict):
     detail: str
     request_id: str | None
     parameter: NotRequired[str]
+    code: NotRequired[str]
 
 
 SHAPES: dict[str, TypeAdapter[Any]] = {

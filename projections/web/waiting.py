@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest.sqlstate import error_fields
 from projections.folding.table import checkpoint_table
+from projections.roster.reading import Connects
 from projections.roster.revision import PROJECTION, Revision, revision_of
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _AWAY_SECONDS = 1.0  # between two polls while the database cannot answer
 class Waiting:
     """The revision per source as of the last poll; polled while a request waits."""
 
-    def __init__(self, engine: AsyncEngine, away: tuple[type[Exception], ...]) -> None:
+    def __init__(self, engine: Connects, away: tuple[type[Exception], ...]) -> None:
         self._engine = engine
         self._away = away
         self._waiting = 0

@@ -61,6 +61,7 @@ FIRES: dict[str, tuple[Series, str, str]] = {
         {"rosterlog_database_disk_free_bytes": "600000000000-100000000x1500",
          "rosterlog_log_size_bytes": "0+60000000x1500", "rosterlog_roster_size_bytes": "0+40000000x1500"}, "20m", "10m",
     ),
+    "RosterlogReplicaLeftOut": ({'rosterlog_replicas_left_out{replica="2"}': "0 0 1x20"}, "8m", "6m"),
     "RosterlogSourcesUnusable": ({"rosterlog_sources_file_problems": "0 0 1x20"}, "5m", "3m"),
     "RosterlogLogGrowsFast": (
         {"rosterlog_log_size_bytes": "0+5000000x120", "rosterlog_roster_size_bytes": "0+2000000x120"}, "65m", "30m",
@@ -105,6 +106,7 @@ HEALTHY = {
     'rosterlog_api_requests_total{endpoint="e", status="200", instance="a"}': "0+60x120",
     "rosterlog_database_disk_free_bytes": "600000000000-1000x120", "rosterlog_log_size_bytes": "0+1000x120",
     "rosterlog_roster_size_bytes": "0+1000x120", "rosterlog_sources_file_problems": "0 1 0x120",
+    'rosterlog_replicas_left_out{replica="1"}': "0 1 1 1 0x120",
 }  # fmt: skip
 
 

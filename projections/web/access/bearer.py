@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from projections.roster.reading import Connects
 from projections.web.access import tokens
 from projections.web.access.limits import Buckets, Limit
 from projections.web.access.sessions import live_digests
@@ -40,7 +40,7 @@ class Bearers:
     `processes`: how many of a server share these limits.
     """
 
-    def __init__(self, engine: AsyncEngine, token_use: TokenUse, per_second: float, processes: int = 1) -> None:
+    def __init__(self, engine: Connects, token_use: TokenUse, per_second: float, processes: int = 1) -> None:
         self._engine = engine
         self._token_use = token_use
         self._wrong = Buckets(WRONG_TOKENS.among(processes))

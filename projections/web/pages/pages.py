@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from ingest.driver import answered_within
 from ingest.logs import request_id
-from ingest.sqlstate import DRIVER_ERRORS, error_fields, is_cancelled
+from ingest.sqlstate import error_fields
 from ingest.web.headers import REQUEST_ID
 from ingest.web.problems import FAULT, Refusal, detail_of, on_fault, on_http_exception
 from projections.web.access import tokens
@@ -35,6 +36,7 @@ from projections.web.pages.race import race_page
 from projections.web.pages.races import races_page
 from projections.web.pages.refused import race_of, refuse_future, told
 from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
+from projections.web.unreadable import unreadable
 
 _LISTS = ("columns", "questions")  # parameters whose values a form sends one by one
 _OPERATIONS = "/operations"
@@ -102,8 +104,9 @@ class Pages:
                 return self._error(request, error.status_code, told(error), error.headers)
             except DATABASE_AWAY as error:
                 logger.error("page unreadable", extra={"fields": error_fields(error)})
-                is_slow = isinstance(error, DRIVER_ERRORS) and is_cancelled(error)
-                return self._error(request, 503, _SLOW if is_slow else _AWAY, {"Retry-After": "2"})
+                why = unreadable(error)
+                detail = _SLOW if why.is_slow else why.detail if why.code else _AWAY
+                return self._error(request, 503, detail, {"Retry-After": "2"})
 
         async def answered_in_private(request: Request) -> Response:
             """What is loaded by a page at a link, or follows it, does not learn the link, which may still be good."""
@@ -141,20 +144,23 @@ class Pages:
             if request.path_params.get(ID) == "":
                 raise HTTPException(404, _NO_ID)
             bearer = Bearer(signed.token, _address(request))
-            async with in_time(), self._dispatch.opened(bearer, request) as opened:
-                question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
-                refuse_future(question, getattr(validated.parameters, "as_of", None))
-                try:
-                    context = await page.show(question, validated)
-                finally:
-                    question.allowance.release()
-            if isinstance(context, Elsewhere):
-                return RedirectResponse(self._look.address(context.path) + page_segment(context.id), 303)
-            before = page.endpoint.path.partition("{")[0]
-            here = self._look.address(before) + (page_segment(validated.id) if page.endpoint.id else "")
-            return self._look.page(request, page.template, {"position": question.position, "here": here, **context})
+            return await self._dispatch.tried_again(partial(self._shown, page, request, bearer))
 
         return show
+
+    async def _shown(self, page: HtmlPage[Any], request: Request, bearer: Bearer) -> Response:
+        async with in_time(), self._dispatch.opened(bearer, request) as opened:
+            question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
+            refuse_future(question, getattr(validated.parameters, "as_of", None))
+            try:
+                context = await page.show(question, validated)
+            finally:
+                question.allowance.release()
+        if isinstance(context, Elsewhere):
+            return RedirectResponse(self._look.address(context.path) + page_segment(context.id), 303)
+        before = page.endpoint.path.partition("{")[0]
+        here = self._look.address(before) + (page_segment(validated.id) if page.endpoint.id else "")
+        return self._look.page(request, page.template, {"position": question.position, "here": here, **context})
 
     def _downloads(self, endpoint: Endpoint[Any]) -> Respond:
         async def download(request: Request) -> Response:

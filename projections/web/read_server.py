@@ -1,0 +1,91 @@
+"""One server that the roster can be read from: its sessions, and a look at how far it is."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psycopg
+
+from ingest.database import API_ROLE, async_engine, connect_async
+from ingest.driver import AsyncConnection, answered_within
+from ingest.session import EXPORTING, SERVING, Deadlines
+
+_LOOK_SECONDS = 1.5  # that a look may take; a server that does not answer in them cannot be read
+_SESSIONS_ON_PRIMARY = 4  # of this process, for answers
+_MARGIN = 0.2  # that the program waits longer than its driver
+_DEADLINES = Deadlines(statement=_LOOK_SECONDS, idle=_LOOK_SECONDS)
+# A replica has the positions of its primary if both are of one system. They are numbers of bytes.
+_LOOK = b"""
+select
+  pg_is_in_recovery(),
+  (select system_identifier from pg_control_system()),
+  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end
+    - pg_lsn '0/0')::bigint,
+  extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a server is: the position of its write-ahead log, in bytes, that reading it shows; None if it does not
+    say so. `system`: whose positions these are. `since_replayed`: how old a replica's newest transaction is, in seconds
+    and by its own clock; None of a primary.
+    """
+
+    is_replica: bool = False
+    system: int | None = None
+    position: int | None = None
+    since_replayed: float | None = None
+
+
+class ReadServer:
+    """`name`: as the log names it. `answering`: its sessions for answers; `exporting`: those that may take long.
+
+    `is_primary`: the one that takes the deliveries, from which reading must not take it.
+    """
+
+    def __init__(self, name: str, conninfo: str, *, is_primary: bool = False) -> None:
+        most = _SESSIONS_ON_PRIMARY if is_primary else None
+        self.name = name
+        self.is_primary = is_primary
+        self.answering = async_engine(conninfo, API_ROLE, read_only=True, deadlines=SERVING, most=most)
+        self.exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
+        self._conninfo = conninfo
+        self._looking: AsyncConnection | None = None
+
+    async def look(self) -> Place | None:
+        """How far it is; None if it does not answer."""
+        try:
+            with answered_within(_LOOK_SECONDS):
+                async with asyncio.timeout(_LOOK_SECONDS + _MARGIN):
+                    place = await self._look()
+                    if place.is_replica and self.is_primary and self._looking is not None:
+                        await self._looking.close()  # the address may lead to the one that has taken over
+                    return place
+        except (psycopg.Error, OSError):  # a time-out is an `OSError`, too
+            return None
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            await self._looking.close()
+        await self.answering.dispose()
+        await self.exporting.dispose()
+
+    async def _look(self) -> Place:
+        """On a new connection if there is none, or if the one of before has ended meanwhile."""
+        if self._looking is not None and not self._looking.closed:
+            with suppress(psycopg.OperationalError):
+                return await _place(self._looking)
+            await self._looking.close()
+        self._looking = await connect_async(self._conninfo, API_ROLE, _DEADLINES, read_only=True, autocommit=True)
+        return await _place(self._looking)
+
+
+async def _place(connection: AsyncConnection) -> Place:
+    try:
+        row = await (await connection.execute(_LOOK)).fetchone()
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error:  # a service that is no PostgreSQL as such keeps no such positions, and answers
+        return Place()
+    return Place(*(row or ()))
