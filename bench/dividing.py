@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -20,8 +21,8 @@ from ingest.simulator.people import body_of, person
 SOURCES = 1_000
 MOST_EVENTS = 3  # of a source, at least one
 WORKERS = (1, 2, 4)
-ROUNDS = 5
-BUSY_EVENTS = 20_000  # of one source
+ROUNDS = 3
+BUSY_EVENTS = 10_000  # of one source
 MANY_SOURCES = 10_000
 PER_SECOND = 100  # deliveries, each into any of them
 STEADY_SECONDS = 20
@@ -60,7 +61,7 @@ def measure(server: str) -> None:
 
 
 def _compare_many(both: Sequence[Checkout], workers: int) -> None:
-    """The fold of one to three events in each of a thousand sources, which become visible at once."""
+    """The fold of one to three events in each of many sources, which become visible at once."""
     costs: dict[str, list[Cost]] = {checkout.name: [] for checkout in both}
     waited: dict[str, list[float]] = {checkout.name: [] for checkout in both}
     for checkout in both:
@@ -69,7 +70,7 @@ def _compare_many(both: Sequence[Checkout], workers: int) -> None:
             monitor = stack.enter_context(_session(checkout))
             time.sleep(6)
             for number in range(ROUNDS + 1):
-                heads = _append_many(checkout, range(SOURCES), random.Random(number))
+                heads = _append_many(checkout, range(SOURCES), random.Random(f"{workers} {number}"))
                 waits = _Waits(checkout)
                 with costs_of_several(processes, monitor) as cost:
                     _wait_until_folded(monitor, heads.commit())
@@ -175,9 +176,11 @@ def _compare_steady(both: Sequence[Checkout]) -> None:
     for checkout in both:
         positions = 0
         for first in range(0, MANY_SOURCES, SOURCES):  # an append holds a lock for each source
-            positions = _append_many(checkout, range(first, first + SOURCES), random.Random(first)).commit()
-        with checkout.running("worker") as worker, _session(checkout) as monitor:
+            positions = _append_many(checkout, range(first, first + SOURCES), random.Random(f"many {first}")).commit()
+        filling = replace(checkout, python=both[0].python, folder=both[0].folder)  # the quicker one, for each
+        with filling.running("worker"), _session(checkout) as monitor:
             _wait_until_folded(monitor, positions)
+        with checkout.running("worker") as worker, _session(checkout) as monitor:
             time.sleep(10)
             with costs_of(worker, monitor) as idle:
                 time.sleep(STEADY_SECONDS)

@@ -53,7 +53,7 @@ class Pace:
     def may_share(self, lane: Hashable) -> bool:
         """Whether it may share a transaction with others: whatever has failed, or took long, goes by itself first."""
         state = self._of(lane)
-        return not (state.is_apart or state.suspected or state.slow_alone)
+        return not (state.is_apart or self.is_suspect(lane) or state.slow_alone)
 
     def part(self, lane: Hashable) -> None:
         """What it shared with others has failed: it goes by itself, at once."""

@@ -191,6 +191,7 @@ def test_a_source_waits_for_the_end_of_its_pause(
     may_try = Pace.may_try
     waits = {"spring"}
     monkeypatch.setattr(Pace, "may_try", lambda pace, lane, now: lane[1] not in waits and may_try(pace, lane, now))
+    monkeypatch.setattr(Pace, "may_share", lambda _pace, lane: lane[1] not in waits)
     with working(worker_engine, 10):
         until(lambda: len(folded(logged)) == 2)
         assert folded(logged) == ["autumn", "summer"]
