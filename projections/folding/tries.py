@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LONG_SECONDS = 0.4  # for one event, which takes milliseconds
 _END_OVERDUE_EVERY = 1.0  # seconds between two looks for overdue sessions, while a checkpoint is locked by another one
-_SHARED_TIME = 0.1  # of all the time there is, for a transaction that sources share: one of them may be slow
+_SHARED_TIME = 0.2  # of all the time there is, as for a batch that is well: one of the sources may be slow
 
 _TIMES = text("select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)")
 
