@@ -8,6 +8,7 @@ from bench import (
     appending,
     counting,
     deliveries,
+    dividing,
     following,
     growth,
     pages,
@@ -25,6 +26,7 @@ MEASUREMENTS = {
     "appending": appending.measure,
     "counting": counting.measure,
     "deliveries": deliveries.measure,
+    "dividing": dividing.measure,
     "following": following.measure,
     "growth": growth.measure,
     "pages": pages.measure,
@@ -35,12 +37,13 @@ MEASUREMENTS = {
     "releases": releases.measure,
     "reporting": reporting.measure,
 }
-BESIDE_ANOTHER = ("counting", "releases")  # these need another checkout
+BESIDE_ANOTHER = ("counting", "dividing", "releases")  # these need another checkout
 # These measurements make their own databases; each other one is given a database.
 ON_THE_SERVER = (
     "answers",
     "api",
     "appending",
+    "dividing",
     "following",
     "growth",
     "pages",

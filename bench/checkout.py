@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -122,12 +122,19 @@ def checkouts(server: str) -> tuple[Checkout, Checkout]:
 @contextmanager
 def costs_of(process: psutil.Process, monitor: psycopg.Connection[Any]) -> Iterator[list[Cost]]:
     """The list gets what a process and its sessions have cost since."""
+    with costs_of_several([process], monitor) as costs:
+        yield costs
+
+
+@contextmanager
+def costs_of_several(processes: Sequence[psutil.Process], monitor: psycopg.Connection[Any]) -> Iterator[list[Cost]]:
+    """The list gets what processes and their sessions have cost since."""
     costs: list[Cost] = []
-    program, sessions, begun = _cpu(process), _sessions(monitor), time.perf_counter()
+    program, sessions, begun = sum(map(_cpu, processes)), _sessions(monitor), time.perf_counter()
     yield costs
     took = time.perf_counter() - begun
     postgres = sum(seconds - sessions.get(pid, 0.0) for pid, seconds in _sessions(monitor).items())
-    costs.append(Cost(took, _cpu(process) - program, postgres))
+    costs.append(Cost(took, sum(map(_cpu, processes)) - program, postgres))
 
 
 @contextmanager

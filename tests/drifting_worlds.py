@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from ingest.delivery import JsonObject
 from ingest.simulator.drifting import DRIFT_NAMES, Drifted, Drifts, drifted
 from ingest.simulator.export import HEADINGS, ExportForm, export_bytes
-from projections.folding.worker import run_once
+from projections.folding.tries import run_once
 from projections.participants.fields import DECLARED
 from projections.truth.cells import date_forms
 from projections.truth.comparison import FileLook, compare_listing, scope_of

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ingest.log.scan import Share
 from projections.catalogue import catalogue
-from projections.folding import builds, worker
+from projections.folding import builds, tries
 from projections.folding.projection import Build, Projection
 from projections.folding.worker import Beat, Worker
 from projections.rebuild.load import load_shares
@@ -26,7 +26,7 @@ def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
     """Fold everything there is into every projection; gives the number of events."""
     for projection in PROJECTIONS:
         total = 0
-        while folded := worker.run_once(engine, projection, source, limit):
+        while folded := tries.run_once(engine, projection, source, limit):
             total += folded
     return total
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from ingest.database import REPORTING_PII_ROLE, WORKER_ROLE, sync_engine
 from projections.catalogue import catalogue
-from projections.folding import worker
+from projections.folding import tries
 from projections.folding.projection import Projection
 from projections.reports.report import reports, run_report, values_of
 from tests import model
@@ -73,7 +73,7 @@ def fold_by(projections: Projections, conninfo: str, bodies: list[bytes]) -> str
 
 def drain_by(engine: Engine, projections: Projections) -> None:
     for projection in projections:
-        while worker.run_once(engine, projection, "movemint", 3):
+        while tries.run_once(engine, projection, "movemint", 3):
             pass
 
 

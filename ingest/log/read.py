@@ -33,7 +33,6 @@ cross join lateral (
 order by s.source
 """)
 _HEAD_OF = text("select e.position from event_log e where e.source = :source order by e.position desc limit 1")
-_IN_ALL = text("select coalesce(sum(s.head), 0)::bigint from source s")
 _EVENT = "e.source, e.position, e.received_at::text as received_at, e.event_type, e.subject, e.body, e.is_own"
 _NEAREST = f"""
 select source, position, received_at, event_type, subject, body, is_own
@@ -49,6 +48,22 @@ from (
 ) sized
 where bytes - coalesce(octet_length(body), 0) < %(most)s
 order by position
+"""  # noqa: S608 - the texts of this file
+_AFTER_EACH = f"""
+select source, position, received_at, event_type, subject, body, is_own
+from (
+  select nearest.*, sum(coalesce(octet_length(body), 0)) over (order by nearest.source, nearest.position) as bytes
+  from unnest(%(sources)s::text[], %(positions)s::bigint[]) as wanted (source, position)
+  cross join lateral (
+    select {_EVENT}
+    from readable_log e
+    where e.source = wanted.source and e.position > wanted.position
+    order by e.position
+    limit %(limit)s
+  ) nearest
+) sized
+where bytes - coalesce(octet_length(body), 0) < %(most)s
+order by source, position
 """  # noqa: S608 - the texts of this file
 _AFTER = _NEAREST.format(condition="e.position > %(position)s")
 _OF_SUBJECT = _NEAREST.format(
@@ -76,10 +91,28 @@ def read_after(connection: Connection, source: str, position: int, limit: int) -
     Positions become visible in order, so no event can appear before one that was read.
     """
     events = _events(connection, _AFTER, {"source": source, "position": position, "limit": limit, "most": MOST_BYTES})
+    _refuse_hole(source, position, events)
+    return events
+
+
+def read_after_each(connection: Connection, positions: Mapping[str, int], limit: int) -> dict[str, Sequence[Event]]:
+    """By source up to `limit` events that follow its position, in order, and no source of which there are none.
+
+    Fewer if the bodies of all together are large: of some sources, of which there are more, none then.
+    """
+    binds = {"sources": [*positions], "positions": [*positions.values()], "limit": limit, "most": MOST_BYTES}
+    following: dict[str, list[Event]] = {}
+    for event in _events(connection, _AFTER_EACH, binds):
+        following.setdefault(event.source, []).append(event)
+    for source, events in following.items():
+        _refuse_hole(source, positions[source], events)
+    return {**following}
+
+
+def _refuse_hole(source: str, position: int, events: Sequence[Event]) -> None:
     for expected, event in enumerate(events, position + 1):
         if event.position != expected:
             raise HoleInLog(source, expected)
-    return events
 
 
 def read_subject(
@@ -120,15 +153,6 @@ def head_of(connection: Connection, source: str) -> int:
     """Where a source's log ends; 0 if it has no event."""
     head: int | None = connection.execute(_HEAD_OF, {"source": source}).scalar()
     return head or 0
-
-
-def events_in_all(connection: Connection) -> int:
-    """How many events the logs of all sources have together, as noted: at each append, once a second for each source.
-
-    A look costs little, however many sources there are.
-    """
-    events: int = connection.execute(_IN_ALL).scalar_one()
-    return events
 
 
 def sources(connection: Connection) -> list[str]:

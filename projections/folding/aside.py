@@ -31,13 +31,21 @@ class Aside:
     def begin(self, key: Hashable, work: Callable[[], Done], *, is_suspect: bool = False) -> Future[Done] | None:
         """Begin a work; None if it cannot begin now, or is a suspect, which is not waited for."""
         self._forget_done()
-        if key in self._under_way or (is_suspect and len(self._suspects) >= _MOST_SUSPECTS):
+        if is_suspect and len(self._suspects) >= _MOST_SUSPECTS:
             return None
-        future: Future[Done] = self._threads.submit(work)
-        self._under_way[key] = (future, time.monotonic())
-        if is_suspect:
+        future = self.begin_for([key], work)
+        if is_suspect and future is not None:
             self._suspects.add(key)
             return None
+        return future
+
+    def begin_for(self, keys: Collection[Hashable], work: Callable[[], Done]) -> Future[Done] | None:
+        """Begin a work that is one of several keys at once; None if another work of any of them is under way."""
+        self._forget_done()
+        if not self._under_way.keys().isdisjoint(keys):
+            return None
+        future: Future[Done] = self._threads.submit(work)
+        self._under_way.update(dict.fromkeys(keys, (future, time.monotonic())))
         return future
 
     def wait(self, future: Future[Done]) -> Done | None:
@@ -53,6 +61,11 @@ class Aside:
         now = time.monotonic()
         chosen = self._under_way.keys() if keys is None else self._under_way.keys() & set(keys)
         return max((now - self._under_way[key][1] for key in chosen), default=0.0)
+
+    def keys(self) -> set[Hashable]:
+        """The keys of what is under way."""
+        self._forget_done()
+        return {*self._under_way}
 
     def close(self) -> None:
         """Wait for what is under way, and begin nothing more."""

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ingest.log.event import Event
-from ingest.log.read import read_after, read_without_body
+from ingest.log.read import read_after, read_after_each, read_without_body
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, blames_the_data, sqlstate
 from projections.folding import checkpoint, quarantine, unknown_types
 from projections.folding.outcome import Parked, Passed
-from projections.folding.projection import Outcome, Projection, Track, is_folded
+from projections.folding.projection import Build, Outcome, Projection, Track, is_folded
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,31 @@ def fold_next(connection: Connection, track: Track, limit: int) -> int | None:
     return len(events)
 
 
+def fold_shared(
+    connection: Connection, projection: Projection, build: Build, sources: Sequence[str], limit: int
+) -> dict[str, int]:
+    """Fold the next events of several sources, up to `limit` of each, in the caller's transaction.
+
+    Gives the number of events by source, without the sources of which another transaction has locked the checkpoint.
+    An event that the database refuses is not parked here: it raises, and each source has to be folded by itself.
+    """
+    positions = checkpoint.try_lock_each(connection, build, sources)
+    following = read_after_each(connection, positions, limit) if positions else {}
+    if following:
+        had_parked = quarantine.parked_in(connection, build, following)
+        for source, events in following.items():
+            track = Track(projection, build, source)
+            outcomes = [fold_or_park(projection, event) for event in events]
+            parked = _write(connection, track, outcomes)
+            if source in had_parked:
+                quarantine.heal(connection, track, _last_folded(outcomes))
+            _say_parked(track, parked)
+            unknown_types.add(connection, track, _passed(outcomes))
+        last = {source: events[-1].position for source, events in following.items()}
+        checkpoint.move_each(connection, build, last)
+    return {source: len(following.get(source, ())) for source in positions}
+
+
 def park_next(connection: Connection, track: Track, reason: str) -> bool:
     """Park the next event without reading its body, in the caller's transaction; False if that cannot be done now."""
     position = checkpoint.try_lock(connection, track)
@@ -47,7 +72,11 @@ def park_next(connection: Connection, track: Track, reason: str) -> bool:
 def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list[Passed]:
     """Fold events into a build, in the order given; gives the passed ones. An event that cannot be folded is parked."""
     outcomes = [fold_or_park(track.projection, event) for event in events]
-    parked = _save_all(connection, track, outcomes)
+    _say_parked(track, _save_all(connection, track, outcomes))
+    return _passed(outcomes)
+
+
+def _say_parked(track: Track, parked: Sequence[Parked]) -> None:
     if parked:
         reasons = sorted({event.reason for event in parked})[:5]
         fields = {
@@ -57,6 +86,9 @@ def apply(connection: Connection, track: Track, events: Sequence[Event]) -> list
             "reasons": reasons,
         }
         logger.error("parked", extra={"fields": fields})
+
+
+def _passed(outcomes: Sequence[Outcome]) -> list[Passed]:
     return [outcome for outcome in outcomes if isinstance(outcome, Passed)]
 
 
@@ -100,14 +132,23 @@ def _save_one(connection: Connection, track: Track, outcome: Outcome) -> list[Pa
 
 
 def _save(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:
+    parked = _write(connection, track, outcomes)
+    quarantine.heal(connection, track, _last_folded(outcomes))
+    return parked
+
+
+def _write(connection: Connection, track: Track, outcomes: Sequence[Outcome]) -> list[Parked]:
     states = [outcome for outcome in outcomes if is_folded(outcome)]
-    last_folded = {state.participant_id: state.position for state in states}
-    parked = still_parked([outcome for outcome in outcomes if isinstance(outcome, Parked)], last_folded)
     if states:
         track.projection.save(connection, track, states)
+    parked = still_parked([outcome for outcome in outcomes if isinstance(outcome, Parked)], _last_folded(outcomes))
     quarantine.park(connection, track, parked)
-    quarantine.heal(connection, track, last_folded)
     return parked
+
+
+def _last_folded(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """By participant's id, the position of the last event that was folded."""
+    return {outcome.participant_id: outcome.position for outcome in outcomes if is_folded(outcome)}
 
 
 def still_parked(parked: Sequence[Parked], last_folded: dict[str, int]) -> list[Parked]:

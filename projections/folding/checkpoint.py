@@ -1,37 +1,70 @@
 """Checkpoints: the last position folded, per source and build. Only the transaction that locked one moves it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    any_,
     func,
+    literal,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from projections.folding.projection import Build, Track
 from projections.folding.table import checkpoint_table
 
 # A command that is stopped while it keeps workers waiting is ended by PostgreSQL. A worker's own sessions have less.
 _SOON = text("select set_config('idle_in_transaction_session_timeout', '10s', true)")
-_BEHIND = text("""
+_BEHIND = """
 with heads as materialized (
   select s.source, h.head
   from source s
   cross join lateral (
     select e.position as head from event_log e where e.source = s.source order by e.position desc limit 1
   ) h
+  {which}
 )
-select p.projection, h.source
+select p.projection, h.source, coalesce(c.position, 0) as position, h.head
 from projection p
 cross join heads h
 left join checkpoint c on c.projection = p.projection and c.source = h.source and c.build = p.live
 where p.projection = any (cast(:names as text[])) and h.head > coalesce(c.position, 0)
 order by p.projection, h.source
+"""
+_ALL_BEHIND = text(_BEHIND.format(which=""))
+# Each once for all rows, not for each row: the time, and the sources in a hash.
+_SOME_BEHIND = text(
+    _BEHIND.format(
+        which="""where s.noted_at > (select now() - make_interval(secs => :seconds))
+    or s.source in (select unnest(cast(:sources as text[])))"""
+    )
+)
+_MISSING = text("""
+insert into checkpoint (source, projection, build, position)
+select m.source, :projection, :build, 0
+from unnest(cast(:sources as text[])) as m (source)
+order by m.source
+on conflict on constraint checkpoint_pkey do nothing
+returning source
 """)
+_MOVE_EACH = text("""
+update checkpoint c set position = n.position, moved_at = now()
+from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as n (source, position)
+where c.source = n.source and c.projection = :projection and c.build = :build
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """Sources of which an append was noted in the last `seconds`, and these."""
+
+    seconds: float
+    sources: Collection[str]
 
 
 def try_lock(connection: Connection, track: Track) -> int | None:
@@ -42,6 +75,22 @@ def try_lock(connection: Connection, track: Track) -> int | None:
         return int(position)
     first: int | None = connection.execute(_insert(track).returning(checkpoint_table.c.position)).scalar()
     return first
+
+
+def try_lock_each(connection: Connection, build: Build, sources: Sequence[str]) -> dict[str, int]:
+    """Lock the checkpoints of several sources until the transaction ends; gives their positions, 0 if new.
+
+    Without those that are locked. What is new is waited for if another transaction is just beginning it.
+    """
+    columns = checkpoint_table.c
+    of_build = (columns.projection == build.projection) & (columns.build == build.number)
+    of_source = columns.source == any_(literal([*sources], ARRAY(columns.source.type)))
+    query = select(columns.source, columns.position).where(of_build, of_source).with_for_update(skip_locked=True)
+    positions = {row.source: row.position for row in connection.execute(query)}
+    if missing := [source for source in sources if source not in positions]:
+        values = {"projection": build.projection, "build": build.number, "sources": missing}
+        positions |= dict.fromkeys(connection.execute(_MISSING, values).scalars(), 0)
+    return positions
 
 
 def lock(connection: Connection, track: Track) -> int:
@@ -68,6 +117,12 @@ def move(connection: Connection, track: Track, position: int) -> None:
     connection.execute(update(checkpoint_table).where(_of(track)).values(position=position, moved_at=func.now()))
 
 
+def move_each(connection: Connection, build: Build, positions: Mapping[str, int]) -> None:
+    """Set the checkpoints of several sources, in the transaction that folded their events up to these positions."""
+    values = {"projection": build.projection, "build": build.number}
+    connection.execute(_MOVE_EACH, {**values, "sources": [*positions], "positions": [*positions.values()]})
+
+
 def positions(connection: Connection, build: Build) -> dict[str, int]:
     """The checkpoints of a build by source; a source of which nothing is folded yet may be missing."""
     of_build = (checkpoint_table.c.projection == build.projection) & (checkpoint_table.c.build == build.number)
@@ -75,9 +130,19 @@ def positions(connection: Connection, build: Build) -> dict[str, int]:
     return {row.source: row.position for row in connection.execute(query)}
 
 
-def behind(connection: Connection, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The (projection, source) pairs whose log goes on past the live build's checkpoint: one index probe per source."""
-    return [(row[0], row[1]) for row in connection.execute(_BEHIND, {"names": list(names)})]
+def behind(
+    connection: Connection, names: Sequence[str], lately: Lately | None = None
+) -> list[tuple[str, str, int, int]]:
+    """Where the log goes on past the live build's checkpoint: projection, source, checkpoint and head.
+
+    One index probe for each source; with `lately`, for those that it names alone.
+    """
+    if lately is None:
+        rows = connection.execute(_ALL_BEHIND, {"names": [*names]})
+    else:
+        binds = {"seconds": lately.seconds, "sources": [*lately.sources]}
+        rows = connection.execute(_SOME_BEHIND, {"names": [*names], **binds})
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def _of(track: Track) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from projections.folding.table import worker_seen_table
 
 EVERY_SECONDS = 1.0
+_ALIVE_SECONDS = 3.0  # since it was seen, for which a worker counts as alive
 _FORGET = "1 day"  # workers that were not seen for so long
 _NOTE = text(f"""
 with forgotten as (delete from worker_seen w where w.seen_at < now() - interval '{_FORGET}')
@@ -20,6 +21,10 @@ insert into worker_seen (worker, host, pid, version, working_on)
 values (:worker, :host, :pid, :version, :working_on)
 on conflict on constraint worker_seen_pkey do update set seen_at = now(), working_on = excluded.working_on
 """)  # noqa: S608 - the constant above
+_ALIVE = text(f"select w.worker from worker_seen w where w.seen_at > now() - interval '{_ALIVE_SECONDS} s'")  # noqa: S608
+_LEAVE = text(f"""
+update worker_seen set seen_at = seen_at - interval '{_ALIVE_SECONDS} s' where worker = :worker
+""")  # noqa: S608 - the constants above
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,16 @@ class SeenWorker:
 
 
 class Heartbeat:
-    """This process's worker, by a name that no other process has."""
+    """This process's worker, by a name that no other process has.
+
+    `workers`: the names of those that are alive, its own among them, as of the last note.
+    """
 
     def __init__(self) -> None:
+        self.name = secrets.token_hex(8)
+        self.workers = frozenset([self.name])
         self._values = {
-            "worker": secrets.token_hex(8),
+            "worker": self.name,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "version": version("rosterlog"),
@@ -47,11 +57,17 @@ class Heartbeat:
         self._noted_at = float("-inf")
 
     def note(self, engine: Engine, working_on: str | None) -> None:
-        """Say that the worker is there, at most once a second, in a transaction of its own."""
+        """Say that the worker is there, and see who else is, at most once a second, in a transaction of its own."""
         if time.monotonic() - self._noted_at >= EVERY_SECONDS:
             self._noted_at = time.monotonic()
             with engine.begin() as connection:
                 connection.execute(_NOTE, {**self._values, "working_on": working_on})
+                self.workers = frozenset([self.name, *connection.execute(_ALIVE).scalars()])
+
+    def leave(self, engine: Engine) -> None:
+        """Say that the worker has ended: it counts as alive no longer, so that its share is another's at once."""
+        with engine.begin() as connection:
+            connection.execute(_LEAVE, {"worker": self.name})
 
 
 def last_seen(connection: Connection) -> SeenWorker | None:

@@ -1,50 +1,52 @@
-"""A worker's looks at the log: what can be folded now, and one cheap number while nothing is new."""
+"""A worker's looks at the log: what can be folded now. Most look only at what has arrived lately."""
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Engine
 
-from ingest.log.read import events_in_all
 from projections.folding import builds, checkpoint
-from projections.folding.projection import Build, Projection
+from projections.folding.checkpoint import Lately
+from projections.folding.projection import Behind, Build, Projection
 
 logger = logging.getLogger(__name__)
 
-_LOOK_WHOLE_EVERY = 3.0  # seconds; between them, only whether the logs have grown
-_QUIET_SECONDS = 2.0  # without growth, after which that tells: it is noted once a second
+_LOOK_WHOLE_EVERY = 3.0  # seconds; between them, only at the sources that an append was noted of
+# Seconds before the look before in which an append may have been noted that was not visible to it, and is not noted
+# again: it is noted once a second at most, before its commit.
+_NOTED_BEFORE = 2.0
 
 
 class Looks:
-    """The looks of one worker, with what they remember: when the logs grew, which definitions are others."""
+    """The looks of one worker, with what they remember: what was behind, which definitions are others."""
 
     def __init__(self, engine: Engine, projections: Sequence[Projection]) -> None:
         self._engine = engine
         self._projections = projections
-        self._events = -1  # of all logs, as noted
-        self._grown_at = float("-inf")
         self._looked_at = float("-inf")
-        self._is_caught_up = False
+        self._looked_whole_at = float("-inf")
+        self._known: Collection[str] = ()
         self._needs_rebuild: set[str] = set()
 
-    def find(self) -> list[tuple[Projection, str]]:
-        """The pairs that can be folded; none while no log has grown since all was folded, which costs less to see."""
-        with self._engine.connect() as connection:
-            events = events_in_all(connection)
+    def find(self) -> list[Behind]:
+        """What can be folded: of all sources every three seconds, else of those that are known or had an append lately.
+
+        So a look costs little, however many sources there are. What is noted late, the next whole look finds.
+        """
         now = time.monotonic()
-        if events != self._events:
-            self._events, self._grown_at = events, now
-        is_fresh = now - self._looked_at < _LOOK_WHOLE_EVERY
-        if self._is_caught_up and is_fresh and now - self._grown_at > _QUIET_SECONDS:
-            return []
+        if now - self._looked_whole_at >= _LOOK_WHOLE_EVERY:
+            self._looked_whole_at = now
+            lately = None
+        else:
+            lately = Lately(now - self._looked_at + _NOTED_BEFORE, self._known)
         self._looked_at = now
-        behind = self.behind()
-        self._is_caught_up = not behind
+        behind = self.behind(lately)
+        self._known = {each.source for each in behind}
         return behind
 
-    def behind(self) -> list[tuple[Projection, str]]:
-        """The (projection, source) pairs that this worker can fold: those whose log goes on past the checkpoint."""
+    def behind(self, lately: Lately | None = None) -> list[Behind]:
+        """What this worker can fold: the sources whose log goes on past the checkpoint, of those or of all."""
         with self._engine.begin() as connection:
             live = builds.every_live(connection)
             writable = {
@@ -52,7 +54,8 @@ class Looks:
                 for projection in self._projections
                 if self._may_write(live.get(projection.name), projection)
             }
-            return [(writable[name], source) for name, source in checkpoint.behind(connection, [*writable])]
+            found = checkpoint.behind(connection, [*writable], lately)
+            return [Behind(writable[name], source, position, head) for name, source, position, head in found]
 
     def _may_write(self, build: Build | None, projection: Projection) -> bool:
         """Whether the live build, if any, is of this program's definition; another definition is logged once."""

@@ -25,6 +25,7 @@ class _Lane:
     alone: int = 0
     slow_alone: int = 0  # tries of one event, in a row, that took too long
     not_before: float = 0.0
+    is_apart: bool = False  # until it has succeeded by itself
 
 
 class Pace:
@@ -49,6 +50,15 @@ class Pace:
         """Whether the next try may take too long, as one of before did."""
         return self._of(lane).suspected > 0
 
+    def may_share(self, lane: Hashable) -> bool:
+        """Whether it may share a transaction with others: whatever has failed, or took long, goes by itself first."""
+        state = self._of(lane)
+        return not (state.is_apart or self.is_suspect(lane) or state.slow_alone)
+
+    def part(self, lane: Hashable) -> None:
+        """What it shared with others has failed: it goes by itself, at once."""
+        self._of(lane).is_apart = True
+
     def may_try(self, lane: Hashable, now: float) -> bool:
         """Whether the pause after the last failure is over. `now`: seconds of a monotonic clock."""
         return now >= self._of(lane).not_before
@@ -60,7 +70,7 @@ class Pace:
         state.suspected = max(0, state.suspected - state.limit)
         if not state.suspected:
             state.limit = min(2 * state.limit, state.most)
-        state.failures, state.alone = 0, 0
+        state.failures, state.alone, state.is_apart = 0, 0, False
         state.slow_alone = state.slow_alone if took_long else 0
 
     def parked(self, lane: Hashable) -> None:
@@ -76,6 +86,7 @@ class Pace:
         """
         state = self._of(lane)
         had_all = self.share(lane) == 1
+        state.is_apart = True
         state.alone += is_to_blame and state.limit == 1
         if took_long:
             self._search(state)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -67,6 +67,23 @@ class Track:
     def key(self) -> dict[str, str | int]:
         """The columns that identify the track in checkpoint, quarantine and unknown types."""
         return {"source": self.source, "projection": self.build.projection, "build": self.build.number}
+
+
+class Behind(NamedTuple):
+    """A source whose log goes on past a projection's checkpoint. `position`: the checkpoint; `head`: the log's end."""
+
+    projection: Projection
+    source: str
+    position: int
+    head: int
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return self.projection.name, self.source
+
+    @property
+    def events(self) -> int:
+        return self.head - self.position
 
 
 def is_folded(outcome: Outcome) -> bool:

@@ -1,6 +1,6 @@
 """The quarantine: events that a projection could not fold, each with its reason, until it heals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from projections.folding.outcome import Parked
-from projections.folding.projection import Track
+from projections.folding.projection import Build, Track
 from projections.folding.table import dismissed_table, projection_table, quarantine_table
 
 # What the reason of an event begins with that failed three times by itself; a worker tries it again by itself.
@@ -63,6 +63,14 @@ def heal(connection: Connection, track: Track, last_folded: Mapping[str, int]) -
     healed = [row.position for row in connection.execute(parked) if row.position < last_folded[row.participant_id]]
     if healed:
         release(connection, track, healed)
+
+
+def parked_in(connection: Connection, build: Build, sources: Collection[str]) -> set[str]:
+    """Those of these sources of which a build has parked an event."""
+    columns = quarantine_table.c
+    of_build = (columns.projection == build.projection) & (columns.build == build.number)
+    of_source = columns.source == any_(literal([*sources], ARRAY(columns.source.type)))
+    return set(connection.execute(select(columns.source).where(of_build, of_source).distinct()).scalars())
 
 
 def release(connection: Connection, track: Track, positions: Sequence[int]) -> None:

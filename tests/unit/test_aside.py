@@ -33,6 +33,18 @@ def test_what_takes_a_moment_is_waited_for_and_what_takes_longer_goes_on_alone()
         assert until(lambda: aside.do("slow", lambda: 8)) == 8
 
 
+def test_a_work_of_several_keys_keeps_each_of_them_and_begins_only_if_all_are_free() -> None:
+    with closing(Aside(0.01)) as aside, held_up() as enough:
+        assert aside.begin_for(["a", "b"], lambda: enough.wait(DEADLINE)) is not None
+        assert aside.keys() == {"a", "b"}
+        assert (aside.begin("b", list), aside.begin_for(["b", "c"], list)) == (None, None)
+        assert aside.do("c", lambda: 7) == 7
+        assert aside.longest(["b"]) > 0
+        enough.set()
+        until(lambda: aside.keys() == set())
+        assert until(lambda: aside.do("b", lambda: 8)) == 8
+
+
 def test_suspects_however_many_keep_nobody_waiting() -> None:
     begun = []
 

@@ -6,7 +6,7 @@ from ingest.settings import Settings
 from tests import ROOT
 
 SYSTEMD = ROOT / "deploy" / "systemd"
-UNITS = {path.stem.removeprefix("rosterlog-"): path for path in SYSTEMD.glob("rosterlog-*.service")}
+UNITS = {path.stem.removeprefix("rosterlog-"): path for path in SYSTEMD.glob("rosterlog-*[!@].service")}
 SHARED = SYSTEMD / "rosterlog-.service.d" / "service.conf"
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
 

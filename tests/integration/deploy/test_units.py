@@ -58,6 +58,15 @@ def test_systemd_finds_little_that_a_unit_leaves_open(machine: Path, service: st
     assert said.returncode == 0, said.stdout
 
 
+def test_further_workers_are_as_the_first_one_but_for_their_port(machine: Path) -> None:
+    first, further = UNITS["worker"].read_text(), (SYSTEMD / "rosterlog-worker@.service").read_text()
+    assert further.partition("\n")[2] == first.replace("a worker\n", "worker %i\n").replace("=8012\n", "=802%i\n")
+    said = analyzed(machine, "verify", "--man=no", "rosterlog-worker@2.service")
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+    arguments = ("security", "--offline=true", f"--threshold={MOST_EXPOSURE}", "rosterlog-worker@2.service")
+    assert analyzed(machine, *arguments).returncode == 0, "what all units share holds for it"
+
+
 def test_there_is_a_unit_for_each_command_that_stays() -> None:
     assert {*STAYING, "reconcile"} == UNITS.keys()
     for service in STAYING:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine
@@ -22,14 +23,18 @@ DONE = [
 PATIENT = Deadlines(statement=600, idle=600, transaction=600)
 
 
+def _is(database: str, statement: str, number: int) -> bool:
+    return query(database, statement) == [(number,)]
+
+
 @contextmanager
 def held(database: str, sources: Sequence[str]) -> Iterator[None]:
     """A worker's batch of each of these sources stands still for as long as this lasts."""
     with gate(database, "participants_build_1", "insert", "new.first_name = 'slow'") as connection:
-        for source in sources:
-            model.append(database, [model.body(1, first_name="slow")], source)
         waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
-        until(lambda: query(database, waiting) == [(len(sources),)])
+        for number, source in enumerate(sources, 1):
+            model.append(database, [model.body(1, first_name="slow")], source)
+            until(partial(_is, database, waiting, number))
         yield
         connection.execute("select pg_advisory_unlock(4711)")
 
@@ -37,7 +42,7 @@ def held(database: str, sources: Sequence[str]) -> Iterator[None]:
 def test_promise_16_while_the_batches_of_some_sources_take_long_the_others_are_folded(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.folding.worker.FOLDING", PATIENT)
+    monkeypatch.setattr("projections.folding.tries.FOLDING", PATIENT)
     drain(worker_engine)
     beats: list[bool] = []
     with working(worker_engine, 8, beats.append), held(database, ["autumn", "spring"]):
@@ -80,7 +85,7 @@ def test_promise_16_a_worker_of_which_a_batch_hangs_beats_no_more(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So `up` replaces it, and readiness says so."""
-    monkeypatch.setattr("projections.folding.worker.FOLDING", PATIENT)
+    monkeypatch.setattr("projections.folding.tries.FOLDING", PATIENT)
     monkeypatch.setattr("projections.folding.worker._HUNG_SECONDS", 0.5)
     drain(worker_engine)
     beats: list[float] = []

@@ -18,7 +18,7 @@ _IDLE = 0.2  # seconds between two looks, at most
 
 def is_quick(worker: Worker, seconds: float = 0.0) -> bool:
     """Whether the database seems well for a batch that was begun so many seconds after the last late look."""
-    return worker._is_quick_since(worker._slow_at + seconds)
+    return worker._promptness.is_quick_since(worker._promptness._late_at + seconds)
 
 
 def test_a_batch_is_to_blame_only_between_looks_that_were_answered_without_delay(
@@ -28,8 +28,8 @@ def test_a_batch_is_to_blame_only_between_looks_that_were_answered_without_delay
         engine = sync_engine(proxy.conninfo, WORKER_ROLE)
         worker = Worker(engine, PROJECTIONS, 1)
         assert worker._look() == []
-        assert worker._is_quick_since(time.monotonic())
-        monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.1)
+        assert worker._promptness.is_quick_since(time.monotonic())
+        monkeypatch.setattr("projections.folding.promptness._QUICK_SECONDS", 0.1)
         proxy.delay = 0.1
         assert worker._look() == [], "it is late, and succeeds"
         assert not is_quick(worker)
@@ -44,25 +44,25 @@ def test_a_look_that_fails_at_once_says_as_much_as_a_late_one(database: str) -> 
         worker = Worker(engine, PROJECTIONS, 1)
         proxy.refuses = True
         assert worker._look() is None
-        assert not worker._is_quick_since(time.monotonic())
+        assert not worker._promptness.is_quick_since(time.monotonic())
         engine.dispose()
 
 
 def test_a_look_that_is_under_way_for_long_is_late_before_it_ends(
     worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("projections.folding.promptness._QUICK_SECONDS", 0.0)
     answered = threading.Event()
     worker = Worker(worker_engine, PROJECTIONS, 1)
     monkeypatch.setattr(worker._looks, "find", lambda: answered.wait(DEADLINE) and [])
     looking = threading.Thread(target=worker._look)
     looking.start()
     try:
-        until(lambda: worker._looking_since is not None)
-        assert not worker._is_quick_since(time.monotonic())
-        assert worker._slow_at == float("-inf"), "nothing has ended yet"
+        until(lambda: worker._promptness._looking_since is not None)
+        assert not worker._promptness.is_quick_since(time.monotonic())
+        assert worker._promptness._late_at == float("-inf"), "nothing has ended yet"
     finally:
         answered.set()
         looking.join(DEADLINE)
-    assert not worker._is_quick_since(time.monotonic())
-    assert worker._looking_since is None
+    assert not worker._promptness.is_quick_since(time.monotonic())
+    assert worker._promptness._looking_since is None

@@ -18,7 +18,9 @@ def test_promise_16_all_waits_of_a_batch_and_of_a_look_have_one_deadline_togethe
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each answer comes in time. The server, like one before PostgreSQL 17, has no deadline for all of them."""
-    monkeypatch.setattr("projections.folding.worker.FOLDING", Deadlines(statement=30, idle=30, transaction=1))
+    for room in ("tries", "worker"):
+        deadlines = Deadlines(statement=30, idle=30, transaction=1)
+        monkeypatch.setattr(f"projections.folding.{room}.FOLDING", deadlines)
     drain(worker_engine)
     model.append(database, [model.body(1)])
     stop, beats = threading.Event(), []
@@ -32,7 +34,7 @@ def test_promise_16_all_waits_of_a_batch_and_of_a_look_have_one_deadline_togethe
             beats.append(is_read)
             proxy.delay = 0 if not is_read else proxy.delay
 
-        assert worker._fold(PARTICIPANTS, "movemint") == 0
+        assert worker._tries.fold(PARTICIPANTS, "movemint") == 0
         thread = threading.Thread(target=worker.run, args=(0.01, stop, beat))
         thread.start()
         until(lambda: len(model.stored_roster(database)) == 1)

@@ -8,7 +8,7 @@ from projections.folding.health import Health, in_words, read_health
 from projections.folding.heartbeat import Heartbeat, last_seen
 from projections.folding.needs import needs
 from projections.folding.status import longest_behind, read_folded
-from projections.folding.worker import run_once
+from projections.folding.tries import run_once
 from projections.rebuild.swap import swap
 from tests import model
 from tests.api_client import get

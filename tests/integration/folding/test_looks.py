@@ -1,4 +1,4 @@
-"""A worker's looks: whole ones while something is behind, and cheap ones while no log has grown."""
+"""A worker's looks: at all sources now and then, and between at those that something has arrived for."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from projections.folding.looks import Looks
 from projections.folding.noted_heads import NotedHeads
-from projections.folding.projection import Projection
 from tests import model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query
 from tests.other_definition import OTHER
@@ -17,39 +16,58 @@ from tests.other_definition import OTHER
 SOURCES = ("autumn", "spring")
 
 
-def test_whoever_is_caught_up_looks_whole_every_three_seconds_or_once_a_log_has_grown(
+def found(looks: Looks) -> set[str]:
+    return {each.source for each in looks.find()}
+
+
+def age(database: str) -> None:
+    """As if all appends had been noted a minute ago."""
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update source set noted_at = now() - interval '1 minute'")
+
+
+def test_between_whole_looks_only_what_is_known_or_arrived_lately_is_looked_at(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between, one number of the database tells that nothing is new, however many sources there are."""
+    """So a look costs little, however many sources there are; every three seconds all are looked at."""
     for source in SOURCES:
         model.append(database, [model.body(number) for number in range(3)], source)
     now = 100.0
     monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: now))
     looks = Looks(worker_engine, PROJECTIONS)
-    whole: list[int] = []
-    behind = looks.behind
-
-    def counted() -> list[tuple[Projection, str]]:
-        whole.append(1)
-        return behind()
-
-    monkeypatch.setattr(looks, "behind", counted)
-    for seconds, times in ((0.0, 1), (0.1, 2)):  # something is behind
-        now += seconds
-        assert {source for _, source in looks.find()} == {*SOURCES}
-        assert len(whole) == times
+    age(database)
+    for _ in range(2):
+        assert found(looks) == {*SOURCES}, "what is known to be behind is looked at again"
+        now += 0.1
     for source in SOURCES:
         drain(worker_engine, source)
-    for seconds, times in ((0.1, 3), (1.7, 4), (0.2, 4), (2.7, 4), (0.2, 5), (0.2, 5)):  # quiet after two seconds
-        now += seconds
-        assert looks.find() == []
-        assert len(whole) == times
+    assert found(looks) == set()
     for number in range(3):  # of which the last two are not noted, since the first was a moment ago
         model.append(database, [model.body(number)], "winter")
-        assert {source for _, source in looks.find()} == {"winter"}
+        assert found(looks) == {"winter"}
         drain(worker_engine, "winter")
-        assert looks.find() == []
+        assert found(looks) == set()
     assert query(database, "select head from source where source = 'winter'") == [(1,)]
+    model.append(database, [model.body(9)], "autumn")
+    age(database)
+    for seconds, sources in ((0.1, set()), (2.6, set()), (0.3, {"autumn"})):
+        now += seconds
+        assert found(looks) == sources, now
+
+
+def test_a_look_after_a_long_pause_looks_at_what_was_noted_since_the_one_before(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: now))
+    looks = Looks(worker_engine, PROJECTIONS)
+    assert found(looks) == set()
+    model.append(database, [model.body(1)])
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update source set noted_at = now() - interval '4 seconds'")
+    for seconds, sources in ((0.1, set()), (2.5, {"movemint"})):
+        now += seconds
+        assert found(looks) == sources
 
 
 def test_a_build_of_another_definition_is_not_found_and_said_once(
@@ -59,7 +77,7 @@ def test_a_build_of_another_definition_is_not_found_and_said_once(
     model.append(database, [model.body(1)])
     looks = Looks(worker_engine, [OTHER, REGISTRATIONS])
     for _ in range(3):
-        assert {projection.name for projection, _ in looks.behind()} == {"registrations"}
+        assert {each.projection.name for each in looks.behind()} == {"registrations"}
     [record] = [record for record in caplog.records if "rebuild needed" in record.message]
     assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
     build = live(worker_engine, PARTICIPANTS)
@@ -77,7 +95,7 @@ def test_sources_that_no_append_has_noted_are_noted_by_a_worker(database: str, w
         admin.execute("update source set head = 2")
     drain(worker_engine)
     looks, noted = Looks(worker_engine, PROJECTIONS), NotedHeads()
-    assert {source for _, source in looks.behind()} == {"autumn"}
+    assert {each.source for each in looks.behind()} == {"autumn"}
     assert not noted(worker_engine)
     assert query(database, "select source, head from source order by 1") == [("autumn", 3), ("spring", 3)]
-    assert {source for _, source in looks.behind()} == {*SOURCES}
+    assert {each.source for each in looks.behind()} == {*SOURCES}

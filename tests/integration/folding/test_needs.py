@@ -19,7 +19,7 @@ from projections.folding.figures import projection_readings
 from projections.folding.health import Health, read_health
 from projections.folding.heartbeat import Heartbeat, SeenWorker
 from projections.folding.needs import needs
-from projections.folding.worker import run_once
+from projections.folding.tries import run_once
 from tests import model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS
 from tests.program import until

@@ -15,10 +15,13 @@ from ingest.database import WORKER_ROLE, connect, sync_engine
 from ingest.logs import JsonLines
 from ingest.session import FOLDING, Deadlines
 from projections.folding import checkpoint
+from projections.folding.complaints import Complaints
 from projections.folding.pace import Pace
+from projections.folding.promptness import Promptness
 from projections.folding.quarantine import TRIED_AGAIN
 from projections.folding.retry import SlowRetries
-from projections.folding.worker import Worker, run_once
+from projections.folding.tries import Tries, run_once
+from projections.folding.worker import Worker
 from tests import DEADLINE, model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, drain, query, working
 from tests.program import until
@@ -148,7 +151,7 @@ def test_promise_16_a_slow_database_parks_nobody(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch, failures: list[bool]
 ) -> None:
     """Every event fails with it; none is to blame."""
-    monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", 0.2)
+    monkeypatch.setattr("projections.folding.promptness._QUICK_SECONDS", 0.2)
     with Proxy(database).running() as proxy, psycopg.connect(database, autocommit=True) as connection:
         # A look takes long and a batch takes too long, but parking an event would succeed.
         engine = sync_engine(proxy.conninfo, WORKER_ROLE, Deadlines(statement=0.5, idle=8, transaction=8))
@@ -215,9 +218,9 @@ def test_promise_16_nobody_is_parked_for_waiting_for_a_lock(
 
     The wait for the lock ends before all the time is over, so that it is known for what it was.
     """
-    monkeypatch.setattr("projections.folding.worker.FOLDING", Deadlines(statement=2, idle=2, transaction=3.2))
-    monkeypatch.setattr("projections.folding.worker._LONG_SECONDS", 0.0)
-    monkeypatch.setattr("projections.folding.worker._QUICK_SECONDS", DEADLINE)
+    monkeypatch.setattr("projections.folding.tries.FOLDING", Deadlines(statement=2, idle=2, transaction=3.2))
+    monkeypatch.setattr("projections.folding.tries._LONG_SECONDS", 0.0)
+    monkeypatch.setattr("projections.folding.promptness._QUICK_SECONDS", DEADLINE)
     drain(worker_engine)
     with psycopg.connect(database) as indexing:
         indexing.execute("lock table participants_build_1 in share mode")
@@ -274,15 +277,15 @@ def test_a_session_that_cannot_be_ended_is_said_once(
         # Any role that may see neither will do; this one every server has.
         connection.execute("grant create on schema public to rosterlog_api")
         connection.execute("alter function end_overdue() owner to rosterlog_api")
-    worker = Worker(worker_engine, PROJECTIONS, 10)
+    tries = Tries(worker_engine, 10, Promptness(), Complaints())
     asked: list[object] = []
     event.listen(worker_engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     with psycopg.connect(database) as hanging:
         hanging.execute("lock table checkpoint in exclusive mode")
         for _ in range(2):
-            worker._ended_overdue_at = 0.0
+            tries._ended_overdue_at = 0.0
             for _ in range(5):
-                worker._end_overdue()
-                worker._ended_overdue_at = time.monotonic()  # a second is not over, however slow this machine is
+                tries._end_overdue()
+                tries._ended_overdue_at = time.monotonic()  # a second is not over, however slow this machine is
     assert asked == ["select end_overdue()"] * 2
     assert caplog.text.count("cannot be ended") == 1

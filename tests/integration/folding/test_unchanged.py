@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ingest.delivery import read_envelope
-from projections.folding.worker import run_once
+from projections.folding.tries import run_once
 from projections.participants.state import LONGEST_COMPARED
 from tests import model
 from tests.fold_all import PARTICIPANTS, drain, query

@@ -11,7 +11,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log.register import read_register, write_register
 from ingest.migrate import migrate
-from projections.folding import builds, checkpoint, worker
+from projections.folding import builds, checkpoint, tries
 from projections.folding.projection import Track
 from projections.folding.refold import lock_track, refold
 from tests import DEADLINE, model
@@ -203,7 +203,7 @@ def test_lifting_waits_for_a_worker_in_a_sources_first_batch(database: str, oper
     model.append(database, [LATE])
     with gate(database, "checkpoint", "update") as held:
         engine = sync_engine(database, WORKER_ROLE)
-        folding = threading.Thread(target=worker.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
+        folding = threading.Thread(target=tries.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
         folding.start()
         waits(held, "advisory")
         lifting = threading.Thread(target=lift, args=(operator,))

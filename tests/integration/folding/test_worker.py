@@ -17,7 +17,7 @@ from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.event import Event
 from ingest.session import FOLDING, session_commands
 from ingest.sqlstate import unusable
-from projections.folding import worker
+from projections.folding import tries, worker
 from projections.folding.status import read_status
 from projections.participants import fold as folding
 from projections.participants.fields import DECLARED
@@ -48,7 +48,7 @@ def test_promise_10_any_split_into_batches_ends_in_the_models_roster(
     model.append(database, bodies)
     known = [body if json_type(body) == "event.participant.created" else b"" for body in bodies]
     number = 0
-    while worker.run_once(worker_engine, PARTICIPANTS, "movemint", limits[number % len(limits)]):
+    while tries.run_once(worker_engine, PARTICIPANTS, "movemint", limits[number % len(limits)]):
         number += 1
     assert model.stored_roster(database) == model.roster(known)
 
@@ -70,7 +70,7 @@ def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str
         connection.execute("alter function die() security definer")
         connection.execute("create trigger die before update on checkpoint for each row execute function die()")
     with pytest.raises(Exception, match="terminat"):
-        worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5)
+        tries.run_once(worker_engine, PARTICIPANTS, "movemint", 5)
     assert query(database, "select * from participants") == []
     with psycopg.connect(database) as connection:
         connection.execute("drop trigger die on checkpoint")
@@ -81,12 +81,12 @@ def test_promise_8_rows_and_checkpoint_move_together_or_not_at_all(database: str
 def test_promise_9_a_source_is_advanced_by_one_worker_at_a_time(database: str, worker_engine: Engine) -> None:
     model.append(database, [model.body(number) for number in range(10)])
     model.append(database, [model.body(1)], "spring")
-    worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    tries.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
     with psycopg.connect(database) as other:
         other.execute("select * from checkpoint where source = 'movemint' for update")
-        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) is None
-        assert worker.run_once(worker_engine, PARTICIPANTS, "spring", 5) == 1
-    assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 5
+        assert tries.run_once(worker_engine, PARTICIPANTS, "movemint", 5) is None
+        assert tries.run_once(worker_engine, PARTICIPANTS, "spring", 5) == 1
+    assert tries.run_once(worker_engine, PARTICIPANTS, "movemint", 5) == 5
 
 
 def test_promise_9_many_workers_fold_every_event_once(database: str, engine: Engine) -> None:
@@ -182,7 +182,7 @@ def test_promise_12_a_fault_in_the_fold_parks_only_its_participant(database: str
         return fold(event)
 
     model.append(database, [model.body(number) for number in range(6)])
-    assert worker.run_once(worker_engine, replace(PARTICIPANTS, fold=faulty), "movemint", 100) == 6
+    assert tries.run_once(worker_engine, replace(PARTICIPANTS, fold=faulty), "movemint", 100) == 6
     assert set(model.stored_roster(database)) == {"0", "1", "2", "4", "5"}
     assert query(database, "select participant_id, reason from quarantine") == [
         ("3", "the fold failed with ZeroDivisionError")
@@ -204,15 +204,15 @@ def test_promise_12_a_body_with_half_a_character_parks_its_participant_and_heals
 def test_promise_9_the_source_of_a_frozen_worker_is_taken_over(database: str, worker_engine: Engine) -> None:
     """It holds the checkpoint in an open transaction and does nothing more; PostgreSQL ends that within seconds."""
     model.append(database, [model.body(number) for number in range(10)])
-    worker.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
+    tries.run_once(worker_engine, PARTICIPANTS, "movemint", 1)
     with closing(psycopg.connect(database)) as frozen:
         frozen.execute(session_commands(WORKER_ROLE, FOLDING).encode())
         frozen.commit()
         frozen.execute("select position from checkpoint for update")
-        assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100) is None
+        assert tries.run_once(worker_engine, PARTICIPANTS, "movemint", 100) is None
         waiting = threading.Event()
         for _ in range(600):
-            if worker.run_once(worker_engine, PARTICIPANTS, "movemint", 100):
+            if tries.run_once(worker_engine, PARTICIPANTS, "movemint", 100):
                 break
             waiting.wait(0.05)
         assert len(model.stored_roster(database)) == 10
@@ -242,7 +242,7 @@ def test_an_error_of_the_database_shows_nothing_of_a_participant(database: str, 
         )
     model.append(database, [model.body(1, email="somebody@example.org")])
     with pytest.raises((DBAPIError, psycopg.Error)) as caught:
-        worker.run_once(worker_engine, PARTICIPANTS, "movemint", 10)
+        tries.run_once(worker_engine, PARTICIPANTS, "movemint", 10)
     assert "somebody" not in str(caught.value)
     assert isinstance(caught.value, DBAPIError | psycopg.Error)
     assert "somebody" not in str(unusable(caught.value))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log import erase as erasing
 from ingest.log import listing
-from projections.folding import worker
+from projections.folding import tries
 from projections.participants.fold import REGISTERED
 from tests import DEADLINE, model
 from tests.erased_person import BODIES, THEIRS, erase, gate, traces, waits
@@ -75,7 +75,7 @@ def test_promise_7_a_worker_in_the_middle_of_a_batch_does_not_bring_the_person_b
     model.append(database, BODIES)
     with gate(database, "checkpoint", "update") as held:
         engine = sync_engine(database, WORKER_ROLE)
-        folding = threading.Thread(target=worker.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
+        folding = threading.Thread(target=tries.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
         folding.start()
         waits(held, "advisory")
         erasing_ = threading.Thread(target=erase, args=(operator,))

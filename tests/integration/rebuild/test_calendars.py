@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from projections.catalogue import catalogue
-from projections.folding import builds, worker
+from projections.folding import builds, tries
 from projections.folding.status import read_projections
 from projections.rebuild.swap import swap
 from tests import model
@@ -58,9 +58,7 @@ def test_a_swap_takes_the_calendar_with_it_and_a_way_back_brings_it_back(databas
     assert set(query(database, shown)) == {("2026-05-02", "UTC")}
     denver = catalogue(None, "America/Denver")
     for projection in denver:
-        assert worker.run_once(worker_engine, projection, "movemint", 10) == 0, (
-            "nothing is folded into another calendar"
-        )
+        assert tries.run_once(worker_engine, projection, "movemint", 10) == 0, "nothing is folded into another calendar"
         swap(worker_engine, projection, build_anew(worker_engine, projection), 100)
     assert set(query(database, shown)) == {("2026-05-01", "America/Denver")}
     for projection in PROJECTIONS:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from ingest.database import sync_engine
-from projections.folding import worker
+from projections.folding import tries
 from projections.rebuild.drop import drop
 from projections.roster.roster import Roster
 from tests import model, roster_model
@@ -81,7 +81,7 @@ def start_over(database: str) -> None:
 def fold_in_batches(engine: Engine, limits: Sequence[int]) -> None:
     for projection in PROJECTIONS:
         number = 0
-        while worker.run_once(engine, projection, "movemint", limits[number % len(limits)]):
+        while tries.run_once(engine, projection, "movemint", limits[number % len(limits)]):
             number += 1
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Share
-from projections.folding import worker
+from projections.folding import tries
 from projections.folding.looks import Looks
 from projections.folding.status import read_projections
 from projections.rebuild import steps
@@ -142,7 +142,7 @@ def test_promise_13_the_new_roster_is_never_older_than_the_one_before(folded: st
         waits(held, "advisory")
         engine = sync_engine(folded, WORKER_ROLE)
         model.append(folded, [model.body(1001)])
-        folding = threading.Thread(target=worker.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
+        folding = threading.Thread(target=tries.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
         folding.start()
         waits(held, "relation")
         held.execute("select pg_advisory_unlock(4711)")
@@ -169,7 +169,7 @@ def test_promise_13_what_the_live_build_folds_in_the_last_moment_is_in_the_new_o
 
 def test_a_worker_of_another_version_writes_nothing_and_says_so(folded: str, worker_engine: Engine) -> None:
     model.append(folded, [model.body(1000)])
-    assert worker.run_once(worker_engine, OTHER, "movemint", 10) == 0
+    assert tries.run_once(worker_engine, OTHER, "movemint", 10) == 0
     assert Looks(worker_engine, [OTHER]).behind() == []
     with worker_engine.connect() as connection:
         [status] = read_projections(connection, [OTHER])
@@ -177,9 +177,9 @@ def test_a_worker_of_another_version_writes_nothing_and_says_so(folded: str, wor
     assert len(model.stored_roster(folded)) == 300
     swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
     model.append(folded, [model.body(1001)])
-    assert [source for _, source in Looks(worker_engine, [OTHER]).behind()] == ["movemint"]
-    assert worker.run_once(worker_engine, OTHER, "movemint", 10) == 1
-    assert worker.run_once(worker_engine, PARTICIPANTS, "movemint", 10) == 0, "and the older one has to stop"
+    assert [each.source for each in Looks(worker_engine, [OTHER]).behind()] == ["movemint"]
+    assert tries.run_once(worker_engine, OTHER, "movemint", 10) == 1
+    assert tries.run_once(worker_engine, PARTICIPANTS, "movemint", 10) == 0, "and the older one has to stop"
     with worker_engine.connect() as connection:
         [status] = read_projections(connection, [OTHER])
     assert (status.build, status.needs_rebuild) == (2, False)

@@ -9,7 +9,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine
 
-from projections.folding import worker
+from projections.folding import tries
 from projections.rebuild.swap import swap
 from projections.reports.publication import publish
 from tests import model
@@ -116,7 +116,7 @@ def test_after_a_rebuild_everybody_is_compared(folded: str, worker_engine: Engin
     assert publish(worker_engine, 100)
     assert bibs(folded) == [("new", 100), ("old", 199)]
     model.append(folded, [model.body(number, race_number="newer") for number in (1, 298, 300)])
-    assert worker.run_once(worker_engine, OTHER, "movemint", 100) == 3
+    assert tries.run_once(worker_engine, OTHER, "movemint", 100) == 3
     publish_all(worker_engine)
     assert bibs(folded) == [("new", 296), ("newer", 3)]
     assert_same(folded)

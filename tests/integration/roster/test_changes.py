@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from projections.folding import worker
+from projections.folding import tries
 from projections.rebuild.swap import swap
 from projections.roster import changes
 from tests import model
@@ -82,7 +82,7 @@ class World:
             model.append(self._database, [body])
 
     def fold(self) -> None:
-        while worker.run_once(self._engine, self._definition, "movemint", self._random.randint(1, 9)):
+        while tries.run_once(self._engine, self._definition, "movemint", self._random.randint(1, 9)):
             pass
 
     def forget(self) -> None:
