@@ -34,9 +34,15 @@ select s.source, first.received_at, delivered.received_at,
   head.position - hour.position - own.events as last_hour
 from source s
 cross join lateral (
-  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
+  select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
-cross join lateral (select position_at(s.source, now() - interval '1 hour') as position) hour
+-- Most of many sources had no event in the last hour: the search is for those that had.
+cross join lateral (
+  select case
+    when head.received_at < now() - interval '1 hour' then head.position
+    else position_at(s.source, now() - interval '1 hour')
+  end as position
+) hour
 -- What rosterlog itself wrote says nothing of Movemint.
 cross join lateral (
   select count(*) as events from event_log e

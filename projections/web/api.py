@@ -31,7 +31,7 @@ from ingest.web.problems import problem
 from ingest.web.readiness import CHECK_SECONDS, Check
 from projections.folding.health import unseen_worker
 from projections.folding.projection import Projection
-from projections.folding.status import read_projections, read_status
+from projections.folding.status import read_projections, read_source
 from projections.web.access.bearer import Bearers
 from projections.web.access.sessions import Sessions
 from projections.web.access.token_use import TokenUse
@@ -212,9 +212,8 @@ class Api:
         return AddressRoute(endpoint.path, respond, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
-        source = question.scope.source
-        statuses = await question.connection.run_sync(read_status, self._projections, [source])
-        return One({"sources": [status.as_json() for status in statuses if status.source == source]})
+        status = await question.connection.run_sync(read_source, self._projections, question.scope.source)
+        return One({"sources": [status.as_json()]})
 
     async def _hindrance(self) -> str | None:
         """Why the roster cannot be read; None if it can."""
