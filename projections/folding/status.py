@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from ingest.log.read import head_of, heads
-from projections.folding import builds, checkpoint, quarantine
+from ingest.log.read import head_of
+from projections.folding import builds, quarantine
 from projections.folding.projection import Projection
 
 # Position, head and the event after the checkpoint are of one statement, so they agree. That event is looked for behind
@@ -105,17 +105,24 @@ def read_status(
     connection: Connection, projections: Sequence[Projection], configured: Iterable[str]
 ) -> list[SourceStatus]:
     """The status of every source that has secrets or events, ordered by name."""
-    head_by_source = heads(connection)
-    live = builds.every_live(connection)
-    folded = {
-        projection.name: checkpoint.positions(connection, live[projection.name]) if projection.name in live else {}
-        for projection in projections
-    }
+    return statuses_of(connection, projections, configured, read_folded(connection, projections))
+
+
+def statuses_of(
+    connection: Connection, projections: Sequence[Projection], configured: Iterable[str], folded: Iterable[Folded]
+) -> list[SourceStatus]:
+    """The same, from how far each live build has folded each source."""
+    names = [projection.name for projection in projections]
+    heads: dict[str, int] = {}
+    positions: dict[tuple[str, str], int] = {}
+    for each in folded:
+        heads[each.source] = each.head
+        positions[each.source, each.projection] = each.position
     parked = quarantine.parked_by_source(connection)
     statuses = []
-    for source in sorted({*configured, *head_by_source}):
-        checkpoints = {name: positions.get(source, 0) for name, positions in folded.items()}
-        head = head_by_source.get(source, 0)
+    for source in sorted({*configured, *heads}):
+        checkpoints = {name: positions.get((source, name), 0) for name in names}
+        head = heads.get(source, 0)
         lag = max(head - min(checkpoints.values()), 0)  # of a log that lost its end, which `Folded.missing` tells
         statuses.append(SourceStatus(source, head, checkpoints, lag, parked.get(source, 0)))
     return statuses

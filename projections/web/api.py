@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ingest.database import API_ROLE, async_engine
+from ingest.database import API_ROLE, async_engine, sync_engine
 from ingest.driver import answered_within
 from ingest.session import EXPORTING, SERVING
 from ingest.settings import Settings
@@ -127,9 +127,9 @@ class Api:
             settings.public_url,
         )
         self._exports = Exports(self._exporting, self._dispatch)
-        writable = self._writing or self._engine
-        operations = partial(read_operations, writable, projections, settings.data_dir)
-        public_url, sessions = settings.public_url, Sessions(writable)
+        self._looking = sync_engine(primary or conninfo, API_ROLE, SERVING, read_only=True)
+        operations = partial(read_operations, self._looking, projections, settings.data_dir)
+        public_url, sessions = settings.public_url, Sessions(self._writing or self._engine)
         self._kept = KeptNumbers(self._exporting)
         self._pages = Pages(
             self._dispatch, self._exports, self._bearers, sessions, self._kept, operations, self._noted, public_url
@@ -260,6 +260,7 @@ class Api:
             for engine in (self._engine, self._exporting, self._writing):
                 if engine is not None:
                     await engine.dispose()
+            self._looking.dispose()
 
 
 def api_part(

@@ -1,5 +1,6 @@
 """The page of operations: one sentence that says how things are, then each source. Nothing on it is personal."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Engine
 
 from ingest.disk import free_bytes
 from ingest.log.hours import HourOfDeliveries, hours_of
@@ -59,12 +59,20 @@ class SourceDetails:
 
 
 async def read_operations(
-    engine: AsyncEngine, projections: Sequence[Projection], data_dir: Path | None, only: str | None
+    engine: Engine, projections: Sequence[Projection], data_dir: Path | None, only: str | None
 ) -> Mapping[str, Any]:
-    """What the page shows. `data_dir`: of the embedded database, if it is that. `only`: the one source to be shown."""
-    free = None if data_dir is None else free_bytes(data_dir)
-    async with engine.connect() as connection:
-        return await connection.run_sync(_read, projections, free, only)
+    """What the page shows. `data_dir`: of the embedded database, if it is that. `only`: the one source to be shown.
+
+    In a thread: with thousands of sources it takes a second, in which a server of one process has deliveries to answer.
+    """
+    return await asyncio.to_thread(
+        _read_by, engine, projections, None if data_dir is None else free_bytes(data_dir), only
+    )
+
+
+def _read_by(engine: Engine, projections: Sequence[Projection], free: int | None, only: str | None) -> Any:  # noqa: ANN401 - a template's
+    with engine.connect() as connection:
+        return _read(connection, projections, free, only)
 
 
 def _read(connection: Connection, projections: Sequence[Projection], free: int | None, only: str | None) -> Any:  # noqa: ANN401 - a template's
