@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import Engine
 
 from ingest.log import erase as erasing
@@ -13,7 +14,7 @@ from projections.rebuild import steps
 from projections.rebuild.load import load_shares
 from projections.rebuild.swap import swap
 from tests import DEADLINE, model
-from tests.erased_person import BODIES, erase, gate, traces, waits
+from tests.erased_person import BODIES, LATE, erase, gate, traces, waits
 from tests.fold_all import PROJECTIONS, REGISTRATIONS, drain, query
 
 SECONDS = 2.0  # that a statement may take before the test fails
@@ -70,12 +71,17 @@ def test_an_erasure_that_waits_for_a_batch_of_its_source_holds_up_no_other(
     assert "7" not in model.stored_roster(database)
 
 
+@pytest.mark.parametrize("times_before", [0, 1])
 def test_promise_7_an_erasure_waits_for_a_publishing_of_its_source(
-    database: str, worker_engine: Engine, operator: Engine
+    database: str, worker_engine: Engine, operator: Engine, times_before: int
 ) -> None:
     """It has read the roster with the person, and not yet committed what it wrote for a warehouse."""
     model.append(database, BODIES)
     drain(worker_engine)
+    for _ in range(times_before):
+        query(database, "select publish_participants('movemint', 100)")
+        model.append(database, [LATE])
+        drain(worker_engine)
     with gate(database, "published_participants", "insert") as held:
         publishing = threading.Thread(target=query, args=(database, "select publish_participants('movemint', 100)"))
         publishing.start()
