@@ -359,8 +359,19 @@ declare
 begin
   -- A command that is stopped while it keeps workers waiting is ended.
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
-  -- A worker that has read a body must commit before the rows are removed, and no worker may begin a batch meanwhile.
-  lock table checkpoint in exclusive mode;
+  -- Whoever has read a body of this source must commit before the rows are removed, and nobody may begin a batch of it
+  -- meanwhile. What is of other sources goes on. In the order in which everybody locks: no swap is under way; no first
+  -- build is being made, and of no build are the rows being counted; then the source in every build.
+  lock table checkpoint in row exclusive mode;
+  perform 1 from projection p order by p.projection for share;
+  perform 1 from projection_build b order by b.projection, b.build for key share;
+  -- A row that another transaction has just inserted is waited for; one that is there is locked.
+  insert into checkpoint (source, projection, build, position)
+  select in_source, b.projection, b.build, 0 from projection_build b order by b.projection, b.build
+  on conflict on constraint checkpoint_pkey do nothing;
+  perform 1 from checkpoint c where c.source = in_source order by c.projection, c.build for update;
+  insert into published_source (source) values (in_source) on conflict on constraint published_source_pkey do nothing;
+  perform 1 from published_source s where s.source = in_source for update;
 
   select * into strict erasure from erasures r where r.source = in_source and r.erasure_id = in_erasure;
 
@@ -970,7 +981,7 @@ declare
   ids text[];
   positions bigint[];
 begin
-  -- So that neither a swap nor an erasure happens during this transaction.
+  -- So that no swap happens during this transaction; an erasure of the source waits for the row below.
   lock table checkpoint in row exclusive mode;
   insert into published_source (source) values (in_source) on conflict do nothing;
   select * into state from published_source s where s.source = in_source for update skip locked;

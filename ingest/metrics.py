@@ -10,6 +10,10 @@ Labels = tuple[str, ...]
 OfLabels = TypeVar("OfLabels", bound=Labels)
 
 
+MOST_NAMED_SOURCES = 50  # sources in a page of metrics, each with its name; beyond that all others are one
+OTHER_SOURCES = "(others)"  # their label; no source can be called so
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """`page`: where docs/ explains it. `bounds`: the upper bounds of a histogram's buckets, in its own unit."""

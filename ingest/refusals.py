@@ -9,11 +9,14 @@ from enum import Enum
 
 import psycopg
 
+from ingest.metrics import OTHER_SOURCES
 from ingest.occurrences import Occurrences
+from ingest.source_labels import SourceLabels
 
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 3.0  # between two writes to the database, however many deliveries were refused
+_MOST_SAID = 10  # sources in a line of the log
 _MOST_KEPT = 5_000  # (source, reason, hour) whose numbers wait for the database; there are seven reasons
 
 
@@ -38,10 +41,12 @@ class Refusals:
     """The refused deliveries of a server. `write` adds numbers to the database's; it raises `psycopg.Error`.
 
     Counting costs a request one addition; what is written and said is done beside the requests, every few seconds.
+    `total`: by label of the source and reason.
     """
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, labels: SourceLabels | None = None) -> None:
         self._write = write
+        self._labels = labels or SourceLabels()
         self._unwritten: Numbers = {}
         self._unsaid: Occurrences[tuple[str, Reason]] = Occurrences()
         self.total: Counter[tuple[str, Reason]] = Counter()
@@ -49,7 +54,7 @@ class Refusals:
     def count(self, source: str, reason: Reason) -> None:
         """Count one refused delivery. Nothing of what was sent is kept, of an unknown source not even the name."""
         known = "" if reason is Reason.UNKNOWN_SOURCE else source
-        self.total[known, reason] += 1
+        self.total[self._labels.of(known), reason] += 1
         now = datetime.now(UTC)
         key = (known, reason, now.replace(minute=0, second=0, microsecond=0))
         self._unwritten[key] = (self._unwritten.get(key, (0, now))[0] + 1, now)
@@ -89,5 +94,9 @@ class Refusals:
         by_source: dict[str, dict[str, int]] = {}
         for (source, reason), number in sorted(numbers.items(), key=lambda item: (item[0][0], item[0][1].value)):
             by_source.setdefault(source or "(unknown)", {})[reason.value] = number
-        fields = {"refused": numbers.total(), "sources": by_source, "last_request_id": last_request}
+        most = sorted(by_source, key=lambda source: -sum(by_source[source].values()))[:_MOST_SAID]
+        shown = {source: by_source[source] for source in sorted(most)}
+        if len(by_source) > len(shown):
+            shown[OTHER_SOURCES] = {"sources": len(by_source) - len(shown)}
+        fields = {"refused": numbers.total(), "sources": shown, "last_request_id": last_request}
         logger.warning("deliveries refused", extra={"fields": fields})

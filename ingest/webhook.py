@@ -17,6 +17,7 @@ from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, rea
 from ingest.probe import PROBE_MEMBER, echo_of, is_probe
 from ingest.refusals import Reason, Refusals
 from ingest.signature import is_missing, is_signed, signature_in, why_malformed
+from ingest.source_labels import SourceLabels
 from ingest.sources import Secrets
 from ingest.web.connection import REFUSED
 from ingest.web.problems import problem
@@ -55,26 +56,36 @@ class _Disconnected(Exception):
 class Webhook:
     """Answers `POST /webhooks/{source}`. `append` makes a delivery durable or raises `NotKept`.
 
-    Each refusal is counted by its source and reason.
+    Each refusal is counted by its source and reason. `labels`: those of the refusals, by which metrics name sources.
     """
 
-    def __init__(self, sources: Mapping[str, Secrets], append: Append, refusals: Refusals, max_body_bytes: int) -> None:
-        self._sources = sources
+    def __init__(
+        self,
+        sources: Mapping[str, Secrets],
+        append: Append,
+        refusals: Refusals,
+        max_body_bytes: int,
+        labels: SourceLabels | None = None,
+    ) -> None:
+        self._labels = labels or SourceLabels()
+        self.take_sources(sources)
         self._append = append
         self._refusals = refusals
         self._max_body_bytes = max_body_bytes
-        self._kept: Counter[tuple[str, str]] = Counter()  # by source and status
+        self._kept: Counter[tuple[str, str]] = Counter()  # by the source's label and status
         self._seconds = Histogram(DELIVERY_SECONDS.bounds)
 
     def take_sources(self, sources: Mapping[str, Secrets]) -> None:
         """From now on these are the sources, with these secrets."""
         self._sources = sources
+        self._labels.name(sources)
 
     def readings(self) -> list[Reading]:
         """The metrics of the deliveries."""
         refused = {(source, reason.value): number for (source, reason), number in self._refusals.total.items()}
         # A counter that begins with its first event would hide that event from whoever looks at increases.
-        zeros = {(source, outcome): 0 for source in self._sources for outcome in _OUTCOMES}
+        labels = dict.fromkeys(map(self._labels.of, self._sources))
+        zeros = {(label, outcome): 0 for label in labels for outcome in _OUTCOMES}
         outcomes = readings_of(DELIVERIES, {**zeros, **self._kept, **refused})
         return [*outcomes, Reading(DELIVERY_SECONDS, (), self._seconds)]
 
@@ -172,7 +183,7 @@ class Webhook:
 
     def _kept_answer(self, source: str, receipt: Receipt) -> bytes:
         status = _STORED if receipt.stored else _DUPLICATE
-        self._kept[source, status] += 1
+        self._kept[self._labels.of(source), status] += 1
         return f'{{"status": "{status}", "source": "{source}", "position": {receipt.position}}}'.encode()
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:

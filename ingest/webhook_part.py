@@ -20,6 +20,7 @@ from ingest.misdirected import misdirected_routes
 from ingest.refusals import Numbers, Refusals
 from ingest.session import Deadlines
 from ingest.settings import Settings
+from ingest.source_labels import SourceLabels
 from ingest.sources import Secrets
 from ingest.watched_sources import WatchedSources
 from ingest.web.app import Part
@@ -42,8 +43,9 @@ def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: st
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
     limits = limits.among(processes, settings.max_body_bytes)
     commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
-    refusals = Refusals(partial(_write_refusals, connect))
-    webhook = Webhook(sources, commit.append, refusals, settings.max_body_bytes)
+    labels = SourceLabels()
+    refusals = Refusals(partial(_write_refusals, connect), labels)
+    webhook = Webhook(sources, commit.append, refusals, settings.max_body_bytes, labels)
     watched, shortcuts = _watched(webhook, settings, sources)
     bounds = Bounds(body_bytes=settings.max_body_bytes, arriving_bytes=settings.arriving_bytes).among(processes)
 

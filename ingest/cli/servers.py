@@ -18,7 +18,7 @@ from ingest.database import INGEST_ROLE
 from ingest.disk import free_bytes
 from ingest.environment import set_by_kubernetes
 from ingest.failures import WrongUsage
-from ingest.log.figures import log_readings
+from ingest.log.figures import bounded_log_readings
 from ingest.logs import log_as_process
 from ingest.metrics import DISK_FREE, Reading
 from ingest.settings import Settings, setting_names
@@ -63,16 +63,16 @@ def with_address(settings: Settings, host: str | None, port: int | None) -> Sett
     return settings.model_copy(update={name: value for name, value in options.items() if value is not None})
 
 
-def database_reads(settings: Settings) -> list[Read]:
-    """What metrics read of the log, and of the embedded database's disk."""
+def disk_reads(settings: Settings) -> list[Read]:
+    """What metrics read of the embedded database's disk."""
     if settings.database_url is not None:
-        return [log_readings]
+        return []
 
     def disk_readings(_connection: Connection) -> list[Reading]:
         free = free_bytes(settings.data_dir)
         return [] if free is None else [Reading(DISK_FREE, (), free)]
 
-    return [log_readings, disk_readings]
+    return [disk_readings]
 
 
 @click.command()
@@ -85,7 +85,7 @@ def ingest(settings: Settings, host: str | None, port: int | None, processes: in
 
     def make_app(conninfo: str, sharing: int, total: Total) -> Starlette:
         found = sources or awaited_sources(settings)
-        figures = DatabaseFigures(conninfo, database_reads(settings), asks=INGEST_ROLE)
+        figures = DatabaseFigures(conninfo, [bounded_log_readings, *disk_reads(settings)], asks=INGEST_ROLE)
         return build_app([ingest_part(settings, found, conninfo, sharing)], figures, total)
 
     run_servers(with_address(settings, host, port), processes, make_app, {"webhooks": WEBHOOKS}, supervised=supervised)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ingest.cli.terminal import printable, unicode
 from ingest.failures import WrongUsage
+from ingest.listed import listed
 from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError
 from ingest.sources import Secrets
 
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 _STANDARD_INPUT = 0
 _AGAIN_SECONDS = 1.0
+_MOST_LISTED = 20
 
 
 def source_of(settings: Settings, name: str | None, logged: Iterable[str] | None = None) -> str:
@@ -25,7 +27,7 @@ def source_of(settings: Settings, name: str | None, logged: Iterable[str] | None
     if name is None:
         return DEFAULT_SOURCE if DEFAULT_SOURCE in known or len(known) > 1 else known[0]
     if unicode(name, "--source") not in known and (settings.sources or logged is not None):
-        raise WrongUsage(f"there is no source {printable(name)}; there is {', '.join(known)}")
+        raise WrongUsage(f"there is no source {printable(name)}; there is {listed(known, _MOST_LISTED)}")
     return name
 
 

@@ -1,6 +1,7 @@
 """`rosterlog verify`: proves each source and prints what is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 import click
@@ -23,6 +24,10 @@ from ingest.session import LONG
 from ingest.settings import DEFAULT_SOURCE, Settings
 
 _LARGEST = 2**63 - 1
+_MOST_BARS = 20  # sources with a bar of their own; more have one together
+_NOTED_AT_ONCE = 200  # sources
+
+_Advance = Callable[[int], None]
 
 
 class _Chain(click.ParamType[bytes]):
@@ -59,8 +64,8 @@ def verify(
     if signatures:
         need_sources(settings)
     with migrated_engine(settings, OPERATOR_ROLE, LONG, tells=not as_json, is_direct=True) as engine:
-        proofs = _prove_each(engine, settings, source, noted, signatures=signatures)
-        if not note_verified(engine, proofs):
+        proofs, is_noted = _prove_each(engine, settings, source, noted, signatures=signatures)
+        if not is_noted:
             say("when this was verified could not be written down: metrics and status do not know of it")
     if as_json:
         click.echo(to_json({"ok": not any(map(_is_bad, proofs)), "sources": [*map(_as_json, proofs)]}).decode())
@@ -73,17 +78,39 @@ def verify(
 
 def _prove_each(
     engine: Engine, settings: Settings, name: str | None, noted: Noted | None, *, signatures: bool
-) -> list[Proof]:
+) -> tuple[list[Proof], bool]:
+    """The proof of each source, and whether it could be written down when they were verified: some at a time, so that
+    what was proved is known even if the command does not come to its end.
+    """
     with engine.connect() as connection:
         logged = {**dict.fromkeys(every_source(connection), 0), **heads(connection)}
     secrets_of = settings.sources
-    proofs = []
-    for source in _sources(settings, name, noted, logged):
-        secrets = secrets_of.get(source, ()) if signatures else None
-        length = logged.get(source, 0) - (noted.position if noted else 0)
-        with progress(f"verifying {source}", max(length, 0)) as advance:
-            proofs.append(prove(engine, source, noted, secrets, advance))
-    return proofs
+    proofs: list[Proof] = []
+    is_noted = True
+    sources = _sources(settings, name, noted, logged)
+    after = noted.position if noted else 0
+    with ExitStack() as bars:
+        at_once = len(sources) > _MOST_BARS
+        events = sum(logged.get(source, 0) for source in sources)
+        advance = bars.enter_context(progress(f"verifying {len(sources):,} sources", events)) if at_once else None
+        for begin in range(0, len(sources), _NOTED_AT_ONCE):
+            some = sources[begin : begin + _NOTED_AT_ONCE]
+            for source in some:
+                secrets = secrets_of.get(source, ()) if signatures else None
+                with _bar(advance, source, logged.get(source, 0) - after) as checked:
+                    proofs.append(prove(engine, source, noted, secrets, checked))
+            is_noted &= note_verified(engine, proofs[-len(some) :])
+    return proofs, is_noted
+
+
+@contextmanager
+def _bar(advance: _Advance | None, source: str, length: int) -> Iterator[_Advance]:
+    """A bar of the source's own, unless there is one of all."""
+    if advance is not None:
+        yield advance
+        return
+    with progress(f"verifying {source}", max(length, 0)) as own:
+        yield own
 
 
 def _sources(settings: Settings, name: str | None, noted: Noted | None, logged: Mapping[str, int]) -> list[str]:

@@ -57,7 +57,8 @@ order by r.source, r.begins
 _REFUSED = text("""
 select r.source, r.hour, r.reason, r.count as number
 from refused_delivery r
-where r.hour >= date_trunc('hour', now(), 'UTC') - make_interval(hours => :hours - 1)
+where r.source = any (cast(:sources as text[]))
+  and r.hour >= date_trunc('hour', now(), 'UTC') - make_interval(hours => :hours - 1)
 order by r.source, r.hour, r.reason
 """)
 
@@ -83,10 +84,11 @@ class HourOfDeliveries:
 def hours_of(connection: Connection, sources: Sequence[str]) -> dict[str, list[HourOfDeliveries]]:
     """The last 24 hours of each of these sources, the oldest first; the empty text stands for unknown sources."""
     refused: defaultdict[tuple[str, datetime], dict[str, int]] = defaultdict(dict)
-    for row in connection.execute(_REFUSED, {"hours": LAST_HOURS}):
+    asked = {"hours": LAST_HOURS, "sources": list(sources)}
+    for row in connection.execute(_REFUSED, asked):
         refused[row.source, row.hour][row.reason] = row.number
     hours: dict[str, list[HourOfDeliveries]] = {source: [] for source in sources}
-    for row in connection.execute(_BY_HOUR, {"hours": LAST_HOURS, "sources": list(sources)}):
+    for row in connection.execute(_BY_HOUR, asked):
         of_hour = refused.get((row.source, row.begins), {})
         hours[row.source].append(HourOfDeliveries(row.begins, row.stored, row.redelivered, of_hour))
     return hours

@@ -48,8 +48,8 @@ class Refused:
 
 
 NOTHING_REFUSED = Refused({}, None)
-# A delivery that could not be made durable says nothing about its sender: it is in no run.
-_LATELY = text("""
+# By source and reason. A delivery that could not be made durable says nothing about its sender: it is in no run.
+LATELY = """
 with counted as (
   select r.source, r.reason,
     (sum(r.count) filter (
@@ -76,8 +76,8 @@ left join lateral (
   where r.source = c.source and r.reason = c.reason and r.hour > now() - interval '8 days'
     and r.reason <> 'unavailable' and r.last_at > coalesce(s.received_at, '-infinity')
 ) running on true
-order by c.source, running.run desc nulls last
-""")
+"""
+_LATELY = text(f"{LATELY}order by c.source, running.run desc nulls last")
 
 
 async def count_refused(

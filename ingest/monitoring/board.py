@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ingest.metrics import DELIVERIES, METRICS, Metric
+from ingest.metrics import DELIVERIES, HEAD, METRICS, Metric
 
 _COLUMNS, _WIDTH, _HEIGHT = 3, 8, 7
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -28,7 +28,8 @@ def _data_source() -> dict[str, Any]:
 
 
 def _sources() -> dict[str, Any]:
-    query = f"label_values({DELIVERIES.name}, source)"
+    # Each of the two names others where there are many sources.
+    query = f'label_values({{__name__=~"{DELIVERIES.name}|{HEAD.name}"}}, source)'
     return {
         "name": "source", "type": "query", "label": "Source", "datasource": _SOURCE, "query": query, "refresh": 2,
         "includeAll": True, "multi": True, "allValue": ".*", "current": {"text": "All", "value": "$__all"},

@@ -29,6 +29,11 @@ The first part is of the process: add up the processes of a service. From `roste
 database: every process says the same, so take the maximum. While the database does not answer within a second,
 `rosterlog_database_up` is 0 and the rest of that part is absent. `ingest` alone knows the log and not the projections.
 
+Up to fifty sources have a label each. Where there are more, fifty have, and the label `(others)` stands for all the
+rest: for the sum of their numbers, and for the worst of their lags, of their refusals in a row and of their times. Of
+the database the fifty are those in the worst trouble of each kind, and then the largest. Of a process they are the
+first of its settings, or that a worker folds, for as long as it runs: so no counter goes back.
+
 Alerts: `deploy/prometheus/rules.yml`; a board for Grafana: `deploy/grafana/rosterlog.json`. This page and both files
 are made by `make deploy-files`.
 

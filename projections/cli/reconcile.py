@@ -28,7 +28,7 @@ from projections.truth.certificate import certificate_at
 from projections.truth.comparison import scope_of
 from projections.truth.expected import count_roster
 from projections.truth.guards import folded_build
-from projections.truth.inner import count_within
+from projections.truth.inner import count_each
 from projections.truth.recomputed import recomputed
 
 
@@ -130,7 +130,7 @@ def _count_within(settings: Settings, source: str | None, *, as_json: bool) -> b
             logged = heads(connection)
             sources = sorted(logged) if source is None else [source_of(settings, source, logged)]
             build = folded_build(connection, participants_projection(settings))
-            counts = [count_within(connection, build, each) for each in sources]
+            counts = count_each(connection, build, sources)
         with role_engine(conninfo, WORKER_ROLE) as worker:
             is_noted = note_inner(worker, [(each.source, each.position, each.named, each.faults) for each in counts])
     if not is_noted:

@@ -29,6 +29,7 @@ from ingest.hangup import on_hangup
 from ingest.metrics import EVENTS_FOLDED, Reading, readings_of
 from ingest.session import FOLDING
 from ingest.settings import Settings
+from ingest.source_labels import SourceLabels
 from ingest.sqlstate import DRIVER_ERRORS
 from ingest.web.app import Part, build_app
 from ingest.web.metrics import Total
@@ -140,8 +141,10 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
 def _worker_app(settings: Settings, conninfo: str, worker: Worker, pulse: Pulse) -> Starlette:
     """What a worker shows of itself on the port of metrics."""
 
+    labels = SourceLabels()
+
     def readings() -> list[Reading]:
-        return readings_of(EVENTS_FOLDED, dict(worker.folded))  # the worker's thread goes on counting
+        return readings_of(EVENTS_FOLDED, labels.sums([*worker.folded.items()]))  # the worker's thread goes on counting
 
     part = Part([], nullcontext, {"worker": pulse.hindrance}, readings=readings)
     return build_app(

@@ -1,7 +1,7 @@
 """`rosterlog status`: how far logs and projections are, and what needs a person."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -16,7 +16,11 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
 from projections.folding.health import Health, SourceHealth, in_words, read_health
 from projections.folding.needs import needs
+from projections.folding.worst import all_sources, worst_sources
 from projections.participants.ahead import ahead_of_time, in_a_sentence
+
+_FEW = 20  # sources that are all shown
+_MOST_SHOWN = 10  # of more, and of the lines about them
 
 
 @click.command()
@@ -28,13 +32,14 @@ def status(settings: Settings, *, as_json: bool) -> None:
     free = free_bytes(settings.data_dir) if settings.database_url is None else None
     with migrated_engine(settings, tells=not as_json) as engine, engine.connect() as connection:
         health = read_health(connection, projections, settings.sources or [DEFAULT_SOURCE], free)
+        shown = worst_sources(connection, health, _FEW, _MOST_SHOWN)
         ahead = ahead_of_time(connection, [source.status.source for source in health.sources])
         database = {"database": place_of(settings, connection), "is_demo": is_demo(connection)}
     needed = needs(health)
     if as_json:
         click.echo(to_json({**database, **_as_json(health, ahead, needed)}).decode())
     else:
-        _print(health, ahead, needed)
+        _print(health, shown, ahead, needed)
     sys.exit(1 if needed else 0)
 
 
@@ -71,11 +76,21 @@ def _completeness(health: Health, source: str) -> dict[str, object]:
     }
 
 
-def _print(health: Health, ahead: Mapping[str, int], needed: list[str]) -> None:
-    _print_sources(health)
-    for source in health.sources:
-        _print_what_is_odd(source, ahead.get(source.status.source, 0))
-        _print_completeness(health, source.status.source)
+def _print(health: Health, shown: Sequence[SourceHealth], ahead: Mapping[str, int], needed: list[str]) -> None:
+    _print_sources(health, shown)
+    lines = [
+        line
+        for source in shown
+        for line in (
+            *_what_is_odd(source, ahead.get(source.status.source, 0)),
+            *_completeness_of(health, source.status.source),
+        )
+    ]
+    most = _MOST_SHOWN if len(shown) < len(health.sources) else len(lines)
+    for line in lines[:most]:
+        click.echo(line)
+    if len(lines) > most:
+        click.echo(f"and {len(lines) - most} more such lines: rosterlog status --json has all of every source")
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
         click.echo(f"deliveries for sources that nobody knows: {health.unknown.last_hour} refused in 1 h, last {last}")
@@ -92,42 +107,51 @@ def _print(health: Health, ahead: Mapping[str, int], needed: list[str]) -> None:
         click.echo(f"NEEDS YOU  {runnable(sentence)}")
 
 
-def _print_sources(health: Health) -> None:
-    """The table of the sources, each column as wide as what is in it: usually all in 120 characters."""
+def _print_sources(health: Health, shown: Sequence[SourceHealth]) -> None:
+    """The table of the sources, each column as wide as what is in it: usually all in 120 characters.
+
+    Where not all are shown, the sums of all stand below those that are.
+    """
     names = [live.projection for live in health.projections]
     rows = [["source", "head", *(f"{name} at" for name in names), "lag", "its age", "parked", "refused in 1 h"]]
     rows[0].append("last delivery")
-    for source in health.sources:
+    for source in shown:
         of_source = source.status
         numbers = [of_source.head, *(of_source.checkpoints[name] for name in names), of_source.lag]
-        row = [of_source.source, *map(str, numbers), _age(source), str(of_source.quarantined)]
-        rows.append([*row, str(source.refused.last_hour), _time(source.last_received_at)])
+        row = [of_source.source, *map(str, numbers), _age(of_source.lag, source.seconds_behind)]
+        row += [str(of_source.quarantined), str(source.refused.last_hour), _time(source.last_received_at)]
+        rows.append(row)
+    if len(shown) < len(health.sources):
+        every = all_sources(health)
+        numbers = [every.head, *(every.checkpoints[name] for name in names), every.lag]
+        row = [f"all {every.number:,}", *map(str, numbers), _age(every.lag, every.seconds_behind)]
+        rows.append([*row, str(every.quarantined), str(every.refused_last_hour), _time(every.last_received_at)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *rest in rows:
         right = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
         click.echo("  ".join([f"{first:<{widths[0]}}", *right]))
 
 
-def _print_what_is_odd(source: SourceHealth, ahead: int) -> None:
+def _what_is_odd(source: SourceHealth, ahead: int) -> Iterator[str]:
     name = source.status.source
     if source.refused.last_at is not None:
         reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items()) or "none"
-        click.echo(f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}")
+        yield f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}"
     if ahead:
-        click.echo(f"{name}: {in_a_sentence(ahead)}")
+        yield f"{name}: {in_a_sentence(ahead)}"
 
 
-def _print_completeness(health: Health, source: str) -> None:
+def _completeness_of(health: Health, source: str) -> Iterator[str]:
     if reconciled := health.reconciled.get(source):
         last = reconciled[0]
         where = f"at position {last.compared_at:,}, {printable(last.scope)}"
-        click.echo(f"{source}: compared with the source as it was {_time(last.taken_at)}, {where}: {last.result}")
+        yield f"{source}: compared with the source as it was {_time(last.taken_at)}, {where}: {last.result}"
     if inner := health.inner.get(source):
-        click.echo(f"{source}: compared with its own log {_time(inner.finished_at)}: {inner.result}")
+        yield f"{source}: compared with its own log {_time(inner.finished_at)}: {inner.result}"
 
 
-def _age(source: SourceHealth) -> str:
-    return in_words(source.seconds_behind) if source.status.lag else "-"
+def _age(lag: int, seconds: float) -> str:
+    return in_words(seconds) if lag else "-"
 
 
 def _time(moment: datetime | None) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
-from projections.doctor.finding import DoctorFinding, fail, ok
+from projections.doctor.finding import DoctorFinding, fail, first_few, ok
 from projections.folding import builds
 from projections.folding.inner_completeness import read_inner
-from projections.truth.inner import count_within
+from projections.truth.inner import InnerCount, Whereabouts, count_each
 
 MOST_EVENTS = 2_000_000  # that are looked at: about a second
-_MOST_NAMED = 5  # ids
+_MOST_NAMED = 5  # ids, sources
 
 
 def check_complete(
@@ -24,19 +24,25 @@ def check_complete(
         why = "nothing is folded yet" if build is None else f"not looked at in {events} events"
         yield ok("complete", f"{why} (rosterlog reconcile --inner compares log and roster){_last(connection)}")
         return
-    counts = [count_within(connection, build, source) for source in sorted(logged)]
-    for count in counts:
-        for part, ids in count.ids.items():
-            yield fail(
-                "complete",
-                f"{count.source}: {count.parts[part]} {part.value}, such as {', '.join(ids[:_MOST_NAMED])}",
-                f"rosterlog rebuild {name} folds the log again (rosterlog reconcile --inner shows the arithmetic)",
-            )
+    counts = count_each(connection, build, sorted(logged))
+    yield from first_few(
+        (count.source, _of_fault(count, part, name))
+        for count in sorted(counts, key=lambda count: -count.faults)
+        for part in count.ids
+    )
     if all(count.is_complete for count in counts):
         named = sum(count.named for count in counts)
         yield ok(
             "complete", f"each of the {named} participants that the log names is on the roster, or it is known why not"
         )
+
+
+def _of_fault(count: InnerCount, part: Whereabouts, name: str) -> DoctorFinding:
+    return fail(
+        "complete",
+        f"{count.source}: {count.parts[part]} {part.value}, such as {', '.join(count.ids[part][:_MOST_NAMED])}",
+        f"rosterlog rebuild {name} folds the log again (rosterlog reconcile --inner shows the arithmetic)",
+    )
 
 
 def _last(connection: Connection) -> str:

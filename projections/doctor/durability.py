@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest.database import INGEST_ROLE, connect
+from ingest.listed import listed
 from ingest.session import Deadlines
-from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 _ON = text("select name, setting from pg_settings where name = any (:names)")
 _FILES = {

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 
 from ingest.cli.terminal import printable
+from ingest.listed import listed
 
 
 class Level(Enum):
@@ -41,12 +42,6 @@ def fail(check: str, says: str, do: str) -> DoctorFinding:
     return DoctorFinding(check, Level.FAIL, printable(says), printable(do))
 
 
-def listed(names: list[str], most: int = 5) -> str:
-    """The first few of some names, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
-
-
 def first_few(findings: Iterable[tuple[str, DoctorFinding]], most: int = 3) -> Iterator[DoctorFinding]:
     """Of findings that are alike but for whom they are about, the first few, and one finding about the others.
 
@@ -62,4 +57,4 @@ def first_few(findings: Iterable[tuple[str, DoctorFinding]], most: int = 3) -> I
         else:
             others[kind].append(name)
     for (check, level, do), names in others.items():
-        yield DoctorFinding(check, level, printable(f"{len(names)} more likewise: {listed(names)}"), do)
+        yield DoctorFinding(check, level, printable(f"{len(names):,} more likewise: {listed(names)}"), do)

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection, Row, text
 
 from ingest.cli.opening import is_demo
+from ingest.listed import listed
 from ingest.log.read import heads
 from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError
 from ingest.simulator.demo import demo_digests
 from ingest.sources import Secrets
-from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, first_few, ok, warn
 
 WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
 _MOST_SOURCES = 200  # whose positions are looked at

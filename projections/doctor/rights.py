@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest.database import INGEST_ROLE, OPERATOR_ROLE, ROLES
-from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+from ingest.listed import listed
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
 from projections.doctor.grants import GRANTS, MEANT, RESTRICTED, Grant
 
 _ROLES = text("""

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import Connection
 
 from ingest.failures import Failure
+from ingest.listed import listed
 from ingest.log.read import read_after
-from projections.doctor.finding import DoctorFinding, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, ok, warn
 from projections.participants.discovery import Discovery
 from projections.participants.fields import Fields
 

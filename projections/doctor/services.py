@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, Row, text
 
 from ingest.database import SERVICE_ROLES, application_name
+from ingest.listed import listed
 from ingest.session import has_no_more
-from projections.doctor.finding import DoctorFinding, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, ok, warn
 from projections.doctor.grants import MEANT
 
 # Sessions of other logins show their name and their login to everybody.

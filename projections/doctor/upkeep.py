@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest.disk import amount
-from projections.doctor.finding import DoctorFinding, fail, listed, ok, warn
+from ingest.listed import listed
+from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 LONG_SECONDS = 900.0  # that a transaction may be open
 MUCH_WAL = 2**30  # bytes that an active slot may hold back

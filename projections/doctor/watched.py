@@ -10,7 +10,7 @@ from projections.folding.needs import BEHIND_SECONDS, needs
 
 def check_watched(health: Health) -> Iterator[DoctorFinding]:
     """Each sentence of `needs`, which ends with what to do, is a finding; what is well is said beside them."""
-    yield from first_few(map(_needed, needs(health)))
+    yield from map(_needed, needs(health))
     yield from first_few(_arrivals(health))
     yield from _worker(health)
     built = [live for live in health.projections if live.build is not None]
@@ -24,10 +24,9 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
         yield ok("parked", "no event is parked")
 
 
-def _needed(sentence: str) -> tuple[str, DoctorFinding]:
-    """The finding of a sentence, with what the sentence is about."""
+def _needed(sentence: str) -> DoctorFinding:
     says, _, do = sentence.rpartition(": ")
-    return says.partition(": ")[0], fail("status", says or sentence, do)
+    return fail("status", says or sentence, do)
 
 
 def _arrivals(health: Health) -> Iterator[tuple[str, DoctorFinding]]:

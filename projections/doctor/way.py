@@ -10,9 +10,10 @@ import httpx2 as httpx
 
 from ingest.disk import amount
 from ingest.failures import WrongUsage
+from ingest.listed import listed
 from ingest.sources import Secrets
 from projections.doctor.contact import LONGEST_SHOWN, judge
-from projections.doctor.finding import DoctorFinding, fail, first_few, listed, ok, warn
+from projections.doctor.finding import DoctorFinding, fail, first_few, ok, warn
 from projections.doctor.posting import POST_SECONDS, NoWay, ProbeAnswer, ProbeBody, new_client, post
 
 _PATH = "/webhooks/"
@@ -44,7 +45,7 @@ def addresses(url: str, sources: Mapping[str, Secrets]) -> dict[str, str]:
     if parts.path.endswith("/"):
         raise WrongUsage("--url ends with a slash, with which a webhook is answered 404: is that how Movemint has it?")
     if name not in sources:
-        raise WrongUsage(f"--url is the address of {name}, which has no secret here; there is {', '.join(sources)}")
+        raise WrongUsage(f"--url is the address of {name}, which has no secret here; there is {listed([*sources], 20)}")
     return {name: f"{server}{before}{_PATH}{name}"}
 
 

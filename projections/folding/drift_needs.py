@@ -13,7 +13,7 @@ def needs_of_completeness(health: Health) -> list[str]:
         f"{source}: {number_of(found.differences, 'participant is', 'participants are')} not where the log says, as "
         f"was found at position {found.position:,}: rosterlog rebuild folds the log again; rosterlog reconcile --inner "
         "then looks again"
-        for source, found in sorted(health.inner.items())
+        for source, found in sorted(health.inner.items(), key=lambda item: (-item[1].differences, item[0]))
         if found.differences
     ]
 
@@ -26,11 +26,12 @@ def needs_of_drift(health: Health) -> list[str]:
         if drifting:
             sums = {kind: sum(getattr(each, kind) for each in drifting) for kind in DRIFT_LEFT}
             numbers = ", ".join(f"{number:,} {kind}" for kind, number in sums.items() if number)
-            found.append(
+            sentence = (
                 f"{source}: {numbers} of {_scopes(drifting)}, as the source listed them: rosterlog reconcile with a "
                 "new list names them, and --apply writes down what may be"
             )
-    return found
+            found.append((-sum(sums.values()), sentence))
+    return [sentence for _, sentence in sorted(found)]
 
 
 def _scopes(drifting: Sequence[Reconciled]) -> str:

@@ -23,7 +23,7 @@ from projections.folding.status import (
     longest_behind,
     read_folded,
     read_projections,
-    read_status,
+    statuses_of,
 )
 
 _Arrival = tuple[datetime | None, datetime | None, int]
@@ -34,9 +34,19 @@ select s.source, first.received_at, delivered.received_at,
   head.position - hour.position - own.events as last_hour
 from source s
 cross join lateral (
-  select e.position from event_log e where e.source = s.source order by e.position desc limit 1
+  select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
 ) head
-cross join lateral (select position_at(s.source, now() - interval '1 hour') as position) hour
+cross join lateral (
+  select e.received_at from event_log e where e.source = s.source order by e.position limit 1
+) first
+-- Of most sources all events came before the last hour, or in it: only of the others the border is searched for.
+cross join lateral (
+  select case
+    when head.received_at < now() - interval '1 hour' then head.position
+    when first.received_at > now() - interval '1 hour' then 0
+    else position_at(s.source, now() - interval '1 hour')
+  end as position
+) hour
 -- What rosterlog itself wrote says nothing of Movemint.
 cross join lateral (
   select count(*) as events from event_log e
@@ -47,9 +57,6 @@ left join lateral (
   where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
   order by e.position desc limit 1
 ) delivered on true
-cross join lateral (
-  select e.received_at from event_log e where e.source = s.source order by e.position limit 1
-) first
 """)
 _SERVES = text("""
 select exists (
@@ -129,11 +136,12 @@ def read_health(
     connection: Connection, projections: Sequence[Projection], configured: Iterable[str], free_bytes: int | None = None
 ) -> Health:
     """The health of every source that has secrets or events, and of what serves them."""
-    statuses = read_status(connection, projections, configured)
+    every = read_folded(connection, projections)
+    statuses = statuses_of(connection, projections, configured, every)
     refused = refused_lately(connection)
     arrivals: Mapping[str, _Arrival] = {row[0]: row[1:] for row in connection.execute(_ARRIVALS)}
     folded: defaultdict[str, list[Folded]] = defaultdict(list)
-    for each in read_folded(connection, projections):
+    for each in every:
         folded[each.source].append(each)
     sources = []
     for status in statuses:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
 from projections.folding.drift_needs import needs_of_completeness, needs_of_drift
 from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words, number_of
+from projections.folding.likewise import few_of_each
 
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
 SLOW_SECONDS = 0.5  # for the answer to a statement that does nothing
@@ -25,9 +26,17 @@ _WHY = {
 
 
 def needs(health: Health) -> list[str]:
-    """What needs a person, the most urgent first: a sentence each, with the next step."""
+    """What needs a person, the most urgent first: a sentence each, with the next step.
+
+    Of what is alike of many sources the worst few, and how many more.
+    """
+    return [*few_of_each(_each_need(health))]
+
+
+def _each_need(health: Health) -> list[str]:
     found = _of_disk(health) + _of_problems(health)
-    found += [sentence for source in health.sources if (sentence := _all_refused(source)) is not None]
+    refusing = sorted(health.sources, key=lambda source: -source.refused.run)
+    found += [sentence for source in refusing if (sentence := _all_refused(source)) is not None]
     found += _of_worker(health)
     found += [
         f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
@@ -38,7 +47,7 @@ def needs(health: Health) -> list[str]:
     ]
     found += [
         f"{each.status.source}: an event waits to be folded for {in_words(each.seconds_behind)}: see the worker's log"
-        for each in health.sources
+        for each in sorted(health.sources, key=lambda source: -source.seconds_behind)
         if each.seconds_behind > BEHIND_SECONDS
     ]
     found += _of_database(health)
@@ -46,7 +55,7 @@ def needs(health: Health) -> list[str]:
     found += [
         f"{each.status.source}: {number_of(each.status.quarantined, 'parked event', 'parked events')}: rosterlog "
         "quarantine list shows what, and why"
-        for each in health.sources
+        for each in sorted(health.sources, key=lambda source: -source.status.quarantined)
         if each.status.quarantined
     ]
     return found + needs_of_drift(health) + _of_verification(health)
@@ -91,7 +100,7 @@ def _of_problems(health: Health) -> list[str]:
         f"{source}: verify found {number_of(verified.problems, 'problem', 'problems')} in the log: rosterlog verify"
         f"{' --signatures' if verified.with_signatures else ''} names them; keep a copy as it is, and restore a backup "
         "beside it"
-        for source, verified in sorted(health.verified.items())
+        for source, verified in sorted(health.verified.items(), key=lambda item: (-item[1].problems, item[0]))
         if verified.problems
     ]
 
@@ -101,10 +110,11 @@ def _of_verification(health: Health) -> list[str]:
     for each in health.sources:
         verified = health.verified.get(each.status.source)
         since = each.first_received_at if verified is None else verified.finished_at
-        if since is not None and _seconds_since(since) > UNVERIFIED_SECONDS:
-            how = "was never verified" if verified is None else f"was verified {in_words(_seconds_since(since))} ago"
-            found.append(f"{each.status.source}: the log {how}: run rosterlog verify, once a week by a timer")
-    return found
+        if since is not None and (seconds := _seconds_since(since)) > UNVERIFIED_SECONDS:
+            how = "was never verified" if verified is None else f"was verified {in_words(seconds)} ago"
+            sentence = f"{each.status.source}: the log {how}: run rosterlog verify, once a week by a timer"
+            found.append((since, sentence))
+    return [sentence for _, sentence in sorted(found)]
 
 
 def _of_database(health: Health) -> list[str]:

@@ -3,22 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from ingest.log.read import heads, sources
-from projections.folding import builds, checkpoint, quarantine
+from ingest.log.read import head_of
+from projections.folding import builds, quarantine
 from projections.folding.projection import Projection
 
 # Position, head and the event after the checkpoint are of one statement, so they agree. That event is looked for behind
 # a hole as well: a log that was damaged must not look as if all of it were folded.
-_FOLDED = text("""
+EACH_FOLDED = """
 select
   p.projection, s.source, coalesce(c.position, 0) as position, head.position as head, following.position as following,
   following.received_at as oldest_at,
   coalesce(extract(epoch from clock_timestamp() - following.received_at), 0)::float8 as seconds
 from projection p
-cross join unnest(cast(:sources as text[])) as s (source)
+cross join source s
 left join checkpoint c on c.projection = p.projection and c.source = s.source and c.build = p.live
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
@@ -26,12 +27,27 @@ cross join lateral (
 left join lateral (
   select e.position, e.received_at
   from event_log e
-  where e.source = s.source and e.position > coalesce(c.position, 0)
+  where e.source = s.source and e.position > coalesce(c.position, 0) and head.position > coalesce(c.position, 0)
   order by e.position
   limit 1
 ) following on true
 where p.projection = any (cast(:names as text[]))
+"""
+_FOLDED = text(f"{EACH_FOLDED}order by p.projection, s.source")
+_CHECKPOINTS = text("""
+select p.projection, coalesce(c.position, 0) as position
+from projection p
+left join checkpoint c on c.projection = p.projection and c.source = :source and c.build = p.live
+where p.projection = any (cast(:names as text[]))
+order by p.projection
 """)
+_LONGEST_BEHIND = text(f"""
+select b.*
+from ({EACH_FOLDED}) b
+where b.oldest_at is not null
+order by b.oldest_at, b.projection, b.source
+limit 1
+""")  # noqa: S608 - the constant above
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +105,37 @@ def read_status(
     connection: Connection, projections: Sequence[Projection], configured: Iterable[str]
 ) -> list[SourceStatus]:
     """The status of every source that has secrets or events, ordered by name."""
-    head_of = heads(connection)
-    live = builds.every_live(connection)
-    folded = {
-        projection.name: checkpoint.positions(connection, live[projection.name]) if projection.name in live else {}
-        for projection in projections
-    }
+    return statuses_of(connection, projections, configured, read_folded(connection, projections))
+
+
+def statuses_of(
+    connection: Connection, projections: Sequence[Projection], configured: Iterable[str], folded: Iterable[Folded]
+) -> list[SourceStatus]:
+    """The same, from how far each live build has folded each source."""
+    names = [projection.name for projection in projections]
+    heads: dict[str, int] = {}
+    positions: dict[tuple[str, str], int] = {}
+    for each in folded:
+        heads[each.source] = each.head
+        positions[each.source, each.projection] = each.position
     parked = quarantine.parked_by_source(connection)
     statuses = []
-    for source in sorted({*configured, *head_of}):
-        checkpoints = {name: positions.get(source, 0) for name, positions in folded.items()}
-        head = head_of.get(source, 0)
+    for source in sorted({*configured, *heads}):
+        checkpoints = {name: positions.get((source, name), 0) for name in names}
+        head = heads.get(source, 0)
         lag = max(head - min(checkpoints.values()), 0)  # of a log that lost its end, which `Folded.missing` tells
         statuses.append(SourceStatus(source, head, checkpoints, lag, parked.get(source, 0)))
     return statuses
+
+
+def read_source(connection: Connection, projections: Sequence[Projection], source: str) -> SourceStatus:
+    """The status of one source, at the same cost however many others there are."""
+    head = head_of(connection, source)
+    rows = connection.execute(_CHECKPOINTS, {**_names(projections), "source": source})
+    checkpoints = {row.projection: row.position for row in rows}
+    lag = max(head - min(checkpoints.values()), 0)
+    parked = quarantine.parked_count(connection, quarantine.Wanted(source, is_dismissed=False))
+    return SourceStatus(source, head, checkpoints, lag, parked)
 
 
 def read_projections(connection: Connection, projections: Sequence[Projection]) -> list[ProjectionStatus]:
@@ -121,23 +154,25 @@ def read_projections(connection: Connection, projections: Sequence[Projection]) 
 
 def read_folded(connection: Connection, projections: Sequence[Projection]) -> list[Folded]:
     """How far each live build has folded each source that has events."""
-    names = [projection.name for projection in projections]
-    return [
-        Folded(
-            row.projection, row.source, row.position, row.head, row.oldest_at, row.seconds,
-            _missing(row.position, row.head, row.following),
-        )
-        for row in connection.execute(_FOLDED, {"names": names, "sources": sources(connection)})
-    ]  # fmt: skip
+    return [_folded(row) for row in connection.execute(_FOLDED, _names(projections))]
+
+
+def longest_behind(connection: Connection, projections: Sequence[Projection]) -> Folded | None:
+    """The build and source whose oldest event that is not folded has been in the log for longest; None if all are."""
+    row = connection.execute(_LONGEST_BEHIND, _names(projections)).one_or_none()
+    return None if row is None else _folded(row)
+
+
+def _names(projections: Sequence[Projection]) -> dict[str, list[str]]:
+    return {"names": [projection.name for projection in projections]}
+
+
+def _folded(row: Row[Any]) -> Folded:
+    missing = _missing(row.position, row.head, row.following)
+    return Folded(row.projection, row.source, row.position, row.head, row.oldest_at, row.seconds, missing)
 
 
 def _missing(position: int, head: int, following: int | None) -> int | None:
     if position > head:
         return head + 1
     return position + 1 if following not in (None, position + 1) else None
-
-
-def longest_behind(connection: Connection, projections: Sequence[Projection]) -> Folded | None:
-    """The build and source whose oldest event that is not folded has been in the log for longest; None if all are."""
-    waiting = [folded for folded in read_folded(connection, projections) if folded.oldest_at is not None]
-    return max(waiting, key=lambda folded: folded.seconds, default=None)

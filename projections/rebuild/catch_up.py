@@ -36,20 +36,20 @@ def catch_up(engine: Engine, projection: Projection, build: Build, limit: int, a
             done = checkpoint.positions(connection, build)
         behind = {source: head for source, head in targets.items() if head > done.get(source, 0)}
         for source, head in behind.items():
-            _reach(engine, Track(projection, build, source), head, limit, advance)
+            _reach(engine, Track(projection, build, source), done.get(source, 0), head, limit, advance)
         if sum(head - done.get(source, 0) for source, head in behind.items()) <= limit:
             return
     raise CannotCatchUp("more arrives than is folded: try again when there is less going on")
 
 
-def _reach(engine: Engine, track: Track, head: int, limit: int, advance: Callable[[int], None]) -> None:
-    position = 0
+def _reach(engine: Engine, track: Track, position: int, head: int, limit: int, advance: Callable[[int], None]) -> None:
+    """Fold from a checkpoint's position, which nobody else moves, to the head."""
     while position < head:
         with engine.begin() as connection:
             folded = fold_next(connection, track, limit)
-            if not folded:
-                raise CannotCatchUp("another transaction has locked the build's checkpoint: try again")
-            position = checkpoint.positions(connection, track.build)[track.source]
+        if not folded:
+            raise CannotCatchUp("another transaction has locked the build's checkpoint: try again")
+        position += folded  # positions have no holes
         advance(folded)
 
 

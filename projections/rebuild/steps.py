@@ -17,7 +17,7 @@ from ingest.log.read import heads
 from ingest.log.scan import check_whole, snapshot
 from ingest.session import LONG
 from projections.folding import builds, checkpoint
-from projections.folding.projection import Build, Projection, Track
+from projections.folding.projection import Build, Projection
 from projections.rebuild.catch_up import refold_erased
 from projections.rebuild.drop import drop_beside
 
@@ -29,6 +29,15 @@ _MOST_SESSIONS = 4  # the database may have other work
 _NOTE_SECONDS = 1.0
 _LOCK = text("select pg_try_advisory_lock(:lock, hashtext(:name))")
 _UNLOCK = text("select pg_advisory_unlock(:lock, hashtext(:name))")
+_LOCK_BUILD = text("select from projection_build b where b.projection = :projection and b.build = :build for update")
+# An erasure may have set one to 0, which it locked.
+_SET_CHECKPOINTS = text("""
+insert into checkpoint (source, projection, build, position)
+select l.source, :projection, :build, l.position
+from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as l (source, position)
+order by l.source
+on conflict on constraint checkpoint_pkey do update set position = excluded.position, moved_at = now()
+""")
 
 
 class AnotherRebuild(Failure):
@@ -125,13 +134,12 @@ def attach_tables(engine: Engine, projection: Projection, build: Build, up_to: M
             builds.attach(connection, build, table)
     with engine.begin() as connection:
         connection.execute(text(_SETTINGS))
+        checkpoint.pin_live(connection)
         # An erasure waits for this lock: a row that it deletes was counted and is subtracted, or was never counted.
-        connection.execute(text("lock table checkpoint in row share mode"))
+        connection.execute(_LOCK_BUILD, {"projection": build.projection, "build": build.number})
         projection.finish(connection, build)
-        for source, head in up_to.items():
-            track = Track(projection, build, source)
-            checkpoint.lock(connection, track)
-            checkpoint.move(connection, track, head)
+        up_to_here = {"sources": [*up_to], "positions": [*up_to.values()]}
+        connection.execute(_SET_CHECKPOINTS, {"projection": build.projection, "build": build.number, **up_to_here})
     refold_erased(engine, projection, build, limit)
     for table in tables:
         with engine.begin() as connection:

@@ -53,7 +53,10 @@ def _reach_live(connection: Connection, projection: Projection, build: Build, li
     if sum(position - done.get(source, 0) for source, position in missing.items()) > _MOST_BATCHES * limit:
         return False
     for source, position in missing.items():
-        while checkpoint.positions(connection, build).get(source, 0) < position:
-            if not fold_next(connection, Track(projection, build, source), limit):
+        reached = done.get(source, 0)
+        while reached < position:
+            folded = fold_next(connection, Track(projection, build, source), limit)
+            if not folded:
                 return False
+            reached += folded  # positions have no holes
     return True

@@ -4,13 +4,13 @@ By ids, for each source in one snapshot. Participants that the log names once it
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from projections.folding import checkpoint
 from projections.folding.projection import Build
@@ -18,46 +18,48 @@ from projections.participants.rows import ROSTER_TABLE
 
 MOST_NAMED = 20  # ids of each difference
 _AT_A_TIME = 5_000  # participants that are looked up at once
+_MOST_SINGLY = 100  # sources with statements of their own, which are quickest for large ones
 
-# Two indexes are read in the order of the ids, which nothing has to be sorted for.
+# Of one source two indexes are read in the order of the ids, which nothing has to be sorted for.
 _LEFT_OVER = """
-select named.subject as named, p.participant_id as on_roster
-from (select distinct e.subject from event_log e where e.source = :source and e.subject is not null) named
-full join (select r.participant_id from {table} r where r.source = :source) p on p.participant_id = named.subject
+select coalesce(named.source, p.source) as source, named.subject as named, p.participant_id as on_roster
+from (select distinct e.source, e.subject from event_log e where e.subject is not null{of_log}) named
+full join (select r.source, r.participant_id from {table} r where true{of_roster}) p
+  on p.source = named.source and p.participant_id = named.subject
 where named.subject is null or p.participant_id is null
 """
-_ON_ROSTER = "select count(*) from {table} r where r.source = :source"
+_ON_ROSTER = "select r.source, count(*) as participants from {table} r where true{of_roster} group by r.source"
 # Whom an erasure in force should have taken off the roster.
 _SHOWN = """
-select r.subject
+select r.source, r.subject
 from erasures r
 join {table} p on p.source = r.source and p.participant_id = r.subject
-where r.source = :source and r.lifted_at is null
+where r.lifted_at is null{of_roster}
 """
 _ABOUT = text("""
 select
-  w.id,
+  w.source, w.id,
   not exists (
-    select from event_log e where e.source = :source and e.subject = w.id and e.position <= :position
+    select from event_log e where e.source = w.source and e.subject = w.id and e.position <= w.position
   ) as is_waiting,
   exists (
     select from quarantine q
-    where q.source = :source and q.projection = :projection and q.build = :build and q.participant_id = w.id
+    where q.source = w.source and q.projection = :projection and q.build = :build and q.participant_id = w.id
   ) as is_parked,
   not exists (
     select from readable_log e
-    where e.source = :source and e.subject = w.id and e.position <= :position and e.body is not null
+    where e.source = w.source and e.subject = w.id and e.position <= w.position and e.body is not null
   ) as is_erased,
   not exists (
     select from readable_log e
-    where e.source = :source and e.subject = w.id and e.position <= :position and e.body is not null
+    where e.source = w.source and e.subject = w.id and e.position <= w.position and e.body is not null
       and not exists (
         select from unknown_event_type u
-        where u.source = :source and u.projection = :projection and u.build = :build and u.event_type = e.event_type
+        where u.source = w.source and u.projection = :projection and u.build = :build and u.event_type = e.event_type
           and not e.is_own -- of a delivery that claims the type of an event of our own
       )
   ) as is_passed
-from unnest(cast(:ids as text[])) as w (id)
+from unnest(cast(:sources as text[]), cast(:ids as text[]), cast(:positions as bigint[])) as w (source, id, position)
 """)
 
 
@@ -122,31 +124,66 @@ class InnerCount:
 
 def count_within(connection: Connection, build: Build, source: str) -> InnerCount:
     """Compare log and roster of a source. `build`: the live one. The connection reads in one snapshot."""
-    table = build.table(ROSTER_TABLE)
-    binds = {"source": source}
-    count = InnerCount(source, checkpoint.positions(connection, build).get(source, 0))
-    count.on_roster = connection.execute(text(_ON_ROSTER.format(table=table)), binds).scalar_one()
-    connection.execute(text("set local work_mem = '64MB'"))
-    left = connection.execute(text(_LEFT_OVER.format(table=table)), binds, execution_options={"yield_per": _AT_A_TIME})
-    nowhere: list[str] = []
-    for named, on_roster in left:
-        if named is None:
-            count.note(Whereabouts.UNNAMED, on_roster)
-        else:
-            nowhere.append(named)
-    for id_ in connection.execute(text(_SHOWN.format(table=table)), binds).scalars():
-        count.note(Whereabouts.SHOWN, id_)
-    track = {"source": source, "projection": build.projection, "build": build.number, "position": count.position}
-    for ids in _in_parts(nowhere):
-        for row in connection.execute(_ABOUT, {**track, "ids": ids}):
-            count.note(_part_of(row), row.id)
-    for ids in count.ids.values():
-        ids.sort()
+    [count] = _counted(connection, build, [source], source)
     return count
 
 
-def _in_parts(ids: Sequence[str]) -> Iterator[list[str]]:
-    remaining = iter(ids)
+def count_each(connection: Connection, build: Build, sources: Sequence[str]) -> list[InnerCount]:
+    """The same of all sources that have events: of many in as many statements as of one."""
+    if len(sources) > _MOST_SINGLY:
+        return _counted(connection, build, sources, None)
+    return [count_within(connection, build, source) for source in sources]
+
+
+def _counted(connection: Connection, build: Build, sources: Sequence[str], only: str | None) -> list[InnerCount]:
+    positions = checkpoint.positions(connection, build)
+    counts = {source: InnerCount(source, positions.get(source, 0)) for source in sources}
+    for row in _of_those(counts, connection.execute(*_statement(_ON_ROSTER, build, only))):
+        counts[row.source].on_roster = row.participants
+    connection.execute(text("set local work_mem = '64MB'"))
+    nowhere: list[tuple[str, str]] = []
+    left = connection.execute(*_statement(_LEFT_OVER, build, only), execution_options={"yield_per": _AT_A_TIME})
+    for row in _of_those(counts, left):
+        if row.named is None:
+            counts[row.source].note(Whereabouts.UNNAMED, row.on_roster)
+        else:
+            nowhere.append((row.source, row.named))
+    for row in _of_those(counts, connection.execute(*_statement(_SHOWN, build, only))):
+        counts[row.source].note(Whereabouts.SHOWN, row.subject)
+    _note_nowhere(connection, build, counts, nowhere)
+    for count in counts.values():
+        for of_fault in count.ids.values():
+            of_fault.sort()
+    return [*counts.values()]
+
+
+def _of_those(counts: Mapping[str, InnerCount], rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
+    """The rows of these sources; another may have got its first event since they were asked for."""
+    return (row for row in rows if row.source in counts)
+
+
+def _note_nowhere(
+    connection: Connection, build: Build, counts: Mapping[str, InnerCount], nowhere: Sequence[tuple[str, str]]
+) -> None:
+    """Note of each source and id that the log names and the roster lacks why that is."""
+    track = {"projection": build.projection, "build": build.number}
+    for pairs in _in_parts(nowhere):
+        sources, ids = zip(*pairs, strict=True)
+        reached = [counts[source].position for source in sources]
+        for row in connection.execute(_ABOUT, {**track, "sources": [*sources], "ids": [*ids], "positions": reached}):
+            counts[row.source].note(_part_of(row), row.id)
+
+
+def _statement(sql: str, build: Build, only: str | None) -> tuple[TextClause, dict[str, str]]:
+    """A statement about one source, or about all."""
+    conditions = dict.fromkeys(("of_log", "of_roster"), "")
+    if only is not None:
+        conditions = {"of_log": " and e.source = :source", "of_roster": " and r.source = :source"}
+    return text(sql.format(table=build.table(ROSTER_TABLE), **conditions)), {} if only is None else {"source": only}
+
+
+def _in_parts(pairs: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    remaining = iter(pairs)
     while part := [*islice(remaining, _AT_A_TIME)]:
         yield part
 

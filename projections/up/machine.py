@@ -40,6 +40,7 @@ from projections.web.api import api_part, api_settings
 
 logger = logging.getLogger(__name__)
 
+_MOST_SHOWN = 20  # addresses of webhooks, in the lines of the start
 _BEHIND_SECONDS = 15.0  # that an event may wait to be folded before the machine is not ready
 
 
@@ -184,8 +185,11 @@ def _behind(machine: _Machine) -> str | None:
 
 async def _announce(machine: _Machine) -> None:
     """Print the addresses and the token; a demo delivers its registrations before its token is printed."""
-    for source in machine.settings.sources:
+    sources = [*machine.settings.sources]
+    for source in sources[:_MOST_SHOWN]:
         click.echo(f"webhook   {machine.public_url}/webhooks/{source}")
+    if len(sources) > _MOST_SHOWN:
+        click.echo(f"          and {len(sources) - _MOST_SHOWN:,} more: rosterlog source list")
     click.echo(f"roster    {machine.public_url}/v1/participants")
     click.echo(f"pages     {machine.public_url}/")
     if machine.observed is not None:

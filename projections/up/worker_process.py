@@ -9,7 +9,8 @@ import msgspec
 from pydantic_core import to_json
 
 from ingest.child_process import ChildProcess, Patience, Program
-from ingest.metrics import EVENTS_FOLDED, Reading
+from ingest.metrics import EVENTS_FOLDED, readings_of
+from ingest.source_labels import SourceLabels
 from ingest.totals import Totals
 from projections.folding.pulse import Pulse
 
@@ -24,18 +25,18 @@ _WORKER = 1  # in the totals: one worker runs at a time
 def beats(every: float, folded: EventsByProjection | None = None) -> Callable[[bool], None]:
     """What prints `READY` or `AWAY` when it is called: each change, and otherwise every so many seconds at most.
 
-    `folded`: what the worker has folded so far, printed behind it as JSON.
+    `folded`: what the worker has folded so far, printed behind it as JSON, of a bounded number of sources by name.
     """
     printed, due = "", 0.0
+    labels = SourceLabels()
 
     def beat(is_read: bool) -> None:  # noqa: FBT001 - the worker's own signature
         nonlocal printed, due
         state = READY if is_read else AWAY
         if state != printed or time.monotonic() >= due:
             printed, due = state, time.monotonic() + every
-            numbers = (
-                None if folded is None else [[*key, number] for key, number in [*folded.items()]]
-            )  # threads count on
+            counted = None if folded is None else labels.sums([*folded.items()])  # threads count on
+            numbers = None if counted is None else [[*key, number] for key, number in counted.items()]
             click.echo(state if numbers is None else f"{state} {to_json(numbers).decode()}")
 
     return beat
@@ -56,6 +57,7 @@ class WorkerProcess:
     ) -> None:
         self._pulse = Pulse()
         self._folded = Totals()
+        self._labels = SourceLabels()  # of all workers that ran here: each names other sources first
         self.hindrance = self._pulse.hindrance
         self.readings = self._folded.readings  # the metrics of all workers that ran here
         program = Program(command, environ)
@@ -65,9 +67,9 @@ class WorkerProcess:
     def _hear(self, line: bytes) -> None:
         """Take what a worker's `beats` printed. Raises `ValueError` if it is none of that."""
         state, _, folded = line.decode().strip().partition(" ")
-        numbers = _read_folded(folded or "[]")
+        numbers = self._labels.sums(((source, name), n) for source, name, n in _read_folded(folded or "[]"))
         self._pulse.beat(state == READY)
-        self._folded.note(_WORKER, [Reading(EVENTS_FOLDED, (source, name), n) for source, name, n in numbers])
+        self._folded.note(_WORKER, readings_of(EVENTS_FOLDED, numbers))
 
     def _gone(self) -> None:
         self._pulse.stop()

@@ -17,9 +17,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ingest.database import API_ROLE, async_engine
+from ingest.database import API_ROLE, async_engine, sync_engine
 from ingest.metrics import Reading
 from ingest.read_hosts import ReadHost, read_hosts
+from ingest.session import SERVING
 from ingest.settings import Settings
 from ingest.sqlstate import error_fields
 from ingest.web.app import ErrorHandler, Part
@@ -28,7 +29,7 @@ from ingest.web.meant import NothingRoute
 from ingest.web.metrics import Metrics
 from ingest.web.problems import problem
 from projections.folding.projection import Projection
-from projections.folding.status import read_status
+from projections.folding.status import read_source
 from projections.web.access.bearer import Bearers
 from projections.web.access.sessions import Sessions
 from projections.web.access.token_use import TokenUse
@@ -132,7 +133,8 @@ class Api:
             settings.public_url,
         )
         self._exports = Exports(self._replicas.exporting, self._dispatch)
-        operations = partial(read_operations, self._writing, projections, settings.data_dir)
+        self._looking = sync_engine(primary or conninfo, API_ROLE, SERVING, read_only=True)
+        operations = partial(read_operations, self._looking, projections, settings.data_dir)
         public_url, sessions = settings.public_url, Sessions(self._writing)
         self._kept = KeptNumbers(self._replicas.exporting)
         self._pages = Pages(
@@ -215,9 +217,8 @@ class Api:
         return AddressRoute(endpoint.path, respond, middleware)
 
     async def status(self, question: Question, _request: EndpointRequest[Nothing]) -> One:
-        source = question.scope.source
-        statuses = await question.connection.run_sync(read_status, self._projections, [source])
-        return One({"sources": [status.as_json() for status in statuses if status.source == source]})
+        status = await question.connection.run_sync(read_source, self._projections, question.scope.source)
+        return One({"sources": [status.as_json()]})
 
     def _readings(self) -> list[Reading]:
         return [*self._answer_log.readings(), *self._replicas.readings()]
@@ -239,6 +240,7 @@ class Api:
             await self._token_use.flush()
             await self._replicas.close()
             await self._writing.dispose()
+            self._looking.dispose()
 
 
 def api_part(

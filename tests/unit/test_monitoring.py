@@ -78,7 +78,15 @@ FIRES_AFTER_HOURS: dict[str, tuple[Series, str, str]] = {
         "23h",
     ),
     "RosterlogNotReconciled": ({'rosterlog_reconcile_timestamp_seconds{source="m"}': "0x1400"}, "194h", "192h"),
-    "RosterlogLogNeverVerified": ({'rosterlog_log_head_position{source="m"}': "3x1400"}, "194h", "190h"),
+    "RosterlogLogNeverVerified": (
+        {
+            'rosterlog_log_head_position{source="m"}': "3x1400",
+            'rosterlog_log_head_position{source="(others)"}': "9x1400",
+            'rosterlog_verify_timestamp_seconds{source="(others)"}': "0+600x1400",
+        },
+        "194h",
+        "190h",
+    ),
     "RosterlogSourceSilent": ({'rosterlog_log_last_received_timestamp_seconds{source="m"}': "0x200"}, "25h", "23h"),
 }
 HEALTHY = {

@@ -14,7 +14,7 @@ declare
   ids text[];
   positions bigint[];
 begin
-  -- So that neither a swap nor an erasure happens during this transaction.
+  -- So that no swap happens during this transaction; an erasure of the source waits for the row below.
   lock table checkpoint in row exclusive mode;
   insert into published_source (source) values (in_source) on conflict do nothing;
   select * into state from published_source s where s.source = in_source for update skip locked;

@@ -1,14 +1,14 @@
 """The page of operations: one sentence that says how things are, then each source. Nothing on it is personal."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, Engine
 
 from ingest.disk import free_bytes
 from ingest.log.hours import HourOfDeliveries, hours_of
@@ -18,16 +18,20 @@ from ingest.settings import DEFAULT_SOURCE
 from projections.folding.builds import rebuilds_under_way
 from projections.folding.health import Health, SourceHealth, read_health
 from projections.folding.heartbeat import seen_workers
+from projections.folding.likewise import few_of_each
 from projections.folding.needs import needs
 from projections.folding.projection import Projection
 from projections.folding.quarantine import TRIED_AGAIN, ParkedEvent, Wanted, parked_events
+from projections.folding.worst import all_sources, worst_sources
 from projections.participants.ahead import ahead_of_time
 from projections.participants.newest_keys import NewestKeys, newest_keys
 from projections.web.pages.hour_bars import hour_bars
 from projections.web.pages.remarks import needs_of_erasures, remarks
 
 _MOST_DETAILED = 8  # sources with their hours and keys: each takes some milliseconds
-_MOST_LISTED = 200
+_FEW = 50  # sources that are all shown
+_MOST_SHOWN = 20  # of more
+_MOST_LISTED = 200  # names in a menu
 _MOST_PARKED = 50
 _MOST_WORKERS = 20
 
@@ -55,12 +59,20 @@ class SourceDetails:
 
 
 async def read_operations(
-    engine: AsyncEngine, projections: Sequence[Projection], data_dir: Path | None, only: str | None
+    engine: Engine, projections: Sequence[Projection], data_dir: Path | None, only: str | None
 ) -> Mapping[str, Any]:
-    """What the page shows. `data_dir`: of the embedded database, if it is that. `only`: the one source to be shown."""
-    free = None if data_dir is None else free_bytes(data_dir)
-    async with engine.connect() as connection:
-        return await connection.run_sync(_read, projections, free, only)
+    """What the page shows. `data_dir`: of the embedded database, if it is that. `only`: the one source to be shown.
+
+    In a thread: with thousands of sources it takes a second, in which a server of one process has deliveries to answer.
+    """
+    return await asyncio.to_thread(
+        _read_by, engine, projections, None if data_dir is None else free_bytes(data_dir), only
+    )
+
+
+def _read_by(engine: Engine, projections: Sequence[Projection], free: int | None, only: str | None) -> Any:  # noqa: ANN401 - a template's
+    with engine.connect() as connection:
+        return _read(connection, projections, free, only)
 
 
 def _read(connection: Connection, projections: Sequence[Projection], free: int | None, only: str | None) -> Any:  # noqa: ANN401 - a template's
@@ -68,35 +80,38 @@ def _read(connection: Connection, projections: Sequence[Projection], free: int |
     # Whoever reads the page has a server, though no other program may be connected just now.
     health = replace(read_health(connection, projections, refused_of, free), is_used=True)
     names = [source.status.source for source in health.sources]
-    shown = _newest_first(health, only)
+    if only is None:
+        shown = _newest_first(worst_sources(connection, health, _FEW, _MOST_SHOWN))
+    else:
+        shown = [source for source in health.sources if source.status.source == only]
     detailed = [source.status.source for source in shown[:_MOST_DETAILED]]
     parked = parked_events(connection, Wanted(only, is_dismissed=False), _MOST_PARKED + 1)
     erasures = waiting_erasures(connection)
     ahead = ahead_of_time(connection, detailed)
     return {
-        "needs": [*needs(health), *needs_of_erasures(erasures)],
-        "remarks": remarks(health, erasures, ahead),
+        "needs": [*needs(health), *few_of_each(needs_of_erasures(erasures))],
+        "remarks": [*few_of_each(remarks(health, erasures, ahead))],
         "last": max(filter(None, (source.last_received_at for source in health.sources)), default=None),
         "health": health,
         "zone": projections[0].calendar.time_zone.name,
-        "names": names[:_MOST_LISTED],
+        "names": names,
+        "most_listed": _MOST_LISTED,
         "only": only,
         "source": DEFAULT_SOURCE,
-        "shown": shown[:_MOST_LISTED],
+        "shown": shown,
+        "every": None if only is not None or len(shown) == len(names) else all_sources(health),
         "folded": {(each.source, each.projection): each for source in shown for each in source.folded},
-        "not_shown": max(len(names) - _MOST_LISTED, 0),
         "detailed": _details(connection, projections, detailed, health),
         "parked": [_parked_row(event) for event in parked[:_MOST_PARKED]],
         "has_more_parked": len(parked) > _MOST_PARKED,
         "workers": seen_workers(connection, _MOST_WORKERS),
         "rebuilds": {rebuild.projection: rebuild for rebuild in rebuilds_under_way(connection)},
-        "erasures": erasures,
+        "erasures": erasures[:_MOST_SHOWN],
     }
 
 
-def _newest_first(health: Health, only: str | None) -> list[SourceHealth]:
-    """The sources to be shown: the one that is asked for, or all, that with the newest delivery first."""
-    sources = [source for source in health.sources if only in (None, source.status.source)]
+def _newest_first(sources: Iterable[SourceHealth]) -> list[SourceHealth]:
+    """The one with the newest delivery first."""
     return sorted(sources, key=lambda source: str(source.last_received_at or ""), reverse=True)
 
 

@@ -68,11 +68,19 @@ def test_promise_7_a_redelivery_of_an_erased_body_is_a_duplicate(database: str, 
     assert traces(database, "Unmistakable") == set()
 
 
+@pytest.mark.parametrize("folded_before", [[], ["other"], ["other", "movemint"]])
 def test_promise_7_a_worker_in_the_middle_of_a_batch_does_not_bring_the_person_back(
-    database: str, operator: Engine
+    database: str, operator: Engine, worker_engine: Engine, folded_before: list[str]
 ) -> None:
-    """It has read the body and written the row, not yet committed, in the source's first batch: the erasure waits."""
+    """It has read the body and written the row, not yet committed: the erasure waits.
+
+    In the batch that makes the first build, in the source's first batch, and in a later one.
+    """
+    for source in folded_before:
+        model.append(database, [model.body(4)], source)
+        drain(worker_engine, source)
     model.append(database, BODIES)
+    before = folded_before.count("movemint")  # events of the source
     with gate(database, "checkpoint", "update") as held:
         engine = sync_engine(database, WORKER_ROLE)
         folding = threading.Thread(target=tries.run_once, args=(engine, PARTICIPANTS, "movemint", 100))
@@ -80,14 +88,16 @@ def test_promise_7_a_worker_in_the_middle_of_a_batch_does_not_bring_the_person_b
         waits(held, "advisory")
         erasing_ = threading.Thread(target=erase, args=(operator,))
         erasing_.start()
-        waits(held, "relation")
+        waits(held, "transactionid")
         held.execute("select pg_advisory_unlock(4711)")
         folding.join(timeout=DEADLINE)
         erasing_.join(timeout=DEADLINE)
         engine.dispose()
-    assert query(database, "select positions from erasures") == [(THEIRS,)]
-    assert query(database, "select position from checkpoint") == [(7,)]
-    assert set(model.stored_roster(database)) == {"5", "8"}
+    assert query(database, "select positions from erasures") == [([before + each for each in THEIRS],)]
+    assert query(
+        database, "select position from checkpoint where source = 'movemint' and projection = 'participants'"
+    ) == [(7 + before,)]
+    assert set(model.stored_roster(database)) - {"4"} == {"5", "8"}
     assert traces(database, "Unmistakable") == set()
 
 
