@@ -170,7 +170,7 @@ def _sessions(monitor: psycopg.Connection[Any]) -> dict[int, float]:
         "where datname = current_database() and backend_type in ('client backend', 'parallel worker') "
         "and application_name <> 'bench' and pid <> pg_backend_pid()"
     ).fetchall()
-    return {pid: _cpu(psutil.Process(pid)) for (pid,) in pids}
+    return {pid: _cpu(psutil.Process(pid)) for (pid,) in pids if psutil.pid_exists(pid)}
 
 
 def _connected(port: int) -> HTTPConnection:
