@@ -26,7 +26,7 @@ select
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerPlace:
     """How far a server is: the position of its write-ahead log, in bytes, that reading it shows; None if it does not
     say so. `system`: whose positions these are. `since_replayed`: how old a replica's newest transaction is, in seconds
     and by its own clock; None of a primary.
@@ -53,7 +53,7 @@ class ReadServer:
         self._conninfo = conninfo
         self._looking: AsyncConnection | None = None
 
-    async def look(self) -> Place | None:
+    async def look(self) -> ServerPlace | None:
         """How far it is; None if it does not answer."""
         try:
             with answered_within(_LOOK_SECONDS):
@@ -71,7 +71,7 @@ class ReadServer:
         await self.answering.dispose()
         await self.exporting.dispose()
 
-    async def _look(self) -> Place:
+    async def _look(self) -> ServerPlace:
         """On a new connection if there is none, or if the one of before has ended meanwhile."""
         if self._looking is not None and not self._looking.closed:
             with suppress(psycopg.OperationalError):
@@ -81,11 +81,11 @@ class ReadServer:
         return await _place(self._looking)
 
 
-async def _place(connection: AsyncConnection) -> Place:
+async def _place(connection: AsyncConnection) -> ServerPlace:
     try:
         row = await (await connection.execute(_LOOK)).fetchone()
     except psycopg.OperationalError:
         raise
     except psycopg.Error:  # a service that is no PostgreSQL as such keeps no such positions, and answers
-        return Place()
-    return Place(*(row or ()))
+        return ServerPlace()
+    return ServerPlace(*(row or ()))

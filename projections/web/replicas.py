@@ -20,7 +20,7 @@ from ingest.metrics import REPLICAS_LEFT_OUT, Reading, readings_of
 from ingest.read_hosts import ReadHost
 from ingest.sqlstate import DRIVER_ERRORS, DriverError, is_away, is_cancelled, is_recovery_conflict
 from projections.web.lag import Lag
-from projections.web.read_server import Place, ReadServer
+from projections.web.read_server import ReadServer, ServerPlace
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class Replicas:
             level = logging.ERROR if read is None else logging.INFO
             logger.log(level, "roster is read from", extra={"fields": {"server": read or "none"}})
 
-    def _compare(self, places: Mapping[str, Place | None], now: float) -> None:
+    def _compare(self, places: Mapping[str, ServerPlace | None], now: float) -> None:
         """Compare the replicas with the primary, else with the one that is furthest. While the primary is away, what
         was found before stays: nobody can tell how far it had got.
         """
@@ -179,7 +179,7 @@ class Replicas:
             else:
                 self._behind[replica.name] = self._lag.seconds(place.position, now, place.since_replayed)
 
-    def _judge(self, server: ReadServer, place: Place | None) -> None:
+    def _judge(self, server: ReadServer, place: ServerPlace | None) -> None:
         was_left_out = server.name in self._left_out
         # One that has caught up by half is taken again, so that none comes and goes at the bound.
         most = self._most_behind / 2 if was_left_out else self._most_behind

@@ -26,6 +26,7 @@ CAUSED_BY = {
     "`status` says who is missing": "test_drift_that_is_left",
     "the roster was compared once": "test_drift_that_is_left",
     "a transaction is open": "test_a_long_transaction",
+    "`replica left out` in the log": "test_a_replica_that_is_far_behind_is_left_out_said_and_taken_again",
     "a slot holds back": "test_a_slot_that_holds_back_the_log",
     "nothing arrives from a source": "test_a_source_from_which_nothing_arrives",
     "`status` counts an event": "test_a_parked_event",
