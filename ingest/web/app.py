@@ -21,7 +21,7 @@ from ingest.web.front_page import front_page
 from ingest.web.headers import AnswerHeaders
 from ingest.web.metrics import Metrics, Total, of_one_process
 from ingest.web.problems import on_fault, on_http_exception
-from ingest.web.readiness import ROSTER, Check, Served, readiness_routes
+from ingest.web.readiness import ROSTER, Check, Remark, Served, readiness_routes
 from ingest.web.shortcut import Shortcuts
 
 _SCRAPERS = 64  # connections to the port of metrics
@@ -56,6 +56,7 @@ class Part:
     read_again: Callable[[], None] = _nothing_to_read
     serves: Served = ROSTER
     about: str = ""
+    remarks: Sequence[Remark] = ()
 
 
 def build_app(
@@ -77,16 +78,18 @@ def build_app(
             yield
 
     checks: dict[Served, dict[str, Check]] = {}
+    remarks: dict[Served, list[Remark]] = {}
     for part in parts:
         checks.setdefault(part.serves, {}).update(part.checks)
+        remarks.setdefault(part.serves, []).extend(part.remarks)
     page = front_page([part.about for part in parts if part.about])
     routes: list[BaseRoute] = [*(route for part in parts for route in part.routes), page]
     errors = {kind: handler for part in parts for kind, handler in part.errors.items()}
-    app = _application([*routes, *readiness_routes(checks)], errors, clients, lifespan)
+    app = _application([*routes, *readiness_routes(checks, remarks)], errors, clients, lifespan)
     app.state.metrics = metrics
     app.state.shortcuts = next((part.shortcuts for part in parts if part.shortcuts is not None), {})
     app.state.read_again = partial(_read_again, parts)
-    observed = [*readiness_routes(checks), Route("/metrics", metrics.answer)]
+    observed = [*readiness_routes(checks, remarks), Route("/metrics", metrics.answer)]
     app.state.observation = _application(observed, {}, Clients(Bounds(connections=_SCRAPERS)))
     return app
 

@@ -1,7 +1,7 @@
 """Whether a server is alive and ready: all that it serves, or the webhook or the roster alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Literal
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from ingest.web.problems import problem
 
 Check = Callable[[], Coroutine[object, object, str | None]]
 Checks = Mapping[str, Check]
+Remark = Callable[[], str | None]
 
 Served = Literal["webhook", "roster"]
 WEBHOOK: Served = "webhook"
@@ -21,23 +22,25 @@ _LATEST_SECONDS = 1.8  # that a check may take
 _NOT_SERVED: Mapping[Served, str] = {WEBHOOK: "no webhook", ROSTER: "no roster and folds none"}
 
 
-def readiness_routes(checks: Mapping[Served, Checks]) -> list[Route]:
+def readiness_routes(checks: Mapping[Served, Checks], remarks: Mapping[Served, Sequence[Remark]]) -> list[Route]:
     """`/healthz`, `/livez` and `/readyz` with its parts. `checks`: by what they are of, each by its name.
 
-    A check gives what hinders; None if nothing does.
+    A check gives what hinders; None if nothing does. `remarks`: by what they are of, what gives a sentence for a person
+    though nothing hinders; asked after the checks.
     """
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(_request: Request) -> Response:
-        return await _answer({name: check for of_part in checks.values() for name, check in of_part.items()})
+        every = {name: check for of_part in checks.values() for name, check in of_part.items()}
+        return await _answer(every, [remark for of_part in remarks.values() for remark in of_part])
 
     def ready_part(part: Served) -> Callable[[Request], Awaitable[Response]]:
         async def answer(_request: Request) -> Response:
             if part not in checks:
                 return problem(404, f"This process serves {_NOT_SERVED[part]}; ask the process that does.")
-            return await _answer(checks[part])
+            return await _answer(checks[part], remarks.get(part, ()))
 
         return answer
 
@@ -49,11 +52,12 @@ def readiness_routes(checks: Mapping[Served, Checks]) -> list[Route]:
     ]
 
 
-async def _answer(checks: Checks) -> Response:
+async def _answer(checks: Checks, remarks: Sequence[Remark]) -> Response:
     hindrances = await _hindrances(checks)
     if hindrances:
         return problem(503, f"Not ready: {'; '.join(hindrances)}.", {"Retry-After": "2"})
-    return JSONResponse({"status": "ready"})
+    said = [sentence for remark in remarks if (sentence := remark()) is not None]
+    return JSONResponse({"status": "ready", **({"detail": f"{'; '.join(said)}."} if said else {})})
 
 
 async def _hindrances(checks: Checks) -> list[str]:
