@@ -209,22 +209,14 @@ class Worker:
             self._say(str(error), fields, None)
         except Exception as error:  # whatever it is, it must not stop the other sources
             self._say("a batch failed; a smaller one is tried", fields, error)
-            took_long = time.monotonic() - begun > _LONG_SECONDS
-            is_to_blame = self._may_be_to_blame(error, begun, took_long=took_long)
+            # What takes long while the database does says nothing of the batch, which need not become smaller for it.
+            is_quick = self._is_quick_since(begun)
+            took_long = is_quick and time.monotonic() - begun > _LONG_SECONDS
+            is_to_blame = is_quick and _may_be_to_blame(error, took_long=took_long)
             if self._pace.failed(lane, time.monotonic(), is_to_blame=is_to_blame, took_long=took_long):
                 cause = ", ".join(str(said) for said in error_fields(error).values() if said is not None)
                 self._park_next(projection, source, f"{TRIED_AGAIN}{cause}")
         return folded or 0
-
-    def _may_be_to_blame(self, error: Exception, begun: float, *, took_long: bool) -> bool:
-        """Whether the next event may have caused the failure of a batch.
-
-        A database that is slow or away fails with every event, and whoever waits for a lock, waits for somebody else.
-        But an event that takes too long ends the session, which looks as if the database had gone away.
-        """
-        if not self._is_quick_since(begun) or (isinstance(error, DRIVER_ERRORS) and is_blocked(error)):
-            return False
-        return took_long or not fails_with_any_data(error)
 
     def _park_next(self, projection: Projection, source: str, reason: str) -> None:
         """Park an event that fails again and again, or no later one would ever be folded."""
@@ -263,3 +255,14 @@ class Worker:
         cause = {} if error is None else error_fields(error)
         is_fault = error is not None and not isinstance(error, DRIVER_ERRORS)
         logger.error(what, extra={"fields": {**fields, **cause}}, exc_info=error if is_fault else None)
+
+
+def _may_be_to_blame(error: Exception, *, took_long: bool) -> bool:
+    """Whether the next event may have caused the failure of a batch, while the database was quick.
+
+    One that is slow or away fails with every event, and whoever waits for a lock, waits for somebody else. But an event
+    that takes too long ends the session, which looks as if the database had gone away.
+    """
+    if isinstance(error, DRIVER_ERRORS) and is_blocked(error):
+        return False
+    return took_long or not fails_with_any_data(error)
