@@ -72,7 +72,11 @@ class Proxy:
             writer.transport.abort()
             return
         with suppress(OSError, asyncio.CancelledError):
-            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            except OSError:  # nobody is there: refused as it would be without this proxy
+                writer.transport.abort()
+                return
             self._writers |= {writer, upstream_writer}
             connection = _Connection(self)
             self._connections.append(connection)
@@ -90,6 +94,13 @@ class _Connection:
         self.is_dead = proxy.swallows
 
     async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delayed: int) -> None:
+        try:
+            await self._pump(reader, writer, delayed)
+        except OSError:  # a side was reset, and so is the other
+            if not self.is_dead:
+                writer.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delayed: int) -> None:
         while content := await reader.read(65_536):
             await asyncio.sleep(self._proxy.delay * delayed)
             self.is_dead = self.is_dead or self._proxy.swallows
