@@ -112,7 +112,7 @@ def full_conninfo(conninfo: str, role: str | None = None) -> str:
         conninfo = postgres.as_login(conninfo, role)
     parameters = conninfo_to_dict(conninfo)
     ours = {**_CONNECTING, "application_name": application_name(role)}
-    if "," in str(parameters.get("host", "")):
+    if hosts.names_several(conninfo):
         ours["connect_timeout"] = hosts.SECONDS_FOR_EACH
     return make_conninfo(conninfo, **{name: value for name, value in ours.items() if name not in parameters})
 

@@ -18,6 +18,12 @@ _OF_HOST = ("host", "hostaddr", "port")
 _silent_at: dict[tuple[object, ...], float] = {}  # by host, address and port, when it last did not answer in time
 
 
+def names_several(conninfo: str) -> bool:
+    """Whether an address names several hosts; a socket and this machine's own address are two ways to one."""
+    hosts = str(conninfo_to_dict(conninfo).get("host", "")).split(",")
+    return sum(not host.startswith(("/", "@")) for host in hosts) > 1
+
+
 def connected(conninfo: str) -> SyncConnection:
     """A connection to the first host that takes it, in autocommit mode. Raises what the last one said."""
     addresses = each_host(conninfo)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from ingest.database import OLDEST_SERVER, driver_connection
 from ingest.driver import is_shared
 from ingest.failures import Failure, WrongUsage
+from ingest.hosts import names_several
 from ingest.migrate import check_migrated
 from ingest.shared_sessions import DIRECT
 from projections.doctor.finding import DoctorFinding, fail, ok, warn
@@ -60,8 +61,7 @@ def check_pool(connection: Connection, *, has_direct: bool) -> DoctorFinding:
 
 def check_hosts(conninfo: str) -> Iterator[DoctorFinding]:
     """Whether an address with several hosts leads to the one that takes writes."""
-    parameters = conninfo_to_dict(conninfo)
-    if "," in str(parameters.get("host", "")) and parameters.get("target_session_attrs") not in _OF_PRIMARY:
+    if names_several(conninfo) and conninfo_to_dict(conninfo).get("target_session_attrs") not in _OF_PRIMARY:
         yield warn(
             "hosts",
             "DATABASE_URL names several hosts and takes the first that answers, also a standby, where nothing can be "
