@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup dev run test test-browser screenshots test-faults check format lock docs deploy-files wheel bench clean
+.PHONY: setup dev run test test-browser screenshots test-faults test-cluster check format lock docs deploy-files wheel bench clean
 
 BIN := .venv/bin
 SOURCES := ingest projections migrations tests bench
@@ -50,6 +50,10 @@ screenshots: dev
 test-faults: dev
 	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 
+# The rungs of docs/scale.md with real pools and servers that fail in the middle, some ten minutes; RUNGS=6 is one of them.
+test-cluster: dev
+	$(BIN)/python -m tests.cluster $(if $(RUNGS),--rungs $(RUNGS))
+
 check: dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
@@ -66,6 +70,7 @@ lock:
 	$(LOCK) --extra embedded --extra docs --extra parquet --extra xlsx --extra build \
 	  --output-file requirements.lock pyproject.toml
 	$(LOCK) --all-extras --constraints requirements.lock --output-file .ci/developing.lock pyproject.toml
+	echo 'patroni[etcd3,psycopg3]>=4,<5' | $(LOCK) --output-file .ci/cluster.lock -
 
 # What is generated of docs/, for review; tests compare it with what the program and the database say.
 docs: setup

@@ -7,9 +7,10 @@ from typing import TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ingest.driver import NoAnswer, answered_within, is_shared, limit_locks
+from ingest.driver import AsyncConnection, CommitNotWaitedFor, NoAnswer, answered_within, is_shared, limit_locks
 from ingest.log.append import Connection, can_append
 from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled
+from ingest.standbys import unwaited
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
@@ -43,6 +44,7 @@ class Connections:
         self._probing = asyncio.Lock()
         self._probed_at = -_PROBE_SECONDS
         self._ready = False
+        self.remark: str | None = None  # what the last look found to say, though nothing hinders an append
 
     async def use(self, work: Work[T]) -> T:
         """Run `work` on an idle connection; on a new one if there is none, or if that one could not be used any more.
@@ -66,7 +68,7 @@ class Connections:
             with answered_within(self._seconds):
                 connection = await self._open(self._seconds * _PATIENT_PART)
                 try:
-                    return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
+                    return await _done(connection, work)
                 finally:
                     await connection.close()
 
@@ -75,7 +77,7 @@ class Connections:
         async with self._probing:
             now = asyncio.get_running_loop().time()
             if now >= self._probed_at + _PROBE_SECONDS:
-                self._ready = await self._probe()
+                self._ready, self.remark = await self._probe()
                 self._probed_at = asyncio.get_running_loop().time()
             return self._ready
 
@@ -85,19 +87,19 @@ class Connections:
         for connection in idle:
             await connection.close()
 
-    async def _probe(self) -> bool:
+    async def _probe(self) -> tuple[bool, str | None]:
         try:
             with answered_within(_PROBE_TIMEOUT):
                 async with asyncio.timeout(2 * _PROBE_TIMEOUT):  # with the wait for its turn
-                    return await self.use(can_append)
+                    return await self.use(_looked_at)
         except (psycopg.Error, TimeoutError):
-            return False
+            return False, None
 
     async def _work(self, connection: Connection, work: Work[T]) -> T:
         """Run `work`, and keep the connection if it can be used again."""
         is_sound, others_too = True, False
         try:
-            return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
+            return await _done(connection, work)
         except psycopg.Error as error:
             is_sound = blames_the_data(error)
             others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
@@ -143,10 +145,25 @@ class Connections:
         return connection
 
 
-async def _in_transaction(connection: Connection, work: Work[T]) -> T:
-    """What `work` gives on a connection of a pool, of which a transaction alone has a session of its own."""
-    async with connection.transaction():
-        return await work(connection)
+async def _done(connection: Connection, work: Work[T]) -> T:
+    """What `work` gives, once it is committed: here, and where commits are to wait for a standby, there as well.
+
+    Raises `CommitNotWaitedFor`; done again, it is committed behind what was not waited for, and waits for both.
+    """
+    if is_shared(connection):  # a pool's: of it, a transaction alone has a session of its own
+        async with connection.transaction():
+            given = await work(connection)
+    else:
+        given = await work(connection)
+    if isinstance(connection, AsyncConnection) and connection.is_unwaited:
+        raise CommitNotWaitedFor("the commit was not waited for: it is not known to be on the standby")
+    return given
+
+
+async def _looked_at(connection: Connection) -> tuple[bool, str | None]:
+    """Whether an append would succeed, and what there is to say if so."""
+    can = await can_append(connection)
+    return can, await unwaited(connection) if can else None
 
 
 def _took_long(error: psycopg.Error) -> bool:

@@ -8,16 +8,16 @@ import msgspec
 from psycopg import IsolationLevel
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
-from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.pool import NullPool
 
-from ingest import postgres
+from ingest import hosts, postgres
 from ingest.driver import AsyncConnection, SyncConnection, answered_within
 from ingest.session import COMMAND, SERVING, Deadlines, Opened, session_commands, transaction_commands
 from ingest.settings import Settings
 from ingest.shared_sessions import DIRECT, BehindPool, keeps_statements
-from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, unusable
+from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, takes_no_writes, unusable
 
 if TYPE_CHECKING:  # most commands need none of it, and it takes a tenth of a second to load
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -112,6 +112,8 @@ def full_conninfo(conninfo: str, role: str | None = None) -> str:
         conninfo = postgres.as_login(conninfo, role)
     parameters = conninfo_to_dict(conninfo)
     ours = {**_CONNECTING, "application_name": application_name(role)}
+    if hosts.names_several(conninfo):
+        ours["connect_timeout"] = hosts.SECONDS_FOR_EACH
     return make_conninfo(conninfo, **{name: value for name, value in ours.items() if name not in parameters})
 
 
@@ -130,7 +132,12 @@ def sync_engine(
 ) -> Engine:
     """An engine for commands and workers. Any libpq URL works: SQLAlchemy never parses it. `is_direct`: as below."""
     options = {"read_only": read_only, "is_direct": is_direct}
-    return create_engine(_DIALECT, creator=lambda: connect(conninfo, role, deadlines, **options), hide_parameters=True)
+    engine = create_engine(
+        _DIALECT, creator=lambda: connect(conninfo, role, deadlines, **options), hide_parameters=True
+    )
+    if not read_only:
+        _leave_what_is_demoted(engine)
+    return engine
 
 
 def connect(
@@ -146,7 +153,7 @@ def connect(
     `is_direct`: raise `BehindPool` if the session would not be this connection's from its beginning to its end.
     """
     # Not in a transaction, which a default of the login could end before its time-outs are set.
-    connection = SyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
+    connection = hosts.connected(full_conninfo(conninfo, role))
     connection.wait_seconds = deadlines.wait
     commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
@@ -182,7 +189,8 @@ async def connect_async(
     conninfo: str, role: str, deadlines: Deadlines, *, read_only: bool, autocommit: bool = False
 ) -> AsyncConnection:
     """A connection of the driver alone, for a server, with a session of ours."""
-    connection = await AsyncConnection.connect(full_conninfo(conninfo, role), autocommit=True)
+    connection = await hosts.connected_async(full_conninfo(conninfo, role))
+    connection.add_notice_handler(connection.note_unwaited)
     connection.wait_seconds = deadlines.wait
     commands = session_commands(role, deadlines, read_only=read_only, backend_pid=connection.info.backend_pid)
     try:
@@ -231,7 +239,21 @@ def async_engine(
     pool = {"pool_pre_ping": True, "pool_timeout": 5, **size} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)
+    if not read_only:
+        _leave_what_is_demoted(engine.sync_engine)
     return engine
+
+
+def _leave_what_is_demoted(engine: Engine) -> None:
+    """Give up all pooled connections once a server takes no writes: after a failover another one does.
+
+    A primary that is demoted ends its sessions, but not those of a pool between, which lead to a standby from then on.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if takes_no_writes(context.original_exception):
+            context.is_disconnect = True
 
 
 def _check_shortly(dialect: Dialect) -> None:

@@ -21,6 +21,9 @@ from psycopg.pq.abc import PGconn, PGresult
 RV = TypeVar("RV")
 _INTERVAL = 0.1  # seconds between two looks of the driver whether the caller was interrupted
 
+# The function of the server whose notices say that a wait was ended, of a transaction that is answered as done.
+_WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
+
 # The moment, by the monotonic clock, until which what is done now has to be answered; None: as its connection says.
 _until: ContextVar[float | None] = ContextVar("until", default=None)
 
@@ -65,12 +68,22 @@ class SyncConnection(psycopg.Connection[Any]):
             raise _closed(self, error) from None
 
 
+class CommitNotWaitedFor(psycopg.OperationalError):
+    """The transaction is committed on the server alone: somebody ended the wait for its standby."""
+
+
 class AsyncConnection(psycopg.AsyncConnection[Any]):
-    """`wait_seconds`, `each_transaction`: as above."""
+    """`wait_seconds`, `each_transaction`: as above. `is_unwaited`: a commit was answered before the standby had it."""
 
     wait_seconds: float = 60.0
     each_transaction: bytes = b""
+    is_unwaited: bool = False
     _answered_at: float = -math.inf
+
+    def note_unwaited(self, notice: psycopg.errors.Diagnostic) -> None:
+        """Hear what the server says beside its answers."""
+        if notice.source_function == _WAITS_FOR_STANDBY:
+            self.is_unwaited = True
 
     async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - the driver's own parameter
         try:

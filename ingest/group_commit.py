@@ -128,6 +128,10 @@ class GroupCommit:
             return self._failing_why
         return None if await self._connections.is_ready() else "the database takes no append"
 
+    def remark(self) -> str | None:
+        """What a person should know of the database though it takes appends, as of the last `hindrance`."""
+        return self._connections.remark
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator["GroupCommit"]:
         """Run for the block; at its end commit and answer what is queued, then close the connections."""

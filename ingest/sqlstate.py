@@ -46,6 +46,7 @@ _REFUSED = {
     "pg_hba.conf": "its pg_hba.conf allows no such connection from this machine",
     "too many clients": "it takes no more connections: end other programs, or raise max_connections",
     "remaining connection slots": "it takes no more connections: end other programs, or raise max_connections",
+    "session is read-only": "none of its hosts takes writes: if a failover is under way, try again in a moment",
     "resolve host": "its host is not known here: correct the name, or look at the name server",
 }
 _ENDED: dict[type[psycopg.Error], str] = {
@@ -119,6 +120,11 @@ def why_unwritable(error: Exception) -> str | None:
     return _WRITES_NOTHING.get(sqlstate(error) or "")
 
 
+def takes_no_writes(error: BaseException) -> bool:
+    """Whether the server takes no writes, as a primary that became a standby."""
+    return isinstance(error, Exception) and sqlstate(error) == _READ_ONLY
+
+
 def is_blocked(error: DriverError) -> bool:
     """Whether a lock could not be had in time, or two transactions waited for each other: worth another try."""
     return isinstance(_cause(error), errors.LockNotAvailable | errors.DeadlockDetected)
@@ -154,7 +160,7 @@ def unusable(error: DriverError, advice: Advice | None = None) -> DatabaseUnusab
         return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
     if isinstance(cause, errors.InsufficientPrivilege):
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
-    if sqlstate(error) == _READ_ONLY:
+    if takes_no_writes(error):
         return DatabaseUnusable("the database is read-only, perhaps a replica: set DATABASE_URL to the primary")
     if isinstance(cause, errors.LockNotAvailable):
         return DatabaseUnusable("another session holds what this needs: try again when there is less going on")

@@ -71,6 +71,7 @@ def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: st
     return Part(
         [webhook_route(webhook), *misdirected_routes(refusals)], running, checks, bounds=bounds, readings=readings,
         shortcuts=shortcuts, read_again=watched.look_now, serves=WEBHOOK, about=_about(settings.public_url),
+        remarks=[commit.remark],
     )  # fmt: skip
 
 

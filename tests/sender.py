@@ -2,21 +2,29 @@
 
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from tests import DEADLINE, model
 from tests.program import deliver
 
+_AGAIN_SECONDS = 0.05  # until the next try
+
+
+def _nothing(_status: int) -> None: ...
+
 
 @contextmanager
-def senders(port: int, number: int) -> Iterator[dict[bytes, int]]:
-    """So many senders at once for the block; gives what was answered so far, with the positions."""
+def senders(port: int, number: int, heard: Callable[[int], None] = _nothing) -> Iterator[dict[bytes, int]]:
+    """So many senders at once for the block; gives what was answered 200 so far, with the positions.
+
+    `heard`: is told the status of each answer; 0 if there was none.
+    """
     answered: dict[bytes, int] = {}
     enough = threading.Event()
     with ThreadPoolExecutor(number) as pool:
-        sending = [pool.submit(_send, port, sender, answered, enough) for sender in range(number)]
+        sending = [pool.submit(_send, port, sender, answered, enough, heard) for sender in range(number)]
         try:
             yield answered
         finally:
@@ -25,7 +33,9 @@ def senders(port: int, number: int) -> Iterator[dict[bytes, int]]:
             future.result(timeout=DEADLINE)
 
 
-def _send(port: int, sender: int, answered: dict[bytes, int], enough: threading.Event) -> None:
+def _send(
+    port: int, sender: int, answered: dict[bytes, int], enough: threading.Event, heard: Callable[[int], None]
+) -> None:
     number = 0
     while not enough.is_set():
         number += 1
@@ -37,7 +47,11 @@ def _send(port: int, sender: int, answered: dict[bytes, int], enough: threading.
             try:
                 status, answer = deliver(port, content)
             except (OSError, http.client.HTTPException):  # no answer, or half of one
+                heard(0)
+                enough.wait(_AGAIN_SECONDS)
                 continue
+            heard(status)
             if status == 200:
                 assert answered.setdefault(content, answer["position"]) == answer["position"]
                 break
+            enough.wait(_AGAIN_SECONDS)

@@ -4,16 +4,19 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, text
 
 from ingest.database import OLDEST_SERVER, driver_connection
 from ingest.driver import is_shared
 from ingest.failures import Failure, WrongUsage
+from ingest.hosts import names_several
 from ingest.migrate import check_migrated
 from ingest.shared_sessions import DIRECT
 from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 CLOCK_SECONDS = 2.0  # by which the clocks of this machine and of the database may differ
+_OF_PRIMARY = ("read-write", "primary")
 _SERVER = text("""
 select current_setting('server_version_num')::int, current_setting('server_version'),
   current_setting('server_encoding'), pg_is_in_recovery()
@@ -54,6 +57,17 @@ def check_pool(connection: Connection, *, has_direct: bool) -> DoctorFinding:
         f"{says}, but migrate, rebuild, erase and verify do",
         f"set {DIRECT} to the address of the PostgreSQL server itself",
     )
+
+
+def check_hosts(conninfo: str) -> Iterator[DoctorFinding]:
+    """Whether an address with several hosts leads to the one that takes writes."""
+    if names_several(conninfo) and conninfo_to_dict(conninfo).get("target_session_attrs") not in _OF_PRIMARY:
+        yield warn(
+            "hosts",
+            "DATABASE_URL names several hosts and takes the first that answers, also a standby, where nothing can be "
+            "appended",
+            "add target_session_attrs=read-write to it",
+        )
 
 
 def check_schema(connection: Connection) -> DoctorFinding:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from ingest.database import INGEST_ROLE, connect
 from ingest.listed import listed
 from ingest.session import Deadlines
+from ingest.standbys import LOSES, STANDBYS
 from projections.doctor.finding import DoctorFinding, fail, ok, warn
 
 _ON = text("select name, setting from pg_settings where name = any (:names)")
@@ -14,15 +15,11 @@ _FILES = {
     "fsync": "a crash of the machine can lose deliveries that were answered 200, and damage the whole database",
     "full_page_writes": "a crash of the machine can leave half-written pages, which damages the log",
 }
-# Physical standbys and receivers of WAL; neither logical subscribers nor base backups.
-_STANDBYS = text("""
+_STANDBYS = text(f"""
 select coalesce(nullif(r.application_name, ''), 'pid ' || r.pid), coalesce(r.sync_state, 'unknown')
-from pg_stat_replication r
-left join pg_replication_slots s on s.active_pid = r.pid
-where r.state is distinct from 'backup' and s.slot_type is distinct from 'logical'
+from {STANDBYS}
 order by r.pid
-""")
-_LOST = "a failover loses deliveries that were answered 200 and had not reached it, and Movemint does not repeat them"
+""")  # noqa: S608 - ours
 
 
 def check_files(connection: Connection) -> Iterator[DoctorFinding]:
@@ -60,7 +57,7 @@ def check_commit(conninfo: str, deadlines: Deadlines) -> DoctorFinding:
         return warn(
             "synchronous_commit",
             f"{value} for this login on this database. An append sets it on for itself, so what was answered 200 is "
-            "safe; an erasure or a new token is not, a crash can take it back",
+            "safe; an erasure or a new token is not, a crash or a failover can take it back",
             "alter database ... reset synchronous_commit, and likewise for the role or the system that sets it",
         )
     return ok("synchronous_commit", f"{value}, as the connections that append have it")
@@ -84,8 +81,9 @@ def check_standbys(connection: Connection) -> DoctorFinding:
     if not names:
         return warn(
             "standbys",
-            f"{shown} follow without being waited for (synchronous_standby_names is empty): {_LOST}",
-            "set synchronous_standby_names on this server, or accept the loss and fail over by hand only",
+            f"{shown} follow without being waited for (synchronous_standby_names is empty): {LOSES}",
+            "set synchronous_standby_names on this server, with Patroni synchronous_mode; or accept the loss, and fail "
+            "over by hand only",
         )
     if "unknown" in states:
         return ok("standbys", f"{shown}: this login may not see how they follow (grant pg_monitor)")

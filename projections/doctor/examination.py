@@ -125,6 +125,8 @@ def backups() -> DoctorFinding:
 
 def _checks_of_server(connection: Connection, settings: Settings) -> Iterator[tuple[str, _Check]]:
     yield "version", partial(database.check_server_kind, connection)
+    if settings.database_url is not None:
+        yield "hosts", partial(database.check_hosts, settings.database_url.get_secret_value())
     yield "clock", partial(database.check_clock, connection, lambda: datetime.now(UTC))
     yield "login", partial(rights.check_login, connection, is_embedded=settings.database_url is None)
     yield "pool", partial(database.check_pool, connection, has_direct=settings.direct_database_url is not None)

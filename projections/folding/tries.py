@@ -99,8 +99,10 @@ class Tries:
             self._complaints.say(str(error), fields, None)
         except Exception as error:  # whatever it is, it must not stop the other sources
             self._complaints.say("a batch failed; a smaller one is tried", fields, error)
-            took_long = time.monotonic() - begun > _LONG_SECONDS
-            is_to_blame = self._may_be_to_blame(error, begun, took_long=took_long)
+            # What takes long while the database does says nothing of the batch, which need not become smaller for it.
+            is_quick = self._promptness.is_quick_since(begun)
+            took_long = is_quick and time.monotonic() - begun > _LONG_SECONDS
+            is_to_blame = is_quick and _may_be_to_blame(error, took_long=took_long)
             if self.pace.failed(lane, time.monotonic(), is_to_blame=is_to_blame, took_long=took_long):
                 cause = ", ".join(str(said) for said in error_fields(error).values() if said is not None)
                 self._park_next(projection, source, f"{TRIED_AGAIN}{cause}")
@@ -133,16 +135,6 @@ class Tries:
             logger.info("sources are folded one by one", extra={"fields": {**fields, **error_fields(error)}})
             return 0
 
-    def _may_be_to_blame(self, error: Exception, begun: float, *, took_long: bool) -> bool:
-        """Whether the next event may have caused the failure of a batch.
-
-        A database that is slow or away fails with every event, and whoever waits for a lock, waits for somebody else.
-        But an event that takes too long ends the session, which looks as if the database had gone away.
-        """
-        if not self._promptness.is_quick_since(begun) or (isinstance(error, DRIVER_ERRORS) and is_blocked(error)):
-            return False
-        return took_long or not fails_with_any_data(error)
-
     def _park_next(self, projection: Projection, source: str, reason: str) -> None:
         """Park an event that fails again and again, or no later one would ever be folded."""
         try:
@@ -168,3 +160,14 @@ class Tries:
                 )
             if ended > 0:
                 logger.error("ended sessions that kept a checkpoint locked", extra={"fields": {"sessions": ended}})
+
+
+def _may_be_to_blame(error: Exception, *, took_long: bool) -> bool:
+    """Whether the next event may have caused the failure of a batch, while the database was quick.
+
+    One that is slow or away fails with every event, and whoever waits for a lock, waits for somebody else. But an event
+    that takes too long ends the session, which looks as if the database had gone away.
+    """
+    if isinstance(error, DRIVER_ERRORS) and is_blocked(error):
+        return False
+    return took_long or not fails_with_any_data(error)

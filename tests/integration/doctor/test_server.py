@@ -161,6 +161,13 @@ def test_a_replica_is_told(connection: Connection) -> None:
     assert only(checks.check_server_kind(connection), "primary")[0] == "fail"
 
 
+def test_several_hosts_of_which_any_is_taken_are_told() -> None:
+    several = "postgresql://a,b/rosterlog"
+    assert only(checks.check_hosts(several), "hosts")[0] == "warn"
+    for right in (f"{several}?target_session_attrs=read-write", f"{several}?target_session_attrs=primary", "host=a"):
+        assert list(checks.check_hosts(right)) == []
+
+
 @pytest.mark.parametrize(("value", "level"), [("off", "warn"), ("local", "warn"), ("remote_apply", "ok")])
 def test_a_default_that_waits_for_no_disk_is_told(shared: str, value: str, level: str) -> None:
     with here(shared, "synchronous_commit", value):

@@ -1,16 +1,23 @@
 """Standbys: whether a failover loses deliveries, made to happen with the programs that follow a server."""
 
+import asyncio
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import httpx2 as httpx
 import pytest
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, text
 
 from ingest import postgres
+from ingest.settings import read_settings
+from ingest.web.app import build_app
+from ingest.webhook_part import ingest_part
 from projections.doctor import upkeep
 from projections.doctor.durability import check_standbys
 from projections.doctor.upkeep import check_slots
+from tests import model
 from tests.findings import only
 from tests.fold_all import query
 from tests.integration.doctor.test_server import connection, instead, shared_engine, system
@@ -18,6 +25,23 @@ from tests.program import until
 
 __all__ = ["connection", "shared_engine"]
 NONE = "loses no delivery: "
+
+
+def readiness(conninfo: str) -> Any:  # noqa: ANN401 - JSON
+    """What `/readyz/webhook` of a webhook's server answers."""
+    sources = {"movemint": (model.SECRET,)}
+    app = build_app([ingest_part(read_settings({"DATABASE_URL": conninfo}), sources, conninfo)])
+
+    async def asked() -> httpx.Response:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client,
+        ):
+            return await client.get("/readyz/webhook")
+
+    answer = asyncio.run(asked())
+    assert answer.status_code == 200
+    return answer.json()
 
 
 def test_a_failover_that_loses_deliveries_is_told(
@@ -40,6 +64,9 @@ def test_a_failover_that_loses_deliveries_is_told(
         try:
             until(lambda: "follower (async)" in standbys()[1])
             assert standbys()[0] == "warn"
+            said = readiness(shared)["detail"]
+            assert said.startswith("a standby follows, and commits do not wait for it: a failover loses deliveries")
+            assert "synchronous_mode" in said
             assert "loses deliveries that were answered 200" in standbys()[1]
             for names, state in (("follower", "sync"), ("ANY 1 (follower)", "quorum")):
                 with system(shared, "synchronous_standby_names", names):
@@ -47,6 +74,7 @@ def test_a_failover_that_loses_deliveries_is_told(
                     assert standbys() == ("ok", f"follower ({state}): commits wait for them, so a failover {NONE}")
                     unseen = standbys(role="rosterlog_api")
                     assert (unseen[0], "this login may not see how they follow" in unseen[1]) == ("ok", True)
+                    assert readiness(shared) == {"status": "ready"}
             with system(shared, "synchronous_standby_names", "another"):
                 until(lambda: standbys()[0] == "fail")
                 assert "answered 503; connected: follower (async)" in standbys()[1]

@@ -1,0 +1,53 @@
+"""The programs of a deployment as processes: an ingest, two workers and an API, each by the address of its service."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from tests import model
+from tests.program import Running, environ, free_port, status_of, until
+
+_SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
+
+
+class Services:
+    """`ingest`, `api`: the ports."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self.ingest, self.api = free_port(), free_port()
+        commands = {
+            "ingest": ("ingest", "--port", str(self.ingest)),
+            "api": ("api", "--port", str(self.api)),
+            "worker": ("worker",),
+            "worker 2": ("worker",),
+        }
+        self._programs = {
+            name: Running(command, environ(DATABASE_URL=addresses[command[0]], **_SECRET))
+            for name, command in commands.items()
+        }
+
+    def ended(self) -> list[str]:
+        """The programs that do not run any more, with what they said last."""
+        return [
+            f"{name} has ended: {' / '.join(program.lines[-3:])}"
+            for name, program in self._programs.items()
+            if program.process.poll() is not None
+        ]
+
+    def last_lines(self) -> list[str]:
+        """What each has said last, for whoever looks for the reason of a problem."""
+        return [f"{name}: {line}" for name, program in self._programs.items() for line in program.lines[-12:]]
+
+    def stop(self) -> None:
+        for program in self._programs.values():
+            program.stop()
+
+
+@contextmanager
+def services(addresses: Mapping[str, str]) -> Iterator[Services]:
+    """Running and ready for the block. `addresses`: the database of each service, by its name."""
+    with ExitStack() as stack:
+        programs = Services(addresses)
+        stack.callback(programs.stop)
+        until(lambda: status_of(programs.ingest, "/readyz/webhook") == 200)
+        until(lambda: status_of(programs.api, "/livez") == 200)
+        yield programs
