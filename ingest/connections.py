@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from ingest.driver import NoAnswer, answered_within, is_shared, limit_locks
 from ingest.log.append import Connection, can_append
-from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled
+from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled, is_elsewhere
 
 T = TypeVar("T")
 Connect = Callable[[], Awaitable[Connection]]
@@ -56,7 +56,7 @@ class Connections:
                     try:
                         return await self._work(self._idle.pop(), work)
                     except psycopg.Error as error:
-                        if blames_the_data(error) or _took_long(error):
+                        if _is_answer(error) or _took_long(error):
                             raise
                 return await self._work(await self._open(self._lock_seconds), work)
 
@@ -99,7 +99,7 @@ class Connections:
         try:
             return await (_in_transaction(connection, work) if is_shared(connection) else work(connection))
         except psycopg.Error as error:
-            is_sound = blames_the_data(error)
+            is_sound = _is_answer(error)
             others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
             raise
         finally:
@@ -147,6 +147,11 @@ async def _in_transaction(connection: Connection, work: Work[T]) -> T:
     """What `work` gives on a connection of a pool, of which a transaction alone has a session of its own."""
     async with connection.transaction():
         return await work(connection)
+
+
+def _is_answer(error: psycopg.Error) -> bool:
+    """Whether the session is sound, and would say the same again."""
+    return blames_the_data(error) or is_elsewhere(error)
 
 
 def _took_long(error: psycopg.Error) -> bool:

@@ -66,6 +66,7 @@ class Settings(BaseModel):
     database_url: DatabaseUrl | None = Field(None, alias="DATABASE_URL")
     read_database_url: DatabaseUrl | None = Field(None, alias="READ_DATABASE_URL")
     direct_database_url: DatabaseUrl | None = Field(None, alias="ROSTERLOG_DIRECT_DATABASE_URL")
+    to_database_url: DatabaseUrl | None = Field(None, alias="ROSTERLOG_TO_DATABASE_URL")
     movemint_webhook_secret: SecretStr | None = Field(None, alias="MOVEMINT_WEBHOOK_SECRET")
     more_sources: SecretStr | None = Field(None, alias="ROSTERLOG_SOURCES")
     sources_file: Path | None = Field(None, alias="ROSTERLOG_SOURCES_FILE")

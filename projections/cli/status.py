@@ -12,6 +12,7 @@ from ingest.cli.invocation import runnable
 from ingest.cli.opening import is_demo, migrated_engine, place_of
 from ingest.cli.terminal import printable, utc
 from ingest.disk import amount, free_bytes
+from ingest.log.whereabouts import ARRIVING, MOVED
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
 from projections.folding.health import Health, SourceHealth, in_words, read_health
@@ -45,6 +46,7 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
             {
                 **source.as_json(),
                 "ahead_of_time": ahead.get(source.status.source, 0),
+                **_whereabouts(health, source.status.source),
                 **_completeness(health, source.status.source),
             }
             for source in health.sources
@@ -63,6 +65,12 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
     }
 
 
+def _whereabouts(health: Health, source: str) -> dict[str, object]:
+    where = health.elsewhere.get(source)
+    state, place = (None, None) if where is None else (where.state, where.place)
+    return {"moved_to": place if state == MOVED else None, "arrives_from": place if state == ARRIVING else None}
+
+
 def _completeness(health: Health, source: str) -> dict[str, object]:
     reconciled, inner = health.reconciled.get(source), health.inner.get(source)
     return {
@@ -75,6 +83,8 @@ def _print(health: Health, ahead: Mapping[str, int], needed: list[str]) -> None:
     _print_sources(health)
     for source in health.sources:
         _print_what_is_odd(source, ahead.get(source.status.source, 0))
+        if where := health.elsewhere.get(source.status.source):
+            click.echo(f"{source.status.source}: {where}")
         _print_completeness(health, source.status.source)
     if health.unknown.last_hour:
         last = _time(health.unknown.last_at)
