@@ -12,9 +12,13 @@
 --                (kept_by_participant() names these tables), and records it in roster_change
 --   webhook --> count_refused() --> refused_delivery           how many were refused, and why; nothing of what was sent
 --   operator: verify --> verification                          when the log was last proved, and what was found
+--   operator --> turn_source() --> source                       where its deliveries are taken: refuse_elsewhere() elsewhere
+--   operator --> copy_events(), copy_beside() --> event_log and the tables beside it, of a source that another database has
+--                beside_rows(), beside_mark(): these tables there and here
 --   withheld_events(), deliveries_about(): what erasures hide, what was delivered about a person
 --   open_transactions(), oldest_transaction(), slots(): what keeps a database from being tidied up
---   refuse_change(), refuse_change_but_erasure(): the triggers that refuse all else     position_at(): position by time
+--   refuse_change(), refuse_change_but_erasure(), refuse_erasure_elsewhere(): the triggers that refuse all else
+--   position_at(): position by time
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
@@ -114,6 +118,7 @@ declare
   chains bytea[]; -- of new events
   has_twins boolean := false;
   noted timestamptz; -- when the source's head was
+  elsewhere text; -- where the source's deliveries are taken; null: here
 begin
   -- A snapshot taken before the lock would show an old head.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -128,16 +133,20 @@ begin
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
-  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
-  into head_position, head_chain, appended_at
-  from event_log e
-  where e.source = in_source
-  order by e.position desc
-  limit 1;
-  if not found then
-    head_position := 0;
-    head_chain := decode(repeat('00', 32), 'hex');
-    appended_at := clock_timestamp();
+  select coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+    greatest(clock_timestamp(), h.received_at), s.noted_at, s.state
+  into head_position, head_chain, appended_at, noted, elsewhere
+  from (select) as one
+  left join source s on s.source = in_source
+  left join lateral (
+    select e.position, e.chain, e.received_at
+    from event_log e
+    where e.source = in_source
+    order by e.position desc
+    limit 1
+  ) h on true;
+  if elsewhere is not null then
+    perform refuse_elsewhere(in_source);
   end if;
 
   for place in 1 .. deliveries loop
@@ -195,7 +204,6 @@ begin
   where n.chain is not null;
   if found then
     -- Once a second at most: while a snapshot is held, no version of the row can be removed.
-    select s.noted_at into noted from source s where s.source = in_source;
     if noted is null then
       insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
       on conflict on constraint source_pkey do nothing;
@@ -239,6 +247,8 @@ declare
   outcomes text[]; -- but of events that can be appended
   positions bigint[]; -- of events that the log has
   chains bytea[]; -- of new events
+  noted timestamptz;
+  elsewhere text; -- where the source's deliveries are taken; null: here
 begin
   for place in 1 .. events loop
     if bodies[place] is null or (
@@ -275,16 +285,20 @@ begin
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
-  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
-  into head_position, head_chain, appended_at
-  from event_log e
-  where e.source = in_source
-  order by e.position desc
-  limit 1;
-  if not found then
-    head_position := 0;
-    head_chain := decode(repeat('00', 32), 'hex');
-    appended_at := clock_timestamp();
+  select coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+    greatest(clock_timestamp(), h.received_at), s.noted_at, s.state
+  into head_position, head_chain, appended_at, noted, elsewhere
+  from (select) as one
+  left join source s on s.source = in_source
+  left join lateral (
+    select e.position, e.chain, e.received_at
+    from event_log e
+    where e.source = in_source
+    order by e.position desc
+    limit 1
+  ) h on true;
+  if elsewhere is not null then
+    perform refuse_elsewhere(in_source);
   end if;
 
   select array_agg(l.position order by o.place), array_agg(
@@ -529,6 +543,215 @@ declare
 begin
   delete from sign_in_link l where l.digest = in_link and l.expires_at > now() returning l.token into of_token;
   return of_token is not null and begin_session(in_digest, of_token, in_seconds);
+end
+$$;
+
+CREATE FUNCTION public.beside_mark(in_source text, in_table text, in_after bigint DEFAULT 0, in_last bigint DEFAULT '9223372036854775807'::bigint) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  if in_table = 'event_redelivery' then
+    return (
+      select concat_ws(' ', count(*), coalesce(sum(r.redeliveries), 0))
+      from event_redelivery r
+      where r.source = in_source and r.position > in_after and r.position <= in_last
+    );
+  end if;
+  return (
+    select concat_ws(
+      ' ', count(*),
+      coalesce(sum(('x' || left(md5((b - 'last_used_at')::text), 16))::bit(64)::bigint::numeric), 0)
+    )
+    from beside_rows(in_source, in_table) as b
+  );
+end
+$$;
+
+CREATE FUNCTION public.beside_rows(in_source text, in_table text, in_after bigint DEFAULT 0, in_last bigint DEFAULT '9223372036854775807'::bigint) RETURNS SETOF jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET bytea_output TO 'hex'
+    AS $_$
+begin
+  if in_table not in (
+    'erasures', 'api_token', 'event_redelivery', 'redelivery_hour', 'reconciliation', 'first_absence', 'dismissed_event',
+    'roster_change'
+  ) then
+    raise exception '% is not copied with a source', in_table
+      using errcode = 'invalid_parameter_value';
+  end if;
+  return query execute format('select to_jsonb(t) from public.%I t where t.source = $1', in_table)
+    || case in_table when 'event_redelivery' then ' and t.position > $2 and t.position <= $3' else '' end
+  using in_source, in_after, in_last;
+end
+$_$;
+
+CREATE FUNCTION public.copy_beside(in_source text, in_move uuid, in_table text, in_rows jsonb, in_after bigint DEFAULT 0, in_last bigint DEFAULT '9223372036854775807'::bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '15s'
+    AS $$
+declare
+  given jsonb := (
+    select coalesce(jsonb_agg(r || jsonb_build_object('source', in_source)), '[]') from jsonb_array_elements(in_rows) as r
+  );
+  to_apply uuid[]; -- erasures that name a body which is here
+begin
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  perform from source s
+  where s.source = in_source and s.state = 'arriving' and s.move_id = in_move
+  for share;
+  if not found then
+    raise exception '% is not copied to here any more: run the command again', in_source
+      using errcode = 'RL002';
+  end if;
+
+  case in_table
+    when 'erasures' then
+      select array_agg(e.erasure_id) into to_apply
+      from jsonb_populate_recordset(null::erasures, given) as e
+      where exists (
+        select from event_log l
+        where l.source = in_source and l.digest = any (e.digests) and l.body is not null
+          and (l.subject = e.subject or l.subject is null)
+      );
+      if to_apply is not null then
+        lock table checkpoint in exclusive mode; -- before the erasures' rows, as every transaction does
+      end if;
+      insert into erasures as r
+      select e.* from jsonb_populate_recordset(null::erasures, given) as e
+      on conflict on constraint erasures_pkey do update
+      set positions = excluded.positions, lifted_at = excluded.lifted_at, lifted_by = excluded.lifted_by;
+      perform apply_erasure(in_source, a.erasure_id) from unnest(to_apply) as a (erasure_id);
+    when 'api_token' then
+      insert into api_token as t
+      select g.* from jsonb_populate_recordset(null::api_token, given) as g
+      on conflict on constraint api_token_pkey do update
+      set event_ids = excluded.event_ids, expires_at = excluded.expires_at, revoked_at = excluded.revoked_at,
+        sees_personal_data = excluded.sees_personal_data,
+        last_used_at = greatest(t.last_used_at, excluded.last_used_at);
+    when 'event_redelivery' then
+      delete from event_redelivery r
+      where r.source = in_source and r.position > in_after and r.position <= in_last;
+      insert into event_redelivery select r.* from jsonb_populate_recordset(null::event_redelivery, given) as r;
+    when 'redelivery_hour' then
+      delete from redelivery_hour h where h.source = in_source;
+      insert into redelivery_hour select h.* from jsonb_populate_recordset(null::redelivery_hour, given) as h;
+    when 'reconciliation' then
+      delete from reconciliation r where r.source = in_source;
+      insert into reconciliation select r.* from jsonb_populate_recordset(null::reconciliation, given) as r;
+    when 'first_absence' then
+      delete from first_absence f where f.source = in_source;
+      insert into first_absence select f.* from jsonb_populate_recordset(null::first_absence, given) as f;
+    when 'dismissed_event' then
+      delete from dismissed_event d where d.source = in_source;
+      insert into dismissed_event select d.* from jsonb_populate_recordset(null::dismissed_event, given) as d;
+    when 'roster_change' then
+      -- Whoever numbers a change has a checkpoint locked.
+      lock table checkpoint in exclusive mode;
+      delete from roster_change c where c.source = in_source;
+      insert into roster_change select c.* from jsonb_populate_recordset(null::roster_change, given) as c;
+  end case;
+end
+$$;
+
+CREATE FUNCTION public.copy_events(in_source text, in_move uuid, in_after bigint, times timestamp with time zone[], event_types text[], subjects text[], digests bytea[], bodies bytea[], signatures text[], chains bytea[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET lock_timeout TO '15s'
+    AS $$
+declare
+  head_position bigint;
+  head_chain bytea;
+  appended_at timestamptz;
+  source_field bytea := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
+  noted timestamptz;
+  elsewhere text; -- where the source's deliveries are taken; null: here
+begin
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  -- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'to append to the log needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- An answer to a delivery promises that its commit survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
+  perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
+
+  select coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+    greatest(clock_timestamp(), h.received_at), s.noted_at, s.state
+  into head_position, head_chain, appended_at, noted, elsewhere
+  from (select) as one
+  left join source s on s.source = in_source
+  left join lateral (
+    select e.position, e.chain, e.received_at
+    from event_log e
+    where e.source = in_source
+    order by e.position desc
+    limit 1
+  ) h on true;
+  if elsewhere is distinct from 'arriving' or head_position <> in_after
+    or not exists (select from source s where s.source = in_source and s.move_id = in_move)
+  then
+    raise exception '% is not copied to here any more after position %: run the command again', in_source, in_after
+      using errcode = 'RL002';
+  end if;
+
+  for place in 1 .. coalesce(cardinality(chains), 0) loop
+    head_position := head_position + 1;
+    appended_at := times[place];
+    if bodies[place] is null then
+      if not exists (
+        select from erasures r
+        where r.source = in_source and r.subject = subjects[place] and copy_events.digests[place] = any (r.digests)
+      ) and (
+        subjects[place] is not null
+        or not exists (
+          select from erasures r where r.source = in_source and copy_events.digests[place] = any (r.digests)
+        )
+      ) then
+        raise exception 'position % of % has no body, and no erasure names it: run rosterlog verify where it comes from',
+          head_position, in_source
+          using errcode = 'RL003';
+      end if;
+    elsif sha256(bodies[place]) is distinct from digests[place] then
+      raise exception 'position % of % was altered, its body is not the one that its digest is of: run rosterlog verify '
+        'where it comes from', head_position, in_source
+        using errcode = 'RL002';
+    end if;
+    -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || digests[place] || source_field
+        || coalesce(
+          int4send(octet_length(event_types[place])) || convert_to(event_types[place], 'UTF8'), int4send(-1)
+        )
+        || coalesce(int4send(octet_length(subjects[place])) || convert_to(subjects[place], 'UTF8'), int4send(-1))
+      || coalesce(int4send(octet_length(signatures[place])) || convert_to(signatures[place], 'UTF8'), int4send(-1))
+    );
+    if head_chain is distinct from chains[place] then
+      raise exception 'position % of % does not follow what is here before it: the log that it comes from was altered, '
+        'or is another one; run rosterlog verify there', head_position, in_source
+        using errcode = 'RL002';
+    end if;
+  end loop;
+
+  insert into event_log
+    (source, position, received_at, event_type, subject, digest, body, signature, chain)
+  select
+    in_source, in_after + n.place, n.received_at, n.event_type, n.subject, n.digest, n.body, n.signature, n.chain
+  from unnest(times, event_types, subjects, digests, bodies, signatures, chains)
+    with ordinality as n (received_at, event_type, subject, digest, body, signature, chain, place);
+  update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
+  return head_position;
 end
 $$;
 
@@ -1116,6 +1339,43 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.refuse_elsewhere(in_source text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+declare
+  told source%rowtype;
+begin
+  select * into told from source s where s.source = in_source;
+  if told.state = 'moved' then
+    raise exception '% has moved to %: do it there; here it can only be read', in_source, told.other_place
+      using errcode = 'RL001';
+  elsif told.state = 'arriving' then
+    raise exception '% is being copied to here from %: do it there, until rosterlog source move has ended',
+      in_source, told.other_place
+      using errcode = 'RL001';
+  end if;
+end
+$$;
+
+CREATE FUNCTION public.refuse_erasure_elsewhere() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  if current_user = (select pg_get_userbyid(c.relowner) from pg_class c where c.oid = tg_relid) then
+    return new;
+  end if;
+  if (case tg_op when 'INSERT' then new.erased_at else new.lifted_at end) < now()
+    and exists (select from source s where s.source = new.source and s.state = 'moved')
+  then
+    return new;
+  end if;
+  perform refuse_elsewhere(new.source);
+  return new;
+end
+$$;
+
 CREATE FUNCTION public.slots() RETURNS TABLE(slot_name text, is_active boolean, is_lost boolean, is_unbounded boolean, held_bytes bigint)
     LANGUAGE sql STABLE
     AS $$
@@ -1137,6 +1397,76 @@ CREATE FUNCTION public.text_key_by_letter(in_text text) RETURNS text
     coalesce((select l.key from letter l where l.letter = c.letter collate "C"), c.letter), '' order by c.place
   ), ' +', ' ', 'g'), ' '), 100)
   from string_to_table(in_text, null) with ordinality as c (letter, place)
+$$;
+
+CREATE FUNCTION public.turn_source(in_source text, in_turn text, in_place text, in_move uuid DEFAULT NULL::uuid, in_position bigint DEFAULT NULL::bigint, in_chain bytea DEFAULT NULL::bytea) RETURNS TABLE(is_done boolean, state text, move_id uuid, other_place text, head bigint, chain bytea)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET lock_timeout TO '15s'
+    AS $$
+#variable_conflict use_column
+declare
+  head_position bigint;
+  head_chain bytea;
+  appended_at timestamptz;
+  noted timestamptz;
+  elsewhere text; -- where the source's deliveries are taken; null: here
+  known uuid; -- the last move
+  becomes text;
+begin
+  -- A command that is stopped while it keeps deliveries waiting is ended.
+  perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  -- An erasure that is under way comes first, and the next one sees what is done here.
+  lock table erasures in share mode;
+  -- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'to append to the log needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- An answer to a delivery promises that its commit survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+
+  -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
+  perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
+
+  select coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+    greatest(clock_timestamp(), h.received_at), s.noted_at, s.state
+  into head_position, head_chain, appended_at, noted, elsewhere
+  from (select) as one
+  left join source s on s.source = in_source
+  left join lateral (
+    select e.position, e.chain, e.received_at
+    from event_log e
+    where e.source = in_source
+    order by e.position desc
+    limit 1
+  ) h on true;
+  select s.move_id into known from source s where s.source = in_source;
+
+  becomes := case in_turn when 'arrive' then 'arriving' when 'leave' then 'moved' when 'decline' then 'moved' end;
+  is_done := case in_turn
+    when 'arrive' then elsewhere is not null or head_position = 0
+    when 'leave' then elsewhere is null or elsewhere = 'moved' and known = in_move
+    when 'complete' then known = in_move and (
+      elsewhere = 'arriving' and head_position = in_position and head_chain = in_chain or elsewhere is null
+    )
+    when 'decline' then known = in_move and (elsewhere is not null or head_position = in_position)
+    when 'stay' then known = in_move and (elsewhere is null or elsewhere = 'moved')
+  end is true;
+  if is_done and (elsewhere is distinct from becomes) then
+    insert into source as s (source, head, state, move_id, other_place)
+    values (in_source, head_position, becomes, coalesce(in_move, gen_random_uuid()), in_place)
+    on conflict on constraint source_pkey do update
+    set state = excluded.state, move_id = excluded.move_id, other_place = excluded.other_place;
+  end if;
+
+  return query
+  select is_done, s.state, s.move_id, s.other_place, head_position, head_chain
+  from (select) as one
+  left join source s on s.source = in_source;
+end
 $$;
 
 CREATE FUNCTION public.uncount_registration() RETURNS trigger
@@ -2390,7 +2720,10 @@ CREATE TABLE public.sign_in_link (
 CREATE TABLE public.source (
     source text NOT NULL COLLATE pg_catalog."C",
     head bigint NOT NULL,
-    noted_at timestamp with time zone DEFAULT now() NOT NULL
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    state text,
+    move_id uuid,
+    other_place text
 )
 WITH (fillfactor='50');
 
@@ -2992,6 +3325,10 @@ CREATE TRIGGER erasures_are_kept BEFORE DELETE OR UPDATE OF source, erasure_id, 
 
 ALTER TABLE public.erasures ENABLE ALWAYS TRIGGER erasures_are_kept;
 
+CREATE TRIGGER erasures_are_made_at_home BEFORE INSERT OR UPDATE OF lifted_at ON public.erasures FOR EACH ROW EXECUTE FUNCTION public.refuse_erasure_elsewhere();
+
+ALTER TABLE public.erasures ENABLE ALWAYS TRIGGER erasures_are_made_at_home;
+
 CREATE TRIGGER event_log_body_is_only_erased BEFORE UPDATE OF body ON public.event_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change_but_erasure();
 
 ALTER TABLE public.event_log ENABLE ALWAYS TRIGGER event_log_body_is_only_erased;
@@ -3056,6 +3393,18 @@ GRANT ALL ON FUNCTION public.begin_session(in_digest bytea, in_token bytea, in_s
 REVOKE ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.begin_session_by_link(in_digest bytea, in_link bytea, in_seconds integer) TO rosterlog_api;
 
+REVOKE ALL ON FUNCTION public.beside_mark(in_source text, in_table text, in_after bigint, in_last bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.beside_mark(in_source text, in_table text, in_after bigint, in_last bigint) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.beside_rows(in_source text, in_table text, in_after bigint, in_last bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.beside_rows(in_source text, in_table text, in_after bigint, in_last bigint) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.copy_beside(in_source text, in_move uuid, in_table text, in_rows jsonb, in_after bigint, in_last bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.copy_beside(in_source text, in_move uuid, in_table text, in_rows jsonb, in_after bigint, in_last bigint) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.copy_events(in_source text, in_move uuid, in_after bigint, times timestamp with time zone[], event_types text[], subjects text[], digests bytea[], bodies bytea[], signatures text[], chains bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.copy_events(in_source text, in_move uuid, in_after bigint, times timestamp with time zone[], event_types text[], subjects text[], digests bytea[], bodies bytea[], signatures text[], chains bytea[]) TO rosterlog_operator;
+
 REVOKE ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.count_refused(in_source text, in_reason text, in_hour timestamp with time zone, in_count bigint, in_last_at timestamp with time zone) TO rosterlog_ingest;
 
@@ -3110,6 +3459,12 @@ REVOKE ALL ON FUNCTION public.publish_these(in_source text, in_ids text[]) FROM 
 
 REVOKE ALL ON FUNCTION public.questions_of_many(in_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.questions_of_many(in_source text) TO rosterlog_api;
+
+REVOKE ALL ON FUNCTION public.refuse_elsewhere(in_source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.refuse_elsewhere(in_source text) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.turn_source(in_source text, in_turn text, in_place text, in_move uuid, in_position bigint, in_chain bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.turn_source(in_source text, in_turn text, in_place text, in_move uuid, in_position bigint, in_chain bytea) TO rosterlog_operator;
 
 REVOKE ALL ON FUNCTION public.withheld_events() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.withheld_events() TO rosterlog_api;

@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 
 from ingest.driver import AsyncConnection, CommitNotWaitedFor, NoAnswer, answered_within, is_shared, limit_locks
 from ingest.log.append import Connection, can_append
-from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled
+from ingest.sqlstate import blames_the_data, is_blocked, is_cancelled, is_elsewhere
 from ingest.standbys import unwaited
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Connections:
                     try:
                         return await self._work(self._idle.pop(), work)
                     except psycopg.Error as error:
-                        if blames_the_data(error) or _took_long(error):
+                        if _is_answer(error) or _took_long(error):
                             raise
                 return await self._work(await self._open(self._lock_seconds), work)
 
@@ -101,7 +101,7 @@ class Connections:
         try:
             return await _done(connection, work)
         except psycopg.Error as error:
-            is_sound = blames_the_data(error)
+            is_sound = _is_answer(error)
             others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
             raise
         finally:
@@ -164,6 +164,11 @@ async def _looked_at(connection: Connection) -> tuple[bool, str | None]:
     """Whether an append would succeed, and what there is to say if so."""
     can = await can_append(connection)
     return can, await unwaited(connection) if can else None
+
+
+def _is_answer(error: psycopg.Error) -> bool:
+    """Whether the session is sound, and would say the same again."""
+    return blames_the_data(error) or is_elsewhere(error)
 
 
 def _took_long(error: psycopg.Error) -> bool:

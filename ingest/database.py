@@ -95,6 +95,7 @@ def advice_about(settings: Settings) -> Advice:
         log = folder / "postgres" / "postgres.log"
         return Advice(f"{again}; its log is {log}", again, f"make room on the disk of {folder}, nothing else is needed")
     names = {settings.direct_database_url: DIRECT, settings.read_database_url: "READ_DATABASE_URL"}
+    names[settings.to_database_url] = "ROSTERLOG_TO_DATABASE_URL"
     name = names.get(settings.database_url, "DATABASE_URL")
     parameters = conninfo_to_dict(settings.database_url.get_secret_value())
     host = parameters.get("host") or parameters.get("hostaddr") or "this machine"

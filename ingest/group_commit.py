@@ -15,7 +15,14 @@ from ingest.driver import NoAnswer
 from ingest.log.append import append
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, PENDING_BYTES, PENDING_DELIVERIES, Histogram, Reading
-from ingest.sqlstate import blames_the_data, error_fields, fails_with_any_data, is_blocked, why_unwritable
+from ingest.sqlstate import (
+    blames_the_data,
+    error_fields,
+    fails_with_any_data,
+    is_blocked,
+    is_elsewhere,
+    why_unwritable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +37,10 @@ _WAITING = 0.95  # the part of a delivery's time that may go to waiting for its 
 
 class NotKept(Exception):
     """The delivery could not be made durable now; its sender has to deliver it again."""
+
+
+class TakenElsewhere(NotKept):
+    """The source has moved to another database, or is still being copied to this one: nothing is wrong here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +109,8 @@ class GroupCommit:
     def append(self, delivery: Delivery) -> asyncio.Future[Receipt]:
         """Queue a delivery; the future gives its receipt once it is committed.
 
-        The future raises `NotKept` if there is no commit in time; the delivery may be in the log even so.
+        The future raises `NotKept` if there is no commit in time; the delivery may be in the log even so. With
+        `TakenElsewhere` it is not.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -198,7 +210,12 @@ class GroupCommit:
                 pending.receipt.set_result(receipt)
 
     async def _on_failure(self, source: str, batch: Sequence[_Pending], error: psycopg.Error) -> None:
-        if blames_the_data(error):
+        if is_elsewhere(error):
+            self._held_up.discard(source)
+            for pending in batch:
+                if not pending.receipt.done():
+                    pending.receipt.set_exception(TakenElsewhere())
+        elif blames_the_data(error):
             self._held_up.discard(source)
             if len(batch) > 1:
                 await self._commit_one_by_one(source, batch)

@@ -67,6 +67,7 @@ class Settings(BaseModel):
     read_database_url: DatabaseUrl | None = Field(None, alias="READ_DATABASE_URL")
     read_max_lag: float = Field(30.0, alias="ROSTERLOG_READ_MAX_LAG", ge=0, le=86_400)
     direct_database_url: DatabaseUrl | None = Field(None, alias="ROSTERLOG_DIRECT_DATABASE_URL")
+    to_database_url: DatabaseUrl | None = Field(None, alias="ROSTERLOG_TO_DATABASE_URL")
     movemint_webhook_secret: SecretStr | None = Field(None, alias="MOVEMINT_WEBHOOK_SECRET")
     more_sources: SecretStr | None = Field(None, alias="ROSTERLOG_SOURCES")
     sources_file: Path | None = Field(None, alias="ROSTERLOG_SOURCES_FILE")

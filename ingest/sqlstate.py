@@ -16,6 +16,9 @@ _READ_ONLY = "25006"
 _SERIALIZATION_FAILURE = "40001"
 # The function of the server that refuses a setting: of those that a transaction begins with, only this one so.
 _REFUSES_SETTING = "call_bool_check_hook"
+# Of our own functions: the source is taken at another database; events do not follow what was copied before them; one
+# has no body, and no erasure names it.
+_ELSEWHERE, _DOES_NOT_FOLLOW, _LACKS_ERASURE = "RL001", "RL002", "RL003"
 # SQLSTATE classes: bad values, broken constraints, limits of a row or an index, an exception raised in a trigger.
 _BLAMES_THE_DATA = ("22", "23", "54", "P0")
 # SQLSTATE classes: connection, no such database, password, resources, rights and objects that are missing.
@@ -130,6 +133,16 @@ def is_blocked(error: DriverError) -> bool:
     return isinstance(_cause(error), errors.LockNotAvailable | errors.DeadlockDetected)
 
 
+def is_elsewhere(error: DriverError) -> bool:
+    """Whether the source's deliveries are taken at another database, so that nothing was done here."""
+    return sqlstate(error) == _ELSEWHERE
+
+
+def lacks_erasure(error: DriverError) -> bool:
+    """Whether an event that was to be copied has no body, and the database does not know of an erasure of it."""
+    return sqlstate(error) == _LACKS_ERASURE
+
+
 def is_cancelled(error: DriverError) -> bool:
     """Whether a statement took longer than its time-out."""
     return isinstance(_cause(error), errors.QueryCanceled)
@@ -158,6 +171,8 @@ def unusable(error: DriverError, advice: Advice | None = None) -> DatabaseUnusab
         return DatabaseUnusable("the database is not migrated: run rosterlog migrate")
     if isinstance(cause, errors.InvalidParameterValue) and "role" in str(cause):
         return DatabaseUnusable("the database is not migrated, its roles are missing: run rosterlog migrate")
+    if sqlstate(error) in (_ELSEWHERE, _DOES_NOT_FOLLOW, _LACKS_ERASURE):  # in our own words
+        return DatabaseUnusable(_first_line(cause))
     if isinstance(cause, errors.InsufficientPrivilege):
         return DatabaseUnusable(f"the database user may not do this: {_first_line(cause)}")
     if takes_no_writes(error):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ingest.delivery import read_envelope
-from ingest.group_commit import NotKept
+from ingest.group_commit import NotKept, TakenElsewhere
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
 from ingest.probe import PROBE_MEMBER, echo_of, is_probe
@@ -34,6 +34,7 @@ _UNVERIFIED = {
     Reason.SIGNATURE_WRONG: "X-Signature is of another secret, or of other bytes than these: compare the secret, and "
     "let the body pass unchanged (rosterlog check-signature tells which).",
 }
+_MOVED = "This source has moved to another server, or is moving to this one; deliver again."
 _STORED, _DUPLICATE = "stored", "duplicate"
 _OUTCOMES = (_STORED, _DUPLICATE, *(reason.value for reason in Reason if reason is not Reason.UNKNOWN_SOURCE))
 _DRAIN_FACTOR = 64  # read and drop up to 64 times the limit before answering 413, or most clients see a reset
@@ -103,8 +104,8 @@ class Webhook:
             detail = f"The limit is {self._max_body_bytes} bytes (ROSTERLOG_MAX_BODY_BYTES)."
             headers = None if error.drained else {"Connection": "close"}
             refusal = problem(413, detail, headers)
-        except NotKept:
-            refusal = self._try_again(source)
+        except NotKept as error:
+            refusal = self._try_again(source, error)
         except Exception:
             # Answer 503 to any fault of ours, so that Movemint delivers again and nothing is lost.
             logger.exception("webhook failed")
@@ -112,8 +113,10 @@ class Webhook:
         if refusal is not None:
             await refusal(scope, receive, send)
 
-    def _try_again(self, source: str) -> Response:
+    def _try_again(self, source: str, error: BaseException | None = None) -> Response:
         self._refusals.count(source, Reason.UNAVAILABLE)
+        if isinstance(error, TakenElsewhere):
+            return problem(503, _MOVED, {"Retry-After": "10"}, {"code": "moved"})
         detail = "The delivery could not be made durable now; deliver it again."
         return problem(503, detail, {"Retry-After": "2"})
 
@@ -179,7 +182,7 @@ class Webhook:
             return
         if not isinstance(error, NotKept):
             logger.error("webhook failed", exc_info=error)
-        answer(partial(self._try_again, source))
+        answer(partial(self._try_again, source, error))
 
     def _kept_answer(self, source: str, receipt: Receipt) -> bytes:
         status = _STORED if receipt.stored else _DUPLICATE

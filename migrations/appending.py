@@ -1,4 +1,4 @@
-"""What the two functions that append to the log share, as texts of SQL: the order of positions, the form of the chain.
+"""What the functions that write the log share, as texts of SQL: the order of positions, the form of the chain.
 
 Texts and no function of their own: a call would cost each delivery more than what it does.
 """
@@ -17,16 +17,21 @@ _LOCK_AND_HEAD = """\
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
-  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
-  into head_position, head_chain, appended_at
-  from event_log e
-  where e.source = in_source
-  order by e.position desc
-  limit 1;
-  if not found then
-    head_position := 0;
-    head_chain := decode(repeat('00', 32), 'hex');
-    appended_at := clock_timestamp();
+  select coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+    greatest(clock_timestamp(), h.received_at), s.noted_at, s.state
+  into head_position, head_chain, appended_at, noted, elsewhere
+  from (select) as one
+  left join source s on s.source = in_source
+  left join lateral (
+    select e.position, e.chain, e.received_at
+    from event_log e
+    where e.source = in_source
+    order by e.position desc
+    limit 1
+  ) h on true;"""
+_AT_HOME = """\
+if elsewhere is not null then
+    perform refuse_elsewhere(in_source);
   end if;"""
 _LINKED = """\
 -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
@@ -41,7 +46,10 @@ _LINKED = """\
 def with_shared(sql: str) -> str:
     """The SQL of a function with these texts in their places.
 
-    `{lock_and_head}`: takes the source's lock and reads the head. `{linked}`: begins the next value of the chain, up to
-    the signature. Both use the variables of `append_events`.
+    `{lock_and_head}`: takes the source's lock and reads the head. `{at_home}`: refuses what is for another database.
+    `{linked}`: begins the next value of the chain, up to the signature. They use the variables of `append_events`.
     """
-    return sql.replace("{lock_and_head}", _LOCK_AND_HEAD).replace("{linked}", _LINKED)
+    texts = {"{lock_and_head}": _LOCK_AND_HEAD, "{at_home}": _AT_HOME, "{linked}": _LINKED}
+    for place, shared in texts.items():
+        sql = sql.replace(place, shared)
+    return sql

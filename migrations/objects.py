@@ -18,10 +18,12 @@ from migrations.execute import verbatim
 # In the order of execution: what a view or a function needs stands before it.
 ROOMS = {
     "log": """
-        refuse_change refuse_change_but_erasure append_events note_heads note_reconciliation append_observations
+        refuse_change refuse_change_but_erasure refuse_elsewhere refuse_erasure_elsewhere
+        append_events note_heads note_reconciliation append_observations
         note_absences
         count_refused position_at readable_log
         kept_by_participant apply_erasure withheld_events deliveries_about
+        turn_source copy_events beside_rows beside_mark copy_beside
         open_transactions oldest_transaction slots
     """,
     "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",

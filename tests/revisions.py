@@ -1,5 +1,6 @@
 """Takes the newest revisions of the schema back, as if a release before had made a filled database. For tests."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import psycopg
@@ -11,6 +12,29 @@ from tests import ROOT
 _ROSTER = (ROOT / "migrations" / "versions" / "0003_roster.sql").read_text(encoding="utf-8")
 _WITHOUT_KEYS = ", ".join(f"drop column {column}" for column in KEY_COLUMNS)
 
+_HEAD_ALONE = """\
+  select e.position, e.chain, greatest(clock_timestamp(), e.received_at)
+  into head_position, head_chain, appended_at
+  from event_log e
+  where e.source = in_source
+  order by e.position desc
+  limit 1;
+  if not found then
+    head_position := 0;
+    head_chain := decode(repeat('00', 32), 'hex');
+    appended_at := clock_timestamp();
+  end if;
+"""
+
+
+def _without_moves(name: str) -> str:
+    """The function as it was before sources could move."""
+    head = r"  select coalesce\(h\.position.*?  if elsewhere is not null then\n.*?  end if;\n"
+    function, changed = re.subn(head, _HEAD_ALONE, file("log", name), count=1, flags=re.DOTALL)
+    assert changed == 1
+    noted = "    select s.noted_at into noted from source s where s.source = in_source;\n    if noted is null then\n"
+    return function.replace("    if noted is null then\n", noted)
+
 
 def _without_source(function: str) -> str:
     """The function as it was before it kept the table of sources."""
@@ -21,12 +45,22 @@ def _without_source(function: str) -> str:
 
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0024_moved": (
+        _without_moves("append_events"),
+        _without_moves("append_observations"),
+        "drop trigger erasures_are_made_at_home on erasures",
+        "drop function refuse_elsewhere, refuse_erasure_elsewhere, turn_source, copy_events, copy_beside",
+        "drop function beside_mark, beside_rows",
+        "drop function note_heads",
+        "alter table source drop column state, drop column move_id, drop column other_place",
+        file("log", "note_heads"),
+    ),
     "0023_absences": (
         "drop function note_absences, forget_absences",
         "drop table first_absence",
         "drop index event_log_own",
     ),
-    "0022_source": ("drop function note_heads", "drop table source", _without_source(file("log", "append_events"))),
+    "0022_source": ("drop function note_heads", "drop table source", _without_source(_without_moves("append_events"))),
     "0021_reconciled": ("drop function note_reconciliation", "drop table reconciliation, inner_completeness"),
     "0020_roster_page": ("drop view participants_counted", "drop index participants_build_event_bib"),
     "0019_operations_page": (

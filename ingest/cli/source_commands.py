@@ -18,6 +18,7 @@ from ingest.cli.terminal import printable, say, secret_line
 from ingest.database import OPERATOR_ROLE
 from ingest.failures import Failure, WrongUsage
 from ingest.log.read import heads
+from ingest.log.whereabouts import OtherPlace, all_elsewhere
 from ingest.settings import Settings, SettingsError
 from ingest.sources import SourcesRead, added_secret, is_source_name
 
@@ -35,11 +36,11 @@ def source() -> None:
 def list_sources(settings: Settings, *, as_json: bool) -> None:
     """List sources: the name, how many secrets, where they are kept, how many events, the address of the webhook."""
     with migrated_engine(settings, OPERATOR_ROLE) as engine, engine.connect() as connection:
-        logged = heads(connection)
+        logged, elsewhere = heads(connection), all_elsewhere(connection)
     secrets_of = settings.sources
     found = [
-        _described(settings, name, len(secrets_of.get(name, ())), logged.get(name, 0))
-        for name in sorted({*secrets_of, *logged})
+        _described(settings, name, len(secrets_of.get(name, ())), logged.get(name, 0), elsewhere.get(name))
+        for name in sorted({*secrets_of, *logged, *elsewhere})
     ]
     if as_json:
         click.echo(json.dumps({"sources": found}, indent=2))
@@ -47,6 +48,8 @@ def list_sources(settings: Settings, *, as_json: bool) -> None:
     for each in found:
         kept = f"{each['secrets']} in {each['kept_in']}" if each["secrets"] else "no secret"
         click.echo(f"{each['source']}  {kept}  {each['events']} events  {each['webhook']}")
+        if where := elsewhere.get(str(each["source"])):
+            click.echo(f"  {where}")
     if not found:
         say("there is no source yet: set MOVEMINT_WEBHOOK_SECRET, or ROSTERLOG_SOURCES_FILE for rosterlog source add")
 
@@ -112,11 +115,14 @@ def _problems(found: SourcesRead) -> Iterator[str]:
             yield f"{name}: a secret has fewer than {_LEAST_BYTES} bytes: is it whole?"
 
 
-def _described(settings: Settings, name: str, secrets: int, events: int) -> dict[str, str | int]:
+def _described(
+    settings: Settings, name: str, secrets: int, events: int, elsewhere: OtherPlace | None
+) -> dict[str, str | int | None]:
     kept_in = "the environment" if name in settings.own_sources else str(settings.sources_file)
     return {
         "source": name, "secrets": secrets, "kept_in": kept_in if secrets else "", "events": events,
-        "webhook": _webhook(settings, name),
+        "webhook": _webhook(settings, name), "state": None if elsewhere is None else elsewhere.state,
+        "other_place": None if elsewhere is None else elsewhere.place,
     }  # fmt: skip
 
 

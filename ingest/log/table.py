@@ -47,6 +47,9 @@ source_table = Table(
     Column("source", Text(collation="C"), nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state", Text),
+    Column("move_id", UUID),
+    Column("other_place", Text),
     PrimaryKeyConstraint("source", name="source_pkey"),
 )
 

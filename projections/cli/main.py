@@ -13,6 +13,7 @@ COMMANDS = {
     "rebuild": "projections.cli.rebuild:rebuild",
     "reconcile": "projections.cli.reconcile:reconcile",
     "report": "projections.cli.report:report",
+    "source": "projections.cli.moves:source",
     "serve": "projections.cli.servers:serve_both",
     "status": "projections.cli.status:status",
     "token": "projections.cli.tokens:token",

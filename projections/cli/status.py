@@ -12,6 +12,7 @@ from ingest.cli.invocation import runnable
 from ingest.cli.opening import is_demo, migrated_engine, place_of
 from ingest.cli.terminal import printable, utc
 from ingest.disk import amount, free_bytes
+from ingest.log.whereabouts import ARRIVING, MOVED
 from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.catalogue import catalogue
 from projections.folding.health import Health, SourceHealth, in_words, read_health
@@ -50,6 +51,7 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
             {
                 **source.as_json(),
                 "ahead_of_time": ahead.get(source.status.source, 0),
+                **_whereabouts(health, source.status.source),
                 **_completeness(health, source.status.source),
             }
             for source in health.sources
@@ -68,6 +70,12 @@ def _as_json(health: Health, ahead: Mapping[str, int], needed: list[str]) -> dic
     }
 
 
+def _whereabouts(health: Health, source: str) -> dict[str, object]:
+    where = health.elsewhere.get(source)
+    state, place = (None, None) if where is None else (where.state, where.place)
+    return {"moved_to": place if state == MOVED else None, "arrives_from": place if state == ARRIVING else None}
+
+
 def _completeness(health: Health, source: str) -> dict[str, object]:
     reconciled, inner = health.reconciled.get(source), health.inner.get(source)
     return {
@@ -83,6 +91,7 @@ def _print(health: Health, shown: Sequence[SourceHealth], ahead: Mapping[str, in
         for source in shown
         for line in (
             *_what_is_odd(source, ahead.get(source.status.source, 0)),
+            *_elsewhere(health, source.status.source),
             *_completeness_of(health, source.status.source),
         )
     ]
@@ -139,6 +148,11 @@ def _what_is_odd(source: SourceHealth, ahead: int) -> Iterator[str]:
         yield f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}"
     if ahead:
         yield f"{name}: {in_a_sentence(ahead)}"
+
+
+def _elsewhere(health: Health, source: str) -> list[str]:
+    """Where a source is that was moved, or arrives."""
+    return [f"{source}: {where}"] if (where := health.elsewhere.get(source)) else []
 
 
 def _completeness_of(health: Health, source: str) -> Iterator[str]:

@@ -53,6 +53,7 @@ _LIST = (
     (OPERATOR_ROLE, "select insert delete", "dismissed_event"),
     (OPERATOR_ROLE, "select", "projection quarantine reconciliation inner_completeness"),
     (OPERATOR_ROLE, "execute", "append_observations note_absences forget_absences apply_erasure oldest_transaction"),
+    (OPERATOR_ROLE, "execute", "refuse_elsewhere turn_source copy_events copy_beside beside_rows beside_mark"),
     *(
         (role, privilege, objects)
         for role in (REPORTING_ROLE, REPORTING_PII_ROLE)

@@ -1,4 +1,4 @@
-"""Lifts an erasure, and carries out every erasure again: log and projections change in one transaction."""
+"""Lifts an erasure, carries out every erasure again, follows one of another database; in one transaction each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE
 from ingest.log import erase
 from ingest.log.event import Erasure
+from projections.folding import checkpoint
 from projections.folding.projection import Projection
 from projections.folding.refold import LockedTrack, lock_track, refold
 
@@ -58,6 +59,25 @@ def reapply(engine: Engine, projections: Sequence[Projection], limit: int, advan
                 _refold(connection, locked, source, subject, limit)
         advance(len(group))
     return Reapplied(len(erasures), emptied)
+
+
+def follow_lifted(
+    engine: Engine,
+    projections: Sequence[Projection],
+    source: str,
+    subject: str,
+    write: Callable[[Connection], None],
+    limit: int,
+) -> None:
+    """Write a participant's erasures, of which one was lifted elsewhere, and fold the participant again.
+
+    Raises `OfAnotherDefinition`.
+    """
+    with engine.begin() as connection:
+        with _as_worker(connection):
+            checkpoint.stop_all(connection)  # as an erasure does that is carried out, and before it
+        write(connection)
+        _refold(connection, _lock_all(connection, projections, source), source, subject, limit)
 
 
 def _participant(erasure: Erasure) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from ingest.log.figures import is_read_only
 from ingest.log.reconciliation import Reconciled, read_reconciled
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
 from ingest.log.verification import Verified, read_verified
+from ingest.log.whereabouts import OtherPlace, all_elsewhere
 from projections.folding.heartbeat import SeenWorker, last_seen
 from projections.folding.inner_completeness import InnerCompleteness, read_inner
 from projections.folding.projection import Projection
@@ -110,6 +111,7 @@ class Health:
     system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
     oldest open transaction began. `slots`: the bytes of the write-ahead log that each holds back.
     `reconciled`: by source the comparisons that stand, the newest first. `inner`: by source the last `--inner`.
+    `elsewhere`: the sources whose deliveries are not taken here.
     """
 
     sources: Sequence[SourceHealth]
@@ -125,6 +127,7 @@ class Health:
     verified: Mapping[str, Verified]
     reconciled: Mapping[str, Sequence[Reconciled]]
     inner: Mapping[str, InnerCompleteness]
+    elsewhere: Mapping[str, OtherPlace]
 
     @property
     def seconds_behind(self) -> float:
@@ -165,6 +168,7 @@ def read_health(
         read_verified(connection),
         read_reconciled(connection),
         read_inner(connection),
+        all_elsewhere(connection),
     )
 
 

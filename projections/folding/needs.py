@@ -13,6 +13,7 @@ LONG_TRANSACTION_SECONDS = 3_600.0
 UNVERIFIED_SECONDS = 8 * 86_400.0  # since the log was verified, or began
 HELD_BYTES = 10 * 2**30  # of the write-ahead log, by one slot
 _UNAVAILABLE_SECONDS = 300.0  # that a delivery which was answered 503 is news
+_CHANGE_THE_WAY = "the source is not taken here, so have the proxy send it to where it is (rosterlog source list)"
 _MANY = 5  # refused in a row, with none stored between
 _WHY = {
     "signature_missing": ("without a signature", "does a proxy drop X-Signature?"),
@@ -36,7 +37,11 @@ def needs(health: Health) -> list[str]:
 def _each_need(health: Health) -> list[str]:
     found = _of_disk(health) + _of_problems(health)
     refusing = sorted(health.sources, key=lambda source: -source.refused.run)
-    found += [sentence for source in refusing if (sentence := _all_refused(source)) is not None]
+    found += [
+        sentence
+        for source in refusing
+        if source.status.source not in health.elsewhere and (sentence := _all_refused(source)) is not None
+    ]
     found += _of_worker(health)
     found += [
         f"{each.projection}: nothing is folded, since another definition folded its build {each.build}: set "
@@ -121,8 +126,8 @@ def _of_database(health: Health) -> list[str]:
     """The sentences about a database that keeps deliveries waiting, or lets nothing be tidied up."""
     found = [
         f"{each.status.source}: {number_of(number, 'delivery was', 'deliveries were')} answered 503 in the last hour, "
-        f"the last at {at.astimezone(UTC):%H:%M}, and {'comes' if number == 1 else 'come'} again: look at the database "
-        "and the server's log"
+        f"the last at {at.astimezone(UTC):%H:%M}, and {'comes' if number == 1 else 'come'} again: "
+        + (_CHANGE_THE_WAY if each.status.source in health.elsewhere else "look at the database and the server's log")
         for each in health.sources
         if (at := each.refused.unavailable_at) and _seconds_since(at) < _UNAVAILABLE_SECONDS
         for number in [each.refused.by_reason.get("unavailable", 0)]

@@ -35,6 +35,7 @@ THE_SAME_THING = {
     "projection": "what a projection is",
     "retry": "a command, and the procedure that it calls",
     "save": "writes what a projection folded",
+    "source": "a group of commands, and the same with those that need a projection",
     "verify": "a command, and the procedure that it calls",
     "WRITTEN_COLUMNS": "the columns that a projection writes, by table",
 }

@@ -25,8 +25,10 @@ declare
   chains bytea[]; -- of new events
   has_twins boolean := false;
   noted timestamptz; -- when the source's head was
+  elsewhere text; -- where the source's deliveries are taken; null: here
 begin
   {lock_and_head}
+  {at_home}
 
   for place in 1 .. deliveries loop
     if bodies[place] is null or signatures[place] is null then
@@ -77,7 +79,6 @@ begin
   where n.chain is not null;
   if found then
     -- Once a second at most: while a snapshot is held, no version of the row can be removed.
-    select s.noted_at into noted from source s where s.source = in_source;
     if noted is null then
       insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
       on conflict on constraint source_pkey do nothing;

@@ -29,6 +29,8 @@ declare
   outcomes text[]; -- but of events that can be appended
   positions bigint[]; -- of events that the log has
   chains bytea[]; -- of new events
+  noted timestamptz;
+  elsewhere text; -- where the source's deliveries are taken; null: here
 begin
   for place in 1 .. events loop
     if bodies[place] is null or (
@@ -53,6 +55,7 @@ begin
   -- that no delivery waits for an erasure.
   lock table erasures in share mode;
   {lock_and_head}
+  {at_home}
 
   select array_agg(l.position order by o.place), array_agg(
     case

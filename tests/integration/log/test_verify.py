@@ -43,6 +43,7 @@ def unguarded(database: str) -> Iterator[psycopg.Connection[Any]]:
         connection.execute("alter table event_log enable always trigger event_log_is_append_only")
         connection.execute("alter table event_log enable always trigger event_log_body_is_only_erased")
         connection.execute("alter table erasures enable always trigger erasures_are_kept")
+        connection.execute("alter table erasures enable always trigger erasures_are_made_at_home")
 
 
 def put(connection: psycopg.Connection[Any], position: int, like: int) -> None:
