@@ -50,9 +50,12 @@ screenshots: dev
 test-faults: dev
 	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 
-# The rungs of docs/scale.md with real pools and servers that fail in the middle, some ten minutes; RUNGS=6 is one of them.
+# The rungs of docs/scale.md with real pools, servers and cells that fail in the middle, some twenty minutes. RUNGS=2,6 is a
+# pool and failover alone; without it replicas (rung 5) and a source that moves (rung 8) come after them.
 test-cluster: dev
 	$(BIN)/python -m tests.cluster $(if $(RUNGS),--rungs $(RUNGS))
+	$(if $(RUNGS),,$(BIN)/python -m tests.replica_load)
+	$(if $(RUNGS),,$(BIN)/python -m pytest -n 0 -s tests/cluster/test_cells.py)
 
 check: dev
 	$(BIN)/ruff check $(SOURCES)

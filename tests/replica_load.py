@@ -78,6 +78,7 @@ def main() -> None:
             for trouble in TROUBLES:
                 _measure(site, seen, trouble)
         click.echo(f"load {os.getloadavg()}, {len(site.log.bodies)} events, wrong: {seen.wrong}")
+    raise SystemExit(1 if seen.wrong else 0)
 
 
 def _measure(site: Replicated, seen: Reading, trouble: Trouble) -> None:
