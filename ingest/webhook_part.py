@@ -41,8 +41,7 @@ def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: st
         return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
 
     limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
-    limits = limits.among(processes, settings.max_body_bytes)
-    commit = GroupCommit(Connections(connect, settings.answer_seconds), limits)
+    commit = GroupCommit(Connections(connect, settings.answer_seconds), limits.among(processes, settings.max_body_bytes))
     labels = SourceLabels()
     refusals = Refusals(partial(_write_refusals, connect), labels)
     webhook = Webhook(sources, commit.append, refusals, settings.max_body_bytes, labels)
