@@ -40,8 +40,8 @@ def ingest_part(settings: Settings, sources: Mapping[str, Secrets], conninfo: st
     async def connect() -> AsyncConnection:
         return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)
 
-    limits = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
-    commit = GroupCommit(Connections(connect, settings.answer_seconds), limits.among(processes, settings.max_body_bytes))
+    limit = Limits(settings.max_pending, settings.max_pending_bytes, settings.answer_seconds)
+    commit = GroupCommit(Connections(connect, settings.answer_seconds), limit.among(processes, settings.max_body_bytes))
     labels = SourceLabels()
     refusals = Refusals(partial(_write_refusals, connect), labels)
     webhook = Webhook(sources, commit.append, refusals, settings.max_body_bytes, labels)
