@@ -16,6 +16,7 @@ from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
 from ingest.migrate import migrate
 from tests.api_client import make_token
+from tests.fold_all import drain
 from tests.program import Running, environ, free_port, get, running, status_of, until
 from tests.proxy import Proxy
 from tests.reading_beside_model import Log
@@ -87,6 +88,18 @@ def replicated(most_behind: float = MOST_BEHIND) -> Iterator[Replicated]:
         site = Replicated(primary, pair, three, worker, Log(primary), token, port, metrics_port, api)
         until(site.is_whole)
         yield site
+
+
+def register(site: Replicated, name: str) -> int:
+    position = site.log.register(name)
+    drain(site.worker)
+    return position
+
+
+def read_at(site: Replicated) -> int:
+    status, headers, _ = site.answer()
+    assert status == 200
+    return int(headers["rosterlog-position"])
 
 
 def _migrated(primary: str) -> str:

@@ -1,6 +1,5 @@
 """The options of `rosterlog simulate` about an HTTP list, and the serving of it until the program is stopped."""
 
-import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import click
 from ingest.failures import WrongUsage
 from ingest.simulator.drifting import Drifted
 from ingest.simulator.list_server import CLIENT_ID, CLIENT_SECRET, LIST_STYLES, LIST_TROUBLES, ListManner, served_list
+from ingest.stopping import stopped_by_signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ def serve_drifted(options: ListOptions, planned: Drifted, since: Callable[[], ob
         since()
 
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stopped_by_signals(stop)
     manner = ListManner(options.list_style, options.list_size, troubles=frozenset(options.list_troubles))
     try:
         with served_list(planned.rows, manner, options.list_port or 0, first_page) as listed:

@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from ingest.session import FOLDING
 from ingest.settings import Settings
 from ingest.source_labels import SourceLabels
 from ingest.sqlstate import DRIVER_ERRORS
+from ingest.stopping import stopped_by_signals
 from ingest.web.app import Part, build_app
 from ingest.web.metrics import Total
 from ingest.web.serve import base_url, bind, bind_metrics, observed_beside, run_server, serve, spare_collections
@@ -110,8 +110,7 @@ def work(settings: Settings, *, stop_at_eof: bool) -> None:
     """Fold new events of the log into the projections, until stopped. Any number of workers may run."""
     projections = catalogue(settings.fields_file, settings.time_zone, fold_once=True)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stopped_by_signals(stop)
     if stop_at_eof:
         threading.Thread(target=_stop_at_eof, args=[stop], daemon=True).start()
     observed = bind_metrics(settings.metrics_host, settings.metrics_port)
