@@ -25,6 +25,7 @@ _JOINED = re.compile("['·]")
 _NUMBER = re.compile("[0-9]+")
 _DIGITS = "0123456789"
 _MOST_DIGITS = 18  # of a number that PostgreSQL's bigint holds
+_NO_BIB = ("", "", "")
 _FIRST_SYLLABLE, _LAST_SYLLABLE, _VOWELS, _FINALS = 0xAC00, 0xD7A3, 21, 28
 
 _keyed_values = itemgetter(*map(COLUMN_NAMES.index, KEYED))
@@ -172,11 +173,13 @@ _key_and_words = lru_cache(16_384)(_any_key_and_words)
 
 
 def _bib_and_words(text: str) -> tuple[str, str, str]:
-    letters = text.rstrip(_DIGITS)
-    number = text[len(letters) :]
-    is_usual = number and number[0] != "0" and len(text) <= _MOST_DIGITS and text.isascii()
-    if is_usual and (not letters or letters.isalpha()):  # such as 47 and A47
-        letters = letters.lower()
-        return letters + _by_length(number), "" if letters else number, f"'{letters}{number}' "
+    if not text:
+        return _NO_BIB
+    if len(text) <= _MOST_DIGITS and text.isascii():  # nearly all are such as 47 and A47, half as quick below
+        letters = text.rstrip(_DIGITS)
+        number = text[len(letters) :]
+        if number and number[0] != "0" and (not letters or letters.isalpha()):
+            letters = letters.lower()
+            return letters + _by_length(number), "" if letters else number, f"'{letters}{number}' "
     key, words = _any_key_and_words(text)
     return *bib_keys(key), words
