@@ -21,4 +21,4 @@ def laid_out(value: object, level: int = 0) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(laid_out(Api("", (), ApiSettings(), None).document) + "\n")
+    sys.stdout.write(laid_out(Api("", (), ApiSettings(), None).document()) + "\n")

@@ -150,7 +150,6 @@ class Api:
         remarks = [self._replicas.remark]
         return Part(self._routes(), self._running, checks, handlers, readings=self._readings, remarks=remarks)
 
-    @property
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of all endpoints."""
         return document([*self._endpoints, *self._exports.endpoints], self._settings.public_url)

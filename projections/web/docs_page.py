@@ -1,11 +1,13 @@
 """`/openapi.json` with the OpenAPI document, and `/docs`, a page that shows it and loads nothing from elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -36,13 +38,16 @@ _POLICY = {"Content-Security-Policy": "default-src 'self'; img-src 'self' data:;
 _ASSETS = {"bundle.js": "swagger_bundle.js", "style.css": "swagger_style.css"}
 
 
-def document_routes(document: Mapping[str, Any]) -> list[BaseRoute]:
-    """The routes of `/openapi.json` with this document, and of `/docs` with the files that it loads."""
-    content = to_json(document)
+def document_routes(document: Callable[[], Mapping[str, Any]]) -> list[BaseRoute]:
+    """The routes of `/openapi.json` with this document, and of `/docs` with the files that it loads.
+
+    `document` is called in a thread when it is first asked for: it takes some hundred milliseconds of CPU.
+    """
+    content = cache(lambda: to_json(document()))
     folder = _assets()
 
     async def openapi(_request: Request) -> Response:
-        return Response(content, media_type="application/json")
+        return Response(await run_in_threadpool(content), media_type="application/json")
 
     async def docs(_request: Request) -> Response:
         if folder is None:

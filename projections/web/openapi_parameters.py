@@ -1,6 +1,7 @@
 """The parameters of endpoints in the OpenAPI document: each filter is described once, any question can be asked for."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from projections.roster.answer_filters import ANSWER
@@ -75,7 +76,7 @@ def _parameters(endpoint: Endpoint[Any]) -> list[dict[str, Any]]:
     if selects:
         parameters += [_BY_COLUMNS, _BY_ANSWERS]
     filters = _filters() if selects else {}
-    own = _properties(endpoint.parameters)
+    own = _properties(endpoint.parameters)  # type: ignore[arg-type]  # a class is hashable, whatever it is of
     return parameters + [_parameter(name, property_) for name, property_ in own.items() if name not in filters]
 
 
@@ -118,7 +119,8 @@ def concise(schema: Any) -> Any:  # noqa: ANN401 - JSON
     return plain
 
 
-def _properties(model: type[Strict]) -> dict[str, Any]:
+@cache
+def _properties(model: type[Strict]) -> Mapping[str, Any]:
     properties: dict[str, Any] = model.model_json_schema()["properties"] if model.model_fields else {}
     return properties
 

@@ -11,7 +11,7 @@ from tests import ROOT
 
 
 def document() -> dict[str, Any]:
-    return Api("", (), ApiSettings(), None).document
+    return Api("", (), ApiSettings(), None).document()
 
 
 def test_each_filter_is_described_once_and_a_call_has_few_parameters() -> None:
