@@ -37,8 +37,8 @@ select count_refused('{REFUSING}', 'signature_wrong', now(), 9, now());
 
 
 def make(database: str, worker_engine: Engine) -> None:
-    """Fill a database: one source is folded, as the others would have been."""
-    model.append(database, [model.body(1)])
+    """Fill a database: one source, with a person ahead of time, is folded, as the others would have been."""
+    model.append(database, [model.body(1, updated_at="2999-01-01T00:00:00Z")])
     drain(worker_engine)
     with psycopg.connect(database, autocommit=True) as connection:
         values = {"number": NUMBER - 1, "events": EVENTS, "largest": LARGEST, "behind": BEHIND}

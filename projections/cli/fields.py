@@ -42,9 +42,9 @@ def fields(settings: Settings, source: str | None, *, as_json: bool) -> None:
                     for event in events:
                         discovery.add(event)
                     advance(len(events))
-        ahead = sum(ahead_of_time(connection, sources).values())
+        ahead = ahead_of_time(connection, sources)
     if as_json:
-        found = {**_as_json(discovery), **_calendar_json(declared.calendar), "ahead_of_time": ahead}
+        found = {**_as_json(discovery), **_calendar_json(declared.calendar), "ahead_of_time": sum(ahead.values())}
         click.echo(to_json(found).decode())
     else:
         _print(discovery)

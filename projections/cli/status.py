@@ -96,7 +96,7 @@ def _print(health: Health, shown: Sequence[SourceHealth], ahead: Mapping[str, in
         )
     ]
     most = _MOST_SHOWN if len(shown) < len(health.sources) else len(lines)
-    for line in lines[:most]:
+    for line in (*lines[:most], *_ahead_elsewhere(shown, ahead)):
         click.echo(line)
     if len(lines) > most:
         click.echo(f"and {len(lines) - most} more such lines: rosterlog status --json has all of every source")
@@ -147,7 +147,16 @@ def _what_is_odd(source: SourceHealth, ahead: int) -> Iterator[str]:
         reasons = ", ".join(f"{number} {reason}" for reason, number in source.refused.by_reason.items()) or "none"
         yield f"{name}: refused in 1 h: {reasons}; the last at {_time(source.refused.last_at)}"
     if ahead:
-        yield f"{name}: {in_a_sentence(ahead)}"
+        yield f"{name}: {in_a_sentence({name: ahead})}"
+
+
+def _ahead_elsewhere(shown: Sequence[SourceHealth], ahead: Mapping[str, int]) -> Iterator[str]:
+    """The sources that are not shown together: no other line says that somebody of theirs is ahead of now."""
+    names = {source.status.source for source in shown}
+    others = {source: number for source, number in ahead.items() if source not in names}
+    if others:
+        source = next(iter(others)) if len(others) == 1 else f"{len(others)} sources that are not shown"
+        yield f"{source}: {in_a_sentence(others)}"
 
 
 def _elsewhere(health: Health, source: str) -> list[str]:

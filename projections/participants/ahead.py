@@ -1,8 +1,10 @@
 """Participants whose newest state is ahead of now: until then, no delivery that says when it is from changes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, text
+
+from ingest.settings import DEFAULT_SOURCE
 
 # A day, since a time without its zone is off by some hours.
 _AHEAD = text("""
@@ -21,10 +23,12 @@ def ahead_of_time(connection: Connection, sources: Iterable[str]) -> dict[str, i
     return {row.source: row.participants for row in rows}
 
 
-def in_a_sentence(participants: int) -> str:
-    """What it means, and where it shows."""
-    who = "1 participant is" if participants == 1 else f"{participants} participants are"
+def in_a_sentence(ahead: Mapping[str, int]) -> str:
+    """What it means for these sources together, of which there is one at least, and where that of the worst shows."""
+    number, worst = sum(ahead.values()), max(ahead, key=lambda source: ahead[source])
+    who = "1 participant is" if number == 1 else f"{number} participants are"
+    of_source = "" if worst == DEFAULT_SOURCE else f" --source {worst}"
     return (
         f"{who} ahead of now, by updated_at, so what arrives with an earlier time changes nothing: "
-        "rosterlog report late_arrivals shows it"
+        f"rosterlog report late_arrivals{of_source} shows it"
     )

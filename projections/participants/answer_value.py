@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from ingest.exact_json import number_as_text
 
 _LABELS = ("answer", "label", "value")  # of an object that is an answer; the first that it has
-_OTHER_LABELS = ("name", "title", "text")  # of which only one may say something
+_OTHER_LABELS = ("name", "title", "text", "other")  # of which only one may say something; `other`: in own words
+_OF_LABELS = frozenset(
+    {"labels", "ids", "refs", "other"}
+)  # all keys of an object that has the labels of what was chosen
 FLAGS = ("selected", "is_selected", "checked", "is_checked", "chosen", "is_chosen")  # whether it is chosen
 _LIKE_FLAGS = ("true", "false")  # texts that may say of an object whether it is chosen
 _LIKE_FLAGS_IN_LISTS = frozenset({*_LIKE_FLAGS, "yes", "no", "on", "off", "0", "1"})
@@ -26,6 +29,7 @@ class _Unreadable(Exception):
 
 def texts_of(value: object) -> tuple[list[str], str | None]:
     """Each value that was given once; and why one of them is none. Of several, those that are not chosen are none."""
+    value = _labels_of(value)
     in_list = isinstance(value, list)
     values: list[tuple[bool | None, str]] = []
     reason: str | None = None
@@ -42,6 +46,13 @@ def texts_of(value: object) -> tuple[list[str], str | None]:
     else:
         texts = [FALSE if is_chosen is False else text for is_chosen, text in values]
     return [text for text in dict.fromkeys(texts) if not is_empty(text)], reason
+
+
+def _labels_of(value: object) -> object:
+    """The labels, and what was answered in own words, where an object has a list of these alone; else the value."""
+    if not isinstance(value, dict) or not isinstance(labels := value.get("labels"), list) or not {*value} <= _OF_LABELS:
+        return value
+    return [*labels, value.get("other")]
 
 
 def _may_be_flags(options: Sequence[object]) -> bool:

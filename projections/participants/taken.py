@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ingest.delivery import JsonObject, identifier
 from ingest.exact_json import write_json
 from ingest.log.event import Event
+from projections.participants.answers import Answer
 from projections.participants.fields import ANSWERS, Fields
 from projections.participants.fold import REGISTERED, folding, path_of, value_at
 from projections.participants.state import State
@@ -65,6 +66,8 @@ class FoldInquiry:
     def taken_within(self, participant: JsonObject, key: str, paths: Iterable[Steps]) -> Iterator[Steps]:
         """Which of these paths within the answers under a key are needed: without any of them the answers are others.
 
+        That a question is there unanswered without it needs none: then it only kept the row from being read.
+
         `paths`: in the order in which they are sent, each after the key, such as every item's `question`. Of two that
         say the same, the first is needed.
         """
@@ -72,9 +75,10 @@ class FoldInquiry:
         answers = self._answers_of(key, value)
         for path in reversed([*paths]):
             without = _without(value, path)
-            if self._answers_of(key, without) == answers:
+            of_rest = self._answers_of(key, without)
+            if of_rest == answers:
                 value = without
-            else:
+            elif not _have_more_questions(of_rest, answers):
                 yield path
 
     def _needs(self, participant: JsonObject, state: State, key: str) -> bool:
@@ -83,9 +87,9 @@ class FoldInquiry:
         folded = self.fold(without) if isinstance(without, dict) else None
         return folded is None or folded.answers != state.answers
 
-    def _answers_of(self, key: str, value: object) -> object:
+    def _answers_of(self, key: str, value: object) -> Sequence[Answer]:
         state = self.fold(_under(key, value))
-        return None if state is None else state.answers
+        return () if state is None else state.answers
 
     def _takes(self, participant: JsonObject, column: str, key: str) -> bool:
         """Whether the column has a value if the participant has nothing but this key."""
@@ -94,6 +98,11 @@ class FoldInquiry:
 
     def _has(self, state: State, column: str) -> bool:
         return bool(state.answers if column == ANSWERS else state.values[self._numbers[column]])
+
+
+def _have_more_questions(answers: Sequence[Answer], others: Sequence[Answer]) -> bool:
+    """Whether the answers are the others, and beside them questions without an answer."""
+    return [each for each in answers if each.answer or each in others] == [*others]
 
 
 def _under(key: str, value: object) -> JsonObject:

@@ -302,6 +302,19 @@ def test_a_key_of_answers_that_nothing_is_read_from_is_unmapped() -> None:
     assert seen["answers[].question"] == ["answers"]
 
 
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        ({"question_id": 4, "answer": {"first": "A", "last": "B"}}, "answers[].answer.first"),
+        ({"question": "Size", "answer": {"id": 4}}, "answers[].answer.id"),
+    ],
+)
+def test_a_key_that_only_keeps_a_row_from_being_read_is_unmapped(row: dict[str, object], key: str) -> None:
+    seen = columns_of({"answers": [{"question": "Cap", "answer": "S"}, row]})
+    assert (seen[key], key in seen["(unmapped)"]) == ([], True)
+    assert seen["answers[].question"] == ["answers"]
+
+
 def test_ever_new_keys_do_not_fill_the_memory() -> None:
     seen = Discovery(DECLARED)
     for number in range(30):

@@ -31,7 +31,7 @@ def remarks(health: Health, erasures: Sequence[WaitingErasures], ahead: Mapping[
         for each in erasures
         if each.delivered_since
     ]
-    said += [f"{source}: {in_a_sentence(number)}" for source, number in sorted(ahead.items())]
+    said += [f"{source}: {in_a_sentence({source: number})}" for source, number in sorted(ahead.items())]
     if health.unknown.last_hour:
         number = number_of(health.unknown.last_hour, "delivery", "deliveries")
         said.append(f"{number} came in the last hour for a source that nobody knows: is a webhook's address right?")

@@ -143,6 +143,9 @@ def test_status_fits_a_screen_and_its_json_has_every_source(crowded: str) -> Non
     assert max(map(len, lines[:12])) <= 120
     assert all(any(line.startswith(source) for line in lines) for source in many.TROUBLED)
     [every] = [line for line in lines if line.startswith(f"all {many.NUMBER:,}")]
+    assert not any(line.startswith("movemint ") for line in lines)
+    [ahead] = [line for line in lines if "ahead of now" in line]
+    assert ahead.startswith("movemint: 1 participant is ahead of now"), "named, though its source is not shown"
     events = (many.NUMBER - 1) * many.EVENTS + 2
     assert every.split()[2:6] == [str(events), str(events - 2), str(events - 2), "2"]
     document = json.loads(said("status", "--json", env=env))

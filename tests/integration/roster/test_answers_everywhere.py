@@ -29,6 +29,16 @@ CASES: list[tuple[dict[str, object], dict[str, list[str]], str | None]] = [
     ({"answers": [{"question": "Bus", "answer": None}], "custom_answers": [{"question": "Bus", "answer": "yes"}]},
      {"Bus": ["yes"]}, None),
     ({"answers": [{"question": "Meals", "answer": ["M", "M"]}] * 2}, {"Meals": ["M"]}, None),
+    ({"answers": [{"question": 12, "question_identifier": "WY3", "answer": "M", "options": [4]}]}, {"12": ["M"]}, None),
+    ({"answers": [{"question": "Shirt size", "answer": "M"}, None]}, {"Shirt size": ["M"]}, "row 2: not an object"),
+    ({"answers": [{"question": "Shirt size", "answer": "M"}, {"title": "", "answer": "yes"}]}, {"Shirt size": ["M"]},
+     "row 2: neither a question nor the id of one"),
+    ({"answers": [{"type": "text", "text": "I have epilepsy", "field": {"id": "a1"}}]}, {"a1": ["I have epilepsy"]},
+     None),
+    ({"answers": {"ice": {"name": "Eve Doe, +1 555 0100", "value": None}}}, {"ice": []}, UNKNOWN),
+    ({"answers": [
+        {"type": "choices", "choices": {"labels": ["Pasta", "Rice"], "other": "Soup"}, "field": {"id": "a2"}},
+    ]}, {"a2": ["Pasta", "Rice", "Soup"]}, None),
     ({"answers": [{"question": "Note", "answer": "  "}, {"question": " ", "answer": "x"}]}, {"Note": []},
      "row 2: neither a question nor the id of one"),
 ]  # fmt: skip

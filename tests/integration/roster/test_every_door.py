@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,8 +19,13 @@ import pytest
 from psycopg import sql
 
 from ingest import postgres
-from ingest.database import WORKER_ROLE, sync_engine
+from ingest.database import REPORTING_PII_ROLE, WORKER_ROLE, sync_engine
+from ingest.log.event import Event
+from projections.participants.discovery import Discovery
+from projections.participants.fields import DECLARED
+from projections.participants.fold import REGISTERED
 from projections.rebuild.swap import swap
+from projections.reports.report import reports, run_report, values_of
 from tests import model
 from tests.api_client import Api, make_token, running
 from tests.conftest import create
@@ -111,6 +117,10 @@ def past(api: Api, token: str, _: str, __: Path) -> Rows:
     return list(api.listed("/v1/participants", token, as_of=len(CASES), sort="position"))
 
 
+def one_by_one_in_the_past(api: Api, token: str, _: str, __: Path) -> Rows:
+    return [api.ask(f"/v1/participants/{number}", token, as_of=len(CASES)).json() for number in range(len(CASES))]
+
+
 def history(api: Api, token: str, _: str, __: Path) -> Rows:
     paths = [f"/v1/participants/{number}/history" for number in range(len(CASES))]
     return [api.listed(path, token)[0]["participant"] for path in paths]
@@ -174,7 +184,8 @@ def in_sql(database: str, statement: str) -> Rows:
 
 
 DOORS: list[Door] = [
-    listed, one_by_one, past, history, changes, ndjson, from_csv, parquet, sheet, view, view_of_the_past
+    listed, one_by_one, past, one_by_one_in_the_past, history, changes, ndjson, from_csv, parquet, sheet, view,
+    view_of_the_past,
 ]  # fmt: skip
 
 
@@ -210,3 +221,30 @@ def test_digits_leave_files_and_sql_as_they_came(asked: tuple[Api, str], told: s
             )
         for pair in EXACT.split(", "):
             assert pair.replace(" ", "") in written.replace(" ", "")
+
+
+def test_the_report_of_unreadable_values_has_each_of_them(told: str) -> None:
+    report = reports()["unreadable_values"]
+    engine = sync_engine(told, REPORTING_PII_ROLE)
+    with engine.connect() as connection:
+        found = run_report(connection, report, "movemint", values_of(report, {})).rows
+    engine.dispose()
+    assert {row[:3] for row in found} == {
+        (*named, number) for named, number in Counter(each for _, _, e in CASES for each in e.items()).items()
+    }
+
+
+@pytest.mark.parametrize(("keys", "columns", "errors"), CASES)
+def test_fields_tell_which_columns_were_taken_and_which_values_did_not_convert(
+    keys: str, columns: dict[str, str | None], errors: dict[str, str]
+) -> None:
+    body = b'{"type": "event.participant.created", "data": {"object": {"id": 1, %b}}}' % keys.encode()
+    found = Discovery(DECLARED)
+    found.add(Event("movemint", 1, "", REGISTERED, "1", body))
+    taken = {column for key in found.keys for column in key.taken}
+    assert taken == {"participant_id", *(column for column, value in columns.items() if value is not None)}
+    not_objects = {column for column, reason in errors.items() if reason.startswith("not read: ")}
+    named = {column for key in found.keys for column in key.unconverted}
+    assert named == errors.keys() - not_objects - {"attributes"}
+    for column in not_objects:
+        assert errors[column].split()[2] in found.unmapped
