@@ -201,8 +201,8 @@ def test_without_a_registration_the_first_page_teaches(database: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        ("/races/nothing", 404, "This token sees no race of this id."),
-        ("/participants/nobody", 404, "This token sees no participant of this id."),
+        ("/races/nothing", 404, "You see no race of this id."),
+        ("/participants/nobody", 404, "You see no participant of this id."),
         (f"{RACE}?colour=red", 400, "colour is no parameter"),
         (f"{RACE}?as_of=9999", 400, "as_of is beyond the roster"),
         ("/operations", 403, "This page is for operators"),
