@@ -12,6 +12,7 @@ from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import Browser, links_of, text_of
 from tests.fold_all import drain, query
+from tests.observing import observe, unlisted
 
 Fill = Callable[..., None]
 
@@ -160,3 +161,25 @@ def test_why_a_value_cannot_be_read_is_reached_without_a_mouse(fill: Fill, brows
     why = "not an ISO date such as 1990-12-31"
     assert f"not readable: {why}" in text_of(browser.open("/participants/1"))
     assert f"<summary>not readable</summary>{why}</details>" in browser.open("/races/1?columns=first_name,dob").text
+
+
+def test_who_is_not_listed_any_more_is_told_on_the_person_and_among_the_filters_of_the_race(
+    fill: Fill, browser: Browser, operator: Engine, worker_engine: Engine
+) -> None:
+    fill(person(1, 3, first_name="Ada"), person(2, 3, first_name="Eve"))
+    assert "Movemint's list" not in text_of(browser.open("/races/1")) + text_of(browser.open("/participants/1"))
+    observe(operator, unlisted(1, 1, event_id=1, event_name="Lake", first_name="Ada"))
+    drain(worker_engine)
+    page = text_of(browser.open("/participants/1"))
+    assert "Not on Movemint's list any more, as was seen on" in page
+    assert "Not on Movemint's list any more." in page[page.index("What happened") :]
+    race = browser.open("/races/1")
+    assert "Movemint's list not on it any more 1" in text_of(race)
+    [link] = [link for link in links_of(race) if "unlisted_at" in link]
+    chosen = text_of(browser.open(link))
+    assert "1 of 2: not on Movemint's list" in chosen
+    assert "not on it any more" not in chosen, "what is chosen is no choice"
+    fill(person(1, 4, first_name="Ada"))
+    page = text_of(browser.open("/participants/1"))
+    assert "On Movemint's list again." in page
+    assert "as was seen on" not in page
