@@ -77,7 +77,9 @@ async def resolve_as_of(
     time to come, and the same question has to have the same answer later.
     """
     if isinstance(as_of, datetime):
-        position, now = (await connection.execute(select(func.position_at(source, as_of), func.now()))).one()
+        row = (await connection.execute(select(func.position_at(source, as_of), func.now()))).one()
+        position: int = row[0]
+        now: datetime = row[1]
         if as_of > now + _CLOCKS_DIFFER:
             raise BeyondRoster("as_of is a time that has not come yet: leave it out for the roster as it is now")
         return min(position, reached)
