@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -12,6 +14,9 @@ from projections.truth.absence import DirectAnswer
 from projections.truth.allowed_drift import AllowedDrift
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook
+from projections.truth.listing import listing_of
+from projections.truth.mapping import guessed
+from projections.truth.matching import MATCHINGS
 from projections.truth.roster_lines import ComparedScope
 from tests import model
 from tests.fold_all import query
@@ -23,6 +28,28 @@ BODIES = [
     for number in range(1, 41)
 ]
 Apply = Callable[..., AppliedLook]
+
+
+LOOKED = (
+    "match", "taken_at", "uncompared", "forms", "empties", "grace", "has_file_time", "is_of_one_time",
+)  # fmt: skip
+
+
+def look_at(
+    path: Path,
+    match: str = "id",
+    taken_at: datetime | None = None,
+    uncompared: tuple[str, ...] = (),
+    forms: tuple[str, ...] = (),
+    empties: frozenset[str] = frozenset(),
+    **more: Any,  # noqa: ANN401 - as `FileLook` takes them
+) -> FileLook:
+    """A look at a file. `uncompared`: columns, or headings, that are not compared; without `taken_at` of now."""
+    listing = listing_of(path)
+    columns = guessed(listing.headings, DECLARED).columns
+    columns = {name: "" if {name, column} & {*uncompared} else column for name, column in columns.items()}
+    columns |= {name: "" for name in uncompared if name in listing.headings}
+    return FileLook(listing, columns, MATCHINGS[match], taken_at or datetime.now(UTC), forms, empties, **more)
 
 
 def apply(

@@ -136,7 +136,7 @@ ALERTS = (
     ),
     Alert(
         "RosterlogParkedEvents", f"max by (source) ({QUARANTINED.name}) > 0", "1h", "warning",
-        "{{ $labels.source }}: {{ $value }} events could not be folded.", "`status` shows parked events",
+        "{{ $labels.source }}: events that could not be folded: {{ $value }}.", "`status` shows parked events",
     ),
     Alert(
         "RosterlogRebuildNeeded", f"max by (projection) ({REBUILD_NEEDED.name}) == 1", "1m", "critical",
@@ -145,7 +145,7 @@ ALERTS = (
     ),
     Alert(
         "RosterlogLogDamaged", f"max by (source) ({VERIFY_PROBLEMS.name}) > 0", "0s", "critical",
-        "{{ $labels.source }}: verify found {{ $value }} problems in the log.",
+        "{{ $labels.source }}: problems that verify found in the log: {{ $value }}.",
         "`the log of ... has no position n`, or `verify` finds problems",
     ),
     Alert(
@@ -166,13 +166,13 @@ ALERTS = (
     ),
     Alert(
         "RosterlogRosterIncomplete", f"max by (source) ({INNER_DIFFERENCES.name}) > 0", "0s", "critical",
-        "{{ $labels.source }}: {{ $value }} participants are not where the log says.",
+        "{{ $labels.source }}: participants who are not where the log says: {{ $value }}.",
         "`status` says that participants are not where the log says",
     ),
     Alert(
         "RosterlogDriftLeft",
         f'sum by (source) (max by (source, kind) ({DRIFT.name}{{kind!="unknowable"}})) > 0', "1d", "warning",
-        "{{ $labels.source }}: {{ $value }} participants are not as the source lists them.",
+        "{{ $labels.source }}: participants who are not as the source lists them: {{ $value }}.",
         "`status` says who is missing, stale or unlisted",
     ),
     Alert(

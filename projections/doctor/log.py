@@ -11,6 +11,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings, SettingsError
 from ingest.simulator.demo import demo_digests
 from ingest.sources import Secrets
 from projections.doctor.finding import DoctorFinding, fail, first_few, ok, warn
+from projections.folding.health import number_of
 
 WINDOW = 10_000  # positions at each place that is looked at: some milliseconds, however large the log is
 _MOST_SOURCES = 200  # whose positions are looked at
@@ -69,7 +70,8 @@ _OF_DEMO = text("select count(*) from event_log e where e.source = :source and e
 def check_log(connection: Connection) -> DoctorFinding:
     """How much is in the log."""
     logged = heads(connection)
-    return ok("log", f"{sum(logged.values())} events of {len(logged)} sources")
+    events = number_of(sum(logged.values()), "event", "events")
+    return ok("log", f"{events} of {number_of(len(logged), 'source', 'sources')}")
 
 
 def check_secrets(configured: Mapping[str, Secrets], logged: Mapping[str, int] | None) -> Iterator[DoctorFinding]:

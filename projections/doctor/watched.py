@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from projections.doctor.finding import DoctorFinding, fail, first_few, ok
-from projections.folding.health import UNSEEN_SECONDS, Health, in_words
+from projections.folding.health import UNSEEN_SECONDS, Health, in_words, number_of
 from projections.folding.needs import BEHIND_SECONDS, needs
 
 
@@ -15,10 +15,11 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
     yield from _worker(health)
     built = [live for live in health.projections if live.build is not None]
     if not any(live.needs_rebuild for live in built):
-        yield ok("definitions", f"{len(built)} live builds, each folded as this program folds")
+        yield ok("definitions", f"{number_of(len(built), 'live build', 'live builds')}, folded as this program folds")
     if health.seconds_behind <= BEHIND_SECONDS:
         lag = sum(source.status.lag for source in health.sources)
-        yield ok("lag", f"{lag} events wait to be folded, the oldest of them for {health.seconds_behind:.0f} s")
+        waiting = number_of(lag, "event waits", "events wait")
+        yield ok("lag", f"{waiting} to be folded, the oldest for {health.seconds_behind:.0f} s")
     yield from first_few(_compared(health))
     if not any(source.status.quarantined for source in health.sources):
         yield ok("parked", "no event is parked")

@@ -68,6 +68,15 @@ def converting(fields: Fields, forms: Sequence[str] = ()) -> Convert:
     return convert
 
 
+def has_lost_letters(listed: str, stored: str) -> bool:
+    """Whether all that differs are letters for which the list has a question mark, as a program writes it where the
+    encoding of its file does not have the letter: such a value says nothing.
+    """
+    letters = zip(listed, stored, strict=False)
+    lost = all(there == here or (there == "?" and not here.isascii()) for there, here in letters)
+    return lost and "?" in listed and len(listed) == len(stored)
+
+
 def is_same(kind: Kind, listed: str, stored: str) -> bool:
     """Whether a converted value is the roster's. Times are compared as moments."""
     if listed == stored:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from projections.participants.convert import WillNotConvert
 from projections.participants.fields import DECLARED, Kind
-from projections.truth.cells import Convert, is_same
+from projections.truth.cells import Convert, has_lost_letters, is_same
 
 UNLISTED_AT = "unlisted_at"  # compared after all other columns: whoever is listed is not unlisted
 COMPARED_KINDS = {**{column.column: column.kind for column in DECLARED.columns}, UNLISTED_AT: Kind.TIME}
@@ -52,7 +52,7 @@ class ListedValues:
             later = _later(value, converted) if column == _UPDATED else None
             if later is not None and abs(later) < _unit(cell):
                 continue
-            if not is_same(COMPARED_KINDS[column], converted, value):
+            if not is_same(COMPARED_KINDS[column], converted, value) and not has_lost_letters(converted, value):
                 stale[column] = converted, value
                 is_ahead = is_ahead or (later is not None and later > timedelta())
         return Compared(stale, unreadable, is_ahead)

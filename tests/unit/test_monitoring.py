@@ -189,3 +189,10 @@ def _test(interval: str, name: str, series: Series, fires_at: str, not_yet: str)
 
 def _series(series: Series) -> list[dict[str, str]]:
     return [{"series": name, "values": values} for name, values in series.items()]
+
+
+def test_an_alert_says_its_number_so_that_one_is_right_too() -> None:
+    """`1 problems` is what a person reads in the middle of the night: the number stands behind what it counts."""
+    for alert in ALERTS:
+        counted = re.search(r"\{\{ \$value \}\} [a-z]+s\b", alert.summary)
+        assert counted is None or re.search(r">= [2-9]$", alert.expression), alert.name

@@ -16,6 +16,7 @@ from projections.truth.cells import converting, date_forms, is_same
 from projections.truth.conclusion import NothingConcluded
 from projections.truth.lines import RowForm, RowsRead, cells_of, lines_of
 from projections.truth.mapping import UNCOMPARED, guessed
+from projections.truth.values import ListedValues
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 
@@ -129,3 +130,22 @@ def test_headings_are_guessed_by_the_users_own_keys_too() -> None:
     }  # fmt: skip
     assert guessed(("bib",), fields).columns == {"bib": "bib"}
     assert guessed(("bib_number",), fields).unknown == ("bib_number",)
+
+
+@pytest.mark.parametrize(
+    ("listed", "stored", "differs"),
+    [
+        ("Y?ld?z", "Yıldız", False),
+        ("????", "مريم", False),
+        ("Y?ld?z", "Yildiz", True),
+        ("Yıld?z", "Yıldıza", True),
+        ("Y?ldas", "Yıldız", True),
+        ("Yildiz", "Yıldız", True),
+        ("?", "", True),
+    ],
+)
+def test_a_question_mark_for_a_letter_that_a_file_cannot_hold_says_nothing(
+    listed: str, stored: str, *, differs: bool
+) -> None:
+    compared = ListedValues(("first_name",), converting(DECLARED)).compared([listed], [stored])
+    assert bool(compared.stale) is differs

@@ -1,7 +1,7 @@
 """What can be chosen beside a roster: facets, each value with its number and the address of those who have it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +15,7 @@ from projections.web.pages.words import name_in_words
 
 _COLUMNS = ("sub_event_name", "status", "gender", "team", "wave")
 _BIBS = {"missing": Filter("bib", "isnull", True), "double": Filter("bib", "double", True)}
+_UNLISTED = {"not on it any more": Filter("unlisted_at", "isnull", False)}
 _CHECKED_IN = {"yes": Filter("checked_in_at", "isnull", False), "no": Filter("checked_in_at", "isnull", True)}
 
 Chosen = Mapping[str, str]
@@ -43,6 +44,7 @@ class ChoiceNumbers:
 
     columns: Sequence[Facet]
     bibs: Sequence[int]
+    unlisted: Sequence[int]
     checked_in: Sequence[int]
     answers: Sequence[AnswerFacet]
 
@@ -54,6 +56,7 @@ async def count_choices(
     return ChoiceNumbers(
         await facets(connection, roster, criteria, _COLUMNS),
         await count_also(connection, roster, criteria, [*_BIBS.values()]),
+        await count_also(connection, roster, criteria, [*_UNLISTED.values()]),
         await count_also(connection, roster, criteria, [*_CHECKED_IN.values()]),
         await answer_facets(connection, roster, criteria, event_id, questions),
     )
@@ -64,9 +67,13 @@ def sections(counted: ChoiceNumbers, chosen: Chosen) -> list[Section]:
     listed = [_of_column(facet, chosen) for facet in counted.columns]
     listed.append(_of_filters("checked_in_at", _CHECKED_IN, counted.checked_in, chosen))
     listed += [_of_question(facet, chosen) for facet in counted.answers]
-    # One value alone tells nothing, but of bibs what is missing or double.
-    bibs = _of_filters("bib", _BIBS, counted.bibs, chosen)
-    return [section for section in (bibs, *listed) if len(section.choices) > 1 or (section is bibs and bibs.choices)]
+    # One value alone tells nothing, but of what somebody should look at.
+    alarming = [_of_filters("bib", _BIBS, counted.bibs, chosen), _of_unlisted(counted.unlisted, chosen)]
+    return [section for section in alarming if section.choices] + [each for each in listed if len(each.choices) > 1]
+
+
+def _of_unlisted(numbers: Sequence[int], chosen: Chosen) -> Section:
+    return replace(_of_filters("unlisted_at", _UNLISTED, numbers, chosen), title="Movemint's list")
 
 
 def _of_column(facet: Facet, chosen: Chosen) -> Section:
@@ -84,10 +91,11 @@ def _is(column: str, value: str | None) -> dict[str, str]:
 
 def _of_filters(column: str, filters: Mapping[str, Filter], numbers: Sequence[int], chosen: Chosen) -> Section:
     plain = _without(chosen, column)
+    named = {words: {filter_.name: "true" if filter_.value is True else "false"} for words, filter_ in filters.items()}
     choices = [
-        Choice(words, number, _address(plain, {filter_.name: "true" if filter_.value is True else "false"}))
-        for (words, filter_), number in zip(filters.items(), numbers, strict=True)
-        if number
+        Choice(words, number, _address(plain, more))
+        for (words, more), number in zip(named.items(), numbers, strict=True)
+        if number and not more.items() <= chosen.items()
     ]
     return Section(name_in_words(column), choices)
 

@@ -43,6 +43,8 @@ def _filter(filter_: Filter) -> str:
         return f"{'' if filter_.value is True else 'no '}double {name}"
     if filter_.operator == "isnull" and filter_.column == "checked_in_at":
         return "not checked in" if filter_.value is True else "checked in"
+    if filter_.operator == "isnull" and filter_.column == "unlisted_at":
+        return "on Movemint's list" if filter_.value is True else "not on Movemint's list"
     if filter_.operator == "isnull":
         return f"no {name}" if filter_.value is True else f"with {name}"
     return f"{name} {_SAYS.get(filter_.operator, '')}{_value(filter_.value)}"

@@ -58,7 +58,7 @@ def test_a_file_that_another_mapping_reads_goes_on_with_whom_it_wrote_down(appli
     """They are not younger than the file that they are from; they are younger than another one."""
     taken_at = datetime.now(UTC)
     content = "\n".join(["id,bib,first_name", "1,A1,Ann", *(f"{n},{n}," for n in range(2, 41)), ""])
-    applied(content, taken_at=taken_at, uncompared="first_name")
+    applied(content, taken_at=taken_at, uncompared=("first_name",))
     assert roster(database, 1) == [("1", "n1", "A1", "501", "observation")]
     another = applied(content.replace("Ann", "Anna"), taken_at=taken_at)
     assert [why.name for why in another.tally.reasons] == ["YOUNGER"]

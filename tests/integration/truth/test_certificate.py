@@ -54,7 +54,7 @@ def test_the_certificate_is_computed_again_from_the_file(
     key = "" if match == "id" else "@X.org"
     rows = [f"x{n},{n}{key},{dob},{n}" for n in range(1, 41)]
     content = "\n".join([headings, *rows, ""])
-    look = applied(content, match=match, uncompared_headings=("Nr",), forms=form, taken_at=LATER, allowed=("email",))
+    look = applied(content, match=match, uncompared=("Nr",), forms=form, taken_at=LATER, allowed=("email",))
     path = tmp_path / "listed.csv"
 
     def proof() -> dict[str, bool]:

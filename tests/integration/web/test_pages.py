@@ -14,7 +14,6 @@ from psycopg.conninfo import make_conninfo
 
 from ingest import postgres
 from ingest.database import WORKER_ROLE, sync_engine
-from projections.web.api import ApiSettings
 from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import Browser, links_of, text_of
@@ -201,8 +200,8 @@ def test_without_a_registration_the_first_page_teaches(database: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        ("/races/nothing", 404, "This token sees no race of this id."),
-        ("/participants/nobody", 404, "This token sees no participant of this id."),
+        ("/races/nothing", 404, "You see no race of this id."),
+        ("/participants/nobody", 404, "You see no participant of this id."),
         (f"{RACE}?colour=red", 400, "colour is no parameter"),
         (f"{RACE}?as_of=9999", 400, "as_of is beyond the roster"),
         ("/operations", 403, "This page is for operators"),
@@ -246,55 +245,6 @@ def described(api: Api) -> dict[str, Any]:
 
 def test_pages_are_no_part_of_the_apis_document(seen: tuple[Browser, str]) -> None:
     assert all(path.startswith("/v1/") for path in described(seen[0].api)["paths"])
-
-
-def test_changes_are_told_in_words_the_newest_first(database: str) -> None:
-    engine, worker = sync_engine(database), sync_engine(database, WORKER_ROLE)
-    changed: list[dict[str, Any]] = [
-        {"first_name": "A", "nick": "A", "answers": []},
-        {
-            "first_name": "B",
-            "nick": "B",
-            "answers": [{"question": "Shirt", "answer": ["S", "M"]}],
-            "checked_in_at": "2026-05-01T09:30:00Z",
-        },
-        {"first_name": "B", "nick": "B", "answers": [], "odd": {"x": None}},
-        *({"first_name": f"State {number}"} for number in range(105)),
-    ]
-    model.append(database, [model.body(1, event_id=1, **fields) for fields in changed[:3]])
-    model.append(database, [model.body(2, event_id=1, **fields) for fields in changed[3:]])
-    drain(worker)
-    with running(database) as api:
-        browser = Browser(api)
-        browser.sign_in(make_token(engine))
-        answer = browser.open("/participants/1")
-        page = text_of(answer)
-        assert "first name: A → B" in page
-        assert "checked in: — → 1 May 2026, 09:30" in page
-        assert re.search('<ins dir="auto"><time datetime="2026-05-01T09:30:00', answer.text), "in the reader's zone"
-        assert "attributes.nick: A → B" in page, "of equal values, and no column of its own"
-        assert "Shirt: — → S; M" in page
-        assert "Shirt: S; M → —" in page
-        assert 'attributes.odd: — → {"x":null}' in page
-        long = text_of(browser.open("/participants/2"))
-        assert "State 103 → State 104" in long
-        assert "5 older states are not shown here" in long
-        assert "First registered" not in long
-    for each in (engine, worker):
-        each.dispose()
-
-
-def test_of_large_states_the_newest_are_shown(database: str) -> None:
-    engine, worker = sync_engine(database), sync_engine(database, WORKER_ROLE)
-    model.append(database, [model.body(1, event_id=1, first_name=f"S{number}", odd="x" * 9_000) for number in range(9)])
-    drain(worker)
-    with running(database, ApiSettings(page_bytes=25_000)) as api:
-        browser = Browser(api)
-        browser.sign_in(make_token(engine))
-        page = text_of(browser.open("/participants/1"))
-    assert "first name: S7 → S8" in page
-    for each in (engine, worker):
-        each.dispose()
 
 
 def test_what_is_typed_and_chosen_leads_to_no_error(seen: tuple[Browser, str]) -> None:

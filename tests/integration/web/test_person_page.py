@@ -1,5 +1,6 @@
 """The page of a participant: what came again or too late, other races of the athlete, the object on request."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import httpx2 as httpx
@@ -8,10 +9,12 @@ import pytest
 from sqlalchemy import Engine
 
 from projections.web.access import tokens
+from projections.web.api import ApiSettings
 from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import Browser, links_of, text_of
 from tests.fold_all import drain, query
+from tests.observing import observe, unlisted
 
 Fill = Callable[..., None]
 
@@ -160,3 +163,60 @@ def test_why_a_value_cannot_be_read_is_reached_without_a_mouse(fill: Fill, brows
     why = "not an ISO date such as 1990-12-31"
     assert f"not readable: {why}" in text_of(browser.open("/participants/1"))
     assert f"<summary>not readable</summary>{why}</details>" in browser.open("/races/1?columns=first_name,dob").text
+
+
+def test_who_is_not_listed_any_more_is_told_on_the_person_and_among_the_filters_of_the_race(
+    fill: Fill, browser: Browser, operator: Engine, worker_engine: Engine
+) -> None:
+    fill(person(1, 3, first_name="Ada"), person(2, 3, first_name="Eve"))
+    assert "Movemint's list" not in text_of(browser.open("/races/1")) + text_of(browser.open("/participants/1"))
+    observe(operator, unlisted(1, 1, event_id=1, event_name="Lake", first_name="Ada"))
+    drain(worker_engine)
+    page = text_of(browser.open("/participants/1"))
+    assert "Not on Movemint's list any more, as was seen on" in page
+    assert "Not on Movemint's list any more." in page[page.index("What happened") :]
+    race = browser.open("/races/1")
+    assert "Movemint's list not on it any more 1" in text_of(race)
+    [link] = [link for link in links_of(race) if "unlisted_at" in link]
+    chosen = text_of(browser.open(link))
+    assert "1 of 2: not on Movemint's list" in chosen
+    assert "not on it any more" not in chosen, "what is chosen is no choice"
+    fill(person(1, 4, first_name="Ada"))
+    page = text_of(browser.open("/participants/1"))
+    assert "On Movemint's list again." in page
+    assert "as was seen on" not in page
+
+
+def test_changes_are_told_in_words_the_newest_first(fill: Fill, browser: Browser) -> None:
+    asked = [{"question": "Shirt", "answer": ["S", "M"]}]
+    fill(
+        person(1, first_name="A", nick="A", answers=[]),
+        person(1, first_name="B", nick="B", answers=asked, checked_in_at="2026-05-01T09:30:00Z"),
+        person(1, first_name="B", nick="B", answers=[], odd={"x": None}),
+    )
+    answer = browser.open("/participants/1")
+    page = text_of(answer)
+    assert "first name: A → B" in page
+    assert "checked in: — → 1 May 2026, 09:30" in page
+    assert re.search('<ins dir="auto"><time datetime="2026-05-01T09:30:00', answer.text), "in the reader's zone"
+    assert "attributes.nick: A → B" in page, "of equal values, and no column of its own"
+    assert "Shirt: — → S; M" in page
+    assert "Shirt: S; M → —" in page
+    assert 'attributes.odd: — → {"x":null}' in page
+
+
+def test_of_many_states_the_newest_hundred_are_shown(fill: Fill, browser: Browser) -> None:
+    fill(*(person(2, first_name=f"State {number}") for number in range(105)))
+    page = text_of(browser.open("/participants/2"))
+    assert "State 103 → State 104" in page
+    assert "5 older states are not shown here" in page
+    assert "First registered" not in page
+
+
+def test_of_large_states_the_newest_are_shown(fill: Fill, database: str, engine: Engine) -> None:
+    fill(*(person(1, first_name=f"S{number}", odd="x" * 9_000) for number in range(9)))
+    with running(database, ApiSettings(page_bytes=25_000)) as api:
+        browser = Browser(api)
+        browser.sign_in(make_token(engine))
+        page = text_of(browser.open("/participants/1"))
+    assert "first name: S7 → S8" in page

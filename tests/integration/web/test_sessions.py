@@ -1,6 +1,5 @@
 """Who is signed in on the pages: sessions begin with a token or a link, end, expire, and are of nobody else."""
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
@@ -29,11 +28,6 @@ def roster(database: str, worker_engine: Engine) -> str:
 def api(roster: str) -> Iterator[Api]:
     with running(roster) as api:
         yield api
-
-
-def make_link(engine: Engine, token: str) -> str:
-    with engine.begin() as connection:
-        return sessions.make_link(connection, token)
 
 
 def test_without_a_session_every_page_leads_to_signing_in_and_back(api: Api, engine: Engine) -> None:
@@ -123,8 +117,8 @@ def test_an_expired_token_signs_nobody_in_and_a_session_lasts_no_longer_than_its
     """And what has expired is deleted with the next session."""
     token, later = make_token(engine), make_token(engine, "later")
     Browser(api).sign_in(token)
-    make_link(engine, token)
     with engine.begin() as owner:
+        sessions.make_link(owner, token)
         owner.execute(text("update api_token set expires_at = now() - interval '1 s' where name <> 'later'"))
         owner.execute(text("update api_token set expires_at = now() + interval '1 h' where name = 'later'"))
         owner.execute(text("update page_session set expires_at = now() - interval '1 s'"))
@@ -166,42 +160,6 @@ def tokens_of(engine: Engine, name: str) -> bytes:
     with engine.connect() as connection:
         found: bytes = connection.exec_driver_sql("select digest from api_token where name = %s", (name,)).scalar_one()
     return found
-
-
-def test_a_link_signs_in_once_and_what_only_looks_uses_nothing_up(api: Api, engine: Engine) -> None:
-    link = make_link(engine, make_token(engine))
-    browser = Browser(api)
-    for _ in range(2):
-        assert browser.open(f"/sign-in/{link}", method="HEAD").status_code == 200
-    answer = browser.follow(link)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert browser.open("/").status_code == 200
-    again = Browser(api).follow(link)
-    assert (again.status_code, again.headers.get("set-cookie")) == (410, None)
-    assert "has been used" in text_of(again)
-
-
-def test_a_link_that_is_old_or_whose_token_is_revoked_signs_nobody_in(api: Api, engine: Engine, roster: str) -> None:
-    old = make_link(engine, make_token(engine))
-    query(roster, "update sign_in_link set expires_at = now() returning 1")
-    revoked = make_link(engine, make_token(engine, "u"))
-    with engine.begin() as connection:
-        tokens.revoke(connection, "u")
-    for link in (old, revoked, "made-up"):
-        answer = Browser(api).follow(link)
-        # What the page loads names no link to a proxy: after a failure it may still be good.
-        assert (answer.status_code, answer.headers["referrer-policy"]) == (410, "no-referrer")
-
-
-def test_a_link_raced_by_many_signs_one_of_them_in(api: Api, engine: Engine) -> None:
-    link = make_link(engine, make_token(engine))
-
-    async def all_at_once() -> list[int]:
-        asked = (api.client.get(f"/sign-in/{link}") for _ in range(8))
-        return [answer.status_code for answer in await asyncio.gather(*asked)]
-
-    assert sorted(api.runner.run(all_at_once())) == [303, *[410] * 7]
 
 
 def test_behind_https_the_cookie_is_of_this_host_alone(roster: str, engine: Engine) -> None:
@@ -289,21 +247,6 @@ def test_sessions_together_have_the_requests_of_their_token(roster: str, engine:
         statuses = [browser.sign_in(token).status_code for browser in browsers]
         statuses += [browser.open("/operations").status_code for browser in browsers for _ in range(6)]
     assert 429 in statuses
-
-
-def test_a_link_is_taken_where_too_many_made_up_sessions_came_from(api: Api, engine: Engine) -> None:
-    link = make_link(engine, make_token(engine))
-    for number in range(80):
-        Browser(api, cookie=f"rosterlog={number}").open("/")
-    assert Browser(api).follow(link).status_code == 303
-
-
-def test_a_link_is_not_used_up_by_what_prefetches(api: Api, engine: Engine) -> None:
-    link = make_link(engine, make_token(engine))
-    for header in ("Sec-Purpose", "Purpose"):
-        answer = Browser(api).open(f"/sign-in/{link}", **{header: "prefetch;prerender"})
-        assert (answer.status_code, answer.headers.get("set-cookie")) == (425, None)
-    assert Browser(api).follow(link).status_code == 303
 
 
 def test_no_page_of_somebody_is_kept_by_a_browser(api: Api, engine: Engine) -> None:
