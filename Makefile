@@ -55,7 +55,7 @@ test-faults: dev
 test-cluster: dev
 	$(BIN)/python -m tests.cluster $(if $(RUNGS),--rungs $(RUNGS))
 	$(if $(RUNGS),,$(BIN)/python -m tests.replica_load)
-	$(if $(RUNGS),,$(BIN)/python -m pytest -n 0 -s tests/cluster/test_cells.py)
+	$(if $(RUNGS),,$(BIN)/python -m pytest -n 0 -s tests/cluster/test_cells.py tests/cluster/test_replicas.py)
 
 check: dev
 	$(BIN)/ruff check $(SOURCES)

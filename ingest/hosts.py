@@ -7,20 +7,20 @@ over, each time anew. So that host is asked last for a while, and one that took 
 import time
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
+from ingest.addresses import OF_HOST, address_of_each
 from ingest.driver import AsyncConnection, SyncConnection
 
 SECONDS_FOR_EACH = "2"  # to connect to one of several hosts, if the address does not say; the least that libpq takes
 _LAST_FOR_SECONDS = 30.0
-_OF_HOST = ("host", "hostaddr", "port")
 
 _silent_at: dict[tuple[object, ...], float] = {}  # by host, address and port, when it last did not answer in time
 
 
 def names_several(conninfo: str) -> bool:
     """Whether an address names several hosts; a socket and this machine's own address are two ways to one."""
-    hosts = str(conninfo_to_dict(conninfo).get("host", "")).split(",")
+    hosts = [str(conninfo_to_dict(address).get("host") or "") for address in address_of_each(conninfo)]
     return sum(not host.startswith(("/", "@")) for host in hosts) > 1
 
 
@@ -54,18 +54,9 @@ def each_host(conninfo: str) -> list[str]:
     Likewise if the order is not the address's own but the driver's to find: by chance, or standbys before a primary.
     """
     parameters = conninfo_to_dict(conninfo)
-    given = {name: str(parameters[name]).split(",") for name in _OF_HOST if parameters.get(name)}
-    number = max(map(len, given.values()), default=1)
-    if (
-        number == 1
-        or any(len(values) not in (1, number) for values in given.values())
-        or parameters.get("load_balance_hosts") == "random"
-        or parameters.get("target_session_attrs") == "prefer-standby"
-    ):
+    if parameters.get("load_balance_hosts") == "random" or parameters.get("target_session_attrs") == "prefer-standby":
         return [conninfo]
-    rows = zip(*(values * number if len(values) == 1 else values for values in given.values()), strict=True)
-    each = [make_conninfo(conninfo, **dict(zip(given, row, strict=True))) for row in rows]
-    return sorted(each, key=_was_silent)
+    return sorted(address_of_each(conninfo), key=_was_silent)
 
 
 def _note_failure(address: str, error: psycopg.Error) -> None:
@@ -82,4 +73,4 @@ def _was_silent(address: str) -> bool:
 
 def _place(address: str) -> tuple[object, ...]:
     parameters = conninfo_to_dict(address)
-    return tuple(parameters.get(name) for name in _OF_HOST)
+    return tuple(parameters.get(name) for name in OF_HOST)

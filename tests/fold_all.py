@@ -37,10 +37,11 @@ def working(
     limit: int,
     beat: Beat = lambda _is_read: None,
     projections: Sequence[Projection] = PROJECTIONS,
+    poll_seconds: float = 0.01,
 ) -> Iterator[None]:
     """A worker in a thread of its own."""
     stop = threading.Event()
-    thread = threading.Thread(target=Worker(engine, projections, limit).run, args=(0.01, stop, beat))
+    thread = threading.Thread(target=Worker(engine, projections, limit).run, args=(poll_seconds, stop, beat))
     thread.start()
     try:
         yield

@@ -61,7 +61,8 @@ class Replicated:
         return [samples[f"rosterlog_replicas_left_out {number}"] for number in (1, 2)]
 
     def is_whole(self) -> bool:
-        return status_of(self.port, "/readyz") == 200 and self.detail() is None and self.is_read_from("replica 1")
+        """Whether nothing is left out. Not by `/readyz`, which also says that a worker of before has ended."""
+        return self.left_out() == [0, 0] and self.is_read_from("replica 1")
 
 
 @contextmanager
@@ -86,6 +87,7 @@ def replicated(most_behind: float = MOST_BEHIND) -> Iterator[Replicated]:
         api = stack.enter_context(running("api", "--port", str(port), env=env))
         pair, three = (standbys[0], standbys[1]), (ways[0], ways[1], ways[2])
         site = Replicated(primary, pair, three, worker, Log(primary), token, port, metrics_port, api)
+        until(lambda: status_of(port, "/readyz") == 200)
         until(site.is_whole)
         yield site
 

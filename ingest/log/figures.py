@@ -8,12 +8,13 @@ from ingest import metrics
 from ingest.log.named_sources import EVERY_SOURCE, NamedSources, label_of, named_sources, troubles_of_log
 from ingest.log.reconciliation import DRIFT_LEFT
 from ingest.log.refused import LATELY
+from ingest.log.whereabouts import ELSEWHERE
 from ingest.metrics import Reading
 
 # Of the other sources, which are one: sums of numbers, and of times the one that is worst.
 _NEWEST = text(f"""
 select {label_of("s.source")} as source, sum(newest.position)::float8 as position,
-  min(delivered.received_at) as received_at
+  min(delivered.received_at) filter (where s.state is null) as received_at
 from source s
 cross join lateral (
   select e.position from event_log e where e.source = s.source order by e.position desc limit 1
@@ -31,8 +32,8 @@ with lately as ({LATELY}),
 of_source as (
   select l.source, coalesce(sum(l.run), 0) as run, max(l.last_at) as last_at from lately l group by l.source
 )
-select case when o.source = '' then '' else {label_of("o.source")} end as source, max(o.run)::float8 as run,
-  max(o.last_at) as last_at
+select case when o.source = '' then '' else {label_of("o.source")} end as source,
+  max(case when o.source in ({ELSEWHERE}) then 0 else o.run end)::float8 as run, max(o.last_at) as last_at
 from of_source o
 group by 1
 """)  # noqa: S608
@@ -46,7 +47,7 @@ with of_source as (
   select r.source, max(r.recorded_at) as recorded_at, sum(r.missing) as missing, sum(r.stale) as stale,
     sum(r.unlisted) as unlisted, sum(r.unknowable) as unknowable
   from reconciliation r
-  where r.until_position is null
+  where r.until_position is null and r.source not in ({ELSEWHERE})
   group by r.source
 )
 select {label_of("o.source")} as source, min(o.recorded_at) as recorded_at, sum(o.missing)::float8 as missing,

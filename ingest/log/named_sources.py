@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from sqlalchemy import Connection, text
 
+from ingest.log.whereabouts import ELSEWHERE
 from ingest.metrics import MOST_NAMED_SOURCES, OTHER_SOURCES
 
 Ranks = Callable[[Connection, int], Iterable[tuple[int, str]]]
@@ -23,7 +24,7 @@ select k.source from known k group by k.source order by max(k.head) desc, k.sour
 """)
 # Each kind in the order of its places. What passes by itself within seconds is none: names that come and go would be
 # as many series in a time series database as there are sources.
-_TROUBLES = text("""
+_TROUBLES = text(f"""
 with damaged as (
   select v.source, row_number() over (order by v.problems desc, v.source) as place
   from verification v
@@ -42,14 +43,14 @@ refusing as (
     select e.received_at from event_log e where e.source = r.source order by e.position desc limit 1
   ) stored on true
   where r.hour > now() - interval '8 days' and r.source <> '' and r.reason <> 'unavailable'
-    and r.last_at > coalesce(stored.received_at, '-infinity')
+    and r.last_at > coalesce(stored.received_at, '-infinity') and r.source not in ({ELSEWHERE})
   group by r.source
   having sum(r.run) > 0
 ),
 compared as (
   select r.source, sum(r.missing + r.stale + r.unlisted) as drift, max(r.recorded_at) as recorded_at
   from reconciliation r
-  where r.until_position is null
+  where r.until_position is null and r.source not in ({ELSEWHERE})
   group by r.source
 ),
 drifting as (
@@ -69,7 +70,7 @@ union all
 select d.place, d.source from drifting d where d.place <= :most
 union all
 select n.place, n.source from not_compared n where n.place <= :most
-""")
+""")  # noqa: S608 - of our own SQL alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,11 @@ from ingest.log.table import source_table
 ARRIVING = "arriving"
 MOVED = "moved"
 
+# The sources whose deliveries are not taken here: that nothing is stored of them is as it should be.
+ELSEWHERE = "select e.source from source e where e.state is not null"
+# Those that are copied to here: their events are as old as they were there, so that waiting says nothing of the worker.
+ARRIVES = f"select e.source from source e where e.state = '{ARRIVING}'"  # noqa: S608 - the constant above
+
 _BEGINNING = bytes(32)  # the chain value before the first event
 _OF_SOURCE = text("""
 select s.state, s.move_id, s.other_place, coalesce(h.position, 0), h.chain

@@ -103,16 +103,18 @@ def _move(settings: Settings, name: str) -> Iterator[Move]:
 
 @contextmanager
 def _swept(there: Settings, new: Engine, name: str) -> Iterator[None]:
-    """Vacuum there what an erasure has left behind that was copied after what it erases."""
+    """Vacuum there what an erasure has left behind that was copied after what it erases, also if the rest fails."""
     with new.connect() as connection:
         had_events = head_of(connection, name) > 0
     known = rows_beside(new, name, ERASURES)
-    yield
-    if had_events and {*rows_beside(new, name, ERASURES)} != {*known}:
-        with open_database(there, say) as conninfo:
-            owner = sync_engine(conninfo, None, LONG)
-            sweep_up(owner)
-            owner.dispose()
+    try:
+        yield
+    finally:
+        if had_events and {*rows_beside(new, name, ERASURES)} != {*known}:
+            with open_database(there, say) as conninfo:
+                owner = sync_engine(conninfo, None, LONG)
+                sweep_up(owner)
+                owner.dispose()
 
 
 def _check_migrated(there: Settings) -> None:

@@ -12,6 +12,7 @@ def check_watched(health: Health) -> Iterator[DoctorFinding]:
     """Each sentence of `needs`, which ends with what to do, is a finding; what is well is said beside them."""
     yield from map(_needed, needs(health))
     yield from first_few(_arrivals(health))
+    yield from first_few((name, ok("elsewhere", f"{name}: {place}")) for name, place in health.elsewhere.items())
     yield from _worker(health)
     built = [live for live in health.projections if live.build is not None]
     if not any(live.needs_rebuild for live in built):
@@ -33,7 +34,8 @@ def _needed(sentence: str) -> DoctorFinding:
 def _arrivals(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
     """What is said of each source whose last delivery was stored."""
     for source in health.sources:
-        if source.last_received_at is not None and not source.refused.run:
+        is_here = source.status.source not in health.elsewhere
+        if is_here and source.last_received_at is not None and not source.refused.run:
             ago = in_words((datetime.now(UTC) - source.last_received_at).total_seconds())
             refused = f"{source.refused.last_hour} were refused in the last hour"
             name = source.status.source
@@ -42,7 +44,7 @@ def _arrivals(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
 
 def _compared(health: Health) -> Iterator[tuple[str, DoctorFinding]]:
     """How each source's roster was compared with it last, unless `needs` tells what is left of it."""
-    for name in (source.status.source for source in health.sources):
+    for name in (source.status.source for source in health.sources if source.status.source not in health.elsewhere):
         comparisons = health.reconciled.get(name)
         if not comparisons:
             says = f"{name} was never compared with its source (rosterlog reconcile --file FILE --apply notes it)"

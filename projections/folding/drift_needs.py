@@ -19,10 +19,13 @@ def needs_of_completeness(health: Health) -> list[str]:
 
 
 def needs_of_drift(health: Health) -> list[str]:
-    """A sentence for each source with differences that are left of what its roster was compared with."""
+    """A sentence for each source with differences that are left of what its roster was compared with.
+
+    But of those that are elsewhere: there they are as many, and what may be is written down.
+    """
     found = []
     for source, comparisons in sorted(health.reconciled.items()):
-        drifting = [each for each in comparisons if each.drift]
+        drifting = [] if source in health.elsewhere else [each for each in comparisons if each.drift]
         if drifting:
             sums = {kind: sum(getattr(each, kind) for each in drifting) for kind in DRIFT_LEFT}
             numbers = ", ".join(f"{number:,} {kind}" for kind, number in sums.items() if number)

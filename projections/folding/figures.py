@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from ingest import metrics
 from ingest.log.named_sources import EVERY_SOURCE, NamedSources, label_of
+from ingest.log.whereabouts import ARRIVES
 from ingest.metrics import Reading
 from projections.folding.builds import rebuilds_under_way
 from projections.folding.heartbeat import last_seen
@@ -15,7 +16,7 @@ from projections.folding.status import EACH_FOLDED, read_projections
 # Of the other sources, which are one: sums of positions and numbers, and of what lags the one that is worst.
 _FOLDED = text(f"""
 select f.projection, {label_of("f.source")} as source, sum(f.position)::float8 as position,
-  max(f.head - f.position)::float8 as lag, min(f.oldest_at) as oldest_at,
+  max(f.head - f.position)::float8 as lag, min(f.oldest_at) filter (where f.source not in ({ARRIVES})) as oldest_at,
   min(case
     when f.position > f.head then f.head + 1
     when f.following <> f.position + 1 then f.position + 1
@@ -55,7 +56,7 @@ with waiting as (
     limit 1
   ) following
   where p.live is not null and s.head > coalesce(c.position, 0)
-    and following.received_at < now() - interval '10 seconds'
+    and following.received_at < now() - interval '10 seconds' and s.source not in ({ARRIVES})
   group by s.source
 ),
 parked as (

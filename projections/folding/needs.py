@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
+from ingest.log.whereabouts import ARRIVING
 from projections.folding.drift_needs import needs_of_completeness, needs_of_drift
 from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words, number_of
 from projections.folding.likewise import few_of_each
@@ -53,7 +54,7 @@ def _each_need(health: Health) -> list[str]:
     found += [
         f"{each.status.source}: an event waits to be folded for {in_words(each.seconds_behind)}: see the worker's log"
         for each in sorted(health.sources, key=lambda source: -source.seconds_behind)
-        if each.seconds_behind > BEHIND_SECONDS
+        if each.seconds_behind > BEHIND_SECONDS and not _arrives(health, each)
     ]
     found += _of_database(health)
     found += needs_of_completeness(health)
@@ -64,6 +65,12 @@ def _each_need(health: Health) -> list[str]:
         if each.status.quarantined
     ]
     return found + needs_of_drift(health) + _of_verification(health)
+
+
+def _arrives(health: Health, source: SourceHealth) -> bool:
+    """Whether the source is copied to here: its events are as old as they were there, however soon they are folded."""
+    place = health.elsewhere.get(source.status.source)
+    return place is not None and place.state == ARRIVING
 
 
 def _of_worker(health: Health) -> list[str]:

@@ -142,7 +142,7 @@ class Api:
         )
 
     def part(self) -> Part:
-        checks = roster_checks(self._replicas.answering, self._projections)
+        checks = roster_checks(self._replicas, self._projections)
         handlers: dict[type[Exception], ErrorHandler] = dict.fromkeys(DATABASE_AWAY, _on_database_error)
         handlers[ClientDisconnect] = _on_disconnect
         handlers[HTTPException] = self._pages.on_http_exception_of_browser

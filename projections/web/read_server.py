@@ -2,13 +2,13 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 
 import psycopg
 
 from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
 from ingest.session import EXPORTING, SERVING, Deadlines
+from projections.web.server_place import ServerPlace
 
 _LOOK_SECONDS = 1.5  # that a look may take; a server that does not answer in them cannot be read
 _SESSIONS_ON_PRIMARY = 4  # of this process, for answers
@@ -23,19 +23,6 @@ select
     - pg_lsn '0/0')::bigint,
   extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::float
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPlace:
-    """How far a server is: the position of its write-ahead log, in bytes, that reading it shows; None if it does not
-    say so. `system`: whose positions these are. `since_replayed`: how old a replica's newest transaction is, in seconds
-    and by its own clock; None of a primary.
-    """
-
-    is_replica: bool = False
-    system: int | None = None
-    position: int | None = None
-    since_replayed: float | None = None
 
 
 class ReadServer:
@@ -64,6 +51,10 @@ class ReadServer:
                     return place
         except (psycopg.Error, OSError):  # a time-out is an `OSError`, too
             return None
+
+    async def forget_sessions(self) -> None:
+        """Give up the sessions that wait for their next use: when a server answers again, they may be dead for good."""
+        await self.answering.dispose()
 
     async def close(self) -> None:
         if self._looking is not None:

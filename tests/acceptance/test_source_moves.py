@@ -1,5 +1,6 @@
 """`rosterlog source copy` and `move` on real databases, and what the webhook of a moved source answers."""
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -7,6 +8,7 @@ from ingest import postgres
 from ingest.database import OPERATOR_ROLE
 from ingest.postgres import as_login
 from tests import model
+from tests.acceptance.test_erase_command import VERSIONS
 from tests.conftest import create
 from tests.fold_all import query
 from tests.program import deliver, environ, free_port, run, running, said, status_json, status_of, until
@@ -69,6 +71,20 @@ def test_a_login_of_the_operator_moves_a_source_and_takes_it_back(database: str,
     run("source", "move", "movemint", env=env)
     assert "is taken at" in run("source", "move", "movemint", "--back", env=env)
     assert model.append(database, [model.body(2)]) == [(2, True)]
+
+
+def test_what_an_erasure_between_two_copies_empties_is_vacuumed_there(database: str, other: str) -> None:
+    """Also if the second copy fails after that, as the third has no erasure to copy any more."""
+    model.append(database, [model.body(1), model.body(2)])
+    env = environ(DATABASE_URL=database, ROSTERLOG_TO_DATABASE_URL=other, **SECRETS)
+    run("source", "copy", "movemint", env=env)
+    run("erase", "1", "--reason", "asked", "--yes", env=env)
+    run("token", "create", "reader", "--source", "movemint", env=env)
+    run("token", "create", "reader", "--source", "spring", env={**env, "DATABASE_URL": other})
+    assert "revoke one of the two" in run("source", "copy", "movemint", env=env, code=2)
+    with psycopg.connect(other, autocommit=True) as connection:
+        connection.execute("create extension pageinspect")
+        assert connection.execute(VERSIONS).fetchone() == (2,), "no old row versions are left"
 
 
 def test_wrong_usage_says_what_to_do_and_shows_no_password(database: str, other: str, empty_database: str) -> None:

@@ -30,8 +30,12 @@ def test_an_own_time_to_connect_is_kept_and_the_order_is_by_chance_where_the_add
     assert conninfo_to_dict(read_hosts("host=a,b")[1].conninfo)["connect_timeout"] == "2"
     assert conninfo_to_dict(read_hosts("host=a,b connect_timeout=7")[1].conninfo)["connect_timeout"] == "7"
     several = "host=" + ",".join("abcdefgh")
-    in_order = read_hosts(several)
-    assert [host.number for host in in_order] == [1, 2, 3, 4, 5, 6, 7, 8]
-    by_chance = [read_hosts(f"{several} load_balance_hosts=random") for _ in range(50)]
+    in_order = [(number, host) for number, host in enumerate("abcdefgh", 1)]
+    assert numbered(several) == in_order
+    by_chance = [numbered(f"{several} load_balance_hosts=random") for _ in range(50)]
     assert any(hosts != in_order for hosts in by_chance)
-    assert all(sorted(hosts, key=lambda host: host.number) == in_order for hosts in by_chance)
+    assert all(sorted(hosts) == in_order for hosts in by_chance)
+
+
+def numbered(conninfo: str) -> list[tuple[int, object]]:
+    return [(host.number, conninfo_to_dict(host.conninfo)["host"]) for host in read_hosts(conninfo)]

@@ -43,7 +43,9 @@ def _of_quiet(health: Health) -> list[str]:
     quiet = {
         source.status.source: seconds
         for source in health.sources
-        if source.last_received_at and (seconds := _seconds_since(source.last_received_at)) > _QUIET_SECONDS
+        if source.status.source not in health.elsewhere
+        and source.last_received_at
+        and (seconds := _seconds_since(source.last_received_at)) > _QUIET_SECONDS
     }
     if len(quiet) > _MANY_QUIET:
         return [

@@ -51,9 +51,11 @@ def test_what_is_no_list_or_has_an_order_of_its_own_is_left_to_the_driver(connin
 def test_several_hosts_have_little_time_each() -> None:
     seconds = [
         conninfo_to_dict(full_conninfo(conninfo))["connect_timeout"]
-        for conninfo in ("host=a", "host=/run,127.0.0.1", "host=a,b", "host=a,b connect_timeout=7")
-    ]
-    assert [str(each) for each in seconds] == ["5", "5", "2", "7"]
+        for conninfo in (
+            "host=a", "host=/run,127.0.0.1", "host=a,b", "hostaddr=::1,::2", "host=a,b connect_timeout=7",
+        )
+    ]  # fmt: skip
+    assert [str(each) for each in seconds] == ["5", "5", "2", "2", "7"]
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -142,6 +142,17 @@ def test_promise_16_a_fault_of_one_source_keeps_those_that_it_shares_with_for_a_
     assert transactions(logged) == len(SOURCES)
 
 
+def test_sources_that_shared_with_one_that_fails_are_folded_before_the_next_look(
+    logged: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would come too late here: where nothing was folded, this worker waits for an hour."""
+    monkeypatch.setattr("projections.folding.worker._PATIENCE_SECONDS", DEADLINE)
+    with psycopg.connect(logged) as connection:
+        connection.execute("alter table participants_build_1 add constraint poison check (first_name <> 'source-2')")
+    with working(worker_engine, 10, projections=[PARTICIPANTS], poll_seconds=3600):
+        until(lambda: len(shown(logged)) == len(SOURCES) - 1)
+
+
 def test_promise_16_a_slow_source_does_not_hold_those_that_it_shares_with(logged: str, worker_engine: Engine) -> None:
     """Its event waits at a gate, which stays closed."""
     with gate(logged, "participants_build_1", "insert", "new.first_name = 'source-2'"), working(worker_engine, 10):

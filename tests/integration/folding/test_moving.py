@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.failures import Failure, WrongUsage
 from ingest.log import copying
 from ingest.log import erase as erasing
+from ingest.log.beside import write_beside
 from ingest.log.register import read_register, write_register
 from ingest.log.whereabouts import ARRIVING, MOVED, Turn, is_one_database, turn, whereabouts
 from ingest.sqlstate import DRIVER_ERRORS, sqlstate, unusable
@@ -245,6 +246,16 @@ def test_another_log_of_the_same_name_does_not_go_on_the_copied_one(old: str, ne
     with pytest.raises(errors.DatabaseError, match="not copied to here any more after position 7"):
         copying.copy_log(move.old, move.new, move.source, uuid4(), 7, lambda: None, _once_more(move, old))
     assert count(new, move.source) == 7
+    # Nor does a command of before write what stands beside the log: of another move, or once this one is done.
+    assert "not copied to here any more" in beside_refused(move, uuid4())
+    assert move_source(move).head == 8
+    assert "not copied to here any more" in beside_refused(move, move_id)
+
+
+def beside_refused(move: Move, move_id: UUID) -> str:
+    with move.new.begin() as connection, pytest.raises(DRIVER_ERRORS) as caught:
+        write_beside(connection, move.source, move_id, "api_token", [])
+    return str(caught.value)
 
 
 def _once_more(move: Move, old: str) -> Callable[[int], None]:
@@ -448,7 +459,15 @@ def test_a_source_moves_to_one_place_only(old: str, other: str, move: Move) -> N
         with pytest.raises(WrongUsage, match="is not whole in a third place"):
             copy_source(replace(move, old=engine, old_place="a third place"))
         with engine.connect() as connection:
-            assert whereabouts(connection, move.source).state == ARRIVING
+            of_another = whereabouts(connection, move.source)
+    assert of_another.state == ARRIVING
+    # Not by a command either that was under way with another move.
+    at_old, at_new = (Turn.LEAVE, Turn.STAY), (Turn.COMPLETE, Turn.DECLINE)
+    for there, what in [*((move.old, what) for what in at_old), *((move.new, what) for what in at_new)]:
+        with there.begin() as connection:
+            before = whereabouts(connection, move.source)
+            known = replace(of_another, head=before.head, chain=before.chain)
+            assert turn(connection, move.source, what, "a third place", known) == (False, before), what
 
 
 def test_the_new_place_takes_nothing_before_the_log_is_whole(old: str, move: Move) -> None:
