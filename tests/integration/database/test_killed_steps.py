@@ -24,7 +24,7 @@ from tests.program import Running, deliver, environ, running, until
 LAST_LINE = "^Ctrl-C"
 # What a child does is seen from outside, so it may be over too soon to be met; all else is met for certain.
 SEEN = ("the server is", "initdb is")
-SHARES = 6  # a run takes every sixth step, each day other ones; TESTS_EVERY_STEP=1 takes all of them, in some minutes
+SHARES = 10  # a run takes every tenth step, each day other ones; TESTS_EVERY_STEP=1 takes all of them, in some minutes
 SAME = r"os\.ch\w+ .*(lock|port)$"  # to whom such a file belongs makes no difference: leaving these out saves a minute
 # Some of each kind: without them the steps are not what they are taken for.
 SURE = {

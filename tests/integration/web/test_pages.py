@@ -93,7 +93,7 @@ def people_of(page: str) -> list[str]:
 
 @given(query=QUERIES)
 @settings(
-    max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=18, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 def test_a_page_shows_exactly_whom_the_api_answers_to_its_end(seen: tuple[Browser, str], query: dict[str, str]) -> None:
     browser, token = seen

@@ -120,7 +120,7 @@ PATHS = ("/", "/find?q=ada", "/races/5", "/races/6", "/races/5?sheet=check-in", 
 
 
 @given(who=st.sampled_from(["plain", "one", "both"]), query=QUERIES, columns=COLUMNS, questions=CHOSEN)
-@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=18, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_page_shows_what_the_api_answers_and_nothing_beyond(
     bearers: Bearers, who: str, query: dict[str, str], columns: str, questions: str
 ) -> None:

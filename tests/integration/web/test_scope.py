@@ -115,7 +115,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(scope=st.sampled_from(SCOPES), other=st.sampled_from(SCOPES), request=requests())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_answer_holds_anything_of_what_is_outside(
     world: tuple[Api, dict[tuple[str, ...], str]], scope: tuple[str, ...], other: tuple[str, ...], request: Request
 ) -> None:
