@@ -1,7 +1,7 @@
 """The revision of a source's roster, and the position that an `as_of` means."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, func, select
@@ -11,7 +11,6 @@ from projections.folding.table import checkpoint_table, projection_table
 from projections.participants.table import roster_change
 
 PROJECTION = "participants"
-_CLOCKS_DIFFER = timedelta(minutes=1)  # by which the clock of who asks may be ahead of the database's
 _MARK = "select lineage_at(%(source)s, %(position)s, %(change)s)"
 
 
@@ -52,7 +51,10 @@ async def is_same_lineage(connection: AsyncConnection, source: str, seen: Lineag
 
 
 class BeyondRoster(Exception):
-    """`as_of` names a position that the roster has not reached, or a time that has not come."""
+    """`as_of` names a position that the roster has not reached."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"as_of is beyond the roster, which is at position {position}")
 
 
 def revision_of(source: ColumnElement[str]) -> tuple[ScalarSelect[Any], ...]:
@@ -73,16 +75,11 @@ async def resolve_as_of(
 ) -> int | None:
     """The position that `as_of` means on a roster at position `reached`; None: as of now.
 
-    A time means the last position received at that time or before. Raises `BeyondRoster`: nobody knows the roster of a
-    time to come, and the same question has to have the same answer later.
+    A time means the last position received at that time or before. Raises `BeyondRoster`.
     """
     if isinstance(as_of, datetime):
-        row = (await connection.execute(select(func.position_at(source, as_of), func.now()))).one()
-        position: int = row[0]
-        now: datetime = row[1]
-        if as_of > now + _CLOCKS_DIFFER:
-            raise BeyondRoster("as_of is a time that has not come yet: leave it out for the roster as it is now")
+        position: int = (await connection.execute(select(func.position_at(source, as_of)))).scalar_one()
         return min(position, reached)
     if as_of is not None and as_of > reached:
-        raise BeyondRoster(f"as_of is beyond the roster, which is at position {reached}")
+        raise BeyondRoster(reached)
     return as_of

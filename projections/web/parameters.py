@@ -48,7 +48,7 @@ PlaceText = Annotated[str, Field(pattern=PLACE)]
 _LIMIT = _limit(LARGEST_PAGE)
 _AS_OF = takes(
     "a position, or a time such as 2026-05-01T09:30:00Z, or a date",
-    "The roster as it was when it reflected this position, or what had arrived by this time, which is none to come.",
+    "The roster as it was when it reflected this position, or what had arrived by this time.",
     examples=["2026-05-01T09:30:00Z"],
 )
 _MIN_POSITION = takes(

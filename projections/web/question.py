@@ -47,7 +47,7 @@ class Question:
         return self.revision.position if self.as_of is None else self.as_of
 
     async def back_to(self, as_of: int | datetime | None) -> "Question":
-        """The same question as of a position or a time; None: as of now. Raises 400 beyond the roster."""
+        """The same question as of a position or a time; None: as of now. Raises 400 beyond the roster's position."""
         try:
             position = await resolve_as_of(self.connection, self.scope.source, as_of, self.revision.position)
         except BeyondRoster as error:

@@ -125,7 +125,6 @@ def test_csv_is_written_for_the_program_that_opens_it(env: dict[str, str], tmp_p
         (("age=old",), "age takes a whole number."),
         (("status",), "status is no filter: write NAME=VALUE"),
         (("bib=1", "bib=2"), "bib is given more than once"),
-        (("as_of=9999-01-01",), "as_of is a time that has not come yet: leave it out for the roster as it is now"),
         (("as_of=11",), "as_of is beyond the roster, which is at position 10"),
         (("answer.Shirt size__isnull=no",), "answer.QUESTION__isnull takes true or false."),
         (("--output", "/nowhere/at/all.csv"), "/nowhere/at/all.csv cannot be written: No such file or directory"),

@@ -34,7 +34,7 @@ from projections.web.pages.look import Look, static_route
 from projections.web.pages.person import PERSON
 from projections.web.pages.race import race_page
 from projections.web.pages.races import races_page
-from projections.web.pages.refused import race_of, told
+from projections.web.pages.refused import race_of, refuse_future, told
 from projections.web.pages.signing import Cookies, is_of_these_pages, local_address, read_form
 from projections.web.unreadable import unreadable
 
@@ -101,7 +101,7 @@ class Pages:
                     return self._to_sign_in(request)
                 if isinstance(error, Refusal) and error.members.get("parameter") == "cursor":
                     return self._at(request, without=("cursor",))  # to the first page
-                return self._error(request, error.status_code, told(error, request), error.headers)
+                return self._error(request, error.status_code, told(error), error.headers)
             except DATABASE_AWAY as error:
                 logger.error("page unreadable", extra={"fields": error_fields(error)})
                 why = unreadable(error)
@@ -151,6 +151,7 @@ class Pages:
     async def _shown(self, page: HtmlPage[Any], request: Request, bearer: Bearer) -> Response:
         async with in_time(), self._dispatch.opened(bearer, request) as opened:
             question, validated = await self._dispatch.read(page.endpoint, request, opened, is_last=True)
+            refuse_future(question, getattr(validated.parameters, "as_of", None))
             try:
                 context = await page.show(question, validated)
             finally:

@@ -1,6 +1,6 @@
 """What a page says of a question that it does not answer, in words for people, and where to go from there."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from projections.roster.values import moment
 from projections.web.addresses import ID
 from projections.web.pages.dots import page_segment, with_id_of_query
 from projections.web.pages.shown_values import shown_day
+from projections.web.question import Question
 
 _RACES = "/races/"
 _CANNOT_BE_FOUND = (
@@ -18,14 +19,10 @@ _CANNOT_BE_FOUND = (
 )
 
 
-def told(error: HTTPException, request: Request) -> str:
+def told(error: HTTPException) -> str:
     """What happened, and what to do next."""
-    parameter = error.members.get("parameter") if isinstance(error, Refusal) else None
-    if parameter == "q":
-        return _CANNOT_BE_FOUND
-    if parameter == "as_of" and isinstance(asked := moment(request.query_params.get("as_of")), datetime):
-        return f"{shown_day(asked)} has not come yet: choose today, or a day before it."
-    return error.detail.replace("This token sees no", "You see no")
+    is_search = isinstance(error, Refusal) and error.members.get("parameter") == "q"
+    return _CANNOT_BE_FOUND if is_search else error.detail.replace("This token sees no", "You see no")
 
 
 def race_of(request: Request) -> str | None:
@@ -33,3 +30,11 @@ def race_of(request: Request) -> str | None:
     if not request.url.path.startswith(_RACES) or not request.query_params:
         return None
     return _RACES + page_segment(with_id_of_query(request).path_params.get(ID, ""))
+
+
+def refuse_future(question: Question, as_of: object) -> None:
+    """Raises 400 for a day or a time that has not come: nobody knows the roster of then."""
+    if isinstance(as_of, datetime) and as_of > datetime.now(UTC):
+        asked = moment(question.parameters["as_of"])
+        day = shown_day(asked if isinstance(asked, datetime) else as_of)
+        raise question.refuse(400, f"{day} has not come yet: choose today, or a day before it.", parameter="as_of")

@@ -141,7 +141,7 @@ def test_promise_15_the_page_of_a_participant_shows_what_was_observed(looked_at:
         browser = Browser(api)
         browser.sign_in(make_token(engine))
         two, three, four = (text_of(browser.open(f"/participants/{number}")) for number in (2, 3, 4))
-    assert re.search(r"position 4 · observed at the source unlisted: — → \S", two)
+    assert re.search(r"position 4 · observed at the source Not on Movemint's list any more\.", two)
     assert re.search(r"position 2 · until position 4 First registered", two)
     assert re.search(r"position 5 · observed at the source sub-event id: 1 → 2 bib: 3 → 33", three)
     assert re.search(r"position 6 · observed at the source First seen", four)
