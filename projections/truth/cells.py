@@ -12,6 +12,7 @@ from projections.truth.conclusion import NothingConcluded
 
 _PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 _PART = re.compile("|".join(_PARTS))
+_LAST_OF_ONE_UNIT = "\uffff"  # of UTF-16
 _DAY_LENGTH = len("2026-05-01")
 _LIKE_ISO = "%Y%d%m"  # hyphens left out: some of its dates can be read as ISO, as other days
 
@@ -72,9 +73,16 @@ def has_lost_letters(listed: str, stored: str) -> bool:
     """Whether all that differs are letters for which the list has a question mark, as a program writes it where the
     encoding of its file does not have the letter: such a value says nothing.
     """
-    letters = zip(listed, stored, strict=False)
-    lost = all(there == here or (there == "?" and not here.isascii()) for there, here in letters)
-    return lost and "?" in listed and len(listed) == len(stored)
+    # Excel writes one for each unit of UTF-16, and so two for an emoji; others write one for each letter.
+    units = "".join(letter * (1 if letter <= _LAST_OF_ONE_UNIT else 2) for letter in stored)
+    return "?" in listed and any(_may_be_lost(listed, letters) for letters in (stored, units))
+
+
+def _may_be_lost(listed: str, letters: str) -> bool:
+    pairs = zip(listed, letters, strict=False)
+    return len(listed) == len(letters) and all(
+        there == here or (there == "?" and not here.isascii()) for there, here in pairs
+    )
 
 
 def is_same(kind: Kind, listed: str, stored: str) -> bool:

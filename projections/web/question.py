@@ -64,7 +64,7 @@ class Question:
         """The refusal of an id that the token does not see. A slash at the end is a part of an id."""
         address = self.path.rstrip("/")
         more = "" if address == self.path else f" A slash at the end is a part of the id; without it: {address}."
-        return self.refuse(404, f"This token sees no {what} of this id.{more}")
+        return self.refuse(404, f"You see no {what} of this id.{more}")
 
     def refused(self, error: ParameterRefused) -> HTTPException:
         """The refusal of a parameter."""

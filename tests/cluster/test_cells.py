@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -109,6 +109,10 @@ class Record:
     first_moved: float | None = None
     last_moved: float | None = None
 
+    @property
+    def seconds_moved(self) -> float:
+        return (self.last_moved or 0.0) - (self.first_moved or 0.0)
+
     def note(self, content: bytes, status: int, answer: Mapping[str, object]) -> None:
         if status == 200:
             position = int(str(answer["position"]))
@@ -199,6 +203,40 @@ def chain_at(database: str, position: int) -> object:
     return query(database, "select chain from event_log where source = 'movemint' and position = %s", position)
 
 
+def check_logs(old: str, new: str, answered: Mapping[bytes, int]) -> tuple[int, int]:
+    """The new cell has all that was answered where the answer says, and begins as the old one. Gives both heads."""
+    kept = {hashlib.sha256(content).digest(): position for content, position in answered.items()}
+    logs = [log_of(database) for database in (old, new)]
+    left = max(logs[0].values())
+    assert kept.items() <= logs[1].items(), "lost, or at another position"
+    assert sorted(logs[1].values()) == list(range(1, len(logs[1]) + 1)), "gaps"
+    assert {digest: at for digest, at in logs[1].items() if at <= left} == logs[0]
+    assert chain_at(old, left) == chain_at(new, left)
+    assert max(position for position in kept.values()) > left, "the new cell took deliveries"
+    for database in (old, new):
+        printed = run("verify", "--signatures", env=environ(DATABASE_URL=database, **SECRETS))
+        assert "  ok  " in printed
+    return left, len(logs[1])
+
+
+def erase_and_lift(env: dict[str, str]) -> None:
+    for subject in ("erased", "lifted"):
+        run("erase", subject, "--source", "movemint", "--reason", "asked", "--yes", env=env)
+    run("erase", "lifted", "--source", "movemint", "--lift", env=env)
+
+
+@contextmanager
+def cells(databases: Iterable[str], ports: Sequence[int]) -> Iterator[None]:
+    """A server of the webhook and a worker for each database; they are ready."""
+    with ExitStack() as stack:
+        for database, port in zip(databases, ports, strict=True):
+            for command in (("ingest", "--port", str(port)), ("worker",)):
+                program = Running(command, environ(DATABASE_URL=database, **SECRETS))
+                stack.callback(program.stop)
+        until(lambda: all(status_of(port, "/readyz/webhook") == 200 for port in ports))
+        yield
+
+
 def test_a_source_moves_under_load_and_kills(
     server: postgres.Server, template: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,20 +247,14 @@ def test_a_source_moves_under_load_and_kills(
     ports = [free_port() for _ in databases]
     record, untouched = Record(), Record()
     with ExitStack() as stack:
-        for database, port in zip(databases, ports, strict=True):
-            for command in (("ingest", "--port", str(port)), ("worker",)):
-                program = Running(command, environ(DATABASE_URL=database, **SECRETS))
-                stack.callback(program.stop)
-        until(lambda: all(status_of(port, "/readyz/webhook") == 200 for port in ports))
+        stack.enter_context(cells(databases, ports))
         proxy = stack.enter_context(nginx(tmp_path, ports[0]))
         with senders(proxy.port, "movemint", 3, record), senders(proxy.port, "spring", 1, untouched):
             until(lambda: len(record.kept) > 50)
             begun = time.monotonic()
             kills = [killed_often(("source", "copy", "movemint"), env, chosen, 3.0)]
             copied = time.monotonic() - begun
-            for subject in ("erased", "lifted"):
-                run("erase", subject, "--source", "movemint", "--reason", "asked", "--yes", env=env)
-            run("erase", "lifted", "--source", "movemint", "--lift", env=env)
+            erase_and_lift(env)
             back = model.body("lifted", first_name="is back")
             record.note(back, *deliver(ports[0], back))
             kills.append(killed_often(("source", "move", "movemint"), env, chosen, 2.0))
@@ -230,17 +262,7 @@ def test_a_source_moves_under_load_and_kills(
             answered = len(record.kept)
             until(lambda: len(record.kept) > answered + 100)
         until(lambda: is_folded(old) and is_folded(new))
-    kept = {hashlib.sha256(content).digest(): position for content, position in record.kept.items()}
-    logs = [log_of(database) for database in databases]
-    left = max(logs[0].values())
-    assert kept.items() <= logs[1].items(), "lost, or at another position"
-    assert sorted(logs[1].values()) == list(range(1, len(logs[1]) + 1)), "gaps"
-    assert {digest: at for digest, at in logs[1].items() if at <= left} == logs[0]
-    assert chain_at(old, left) == chain_at(new, left)
-    assert max(position for position in kept.values()) > left, "the new cell took deliveries"
-    for database in databases:
-        printed = run("verify", "--signatures", env=environ(DATABASE_URL=database, **SECRETS))
-        assert "  ok  " in printed
+    left, there = check_logs(old, new, record.kept)
     assert not {status for status in untouched.answers if status not in ("stored", "duplicate")}
     held = traces(new, ERASED) | traces(old, ERASED)
     assert not {table for table in held if not table.startswith("the statistics of")}, (
@@ -249,12 +271,11 @@ def test_a_source_moves_under_load_and_kills(
     _check_roster(new, first)
     run("rebuild", "--yes", env=environ(DATABASE_URL=new, **SECRETS))
     _check_roster(new, first)
-    seconds = (record.last_moved or 0.0) - (record.first_moved or 0.0)
     with capsys.disabled():
         sys.stdout.write(
             f"\nseed {SEED}: {len(first)} events before, {len(record.kept)} answered 200 ({dict(record.answers)}); "
-            f"killed {kills} times; copied in {copied:.1f} s; {left} events at the old cell, {len(logs[1])} at the "
-            f"new; 503 moved for {seconds:.1f} s; the other source: {dict(untouched.answers)}\n"
+            f"killed {kills} times; copied in {copied:.1f} s; {left} events at the old cell, {there} at the "
+            f"new; 503 moved for {record.seconds_moved:.1f} s; the other source: {dict(untouched.answers)}\n"
         )
 
 

@@ -137,6 +137,9 @@ def test_headings_are_guessed_by_the_users_own_keys_too() -> None:
     [
         ("Y?ld?z", "Yıldız", False),
         ("????", "مريم", False),
+        ("Ann ??", "Ann 🏃", False),
+        ("Ann ?", "Ann 🏃", False),
+        ("Ann ???", "Ann 🏃", True),
         ("Y?ld?z", "Yildiz", True),
         ("Yıld?z", "Yıldıza", True),
         ("Y?ldas", "Yıldız", True),

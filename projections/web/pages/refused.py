@@ -22,7 +22,7 @@ _CANNOT_BE_FOUND = (
 def told(error: HTTPException) -> str:
     """What happened, and what to do next."""
     is_search = isinstance(error, Refusal) and error.members.get("parameter") == "q"
-    return _CANNOT_BE_FOUND if is_search else error.detail.replace("This token sees no", "You see no")
+    return _CANNOT_BE_FOUND if is_search else error.detail
 
 
 def race_of(request: Request) -> str | None:

@@ -2,32 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, text
 
 from projections.web.access import sessions, tokens
 from projections.web.api import ApiSettings
-from tests import model
 from tests.api_client import Api, make_token, running
 from tests.browser_session import FORM, Browser, links_of, text_of
-from tests.fold_all import drain, query
+from tests.fold_all import query
 
 PAGES = ("/", "/find?q=ada", "/races/1", "/participants/1", "/operations", "/download/v1/participants.csv")
-
-
-@pytest.fixture
-def roster(database: str, worker_engine: Engine) -> str:
-    model.append(database, [model.body(1, event_id=1, event_name="Lake", first_name="Ada")])
-    drain(worker_engine)
-    return database
-
-
-@pytest.fixture
-def api(roster: str) -> Iterator[Api]:
-    with running(roster) as api:
-        yield api
 
 
 def test_without_a_session_every_page_leads_to_signing_in_and_back(api: Api, engine: Engine) -> None:
@@ -58,7 +43,7 @@ def test_an_address_too_long_to_lead_back_to_hinders_nobody(api: Api, engine: En
     assert browser.sign_in(make_token(engine)).status_code == 303
 
 
-def test_a_session_is_a_new_secret_of_which_the_digest_is_stored(api: Api, engine: Engine, roster: str) -> None:
+def test_a_session_is_a_new_secret_of_which_the_digest_is_stored(api: Api, engine: Engine, ada: str) -> None:
     token = make_token(engine)
     first, second = Browser(api, cookie="rosterlog=chosen-by-somebody-else"), Browser(api)
     answer = first.sign_in(token)
@@ -67,7 +52,7 @@ def test_a_session_is_a_new_secret_of_which_the_digest_is_stored(api: Api, engin
     second.sign_in(token)
     assert len({first.cookie, second.cookie, "rosterlog=chosen-by-somebody-else"}) == 3
     secrets = [browser.cookie.partition("=")[2] for browser in (first, second)]
-    stored = query(roster, "select digest, token from page_session")
+    stored = query(ada, "select digest, token from page_session")
     assert {digest for digest, _ in stored} == {hashlib.sha256(secret.encode()).digest() for secret in secrets}
     assert {of for _, of in stored} == {tokens.digest(token)}
 
@@ -89,10 +74,10 @@ def test_a_wrong_token_signs_nobody_in_and_too_many_are_refused(api: Api, engine
         assert browser.open("/").status_code == 200, "and so is its session, at once"
 
 
-def test_sessions_that_somebody_makes_up_are_limited_and_shut_nobody_out(api: Api, engine: Engine, roster: str) -> None:
+def test_sessions_that_somebody_makes_up_are_limited_and_shut_nobody_out(api: Api, engine: Engine, ada: str) -> None:
     signed_in = Browser(api)
     signed_in.sign_in(make_token(engine))
-    with running(roster) as another:  # a process that has not seen the session before
+    with running(ada) as another:  # a process that has not seen the session before
         statuses = {Browser(another, cookie=f"rosterlog={number}").open("/").status_code for number in range(80)}
         assert statuses == {303, 429}
         signed_in.api = another
@@ -112,7 +97,7 @@ def test_a_form_of_another_site_signs_nobody_in_or_out(api: Api, engine: Engine,
 
 
 def test_an_expired_token_signs_nobody_in_and_a_session_lasts_no_longer_than_its_token(
-    api: Api, engine: Engine, roster: str
+    api: Api, engine: Engine, ada: str
 ) -> None:
     """And what has expired is deleted with the next session."""
     token, later = make_token(engine), make_token(engine, "later")
@@ -126,13 +111,13 @@ def test_an_expired_token_signs_nobody_in_and_a_session_lasts_no_longer_than_its
     refused = Browser(api)
     assert (refused.sign_in(token).status_code, refused.cookie) == (401, "")
     assert Browser(api).sign_in(later).status_code == 303
-    assert query(
-        roster, "select s.expires_at = t.expires_at from page_session s, api_token t where name = 'later'"
-    ) == [(True,)]
-    assert query(roster, "select count(*) from sign_in_link") == [(0,)]
+    assert query(ada, "select s.expires_at = t.expires_at from page_session s, api_token t where name = 'later'") == [
+        (True,)
+    ]
+    assert query(ada, "select count(*) from sign_in_link") == [(0,)]
 
 
-def test_signing_out_ends_the_session_for_whoever_has_its_secret(api: Api, engine: Engine, roster: str) -> None:
+def test_signing_out_ends_the_session_for_whoever_has_its_secret(api: Api, engine: Engine, ada: str) -> None:
     browser = Browser(api)
     browser.sign_in(make_token(engine))
     kept = browser.cookie
@@ -140,15 +125,15 @@ def test_signing_out_ends_the_session_for_whoever_has_its_secret(api: Api, engin
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
     assert "max-age=0" in answer.headers["set-cookie"].lower()
     assert Browser(api, cookie=kept).open("/").status_code == 303
-    assert query(roster, "select from page_session") == []
+    assert query(ada, "select from page_session") == []
     assert browser.open("/sign-out").status_code == 303, "a link to it ends nothing"
 
 
-def test_a_session_ends_with_its_time_and_with_its_token(api: Api, engine: Engine, roster: str) -> None:
+def test_a_session_ends_with_its_time_and_with_its_token(api: Api, engine: Engine, ada: str) -> None:
     browser, other = Browser(api), Browser(api)
     browser.sign_in(make_token(engine))
     other.sign_in(make_token(engine, "u"))
-    query(roster, "update page_session set expires_at = now() where token = %s returning 1", tokens_of(engine, "t"))
+    query(ada, "update page_session set expires_at = now() where token = %s returning 1", tokens_of(engine, "t"))
     assert browser.open("/").status_code == 303
     assert other.open("/").status_code == 200
     with engine.begin() as connection:
@@ -162,8 +147,8 @@ def tokens_of(engine: Engine, name: str) -> bytes:
     return found
 
 
-def test_behind_https_the_cookie_is_of_this_host_alone(roster: str, engine: Engine) -> None:
-    with running(roster, ApiSettings(public_url="https://example.org/rosterlog")) as api:
+def test_behind_https_the_cookie_is_of_this_host_alone(ada: str, engine: Engine) -> None:
+    with running(ada, ApiSettings(public_url="https://example.org/rosterlog")) as api:
         browser = Browser(api)
         header = browser.sign_in(make_token(engine)).headers["set-cookie"]
         assert header.startswith("__Host-rosterlog=")
@@ -192,13 +177,13 @@ def test_an_operator_sees_operations_and_no_participant(api: Api, engine: Engine
 
 
 def test_a_right_session_is_not_counted_as_a_wrong_token_by_a_process_that_sees_it_first(
-    api: Api, engine: Engine, roster: str
+    api: Api, engine: Engine, ada: str
 ) -> None:
     with engine.begin() as connection:
         operator = tokens.create(connection, "op", tokens.NO_SOURCE, (), None)
     browser = Browser(api)
     browser.sign_in(operator)
-    with running(roster) as another:
+    with running(ada) as another:
         browser.api = another
         assert {browser.open("/operations").status_code for _ in range(80)} == {200}
         assert Browser(another).sign_in("wrong").status_code == 401, "the first wrong one of this address"
@@ -222,26 +207,26 @@ def test_no_page_of_signing_in_shows_or_keeps_what_was_sent(api: Api) -> None:
     assert re.search(r"no-cache|no-store", answer.headers["cache-control"])
 
 
-def test_signing_in_again_ends_the_session_of_before(api: Api, engine: Engine, roster: str) -> None:
+def test_signing_in_again_ends_the_session_of_before(api: Api, engine: Engine, ada: str) -> None:
     browser, token = Browser(api), make_token(engine)
     browser.sign_in(token)
     before = browser.cookie
     browser.sign_in(token)
     assert Browser(api, cookie=before).open("/").status_code == 303
-    assert len(query(roster, "select from page_session")) == 1
+    assert len(query(ada, "select from page_session")) == 1
 
 
-def test_a_token_has_at_most_fifty_sessions_the_newest_ones(api: Api, engine: Engine, roster: str) -> None:
+def test_a_token_has_at_most_fifty_sessions_the_newest_ones(api: Api, engine: Engine, ada: str) -> None:
     token = make_token(engine)
     browsers = [Browser(api) for _ in range(52)]
     for browser in browsers:
         browser.sign_in(token)
-    assert len(query(roster, "select from page_session")) == 50
+    assert len(query(ada, "select from page_session")) == 50
     assert [browser.open("/").status_code for browser in (browsers[0], browsers[1], browsers[-1])] == [303, 303, 200]
 
 
-def test_sessions_together_have_the_requests_of_their_token(roster: str, engine: Engine) -> None:
-    with running(roster, ApiSettings(token_rate=1)) as api:
+def test_sessions_together_have_the_requests_of_their_token(ada: str, engine: Engine) -> None:
+    with running(ada, ApiSettings(token_rate=1)) as api:
         token = make_token(engine)
         browsers = [Browser(api) for _ in range(4)]
         statuses = [browser.sign_in(token).status_code for browser in browsers]

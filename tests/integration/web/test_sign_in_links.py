@@ -1,29 +1,13 @@
 """Links that sign in once: used by whom they are meant for, and by nothing that only looks."""
 
 import asyncio
-from collections.abc import Iterator
 
-import pytest
 from sqlalchemy import Engine
 
 from projections.web.access import sessions, tokens
-from tests import model
-from tests.api_client import Api, make_token, running
+from tests.api_client import Api, make_token
 from tests.browser_session import Browser, text_of
-from tests.fold_all import drain, query
-
-
-@pytest.fixture
-def roster(database: str, worker_engine: Engine) -> str:
-    model.append(database, [model.body(1, event_id=1, event_name="Lake", first_name="Ada")])
-    drain(worker_engine)
-    return database
-
-
-@pytest.fixture
-def api(roster: str) -> Iterator[Api]:
-    with running(roster) as api:
-        yield api
+from tests.fold_all import query
 
 
 def make_link(engine: Engine, token: str) -> str:
@@ -45,9 +29,9 @@ def test_a_link_signs_in_once_and_what_only_looks_uses_nothing_up(api: Api, engi
     assert "has been used" in text_of(again)
 
 
-def test_a_link_that_is_old_or_whose_token_is_revoked_signs_nobody_in(api: Api, engine: Engine, roster: str) -> None:
+def test_a_link_that_is_old_or_whose_token_is_revoked_signs_nobody_in(api: Api, engine: Engine, ada: str) -> None:
     old = make_link(engine, make_token(engine))
-    query(roster, "update sign_in_link set expires_at = now() returning 1")
+    query(ada, "update sign_in_link set expires_at = now() returning 1")
     revoked = make_link(engine, make_token(engine, "u"))
     with engine.begin() as connection:
         tokens.revoke(connection, "u")
