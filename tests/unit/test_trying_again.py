@@ -8,7 +8,9 @@ from psycopg import errors
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ingest.read_hosts import ReadHost
+from projections.web.hindrances import roster_checks
 from projections.web.replicas import NothingToRead, Replicas
+from tests import DEADLINE
 
 NOWHERE = "host=127.0.0.1 port=1 connect_timeout=2"
 ONE, TWO = ReadHost(1, NOWHERE), ReadHost(2, NOWHERE)
@@ -75,3 +77,18 @@ def test_an_error_leads_on_to_another_server_if_there_is_one_that_is_not_left_ou
         return [*before, replicas.leads_on(error)]
 
     assert asyncio.run(scenario()) == [True, False, False]
+
+
+def test_a_server_that_cannot_be_read_and_is_not_left_out_either_hinders_after_seconds() -> None:
+    async def scenario() -> list[str | None]:
+        check = roster_checks(Replicas([ONE, TWO], None, 30.0), [])["roster"]  # nobody looks at them
+        said = [await check()]
+        async with asyncio.timeout(DEADLINE):
+            while said[-1] is None:
+                await asyncio.sleep(0.2)
+                said.append(await check())
+        return said
+
+    said = asyncio.run(scenario())
+    assert said[0] is None, "until the next look"
+    assert said[-1] == "it cannot be read"
