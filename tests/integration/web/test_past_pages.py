@@ -54,6 +54,7 @@ def test_page_by_page_each_race_is_there_once(browser: Browser, monkeypatch: pyt
     path, seen = "/", []
     while path:
         page = browser.open(path)
+        assert page.status_code == 200, text_of(page)
         seen.append(races_of(page.text))
         path = next((link for link in links_of(page) if "cursor=" in link), "")
     assert seen == [["e", "a"], ["d", "b"], ["f", "c"], ["g"]]
