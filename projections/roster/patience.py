@@ -10,18 +10,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.sqlstate import is_cancelled
 
 _T = TypeVar("_T")
+_BACK = text("rollback to savepoint patience")
 
 
 async def within(connection: AsyncConnection, milliseconds: int, ask: Callable[[], Awaitable[_T]]) -> _T | None:
     """What `ask` gives; None if one of its statements takes longer. The transaction goes on either way."""
-    savepoint = await connection.begin_nested()
+    await connection.execute(text(f"savepoint patience; set local statement_timeout = '{milliseconds}ms'"))
     try:
-        await connection.execute(text(f"set local statement_timeout = '{milliseconds}ms'"))
         given = await ask()
     except DBAPIError as error:
-        await savepoint.rollback()
+        await _back(connection)
         if not is_cancelled(error):
             raise
         return None
-    await savepoint.rollback()  # with the time-out
+    await _back(connection)
     return given
+
+
+async def _back(connection: AsyncConnection) -> None:
+    """Go back to before the time-out. It holds for this statement, too, which a busy machine may not run in time."""
+    while True:
+        try:
+            await connection.execute(_BACK)
+        except DBAPIError as error:
+            if not is_cancelled(error):
+                raise
+        else:
+            return

@@ -1,8 +1,14 @@
 """The numbers beside a page: right, bounded, and left out where counting them takes too long."""
 
 import asyncio
+import os
+import random
+import signal
+import threading
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
@@ -23,6 +29,7 @@ from tests.fold_all import drain
 T = TypeVar("T")
 TEAMS = [f"t{number % 30:02}" if number % 7 else None for number in range(90)]
 ROSTER, EVERYBODY = Roster("movemint"), Criteria()
+TRIES = 300  # of which some three end while the time-out holds for going back
 OF_EVENT = Criteria((Filter("event_id", "eq", "1"),))
 
 
@@ -124,6 +131,35 @@ def test_what_takes_too_long_is_left_out_and_the_question_goes_on(people: str) -
         assert (await connection.execute(times)).scalar_one() == before
         assert await within(connection, 9_000, lambda: count_some(connection, ROSTER, EVERYBODY)) == 90
         assert (await connection.execute(times)).scalar_one() == before
+
+    asked(people, ask)
+
+
+@contextmanager
+def halting(pid: int) -> Iterator[None]:
+    """Halt a process again and again for some milliseconds, as a machine does that has too much to do."""
+    ended = threading.Event()
+
+    def halt() -> None:
+        while not ended.wait(random.uniform(0.0002, 0.002)):  # so that it is halted at any place
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.004)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=halt)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_machine_that_halts_hinders_what_may_be_left_out_and_no_more(people: str) -> None:
+    async def ask(connection: AsyncConnection) -> None:
+        with halting((await connection.execute(text("select pg_backend_pid()"))).scalar_one()):
+            for _ in range(TRIES):
+                assert await within(connection, 2, lambda: count_some(connection, ROSTER, EVERYBODY)) in {90, None}
 
     asked(people, ask)
 
