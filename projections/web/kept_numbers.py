@@ -23,9 +23,10 @@ _N = TypeVar("_N")
 _MOST_KEPT = 500
 _AT_ONCE = 2  # sessions that count
 _MOST_WAITING = 20
-_LONGEST_MILLISECONDS = 10_000  # that one statement may take
 _QUICK_SECONDS = 0.3  # what is counted in less is counted again at each change
 _FAILED_SECONDS = 60  # until what could not be counted is tried again
+# One statement may take 10 s, on one core: the pages of others go on meanwhile.
+_GENTLE = text("set local statement_timeout = '10s'; set local max_parallel_workers_per_gather = 0")
 _RESTS = 10  # times as long as counting took, until anything else is counted again
 
 
@@ -56,13 +57,25 @@ class _Entry:
         return (of.build, of.change) == (revision.build, revision.change)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """`begun`: by the monotonic clock."""
+
+    task: asyncio.Task[None]
+    begun: float
+
+    async def wait(self, seconds: float) -> None:
+        """Until it is done, or has taken so many seconds: one request waits for it, not each until then."""
+        await asyncio.wait([self.task], timeout=max(0.0, self.begun + seconds - time.monotonic()))
+
+
 class KeptNumbers:
     """By key: whose numbers, of what. `engine`: in a few of its sessions numbers are counted."""
 
     def __init__(self, engine: Connects) -> None:
         self._engine = engine
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._counting: dict[Hashable, asyncio.Task[None]] = {}
+        self._counting: dict[Hashable, _Counting] = {}
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def of(
@@ -70,7 +83,8 @@ class KeptNumbers:
     ) -> Kept[_N] | None:
         """The numbers of a revision of the roster, or those of before if counting takes long.
 
-        It waits for so many seconds at the most. None: they were never counted; the next request may find them.
+        No request waits for counting that has taken so many seconds. None: they were never counted; the next request
+        may find them.
         """
         entry = self._entry(key, revision)
         if entry is not None and (entry.is_of(revision) or time.monotonic() < entry.until):
@@ -78,11 +92,12 @@ class KeptNumbers:
         counting = self._counting.get(key)
         if counting is None and len(self._counting) < _MOST_WAITING:
             # In a context of its own: the deadline of this request is not the one of counting.
-            counting = asyncio.create_task(self._count(key, revision, count), context=Context())
+            task = asyncio.create_task(self._count(key, revision, count), context=Context())
+            counting = _Counting(task, time.monotonic())
             self._counting[key] = counting
         is_slow = entry is not None and entry.took > _QUICK_SECONDS
         if counting is not None and not is_slow:
-            await asyncio.wait([counting], timeout=seconds)
+            await counting.wait(seconds)
         entry = self._entry(key, revision)
         return None if entry is None else entry.kept
 
@@ -97,7 +112,7 @@ class KeptNumbers:
         try:
             async with self._free, self._engine.connect() as connection:
                 begun = time.monotonic()
-                await connection.execute(text(f"set local statement_timeout = '{_LONGEST_MILLISECONDS}ms'"))
+                await connection.execute(_GENTLE)
                 kept = Kept(await count(connection), revision)
         except (*DRIVER_ERRORS, PoolTimeout) as error:  # an answer without these numbers is right, too
             logger.warning("not counted", extra={"fields": error_fields(error)})
@@ -113,7 +128,7 @@ class KeptNumbers:
 
     async def close(self) -> None:
         """End what is being counted."""
-        tasks = [*self._counting.values()]
+        tasks = [counting.task for counting in self._counting.values()]
         for task in tasks:
             task.cancel()
         if tasks:

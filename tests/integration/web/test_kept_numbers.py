@@ -72,6 +72,33 @@ def test_whoever_asks_does_not_wait_for_long_and_finds_it_later(database: str) -
     run(database, ask)
 
 
+def test_one_request_waits_and_not_each_while_it_is_counted(database: str) -> None:
+    async def ask(kept: KeptNumbers, slow: Slow) -> None:
+        assert await kept.of("key", FIRST, slow.count, 0.5) is None
+        again, half = (
+            asyncio.create_task(kept.of("key", FIRST, slow.count, 0.5)),
+            asyncio.create_task(asyncio.sleep(0.25)),
+        )
+        done, _ = await asyncio.wait([again, half], return_when=asyncio.FIRST_COMPLETED)
+        assert again in done
+        slow.may_end.set()
+
+    run(database, ask)
+
+
+def test_counting_leaves_the_other_cores_to_others(database: str) -> None:
+    async def workers(connection: AsyncConnection) -> str:
+        setting = text("select current_setting('max_parallel_workers_per_gather')")
+        return str((await connection.execute(setting)).scalar_one())
+
+    async def ask(kept: KeptNumbers, _: Slow) -> None:
+        found = await kept.of("key", FIRST, workers, DEADLINE)
+        assert found is not None
+        assert found.numbers == "0"
+
+    run(database, ask)
+
+
 def test_a_quick_number_is_of_each_revision(database: str) -> None:
     async def ask(kept: KeptNumbers, slow: Slow) -> None:
         slow.may_end.set()
@@ -103,7 +130,7 @@ def test_a_slow_number_of_before_stands_until_it_is_counted_again(
 def test_what_cannot_be_counted_is_left_out_and_tried_later(
     database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(kept_numbers, "_LONGEST_MILLISECONDS", 20)
+    monkeypatch.setattr(kept_numbers, "_GENTLE", text("set local statement_timeout = '20ms'"))
 
     async def sleep(connection: AsyncConnection) -> int:
         return int((await connection.execute(text("select 1 from pg_sleep(60)"))).scalar_one())
