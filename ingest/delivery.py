@@ -68,6 +68,11 @@ def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
         return Envelope(problem=f"reading it failed with {type(error).__name__}")
 
 
+def has_room(body: bytes) -> bool:
+    """Whether a body of which all is read can get as much again, and all of that is still read."""
+    return 2 * len(body) <= _ALWAYS_READ and 2 * (body.count(b"{") + body.count(b"[")) <= DEEPEST_LEVEL
+
+
 def _read(body: bytes, wanted: Collection[str]) -> Envelope:
     brackets = body.count(b"{") + body.count(b"[")
     if (len(body) > _ALWAYS_READ or brackets > DEEPEST_LEVEL) and _is_beyond_bounds(body, brackets):

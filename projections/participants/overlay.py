@@ -5,16 +5,18 @@ keys that these columns are read from now.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
 
 from ingest.delivery import JsonObject
 from ingest.exact_json import read_json
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, WillNotConvert
-from projections.participants.fields import Field, Fields, Kind
+from projections.participants.fields import ANSWERS, Field, Fields, Kind
 from projections.participants.fold import path_of, value_at
 from projections.participants.state import State
 from projections.participants.taken import FoldInquiry
 
 _DAY_LENGTH = len("2026-05-01")
+_SHORT = 1_500  # characters, of 6 bytes at the most, that a body gets which has room
 Observed = Mapping[str, str | None]
 """By column the value as the fold converts it; None: it is observed that there is none."""
 
@@ -32,15 +34,46 @@ class Overlay:
     """Lays values over objects as the fold of these fields reads them."""
 
     def __init__(self, fields: Fields) -> None:
-        self._fields = {field.column: field for field in fields.columns}
-        self._numbers = {field.column: number for number, field in enumerate(fields.columns)}
-        self._inquiry = FoldInquiry(fields)
+        self._all = _Laid(fields, FoldInquiry(fields))
+        self._concerned = cache(partial(_concerned, fields))
 
-    def laid_over(self, participant: JsonObject, observed: Observed) -> JsonObject | None:
+    def laid_over(self, participant: JsonObject, observed: Observed, *, has_room: bool = False) -> JsonObject | None:
         """The object with the observed values. None if the fold would not read them, or would read others otherwise.
 
-        Such is a key that two columns are read from, and a value that is beyond the fold's bounds.
+        Such is a key that two columns are read from, and a value that is beyond the fold's bounds. `has_room`: the body
+        with the object is far within the bounds, so only the keys that these columns have to do with are asked about.
         """
+        if not has_room or sum(len(value or "") for value in observed.values()) > _SHORT:
+            return self._all.over(participant, observed)
+        keys, laid = self._concerned(frozenset(observed))
+        over = laid.over({key: participant[key] for key in keys if key in participant}, observed)
+        return None if over is None else {**participant, **over}
+
+
+def _concerned(fields: Fields, columns: frozenset[str]) -> tuple[frozenset[str], "_Laid"]:
+    """The outermost keys that the fold reads these columns from, and all that it reads from any of these keys."""
+    outermost = {column: {key.partition(".")[0] for key in keys} for column, keys in fields.keys.items()}
+    if not fields.calendar.is_utc:  # a day is that of the zone of its event
+        days = [field.column for field in fields.columns if field.kind is Kind.TIME]
+        outermost["event_id"].update(*(outermost[column] for column in days))
+    keys: set[str] = set()
+    more = set().union(*(outermost[column] for column in columns))
+    while not more <= keys:
+        keys |= more
+        more = set().union(*(those for those in outermost.values() if those & keys))
+    only = {column for column, those in outermost.items() if those & keys}
+    return frozenset(keys), _Laid(fields, FoldInquiry(fields, None if ANSWERS in only else only))
+
+
+class _Laid:
+    """Lays values over objects, and asks the fold whether it reads them."""
+
+    def __init__(self, fields: Fields, inquiry: FoldInquiry) -> None:
+        self._fields = {field.column: field for field in fields.columns}
+        self._numbers = {field.column: number for number, field in enumerate(fields.columns)}
+        self._inquiry = inquiry
+
+    def over(self, participant: JsonObject, observed: Observed) -> JsonObject | None:
         before = self._inquiry.fold(participant)
         if before is None:
             return None

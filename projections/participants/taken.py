@@ -1,6 +1,6 @@
 """Which keys the fold took the columns of a participant from: found by asking the fold. No database."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ingest.delivery import JsonObject, identifier
 from ingest.exact_json import write_json
@@ -27,10 +27,10 @@ def outermost_keys(fields: Fields) -> frozenset[str]:
 
 
 class FoldInquiry:
-    """Asks the fold of these fields about single participants."""
+    """Asks the fold of these fields about single participants. `only`: about these columns, as `folding` has it."""
 
-    def __init__(self, fields: Fields) -> None:
-        self._fold = folding(fields)
+    def __init__(self, fields: Fields, only: Collection[str] | None = None) -> None:
+        self._fold = folding(fields, only)
         self._keys = fields.keys
         self._numbers = {field.column: number for number, field in enumerate(fields.columns)}
 

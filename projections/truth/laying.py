@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from ingest.database import driver_connection
-from ingest.delivery import JsonObject
+from ingest.delivery import JsonObject, has_room
 from ingest.log.observation import ObservedParticipant
 from projections.participants.overlay import Overlay, object_in
 from projections.participants.taken import ID_KEY
@@ -28,6 +29,16 @@ class NotLaid(Enum):
     WITHOUT_EVENT = "the file does not say in which event: map a heading to event_id, or give the --event that it is of"
     WITHOUT_OBJECT = "what the log has of the participant cannot be read"
     NOT_READ = "laid over the participant, the values would not be read, or others would change"
+
+
+class _Before(NamedTuple):
+    """What the log has of a participant: the whole object, if it can be read, and whether its body has room."""
+
+    whole: JsonObject | None
+    has_room: bool
+
+
+_NOTHING = _Before(None, has_room=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class Laying:
             for each in some:
                 yield from self._one(each, objects)
 
-    def _one(self, difference: SpooledDifference, objects: dict[str, JsonObject]) -> Iterator[ObservedParticipant]:
+    def _one(self, difference: SpooledDifference, objects: Mapping[str, _Before]) -> Iterator[ObservedParticipant]:
         id_, observed = difference.participant_id, dict(difference.observed)
         is_missing = difference.kind is DriftKind.MISSING
         # Listed in one of several events, and the file does not say in which.
@@ -70,13 +81,13 @@ class Laying:
             observed.pop(_EVENT, None)
             if is_missing or not observed:
                 return
-        before: JsonObject | None = {ID_KEY: id_} if is_missing else objects.get(id_)
-        if before is None:
+        before = _Before({ID_KEY: id_}, has_room=True) if is_missing else objects.get(id_, _NOTHING)
+        if before.whole is None:
             self.left[NotLaid.WITHOUT_OBJECT] += 1
             return
         # That somebody is listed again is what any event says that is not of the unlisted.
         over = {column: value or None for column, value in observed.items() if column != UNLISTED_AT}
-        laid = self.overlay.laid_over(before, over)
+        laid = self.overlay.laid_over(before.whole, over, has_room=before.has_room)
         if laid is None:
             self.left[NotLaid.NOT_READ] += 1
             return
@@ -86,8 +97,8 @@ class Laying:
     def _is_unsaid(self, observed: Mapping[str, str]) -> bool:
         return self.scope.event_ids is not None and observed.get(_EVENT) == ""
 
-    def _objects(self, ids: Sequence[str]) -> dict[str, JsonObject]:
-        """By id the whole object of the state that the roster has."""
+    def _objects(self, ids: Sequence[str]) -> dict[str, _Before]:
+        """By id the object of the state that the roster has."""
         if not ids:
             return {}
         query = f"""
@@ -98,5 +109,4 @@ class Laying:
         """  # noqa: S608 - our own table
         cursor = driver_connection(self.connection).cursor(binary=True)
         rows = cursor.execute(query.encode(), (self.scope.source, list(ids))).fetchall()
-        read = ((id_, object_in(body)) for id_, body in rows)
-        return {id_: participant for id_, participant in read if participant is not None}
+        return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}

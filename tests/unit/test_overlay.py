@@ -1,6 +1,7 @@
 """Observed values laid over an object: the fold reads them, and all else as before."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.log.event import Event
+from ingest.time_zone import time_zone
+from projections.folding.calendar import Calendar, RaceDates
 from projections.participants.fields import COLUMN_NAMES, DECLARED, Fields, read_fields
 from projections.participants.fold import REGISTERED, folding
 from projections.participants.overlay import Overlay, object_in
@@ -114,6 +117,43 @@ def test_folding_the_new_object_gives_what_was_observed_and_all_else_as_before(
         name for name in before.errors if name not in observed
     }
     assert participant.keys() <= laid.keys()
+
+
+_IN_DENVER = replace(DECLARED, calendar=Calendar(races=(RaceDates("502", time_zone("America/Denver")),)))
+
+
+@given(
+    participant=st.fixed_dictionaries({}, optional=_VALUES),
+    observed=st.fixed_dictionaries({}, optional=_SEEN),
+    fields=st.sampled_from([DECLARED, _IN_DENVER]),
+)
+def test_asking_about_what_is_concerned_is_asking_about_all(
+    participant: dict[str, object], observed: dict[str, str | None], fields: Fields
+) -> None:
+    overlay, whole = Overlay(fields), {"id": 1, **participant}
+    assert overlay.laid_over(whole, observed, has_room=True) == overlay.laid_over(whole, observed)
+
+
+def test_a_key_that_answers_are_read_from_is_asked_about_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "fields.toml"
+    path.write_text('wave = "answers.0.answer"\n', encoding="utf-8")
+    overlay, whole = Overlay(read_fields(path)), {"id": 1, "answers": [{"question": "Wave", "answer": "A"}]}
+    for has_room in (False, True):
+        assert overlay.laid_over(whole, {"wave": "B"}, has_room=has_room) is None, "it would be another answer"
+
+
+def test_a_key_of_two_columns_is_asked_about_with_all_keys_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "fields.toml"
+    path.write_text('team = ["team", "club"]\nwave = "club"\n', encoding="utf-8")
+    overlay, whole = Overlay(read_fields(path)), {"id": 1, "team": "Owls"}
+    for has_room in (False, True):
+        assert overlay.laid_over(whole, {"wave": "B"}, has_room=has_room) == {**whole, "club": "B"}
+
+
+def test_a_body_that_gets_longer_than_it_has_room_for_is_asked_about_as_a_whole() -> None:
+    whole = {"id": 1, **{f"more_{number}": "x" * 9_999 for number in range(26)}}
+    for has_room in (False, True):
+        assert Overlay(DECLARED).laid_over(whole, {"city": "y" * 9_000}, has_room=has_room) is None
 
 
 def test_the_whole_object_of_a_body_is_read_with_its_numbers() -> None:
