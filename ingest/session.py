@@ -32,8 +32,10 @@ _OF_CONNECTION = {
     "tcp_keepalives_count": "2",
 }
 _OF_SESSION = "coalesce((select {has_no_more} from pg_roles r where r.rolname = session_user), false)"
-_IF_KNOWN = "set_config(name, '{value}', {is_local}) from pg_settings where name = '{name}'"
-_KNOWN = "array(select name from pg_settings where name = any ('{{{names}}}'))"
+# `pg_settings` would list all settings each time, which takes longer than the rest.
+_IS_KNOWN = "pg_catalog.current_setting({name}, true) is not null"
+_IF_KNOWN = f"case when {_IS_KNOWN} then set_config({{name}}, {{value}}, {{is_local}}) end"
+_KNOWN = f"array(select name from unnest(array[{{names}}]) name where {_IS_KNOWN.format(name='name')})"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +96,15 @@ def session_commands(
     }
     newer = _newer(deadlines)
     takes_role = "false" if role is None else f"not {_OF_SESSION.format(has_no_more=has_no_more(repr(role)))}"
-    of_role = [] if role is None else [f"case when {takes_role} then set_config('role', '{role}', {is_shared}) end"]
-    known = [_IF_KNOWN.format(name=name, value=value, is_local=is_shared) for name, value in newer.items()]
+    known = [_IF_KNOWN.format(name=repr(name), value=repr(value), is_local=is_shared) for name, value in newer.items()]
+    of_role = "" if role is None else f"where not takes_role or set_config('role', '{role}', {is_shared}) is not null"
+    opened = f"{is_shared}, takes_role, {_KNOWN.format(names=', '.join(map(repr, newer)))}, pg_is_in_recovery()"
+    login = f"(select {takes_role} as takes_role offset 0) login"  # found out once, before the role is set
     selected = [
         f"pg_catalog.set_config('search_path', '{_SEARCH_PATH}', {is_shared})",
         _set(settings, is_shared),
         *known,
-        *of_role,
-        f"{is_shared}, {takes_role}, {_KNOWN.format(names=','.join(newer))}, pg_catalog.pg_is_in_recovery()",
+        f"{opened} from {login} {of_role}",
     ]
     return "; ".join(f"select {each}" for each in selected)
 

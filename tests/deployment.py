@@ -55,8 +55,15 @@ class Deployment:
         assert sentence in self.doctor("fail")
 
     def is_measured(self, metric: str, holds: Callable[[float], bool], alert: str, minutes: int) -> None:
-        until(lambda: holds(samples(scraped(self.watched)[1]).get(metric, -1)))
-        assert fires(self.folder, alert, self.before, scraped(self.watched)[1], minutes), alert
+        seen = ""
+
+        def is_there() -> bool:
+            nonlocal seen
+            seen = scraped(self.watched)[1]
+            return holds(samples(seen).get(metric, -1))
+
+        until(is_there)
+        assert fires(self.folder, alert, self.before, seen, minutes), alert
 
     def doctor(self, *levels: str, options: tuple[str, ...] = ()) -> str:
         """What it says of these levels, a line per finding."""
