@@ -1,0 +1,77 @@
+"""What functions say on the distributed engine Citus, where it differs from `sql`; and which of them run at their data.
+
+A coordinator plans statements otherwise than PostgreSQL does: a function that would be refused there, or wait for its
+own caller, says the same in another way. Plain PostgreSQL has none of it.
+"""
+
+_OF_DDL = """\
+set search_path = pg_catalog, public, pg_temp
+set citus.enable_ddl_propagation = on
+set citus.enable_unsafe_triggers = on -- of the table that this one is a partition of
+set citus.multi_shard_modify_mode = sequential -- one connection to a node has what another one has just made"""
+_DDL = (("set search_path = pg_catalog, public, pg_temp", _OF_DDL),)
+# A plan for any source names no node.
+_APPENDS = (("set plan_cache_mode = force_generic_plan", "set plan_cache_mode = force_custom_plan"),)
+_DISTRIBUTED_TOO = """\
+    perform create_distributed_table('public.' || quote_ident(made), 'source', colocate_with => 'public.event_log');
+  end loop;
+  return number;"""
+_NOTED_TOO = """\
+where p.projection = in_projection;
+  -- On plain PostgreSQL a trigger does it; here it would run on each node.
+  if in_projection = 'participants' then
+    insert into roster_change (source, number, position, subject, event_ids)
+    select c.source, coalesce(max(n.number), 0) + 1, c.position, null, '{}'
+    from checkpoint c
+    left join roster_change n on n.source = c.source
+    where c.projection = 'participants' and c.build = in_build
+    group by c.source, c.position;
+  end if;"""
+# By file: what stands there, and what in its place.
+_CHANGES = {
+    "append_events": _APPENDS,
+    "copy_events": _APPENDS,
+    "begin_build": (*_DDL, ("  end loop;\n  return number;", _DISTRIBUTED_TOO)),
+    "make_index": _DDL,
+    "attach_build": _DDL,
+    "analyze_build": _DDL,
+    "drop_build": _DDL,
+    "make_live": (("where p.projection = in_projection;", _NOTED_TOO),),
+}
+# By file, all of it. A coordinator takes no recursive query over all sources: it asks for those that are noted.
+_INSTEAD = {
+    "note_heads": """
+create or replace function note_heads()
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, public, pg_temp
+as $$
+begin
+  update source s set head = h.position, noted_at = now()
+  from (
+    select n.source, last.position
+    from source n
+    cross join lateral (
+      select e.position from event_log e where e.source = n.source order by e.position desc limit 1
+    ) last
+  ) h
+  where h.source = s.source and h.position > s.head;
+end
+$$;
+
+revoke all on function note_heads() from public;
+grant execute on function note_heads() to rosterlog_worker;
+"""
+}
+# Run on the node that has their source, by the argument `in_source`.
+DELEGATED = ("append_events", "append_observations", "count_refused")
+
+
+def as_distributed(name: str, sql: str) -> str:
+    """The text of the file `name` of `sql` for a distributed database. Raises `ValueError` if it has changed since."""
+    for plain, changed in _CHANGES.get(name, ()):
+        if plain not in sql:
+            raise ValueError(f"{name}.sql has changed: say in migrations/distributed.py how it is on Citus")
+        sql = sql.replace(plain, changed)
+    return _INSTEAD.get(name, sql)

@@ -1,0 +1,91 @@
+"""Distributes the tables over the nodes of the engine Citus, by source. What is distributed already stays as it is.
+
+Everything of a source is on one node: a statement, a lock and a snapshot about one source are as on plain PostgreSQL.
+"""
+
+from sqlalchemy import Connection, text
+
+from migrations.distributed import DELEGATED
+
+# On every node: small, and joined with everything.
+_REFERENCE = ("letter", "projection", "projection_build", "event_calendar")
+# By source. Tables without one (tokens, sessions, workers) stay on the coordinator.
+_DISTRIBUTED = (
+    "source", "event_log", "event_redelivery", "redelivery_hour", "reconciliation", "first_absence", "erasures",
+    "refused_delivery", "verification", "dismissed_event", "roster_change", "checkpoint", "quarantine",
+    "unknown_event_type", "inner_completeness", "participants_build", "participant_history_build",
+    "participant_answers_build", "registrations_build", "registrations_daily_build", "published_participants",
+    "published_source",
+)  # fmt: skip
+_WITH_BUILD = ("checkpoint", "event_calendar", "quarantine", "unknown_event_type")  # whose rows go with their build's
+
+_SETTINGS = """
+set local citus.multi_shard_modify_mode = sequential;
+set local citus.enable_unsafe_triggers = on
+"""
+# The engine's objects are unknown to other databases: only a dynamic statement may name them.
+_IS_DISTRIBUTED = text("""
+select case when to_regclass('pg_catalog.pg_dist_partition') is null then false else (
+  xpath('/row/found/text()', query_to_xml(
+    'select count(*) as found from pg_dist_partition where logicalrelid = to_regclass(''public.event_log'')',
+    false, true, ''
+  ))
+)[1]::text <> '0' end
+""")
+_DROP_KEY = "alter table {table} drop constraint {table}_build_fkey"
+_ADD_KEY = """
+alter table {table} add constraint {table}_build_fkey
+  foreign key (projection, build) references projection_build (projection, build) on delete cascade
+"""
+# It checks rights to the tables below a view, not to the view alone.
+_RIGHTS = """
+grant select on event_log to rosterlog_worker, rosterlog_api;
+grant select on erasures, participants_build, participant_history_build, participant_answers_build,
+  registrations_build, registrations_daily_build to rosterlog_api;
+grant insert on roster_change to rosterlog_worker
+"""
+# A worker locks the table of checkpoints for each batch: on the coordinator, by which all workers connect, is enough.
+_LOCKS_HERE = """
+do $$ begin
+  execute format('alter role rosterlog_worker in database %I set citus.enable_ddl_propagation = off', current_database());
+end $$
+"""
+_DELEGATE = text("""
+select create_distributed_function(
+  p.oid::regprocedure, 'in_source', colocate_with => 'event_log', force_delegation => true
+)
+from pg_proc p
+where p.pronamespace = 'public'::regnamespace and p.proname = any (:names)
+""")
+
+
+def is_distributed(connection: Connection) -> bool:
+    """Whether the tables of this database are distributed."""
+    return connection.execute(_IS_DISTRIBUTED).scalar_one() is True
+
+
+def distribute(connection: Connection) -> None:
+    """Distribute the tables, in the caller's transaction. On a coordinator with workers alone."""
+    connection.execute(text(_SETTINGS))
+    if not is_distributed(connection):
+        # As a reference table it may have no trigger: `make_live` notes what this one does.
+        connection.execute(text("drop trigger projection_goes_live on projection"))
+        for table in _WITH_BUILD:
+            connection.execute(text(_DROP_KEY.format(table=table)))
+        for table in _REFERENCE:
+            connection.execute(text("select create_reference_table(:table)"), {"table": table})
+        for table in _DISTRIBUTED:
+            together = "none" if table == _DISTRIBUTED[0] else _DISTRIBUTED[0]
+            values = {"table": table, "together": together}
+            connection.execute(
+                text("select create_distributed_table(:table, 'source', colocate_with => :together)"), values
+            )
+        for table in _WITH_BUILD:
+            connection.execute(text(_ADD_KEY.format(table=table)))
+    connection.execute(text(_RIGHTS))
+    connection.execute(text(_LOCKS_HERE))
+
+
+def delegate(connection: Connection) -> None:
+    """Let functions of one source run on its node, in the caller's transaction."""
+    connection.execute(_DELEGATE, {"names": [*DELEGATED]})
