@@ -4,6 +4,10 @@ A coordinator plans statements otherwise than PostgreSQL does: a function that w
 own caller, says the same in another way. Plain PostgreSQL has none of it.
 """
 
+import re
+
+_BODY = re.compile(r"(.*\n)(?:as \$\$\n|begin atomic\n)(.*?)\n(?:\$\$|end);(.*)", re.DOTALL)
+
 _OF_DDL = """\
 set search_path = pg_catalog, public, pg_temp
 set citus.enable_ddl_propagation = on
@@ -40,6 +44,35 @@ _CHANGES = {
 }
 # By file, all of it. A coordinator takes no recursive query over all sources: it asks for those that are noted.
 _INSTEAD = {
+    "scope_of": """
+create or replace function scope_of(in_digest bytea)
+returns table (
+  source text, event_ids text[], sees_personal_data boolean, build integer, "position" bigint, change bigint, mark text
+)
+language plpgsql
+stable
+as $$
+#variable_conflict use_column
+begin
+  select t.source, t.event_ids, t.sees_personal_data into scope_of.source, scope_of.event_ids, scope_of.sees_personal_data
+  from api_token t
+  where t.digest = in_digest and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
+  if not found then
+    return;
+  end if;
+  select coalesce(max(p.live), 0) into scope_of.build from projection p where p.projection = 'participants';
+  select coalesce(max(c.position), 0) into scope_of.position
+  from checkpoint c
+  where c.source = scope_of.source and c.projection = 'participants' and c.build = scope_of.build;
+  select coalesce(max(r.number), 0) into scope_of.change from roster_change r where r.source = scope_of.source;
+  scope_of.mark := coalesce(lineage_at(scope_of.source, scope_of.position, scope_of.change), '');
+  return next;
+end
+$$;
+
+revoke all on function scope_of(bytea) from public;
+grant execute on function scope_of(bytea) to rosterlog_api;
+""",
     "note_heads": """
 create or replace function note_heads()
 returns void
@@ -64,8 +97,15 @@ revoke all on function note_heads() from public;
 grant execute on function note_heads() to rosterlog_worker;
 """
 }
+# SQL functions whose parameters a coordinator cannot plan: by file, what a function in PL/pgSQL does with the query.
+_IN_PLPGSQL = {
+    "note_reconciliation": "{}",
+    "note_roster_change": "{};",
+    "lineage_at": "return (\n{}\n);",
+    "forget_absences": "{}",
+}
 # Run on the node that has their source, by the argument `in_source`.
-DELEGATED = ("append_events", "append_observations", "count_refused")
+DELEGATED = ("append_events", "append_observations", "count_refused", "note_roster_change", "lineage_at")
 
 
 def as_distributed(name: str, sql: str) -> str:
@@ -74,4 +114,12 @@ def as_distributed(name: str, sql: str) -> str:
         if plain not in sql:
             raise ValueError(f"{name}.sql has changed: say in migrations/distributed.py how it is on Citus")
         sql = sql.replace(plain, changed)
+    if name in _IN_PLPGSQL:
+        sql = _in_plpgsql(sql, _IN_PLPGSQL[name])
     return _INSTEAD.get(name, sql)
+
+
+def _in_plpgsql(sql: str, statement: str) -> str:
+    """The text of a SQL function as one in PL/pgSQL, which plans its query with the values of its parameters."""
+    head, query, tail = _BODY.fullmatch(sql).groups()
+    return f"{head.replace('language sql', 'language plpgsql')}as $$\nbegin\n{statement.format(query)}\nend\n$$;{tail}"

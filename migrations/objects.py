@@ -35,7 +35,7 @@ ROOMS = {
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session
-        lineage_at iso_time local_day day_begins forget_absences
+        lineage_at scope_of iso_time local_day day_begins forget_absences
     """,
     "reporting": """
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many

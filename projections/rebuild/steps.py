@@ -32,11 +32,11 @@ _UNLOCK = text("select pg_advisory_unlock(:lock, hashtext(:name))")
 _LOCK_BUILD = text("select from projection_build b where b.projection = :projection and b.build = :build for update")
 # An erasure may have set one to 0, which it locked.
 _SET_CHECKPOINTS = text("""
-insert into checkpoint (source, projection, build, position)
-select l.source, :projection, :build, l.position
+insert into checkpoint (source, projection, build, position, moved_at)
+select l.source, :projection, :build, l.position, now()
 from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as l (source, position)
 order by l.source
-on conflict on constraint checkpoint_pkey do update set position = excluded.position, moved_at = now()
+on conflict on constraint checkpoint_pkey do update set position = excluded.position, moved_at = excluded.moved_at
 """)
 
 
