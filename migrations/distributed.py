@@ -103,6 +103,9 @@ _IN_PLPGSQL = {
     "note_roster_change": "{};",
     "lineage_at": "return (\n{}\n);",
     "forget_absences": "{}",
+    "newest_questions": "return query\n{};",
+    "answers_of_many": "return query\n{};",
+    "questions_of_many": "return query\n{};",
 }
 # Run on the node that has their source, by the argument `in_source`.
 DELEGATED = ("append_events", "append_observations", "count_refused", "note_roster_change", "lineage_at")
@@ -122,4 +125,4 @@ def as_distributed(name: str, sql: str) -> str:
 def _in_plpgsql(sql: str, statement: str) -> str:
     """The text of a SQL function as one in PL/pgSQL, which plans its query with the values of its parameters."""
     head, query, tail = _BODY.fullmatch(sql).groups()
-    return f"{head.replace('language sql', 'language plpgsql')}as $$\nbegin\n{statement.format(query)}\nend\n$$;{tail}"
+    return f"{head.replace('language sql', 'language plpgsql')}as $$\n#variable_conflict use_column\nbegin\n{statement.format(query)}\nend\n$$;{tail}"
