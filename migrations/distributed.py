@@ -16,6 +16,24 @@ set citus.multi_shard_modify_mode = sequential -- one connection to a node has w
 _DDL = (("set search_path = pg_catalog, public, pg_temp", _OF_DDL),)
 # A plan for any source names no node.
 _APPENDS = (("set plan_cache_mode = force_generic_plan", "set plan_cache_mode = force_custom_plan"),)
+# A coordinator takes no recursive query over all sources.
+_SOURCES_IN_LOG = """\
+with recursive sources as (
+    (select e.source from event_log e order by e.source limit 1)
+    union all
+    select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
+    from sources s
+    where s.source is not null
+  )
+  select s.source from sources s where s.source is not null"""
+_SOURCES = """\
+sources as (
+  (select e.source from public.event_log e order by e.source limit 1)
+  union all
+  select (select e.source from public.event_log e where e.source > s.source order by e.source limit 1)
+  from sources s
+  where s.source is not null
+)"""
 _DISTRIBUTED_TOO = """\
     perform create_distributed_table('public.' || quote_ident(made), 'source', colocate_with => 'public.event_log');
   end loop;
@@ -40,10 +58,41 @@ _CHANGES = {
     "attach_build": _DDL,
     "analyze_build": _DDL,
     "drop_build": _DDL,
+    "sources_in_log": ((_SOURCES_IN_LOG, "select distinct e.source from event_log e"),),
+    "freshness": (("with recursive live", "with live"), (_SOURCES, "sources as (\n  select s.source from public.source s\n)"),),
     "make_live": (("where p.projection = in_projection;", _NOTED_TOO),),
 }
 # By file, all of it. A coordinator takes no recursive query over all sources: it asks for those that are noted.
 _INSTEAD = {
+    "arrivals": """
+create or replace function arrivals()
+returns table (source text, first_at timestamptz, delivered_at timestamptz, last_hour bigint)
+language plpgsql
+stable
+as $$
+#variable_conflict use_column
+declare
+  head event_log.position%type;
+  border event_log.position%type;
+begin
+  for arrivals.source in select s.source from source s loop
+    select e.position into head from event_log e where e.source = arrivals.source order by e.position desc limit 1;
+    continue when not found;
+    select e.received_at into arrivals.first_at
+    from event_log e where e.source = arrivals.source order by e.position limit 1;
+    select e.received_at into arrivals.delivered_at
+    from event_log e
+    where e.source = arrivals.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
+    order by e.position desc limit 1;
+    border := position_at(arrivals.source, now() - interval '1 hour');
+    select head - border - count(*) into arrivals.last_hour
+    from event_log e
+    where e.source = arrivals.source and e.position > border and starts_with(e.event_type, 'rosterlog.');
+    return next;
+  end loop;
+end
+$$;
+""",
     "scope_of": """
 create or replace function scope_of(in_digest bytea)
 returns table (
@@ -103,6 +152,7 @@ _IN_PLPGSQL = {
     "note_roster_change": "{};",
     "lineage_at": "return (\n{}\n);",
     "forget_absences": "{}",
+    "sources_in_log": "return query\n{};",
     "newest_questions": "return query\n{};",
     "answers_of_many": "return query\n{};",
     "questions_of_many": "return query\n{};",

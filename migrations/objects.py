@@ -22,7 +22,7 @@ ROOMS = {
         refuse_change refuse_change_but_erasure refuse_elsewhere refuse_erasure_elsewhere
         append_events note_heads note_reconciliation append_observations
         note_absences
-        count_refused position_at readable_log
+        count_refused position_at sources_in_log arrivals readable_log
         kept_by_participant apply_erasure withheld_events deliveries_about
         turn_source copy_events beside_rows beside_mark copy_beside
         open_transactions oldest_transaction slots
