@@ -54,6 +54,9 @@ _CHANGES = {
     "append_events": _APPENDS,
     "copy_events": _APPENDS,
     "begin_build": (*_DDL, ("  end loop;\n  return number;", _DISTRIBUTED_TOO)),
+    # By its caller's connection to the node, which alone sees the erasure that the caller has just written down.
+    "apply_erasure": (("security definer\n", ""),),
+    "note_roster_change": (("security definer\n", ""),),
     "make_index": _DDL,
     "attach_build": _DDL,
     "analyze_build": _DDL,
@@ -158,7 +161,7 @@ _IN_PLPGSQL = {
     "questions_of_many": "return query\n{};",
 }
 # Run on the node that has their source, by the argument `in_source`.
-DELEGATED = ("append_events", "append_observations", "count_refused", "note_roster_change", "lineage_at")
+DELEGATED = ("append_events", "append_observations", "count_refused", "lineage_at")
 
 
 def as_distributed(name: str, sql: str) -> str:

@@ -37,12 +37,28 @@ _ADD_KEY = """
 alter table {table} add constraint {table}_build_fkey
   foreign key (projection, build) references projection_build (projection, build) on delete cascade
 """
-# It checks rights to the tables below a view, not to the view alone.
+# It checks rights to the tables below a view, not to the view alone, and knows none to single columns.
 _RIGHTS = """
 grant select on event_log to rosterlog_worker, rosterlog_api;
 grant select on erasures, participants_build, participant_history_build, participant_answers_build,
   registrations_build, registrations_daily_build to rosterlog_api;
-grant insert on roster_change to rosterlog_worker
+grant insert on roster_change to rosterlog_worker;
+grant insert, update on erasures to rosterlog_operator;
+grant update on event_log to rosterlog_operator; -- of bodies alone, by an erasure alone, as triggers see to
+grant select, insert, update on published_source to rosterlog_operator;
+grant select, delete on published_participants, first_absence to rosterlog_operator;
+grant select on participants, participant_history to rosterlog_operator;
+grant execute on function note_roster_change(text, text) to rosterlog_operator
+"""
+# To take another role would be another connection to a node, which does not see what this one has written.
+_OPERATOR_FOLDS = """
+do $$ begin
+  if current_setting('server_version_num')::int >= 160000 then
+    execute 'grant rosterlog_worker to rosterlog_operator with inherit true';
+  end if;
+  alter role rosterlog_operator inherit;
+  execute format('alter role rosterlog_operator in database %I set citus.enable_ddl_propagation = off', current_database());
+end $$
 """
 # A worker locks the table of checkpoints for each batch: on the coordinator, by which all workers connect, is enough.
 _LOCKS_HERE = """
@@ -84,6 +100,7 @@ def distribute(connection: Connection) -> None:
             connection.execute(text(_ADD_KEY.format(table=table)))
     connection.execute(text(_RIGHTS))
     connection.execute(text(_LOCKS_HERE))
+    connection.execute(text(_OPERATOR_FOLDS))
 
 
 def delegate(connection: Connection) -> None:

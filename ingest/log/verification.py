@@ -77,7 +77,7 @@ def note_verified(engine: Engine, proofs: Sequence[Proof]) -> bool:
 def _noted(proof: Proof) -> Executable:
     before, is_whole, has_signatures = verification.c, proof.first == 1, proof.unknown_secret is not None
     statement = insert(verification).values(
-        source=proof.source, head=proof.head, problems=proof.problems_found, with_signatures=has_signatures
+        source=proof.source, finished_at=func.now(), head=proof.head, problems=proof.problems_found, with_signatures=has_signatures
     )
     new = statement.excluded
     # What this proof could not have found again stays.
@@ -86,5 +86,5 @@ def _noted(proof: Proof) -> Executable:
         "problems": case((stays, func.greatest(before.problems, new.problems)), else_=new.problems),
         "with_signatures": case((stays, before.with_signatures | new.with_signatures), else_=new.with_signatures),
     }
-    reached = {"finished_at": func.now(), "head": new.head} if is_whole else {}
+    reached = {"finished_at": new.finished_at, "head": new.head} if is_whole else {}
     return statement.on_conflict_do_update(constraint="verification_pkey", set_={**kept, **reached})
