@@ -14,8 +14,17 @@ set citus.enable_ddl_propagation = on
 set citus.enable_unsafe_triggers = on -- of the table that this one is a partition of
 set citus.multi_shard_modify_mode = sequential -- one connection to a node has what another one has just made"""
 _DDL = (("set search_path = pg_catalog, public, pg_temp", _OF_DDL),)
+# A lock where the source's row is: one of a session's own node would hold up nobody who comes by another one, as while
+# the source moves. A row that an append has inserted says nothing until it is noted.
+_LOCK = """\
+perform from source s where s.source = in_source for update;
+  if not found then
+    insert into source (source, head) values (in_source, 0) on conflict on constraint source_pkey do nothing;
+    perform from source s where s.source = in_source for update;
+  end if;"""
+_LOCKS = (("perform pg_advisory_xact_lock(1919906927, hashtext(in_source));", _LOCK),)
 # A plan for any source names no node.
-_APPENDS = (("set plan_cache_mode = force_generic_plan", "set plan_cache_mode = force_custom_plan"),)
+_APPENDS = (*_LOCKS, ("set plan_cache_mode = force_generic_plan", "set plan_cache_mode = force_custom_plan"))
 # A coordinator takes no recursive query over all sources.
 _SOURCES_IN_LOG = """\
 with recursive sources as (
@@ -53,6 +62,7 @@ where p.projection = in_projection;
 _CHANGES = {
     "append_events": _APPENDS,
     "copy_events": _APPENDS,
+    "append_observations": _LOCKS,
     "begin_build": (*_DDL, ("  end loop;\n  return number;", _DISTRIBUTED_TOO)),
     # By its caller's connection to the node, which alone sees the erasure that the caller has just written down.
     "apply_erasure": (("security definer\n", ""),),
@@ -161,7 +171,7 @@ _IN_PLPGSQL = {
     "questions_of_many": "return query\n{};",
 }
 # Run on the node that has their source, by the argument `in_source`.
-DELEGATED = ("append_events", "append_observations", "count_refused", "lineage_at")
+DELEGATED = ("append_events", "count_refused", "lineage_at")
 
 
 def as_distributed(name: str, sql: str) -> str:

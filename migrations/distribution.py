@@ -47,7 +47,7 @@ grant insert, update on erasures to rosterlog_operator;
 grant update on event_log to rosterlog_operator; -- of bodies alone, by an erasure alone, as triggers see to
 grant select, insert, update on published_source to rosterlog_operator;
 grant select, delete on published_participants, first_absence to rosterlog_operator;
-grant select on participants, participant_history to rosterlog_operator;
+grant select on participants, participant_history to rosterlog_worker, rosterlog_operator;
 grant execute on function note_roster_change(text, text) to rosterlog_operator
 """
 # To take another role would be another connection to a node, which does not see what this one has written.
