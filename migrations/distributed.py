@@ -44,6 +44,11 @@ sources as (
   where s.source is not null
 )"""
 _DISTRIBUTED_TOO = """\
+    if not exists (
+      select from pg_constraint c where c.conrelid = to_regclass('public.' || quote_ident(parent)) and c.contype = 'p'
+    ) then
+      execute format('alter table public.%I replica identity full', made); -- by which a row is known while it moves
+    end if;
     perform create_distributed_table('public.' || quote_ident(made), 'source', colocate_with => 'public.event_log');
   end loop;
   return number;"""
