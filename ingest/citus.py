@@ -13,10 +13,20 @@ where noderole = 'primary' and isactive and shouldhaveshards and groupid <> 0
 order by nodename, nodeport
 """)
 _KNOWS_COORDINATOR = text("select exists (select from pg_dist_node where groupid = 0)")
+_KNOWS_ENGINE = text("select to_regclass('pg_catalog.pg_dist_partition') is not null")
+_IS_DISTRIBUTED = text("""
+select exists (select from pg_dist_partition p where p.logicalrelid = to_regclass('public.event_log'))
+""")
 
 
 class NoCluster(WrongUsage):
     """The database cannot be distributed as it is; nothing was changed."""
+
+
+def is_distributed(connection: Connection) -> bool:
+    """Whether the tables of this database are distributed by source."""
+    is_known: bool = connection.execute(_KNOWS_ENGINE).scalar_one()
+    return is_known and connection.execute(_IS_DISTRIBUTED).scalar_one() is True
 
 
 def worker_nodes(connection: Connection) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from ingest import postgres
+from ingest.citus import worker_nodes
 from ingest.database import (
     OPERATOR_ROLE,
     REPORTING_PII_ROLE,
@@ -18,7 +19,6 @@ from ingest.database import (
     check_server,
     driver_connection,
 )
-from ingest.citus import worker_nodes
 from ingest.failures import WrongUsage
 from ingest.sqlstate import DatabaseUnusable
 

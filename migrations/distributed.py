@@ -43,6 +43,10 @@ sources as (
   from sources s
   where s.source is not null
 )"""
+_NOTED_SOURCES = """\
+sources as (
+  select s.source from public.source s
+)"""
 _DISTRIBUTED_TOO = """\
     if not exists (
       select from pg_constraint c where c.conrelid = to_regclass('public.' || quote_ident(parent)) and c.contype = 'p'
@@ -77,7 +81,7 @@ _CHANGES = {
     "analyze_build": _DDL,
     "drop_build": _DDL,
     "sources_in_log": ((_SOURCES_IN_LOG, "select distinct e.source from event_log e"),),
-    "freshness": (("with recursive live", "with live"), (_SOURCES, "sources as (\n  select s.source from public.source s\n)"),),
+    "freshness": (("with recursive live", "with live"), (_SOURCES, _NOTED_SOURCES)),
     "make_live": (("where p.projection = in_projection;", _NOTED_TOO),),
 }
 # By file, all of it. A coordinator takes no recursive query over all sources: it asks for those that are noted.
@@ -121,7 +125,8 @@ stable
 as $$
 #variable_conflict use_column
 begin
-  select t.source, t.event_ids, t.sees_personal_data into scope_of.source, scope_of.event_ids, scope_of.sees_personal_data
+  select t.source, t.event_ids, t.sees_personal_data
+  into scope_of.source, scope_of.event_ids, scope_of.sees_personal_data
   from api_token t
   where t.digest = in_digest and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
   if not found then
@@ -162,7 +167,7 @@ $$;
 
 revoke all on function note_heads() from public;
 grant execute on function note_heads() to rosterlog_worker;
-"""
+""",
 }
 # SQL functions whose parameters a coordinator cannot plan: by file, what a function in PL/pgSQL does with the query.
 _IN_PLPGSQL = {
@@ -192,5 +197,9 @@ def as_distributed(name: str, sql: str) -> str:
 
 def _in_plpgsql(sql: str, statement: str) -> str:
     """The text of a SQL function as one in PL/pgSQL, which plans its query with the values of its parameters."""
-    head, query, tail = _BODY.fullmatch(sql).groups()
-    return f"{head.replace('language sql', 'language plpgsql')}as $$\n#variable_conflict use_column\nbegin\n{statement.format(query)}\nend\n$$;{tail}"
+    parts = _BODY.fullmatch(sql)
+    if parts is None:
+        raise ValueError(f"no function in SQL: {sql}")
+    head, query, tail = parts.groups()
+    body = f"#variable_conflict use_column\nbegin\n{statement.format(query)}\nend"
+    return f"{head.replace('language sql', 'language plpgsql')}as $$\n{body}\n$$;{tail}"

@@ -5,6 +5,7 @@ Everything of a source is on one node: a statement, a lock and a snapshot about 
 
 from sqlalchemy import Connection, text
 
+from ingest.citus import is_distributed
 from migrations.distributed import DELEGATED
 
 # On every node: small, and joined with everything.
@@ -23,15 +24,6 @@ _SETTINGS = """
 set local citus.multi_shard_modify_mode = sequential;
 set local citus.enable_unsafe_triggers = on
 """
-# The engine's objects are unknown to other databases: only a dynamic statement may name them.
-_IS_DISTRIBUTED = text("""
-select case when to_regclass('pg_catalog.pg_dist_partition') is null then false else (
-  xpath('/row/found/text()', query_to_xml(
-    'select count(*) as found from pg_dist_partition where logicalrelid = to_regclass(''public.event_log'')',
-    false, true, ''
-  ))
-)[1]::text <> '0' end
-""")
 _DROP_KEY = "alter table {table} drop constraint {table}_build_fkey"
 _ADD_KEY = """
 alter table {table} add constraint {table}_build_fkey
@@ -57,13 +49,17 @@ do $$ begin
     execute 'grant rosterlog_worker to rosterlog_operator with inherit true';
   end if;
   alter role rosterlog_operator inherit;
-  execute format('alter role rosterlog_operator in database %I set citus.enable_ddl_propagation = off', current_database());
+  execute format(
+    'alter role rosterlog_operator in database %I set citus.enable_ddl_propagation = off', current_database()
+  );
 end $$
 """
 # A worker locks the table of checkpoints for each batch: on the coordinator, by which all workers connect, is enough.
 _LOCKS_HERE = """
 do $$ begin
-  execute format('alter role rosterlog_worker in database %I set citus.enable_ddl_propagation = off', current_database());
+  execute format(
+    'alter role rosterlog_worker in database %I set citus.enable_ddl_propagation = off', current_database()
+  );
 end $$
 """
 _DELEGATE = text("""
@@ -73,11 +69,6 @@ select create_distributed_function(
 from pg_proc p
 where p.pronamespace = 'public'::regnamespace and p.proname = any (:names)
 """)
-
-
-def is_distributed(connection: Connection) -> bool:
-    """Whether the tables of this database are distributed."""
-    return connection.execute(_IS_DISTRIBUTED).scalar_one() is True
 
 
 def distribute(connection: Connection) -> None:

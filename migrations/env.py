@@ -11,6 +11,7 @@ from functools import partial
 from alembic import command, context
 from sqlalchemy import Connection, text
 
+from ingest import citus
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import hours as _hours_table
 from ingest.log import reconciliation as _reconciliation_table
@@ -56,7 +57,7 @@ def migrate_online(connection: Connection, *, makes_objects: bool, distributes: 
         if distributes:
             distribution.distribute(connection)
         if makes_objects:
-            is_distributed = distribution.is_distributed(connection)
+            is_distributed = citus.is_distributed(connection)
             objects.make(connection, is_distributed=is_distributed)
             if is_distributed:
                 distribution.delegate(connection)

@@ -1,4 +1,4 @@
-"""A database of its own on the distributed engine Citus: on the coordinator that the tests are given, and its workers."""
+"""A database of the tests' own on the engine Citus: on the coordinator that they are given, and on its workers."""
 
 import os
 from collections.abc import Iterator

@@ -25,11 +25,11 @@ from ingest.settings import Settings
     type=click.Choice([*SERVICES]),
     help="With --logins: give this service a new password; may be repeated.",
 )
-@click.option("--citus", "distributes", is_flag=True, help="On a coordinator of Citus: distribute the tables by source.")
+@click.option(
+    "--citus", "distributes", is_flag=True, help="On a coordinator of Citus: distribute the tables by source."
+)
 @settings_of
-def migrate(
-    settings: Settings, *, only_roles: bool, logins: bool, renewed: tuple[str, ...], distributes: bool
-) -> None:
+def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tuple[str, ...], distributes: bool) -> None:
     """Bring the database's schema up to date.
 
     --logins makes what services connect as: with these addresses as DATABASE_URL, ingest, worker and api can do their

@@ -24,7 +24,9 @@ class Sharing:
 
     def may_share(self, pairs: Sequence[Behind]) -> bool:
         """Whether a source may share its transactions. `pairs`: one per projection."""
-        return not self._is_refused and all(each.events <= self.events and self._pace.may_share(each.lane) for each in pairs)
+        return not self._is_refused and all(
+            each.events <= self.events and self._pace.may_share(each.lane) for each in pairs
+        )
 
     def failed(self, pairs: Sequence[Behind]) -> list[Behind]:
         """Those of a source's that may share no longer."""

@@ -29,9 +29,9 @@ def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def written_participant(
     rows: FromClause, source: str, shown: Shown = EVERYTHING, answers: FromClause = participant_answers
 ) -> LateralFromClause:
-    """One row per participant, to be joined with `rows` of this source: what is shown, in its order, each column spelled.
+    """One row per participant, to be joined with `rows`: what is shown, in its order, each column spelled.
 
-    `answers`: where those of the rows' states are read.
+    `source`: of all rows. `answers`: where those of the rows' states are read.
     """
     columns = [spelled(rows.c[name]).label(name) for name in shown.columns]
     if shown.has_answers:
@@ -58,9 +58,7 @@ def written_answers(rows: FromClause, source: str, answers: FromClause) -> Colum
     return func.array(select(in_order.table_valued()).scalar_subquery(), type_=ARRAY(JSON))
 
 
-def _answer_cells(
-    rows: FromClause, source: str, answers: FromClause, keys: Sequence[str]
-) -> ColumnElement[Any]:
+def _answer_cells(rows: FromClause, source: str, answers: FromClause, keys: Sequence[str]) -> ColumnElement[Any]:
     """A row's answers to these questions, by key."""
     of_state = answers.alias("of_cells")
     in_order = aggregate_order_by(literal(SEPARATOR), of_state.c.place)

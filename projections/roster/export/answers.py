@@ -68,9 +68,7 @@ async def _chosen(connection: AsyncConnection, roster: Roster) -> dict[str, list
     return chosen
 
 
-def pivot(
-    rows: FromClause, source: str, answers: FromClause, columns: Sequence[AnswerColumn]
-) -> LateralFromClause:
+def pivot(rows: FromClause, source: str, answers: FromClause, columns: Sequence[AnswerColumn]) -> LateralFromClause:
     """One row per participant, to be joined with `rows`: the columns by their numbers, as `answer_0` and so on."""
     keys = [*dict.fromkeys(column.key for column in columns)]
     of_one = answers.alias("of_one")
