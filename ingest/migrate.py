@@ -115,6 +115,12 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         return before, _revision(connection)
 
 
+def check_cluster(engine: Engine) -> None:
+    """Raise `NoCluster` unless tables can be distributed here."""
+    with engine.connect() as connection:
+        worker_nodes(connection)
+
+
 def distribute(engine: Engine) -> list[str]:
     """Distribute the tables of a migrated database over the nodes of Citus; gives the nodes.
 

@@ -43,6 +43,8 @@ def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tupl
         engine = sync_engine(conninfo, deadlines=LONG, is_direct=True)
         with engine.connect() as connection:
             tell_database(settings, connection)
+        if distributes:
+            migrations.check_cluster(engine)  # before anything is changed
         click.echo(_migrated(engine, only_roles=only_roles))
         if distributes:
             click.echo(f"distributed by source over {', '.join(migrations.distribute(engine))}")
