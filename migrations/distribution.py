@@ -71,7 +71,7 @@ where p.pronamespace = 'public'::regnamespace and p.proname = any (:names)
 """)
 
 
-def distribute(connection: Connection) -> None:
+def spread(connection: Connection) -> None:
     """Distribute the tables, in the caller's transaction. On a coordinator with workers alone."""
     connection.execute(text(_SETTINGS))
     if not is_distributed(connection):

@@ -55,7 +55,7 @@ def migrate_online(connection: Connection, *, makes_objects: bool, distributes: 
         connection.execute(text(_TIMEOUTS))
         context.run_migrations()
         if distributes:
-            distribution.distribute(connection)
+            distribution.spread(connection)
         if makes_objects:
             is_distributed = citus.is_distributed(connection)
             objects.make(connection, is_distributed=is_distributed)
