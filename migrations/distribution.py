@@ -62,6 +62,19 @@ do $$ begin
   );
 end $$
 """
+# Builds of before; `begin_build` does so for those to come.
+_MOVABLE = """
+do $$
+declare
+  made text;
+begin
+  for made in
+    select i.inhrelid::regclass::text from pg_inherits i where i.inhparent = 'registrations_daily_build'::regclass
+  loop
+    execute format('alter table %s replica identity full', made);
+  end loop;
+end $$
+"""
 _DELEGATE = text("""
 select create_distributed_function(
   p.oid::regprocedure, 'in_source', colocate_with => 'event_log', force_delegation => true
@@ -89,6 +102,7 @@ def spread(connection: Connection) -> None:
             )
         for table in _WITH_BUILD:
             connection.execute(text(_ADD_KEY.format(table=table)))
+    connection.execute(text(_MOVABLE))
     connection.execute(text(_RIGHTS))
     connection.execute(text(_LOCKS_HERE))
     connection.execute(text(_OPERATOR_FOLDS))
