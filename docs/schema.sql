@@ -18,13 +18,13 @@
 --   withheld_events(), deliveries_about(): what erasures hide, what was delivered about a person
 --   open_transactions(), oldest_transaction(), slots(): what keeps a database from being tidied up
 --   refuse_change(), refuse_change_but_erasure(), refuse_erasure_elsewhere(): the triggers that refuse all else
---   position_at(): position by time
+--   position_at(): position by time      sources_in_log(), arrivals(): by source whether there is an event, when they came
 --
 -- FOLDING      For every projection. A build is one set of a projection's tables; readers see the live build.
 --
---   begin_build() make_index() attach_build() analyze_build() drop_build() end_overdue() --> projection --> projection_build
+--   begin_build() make_index() attach_build() analyze_build() make_live() drop_build() --> projection --> projection_build
 --   begin_build() --> event_calendar                            in which zone the days of each race are in a build
---   worker --> worker_seen: when it looked at the log last
+--   worker --> worker_seen: when it looked at the log last      end_overdue(): whose lock of a checkpoint lasts too long
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
 --   reconcile --inner --> inner_completeness                    whether the roster has whom the log names, when last looked
 --   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
@@ -39,7 +39,7 @@
 --              registrations_daily_build (uncount_registration()) registrations_daily
 --   note_roster_change(), note_new_roster() --> roster_change   what changed without an event
 --   lineage_at(): a mark that another history of log and roster has not, so that a follower notices a restored backup
---   token create --> api_token <-- note_token_use()
+--   token create --> api_token <-- note_token_use()             scope_of(): what a token sees, and the roster's revision
 --   pages: begin_session() end_session() --> page_session      token create --link --> sign_in_link --> begin_session_by_link()
 --   iso_time(): how times are written in answers      local_day() day_begins(): days in a zone of event_calendar
 --   letter: what each letter is compared as (text_key_by_letter(), text_key()); the fold has the same table
@@ -208,7 +208,8 @@ begin
       insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
       on conflict on constraint source_pkey do nothing;
     elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
-      update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
+      noted := clock_timestamp();
+      update source s set head = head_position, noted_at = noted where s.source = in_source;
     end if;
   end if;
 
@@ -437,6 +438,38 @@ begin
   return coalesce(emptied, '{}');
 end
 $_$;
+
+CREATE FUNCTION public.arrivals() RETURNS TABLE(source text, first_at timestamp with time zone, delivered_at timestamp with time zone, last_hour bigint)
+    LANGUAGE sql STABLE
+    AS $$
+  select s.source, first.received_at, delivered.received_at,
+    head.position - hour.position - own.events as last_hour
+  from source s
+  cross join lateral (
+    select e.position, e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
+  ) head
+  cross join lateral (
+    select e.received_at from event_log e where e.source = s.source order by e.position limit 1
+  ) first
+  -- Of most sources all events came before the last hour, or in it: only of the others the border is searched for.
+  cross join lateral (
+    select case
+      when head.received_at < now() - interval '1 hour' then head.position
+      when first.received_at > now() - interval '1 hour' then 0
+      else position_at(s.source, now() - interval '1 hour')
+    end as position
+  ) hour
+  -- What rosterlog itself wrote says nothing of Movemint.
+  cross join lateral (
+    select count(*) as events from event_log e
+    where e.source = s.source and e.position > hour.position and starts_with(e.event_type, 'rosterlog.')
+  ) own
+  left join lateral (
+    select e.received_at from event_log e
+    where e.source = s.source and (e.event_type is null or not starts_with(e.event_type, 'rosterlog.'))
+    order by e.position desc limit 1
+  ) delivered on true
+$$;
 
 CREATE FUNCTION public.attach_build(in_projection text, in_build integer, in_table text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -750,7 +783,8 @@ begin
     in_source, in_after + n.place, n.received_at, n.event_type, n.subject, n.digest, n.body, n.signature, n.chain
   from unnest(times, event_types, subjects, digests, bodies, signatures, chains)
     with ordinality as n (received_at, event_type, subject, digest, body, signature, chain, place);
-  update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
+  noted := clock_timestamp();
+  update source s set head = head_position, noted_at = noted where s.source = in_source;
   return head_position;
 end
 $$;
@@ -762,6 +796,7 @@ CREATE FUNCTION public.count_refused(in_source text, in_reason text, in_hour tim
 declare
   -- Not later than now, whatever the server's clock says.
   refused_at timestamptz := least(in_last_at, clock_timestamp());
+  forgotten_before timestamptz := clock_timestamp() - interval '400 days';
   stored_at timestamptz;
   of_run bigint;
 begin
@@ -782,7 +817,7 @@ begin
     run = case when stored_at >= counted.last_at then 0 else counted.run end + excluded.run,
     run_since = case when stored_at >= counted.last_at then excluded.run_since else counted.run_since end;
   delete from refused_delivery r
-  where r.source = in_source and r.reason = in_reason and r.hour < clock_timestamp() - interval '400 days';
+  where r.source = in_source and r.reason = in_reason and r.hour < forgotten_before;
 end
 $$;
 
@@ -972,6 +1007,15 @@ begin
     format(' INDEX %I ON ONLY public.%I ', in_index, in_table),
     format(' INDEX IF NOT EXISTS %I ON public.%I ', in_index || '_' || in_build, in_table || '_' || in_build)
   );
+end
+$$;
+
+CREATE FUNCTION public.make_live(in_projection text, in_build integer) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+begin
+  update projection p set live = in_build, previous = p.live where p.projection = in_projection;
 end
 $$;
 
@@ -1376,6 +1420,28 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.scope_of(in_digest bytea) RETURNS TABLE(source text, event_ids text[], sees_personal_data boolean, build integer, "position" bigint, change bigint, mark text)
+    LANGUAGE sql STABLE
+    AS $$
+  select
+    found.source, found.event_ids, found.sees_personal_data, found.build, found.position, found.change,
+    coalesce(lineage_at(found.source, found.position, found.change), '')
+  from (
+    select
+      t.source, t.event_ids, t.sees_personal_data,
+      (select coalesce(max(p.live), 0) from projection p where p.projection = 'participants') as build,
+      (
+        select coalesce(max(c.position), 0)
+        from checkpoint c
+        where c.source = t.source and c.projection = 'participants'
+          and c.build = (select coalesce(max(p.live), 0) from projection p where p.projection = 'participants')
+      ) as position,
+      (select coalesce(max(r.number), 0) from roster_change r where r.source = t.source) as change
+    from api_token t
+    where t.digest = in_digest and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
+  ) found
+$$;
+
 CREATE FUNCTION public.slots() RETURNS TABLE(slot_name text, is_active boolean, is_lost boolean, is_unbounded boolean, held_bytes bigint)
     LANGUAGE sql STABLE
     AS $$
@@ -1386,6 +1452,19 @@ CREATE FUNCTION public.slots() RETURNS TABLE(slot_name text, is_active boolean, 
     )::bigint
   from pg_replication_slots s
   where not s.temporary and s.slot_name !~ '^pg_[0-9]+_sync_'
+$$;
+
+CREATE FUNCTION public.sources_in_log() RETURNS TABLE(source text)
+    LANGUAGE sql STABLE
+    AS $$
+  with recursive sources as (
+    (select e.source from event_log e order by e.source limit 1)
+    union all
+    select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
+    from sources s
+    where s.source is not null
+  )
+  select s.source from sources s where s.source is not null
 $$;
 
 CREATE FUNCTION public.text_key_by_letter(in_text text) RETURNS text
@@ -3429,6 +3508,9 @@ GRANT ALL ON FUNCTION public.lineage_at(in_source text, in_position bigint, in_c
 REVOKE ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.make_index(in_projection text, in_build integer, in_table text, in_index text) TO rosterlog_worker;
 
+REVOKE ALL ON FUNCTION public.make_live(in_projection text, in_build integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.make_live(in_projection text, in_build integer) TO rosterlog_worker;
+
 REVOKE ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.newest_questions(in_source text, in_event_ids text[]) TO rosterlog_api;
 
@@ -3462,6 +3544,9 @@ GRANT ALL ON FUNCTION public.questions_of_many(in_source text) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.refuse_elsewhere(in_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.refuse_elsewhere(in_source text) TO rosterlog_operator;
+
+REVOKE ALL ON FUNCTION public.scope_of(in_digest bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.scope_of(in_digest bytea) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.turn_source(in_source text, in_turn text, in_place text, in_move uuid, in_position bigint, in_chain bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.turn_source(in_source text, in_turn text, in_place text, in_move uuid, in_position bigint, in_chain bytea) TO rosterlog_operator;

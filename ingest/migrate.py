@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from ingest import postgres
+from ingest.citus import worker_nodes
 from ingest.database import (
     OPERATOR_ROLE,
     REPORTING_PII_ROLE,
@@ -114,6 +115,24 @@ def migrate(engine: Engine) -> tuple[str | None, str | None]:
         return before, _revision(connection)
 
 
+def check_cluster(engine: Engine) -> None:
+    """Raise `NoCluster` unless tables can be distributed here."""
+    with engine.connect() as connection:
+        worker_nodes(connection)
+
+
+def distribute(engine: Engine) -> list[str]:
+    """Distribute the tables of a migrated database over the nodes of Citus; gives the nodes.
+
+    A second time it changes nothing. Raises `NoCluster` where there are none.
+    """
+    with engine.connect() as connection:
+        nodes = worker_nodes(connection)
+        _upgrade(connection, distributes=True)
+        connection.commit()
+        return nodes
+
+
 def check_migrated(connection: Connection) -> None:
     """Raise `DatabaseUnusable` unless the schema has this program's revision, as far as the user may read it."""
     check_server(connection)
@@ -135,7 +154,7 @@ def revisions() -> list[str]:
     return sorted(name.removesuffix(".py") for name in names if name.endswith(".py") and name != "__init__.py")
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, *, distributes: bool = False) -> None:
     # Imported here: every command looks at the revision, and only this one needs what takes half a second to load.
     from alembic import command
     from alembic.config import Config
@@ -143,7 +162,7 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes.update(connection=connection, makes_objects=True)
+    config.attributes.update(connection=connection, makes_objects=True, distributes=distributes)
     command.upgrade(config, "head")
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from alembic import command, context
 from sqlalchemy import Connection, text
 
+from ingest import citus
 from ingest.database import metadata, open_database, sync_engine
 from ingest.log import hours as _hours_table
 from ingest.log import reconciliation as _reconciliation_table
@@ -20,7 +21,7 @@ from ingest.log import verification as _verification_table
 from ingest.migrate import make_roles, role_statements
 from ingest.session import LONG
 from ingest.settings import read_settings
-from migrations import objects
+from migrations import distribution, objects
 from migrations.execute import verbatim
 from projections.folding import inner_completeness as _inner_table
 from projections.folding import table as _folding_tables
@@ -47,14 +48,19 @@ def is_declared(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or name is None or not _NOT_DECLARED.fullmatch(name)
 
 
-def migrate_online(connection: Connection, *, makes_objects: bool) -> None:
+def migrate_online(connection: Connection, *, makes_objects: bool, distributes: bool = False) -> None:
     context.configure(connection=connection, target_metadata=metadata, include_name=is_declared)
     with context.begin_transaction():
         connection.execute(text(_ONE_AT_A_TIME))
         connection.execute(text(_TIMEOUTS))
         context.run_migrations()
+        if distributes:
+            distribution.spread(connection)
         if makes_objects:
-            objects.make(connection)
+            is_distributed = citus.is_distributed(connection)
+            objects.make(connection, is_distributed=is_distributed)
+            if is_distributed:
+                distribution.delegate(connection)
 
 
 def migrate_offline() -> None:
@@ -78,7 +84,8 @@ def main() -> None:
     if context.is_offline_mode():
         migrate_offline()
     elif handed_in is not None:
-        migrate_online(handed_in, makes_objects=context.config.attributes["makes_objects"])
+        attributes = context.config.attributes
+        migrate_online(handed_in, makes_objects=attributes["makes_objects"], distributes=attributes["distributes"])
     else:
         settings = read_settings(os.environ)
         say = partial(print, file=sys.stderr)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from ingest.database import API_ROLE, OPERATOR_ROLE, WORKER_ROLE
 from migrations.appending import with_shared
 from migrations.columns import filled
+from migrations.distributed import as_distributed
 from migrations.execute import verbatim
 
 # In the order of execution: what a view or a function needs stands before it.
@@ -21,12 +22,12 @@ ROOMS = {
         refuse_change refuse_change_but_erasure refuse_elsewhere refuse_erasure_elsewhere
         append_events note_heads note_reconciliation append_observations
         note_absences
-        count_refused position_at readable_log
+        count_refused position_at sources_in_log arrivals readable_log
         kept_by_participant apply_erasure withheld_events deliveries_about
         turn_source copy_events beside_rows beside_mark copy_beside
         open_transactions oldest_transaction slots
     """,
-    "folding": "begin_build make_index attach_build analyze_build drop_build end_overdue",
+    "folding": "begin_build make_index attach_build analyze_build make_live drop_build end_overdue",
     "roster": """
         text_key_by_letter
         participants participants_keyed participants_counted
@@ -34,7 +35,7 @@ ROOMS = {
         past_answers newest_questions answers_of_many questions_of_many
         registrations registrations_daily uncount_registration
         note_roster_change note_new_roster note_token_use begin_session begin_session_by_link end_session
-        lineage_at iso_time local_day day_begins forget_absences
+        lineage_at scope_of iso_time local_day day_begins forget_absences
     """,
     "reporting": """
         text_key sees_personal_data age_band age_band_on age_band_at iso_date answers_of_many questions_of_many
@@ -53,11 +54,11 @@ _VIEW = re.compile(r"^create or replace view (?P<name>\S+) as\n(?P<query>.*?);\n
 _IS_THE_SAME = text("select pg_get_viewdef('pg_temp.wanted_view') = pg_get_viewdef(to_regclass(:name))")
 
 
-def every_file() -> Iterator[str]:
+def every_file(*, is_distributed: bool = False) -> Iterator[str]:
     """The text of each file, in the order of execution, with a participant's columns in their places."""
     for room, names in ROOMS.items():
         for name in names.split():
-            yield file(room, name)
+            yield as_distributed(name, file(room, name)) if is_distributed else file(room, name)
 
 
 def file(room: str, name: str) -> str:
@@ -65,9 +66,9 @@ def file(room: str, name: str) -> str:
     return with_shared(filled(files("migrations").joinpath("sql", room, f"{name}.sql").read_text(encoding="utf-8")))
 
 
-def make(connection: Connection) -> None:
+def make(connection: Connection, *, is_distributed: bool = False) -> None:
     """Make every function and view what its file says, and the schema's revision known to the services."""
-    for sql in every_file():
+    for sql in every_file(is_distributed=is_distributed):
         view = _VIEW.search(sql)
         if view is not None and _is_there(connection, view["name"], view["query"]):
             sql = sql[view.end() :]  # only the grants and comments
@@ -79,5 +80,5 @@ def _is_there(connection: Connection, name: str, query: str) -> bool:
     """Whether the view has this query already: replacing it would wait for its readers, and new readers behind it."""
     connection.execute(verbatim(f"create temporary view wanted_view as {query}"))
     is_the_same: bool | None = connection.execute(_IS_THE_SAME, {"name": name}).scalar_one()
-    connection.execute(text("drop view pg_temp.wanted_view"))
+    connection.execute(text("drop view wanted_view"))
     return is_the_same is True

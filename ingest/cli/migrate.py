@@ -25,8 +25,11 @@ from ingest.settings import Settings
     type=click.Choice([*SERVICES]),
     help="With --logins: give this service a new password; may be repeated.",
 )
+@click.option(
+    "--citus", "distributes", is_flag=True, help="On a coordinator of Citus: distribute the tables by source."
+)
 @settings_of
-def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tuple[str, ...]) -> None:
+def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tuple[str, ...], distributes: bool) -> None:
     """Bring the database's schema up to date.
 
     --logins makes what services connect as: with these addresses as DATABASE_URL, ingest, worker and api can do their
@@ -34,11 +37,17 @@ def migrate(settings: Settings, *, only_roles: bool, logins: bool, renewed: tupl
     """
     if renewed and not logins:
         raise WrongUsage("--renew goes with --logins")
+    if distributes and only_roles:
+        raise WrongUsage("--citus distributes the tables, and --roles leaves them as they are: give one of them")
     with open_database(settings, say, make=True, is_direct=True) as conninfo:
         engine = sync_engine(conninfo, deadlines=LONG, is_direct=True)
         with engine.connect() as connection:
             tell_database(settings, connection)
+        if distributes:
+            migrations.check_cluster(engine)  # before anything is changed
         click.echo(_migrated(engine, only_roles=only_roles))
+        if distributes:
+            click.echo(f"distributed by source over {', '.join(migrations.distribute(engine))}")
         if logins:
             _make_logins(settings, engine, renewed)
         engine.dispose()

@@ -11,17 +11,7 @@ from ingest.log.table import event_log, readable_log
 
 MOST_BYTES = 4_194_304  # of bodies per batch, so that large ones neither fill the memory nor take long
 
-# One index probe per source, however many events there are.
-_IN_LOG = text("""
-with recursive sources as (
-  (select source from event_log order by source limit 1)
-  union all
-  select (select e.source from event_log e where e.source > s.source order by e.source limit 1)
-  from sources s
-  where s.source is not null
-)
-select source from sources where source is not null
-""")
+_IN_LOG = text("select l.source from sources_in_log() l")
 _SOURCES = text("select s.source from source s order by s.source")
 # The log's own end: what its end should be stands in `source`.
 _HEADS = text("""

@@ -62,20 +62,22 @@ with counted as (
 ),
 stored as (
   select s.source, newest.received_at
-  from (select distinct source from counted) s
+  from (select distinct r.source from refused_delivery r where r.hour > now() - interval '8 days') s
   left join lateral (
     select e.received_at from event_log e where e.source = s.source order by e.position desc limit 1
   ) newest on true
+),
+running as (
+  select r.source, r.reason, sum(r.run)::bigint as run, min(r.run_since) as run_since
+  from refused_delivery r
+  join stored s on s.source = r.source
+  where r.hour > now() - interval '8 days' and r.reason <> 'unavailable'
+    and r.last_at > coalesce(s.received_at, '-infinity')
+  group by r.source, r.reason
 )
 select c.source, c.reason, coalesce(c.last_hour, 0) as count, c.last_at, running.run, running.run_since
 from counted c
-join stored s on s.source = c.source
-left join lateral (
-  select sum(r.run)::bigint as run, min(r.run_since) as run_since
-  from refused_delivery r
-  where r.source = c.source and r.reason = c.reason and r.hour > now() - interval '8 days'
-    and r.reason <> 'unavailable' and r.last_at > coalesce(s.received_at, '-infinity')
-) running on true
+left join running on running.source = c.source and running.reason = c.reason
 """
 _LATELY = text(f"{LATELY}order by c.source, running.run desc nulls last")
 

@@ -77,8 +77,9 @@ def note_verified(engine: Engine, proofs: Sequence[Proof]) -> bool:
 def _noted(proof: Proof) -> Executable:
     before, is_whole, has_signatures = verification.c, proof.first == 1, proof.unknown_secret is not None
     statement = insert(verification).values(
-        source=proof.source, head=proof.head, problems=proof.problems_found, with_signatures=has_signatures
-    )
+        source=proof.source, finished_at=func.now(), head=proof.head,
+        problems=proof.problems_found, with_signatures=has_signatures,
+    )  # fmt: skip
     new = statement.excluded
     # What this proof could not have found again stays.
     stays = (before.problems > 0) & ((before.with_signatures & ~new.with_signatures) | literal(not is_whole))
@@ -86,5 +87,5 @@ def _noted(proof: Proof) -> Executable:
         "problems": case((stays, func.greatest(before.problems, new.problems)), else_=new.problems),
         "with_signatures": case((stays, before.with_signatures | new.with_signatures), else_=new.with_signatures),
     }
-    reached = {"finished_at": func.now(), "head": new.head} if is_whole else {}
+    reached = {"finished_at": new.finished_at, "head": new.head} if is_whole else {}
     return statement.on_conflict_do_update(constraint="verification_pkey", set_={**kept, **reached})

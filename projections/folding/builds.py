@@ -146,8 +146,7 @@ def analyze(connection: Connection, build: Build, table: str) -> None:
 
 def go_live(connection: Connection, build: Build) -> None:
     """Let readers see this build from the commit on; the build that was live becomes the previous one."""
-    statement = update(projection_table).where(_pointer.projection == build.projection)
-    connection.execute(statement.values(live=build.number, previous=_pointer.live))
+    connection.execute(select(func.make_live(build.projection, build.number)))
 
 
 def drop_table(connection: Connection, build: Build, table: str) -> None:

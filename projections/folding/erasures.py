@@ -14,6 +14,8 @@ from projections.folding import checkpoint
 from projections.folding.projection import Projection
 from projections.folding.refold import LockedTrack, lock_track, refold
 
+_INHERITS = text(f"select current_user = '{OPERATOR_ROLE}' and pg_has_role('{WORKER_ROLE}', 'usage')")
+
 
 @dataclass(frozen=True, slots=True)
 class Reapplied:
@@ -98,8 +100,13 @@ def _refold(connection: Connection, locked: Sequence[LockedTrack], source: str, 
 def _as_worker(connection: Connection) -> Iterator[None]:
     """Only the worker's role may write projections; the operator's role is set again after the block.
 
+    On Citus the operator's has the worker's rights, and stays: another role would be another connection to a node.
+
     An error in the block ends the transaction, and with it the worker's role.
     """
+    if connection.execute(_INHERITS).scalar_one():
+        yield
+        return
     connection.execute(text(f"set local role {WORKER_ROLE}"))
     yield
     connection.execute(text(f"set local role {OPERATOR_ROLE}"))

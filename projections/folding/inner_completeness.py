@@ -65,8 +65,8 @@ def note_inner(engine: Engine, found: Iterable[tuple[str, int, int, int]]) -> bo
         with engine.begin() as connection:
             for source, position, named, differences in found:
                 new = {"position": position, "named": named, "differences": differences}
-                noted = insert(inner_completeness).values(source=source, **new)
-                changes = {**new, "finished_at": func.now()}
+                noted = insert(inner_completeness).values(source=source, finished_at=func.now(), **new)
+                changes = {**new, "finished_at": noted.excluded.finished_at}
                 connection.execute(noted.on_conflict_do_update(constraint="inner_completeness_pkey", set_=changes))
     except DBAPIError:
         return False

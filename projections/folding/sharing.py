@@ -20,14 +20,21 @@ class Sharing:
         self._pace = pace
         self.sources = _FIRST  # in the next transaction
         self.events = min(_FEW, most)  # of each
+        self._is_refused = False
 
     def may_share(self, pairs: Sequence[Behind]) -> bool:
         """Whether a source may share its transactions. `pairs`: one per projection."""
-        return all(each.events <= self.events and self._pace.may_share(each.lane) for each in pairs)
+        return not self._is_refused and all(
+            each.events <= self.events and self._pace.may_share(each.lane) for each in pairs
+        )
 
     def failed(self, pairs: Sequence[Behind]) -> list[Behind]:
         """Those of a source's that may share no longer."""
         return [each for each in pairs if not self._pace.may_share(each.lane)]
+
+    def refused(self) -> None:
+        """Let every source go by itself from now on: this database has no transaction for several, as Citus."""
+        self._is_refused = True
 
     def ended(self, seconds: float | None) -> None:
         """Learn how long a shared transaction took; None if it failed."""

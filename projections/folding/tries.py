@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from ingest.driver import answered_within
 from ingest.log.read import HoleInLog
 from ingest.session import FOLDING
-from ingest.sqlstate import DRIVER_ERRORS, error_fields, fails_with_any_data, is_blocked
+from ingest.sqlstate import DRIVER_ERRORS, error_fields, fails_with_any_data, is_blocked, sqlstate
 from projections.folding import builds
 from projections.folding.batch import fold_next, fold_shared, park_next
 from projections.folding.complaints import Complaints
@@ -22,6 +22,7 @@ from projections.folding.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
+_UNSUPPORTED = "0A000"
 _LONG_SECONDS = 0.4  # for one event, which takes milliseconds
 _END_OVERDUE_EVERY = 1.0  # seconds between two looks for overdue sessions, while a checkpoint is locked by another one
 _SHARED_TIME = 0.2  # of all the time there is, as for a batch that is well: one of the sources may be slow
@@ -132,6 +133,8 @@ class Tries:
             for source in sources:
                 self.pace.part((projection.name, source))
             self.sharing.ended(None)
+            if sqlstate(error) == _UNSUPPORTED:
+                self.sharing.refused()
             logger.info("sources are folded one by one", extra={"fields": {**fields, **error_fields(error)}})
             return 0
 

@@ -21,11 +21,14 @@ class LoaderFailed(Failure):
     """A loader failed; the live build is unchanged."""
 
 
-def shares(heads: Mapping[str, int], jobs: int) -> list[list[Share]]:
-    """What each of `jobs` loaders loads: a share of every large source, and some of the small sources whole."""
+def shares(heads: Mapping[str, int], jobs: int, *, divides: bool = True) -> list[list[Share]]:
+    """What each of `jobs` loaders loads: a share of every large source, and some of the small sources whole.
+
+    Without `divides` each source whole: parts of one have to be read in the same snapshot.
+    """
     by_loader: list[list[Share]] = [[] for _ in range(jobs)]
     for number, (source, head) in enumerate(sorted(heads.items())):
-        if head < _WORTH_SHARING:
+        if head < _WORTH_SHARING or not divides:
             by_loader[number % jobs].append(Share(source, head, 0, 1))
         else:
             for loader in range(jobs):

@@ -55,7 +55,7 @@ class NoWayBack(WrongUsage):
 
 def load_by_processes(rebuild: Rebuild, build: Build, log: Log, advance: Advance) -> None:
     """Fold the log into the build, with `jobs` loaders."""
-    shares = loaders.shares(log.heads, rebuild.jobs)
+    shares = loaders.shares(log.heads, rebuild.jobs, divides=log.is_shared)
     loaders.run_loaders(rebuild.conninfo, build, _definition_of(rebuild), log.snapshot, shares, advance)
 
 

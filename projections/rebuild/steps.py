@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from ingest.citus import is_distributed
 from ingest.database import sync_engine
 from ingest.failures import Failure
 from ingest.log.read import heads
@@ -32,11 +33,11 @@ _UNLOCK = text("select pg_advisory_unlock(:lock, hashtext(:name))")
 _LOCK_BUILD = text("select from projection_build b where b.projection = :projection and b.build = :build for update")
 # An erasure may have set one to 0, which it locked.
 _SET_CHECKPOINTS = text("""
-insert into checkpoint (source, projection, build, position)
-select l.source, :projection, :build, l.position
+insert into checkpoint (source, projection, build, position, moved_at)
+select l.source, :projection, :build, l.position, now()
 from unnest(cast(:sources as text[]), cast(:positions as bigint[])) as l (source, position)
 order by l.source
-on conflict on constraint checkpoint_pkey do update set position = excluded.position, moved_at = now()
+on conflict on constraint checkpoint_pkey do update set position = excluded.position, moved_at = excluded.moved_at
 """)
 
 
@@ -69,10 +70,14 @@ def begin_build(engine: Engine, projection: Projection) -> Build:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log in one exported snapshot: the snapshot's name, for other sessions, and the heads by source."""
+    """The log in one exported snapshot: the snapshot's name, for other sessions, and the heads by source.
+
+    `is_shared`: other sessions see that snapshot. On Citus each takes one of its own from the nodes.
+    """
 
     snapshot: str
     heads: dict[str, int]
+    is_shared: bool = True
 
 
 @contextmanager
@@ -82,7 +87,7 @@ def whole_log(engine: Engine) -> Iterator[Log]:
         reading = connection.connection.driver_connection
         assert isinstance(reading, psycopg.Connection)  # noqa: S101 - the driver of our engines
         with snapshot(reading) as name:
-            log = Log(name, heads(connection))
+            log = Log(name, heads(connection), is_shared=not is_distributed(connection))
             for source, head in log.heads.items():
                 check_whole(connection, source, head)
             yield log

@@ -212,7 +212,7 @@ async def _participants(
 @lru_cache(256)
 def _in_order_of_ids(roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     rows = roster.rows
-    participant = written_participant(rows, shown, roster.answers)
+    participant = written_participant(rows, roster.source, shown, roster.answers)
     unnested = func.unnest(bindparam("ids", required=False, type_=ARRAY(Text)))
     wanted = unnested.table_valued(column("id", Text), with_ordinality="number").render_derived(name="wanted")
     return for_psycopg(

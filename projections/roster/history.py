@@ -60,7 +60,7 @@ async def states(
 @lru_cache(256)
 def _states_in(table: Table, answers: Table, roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     until = table.c.until_position if "until_position" in table.c else cast(null(), BigInteger)
-    participant = written_participant(table, shown, roster.seen(answers))
+    participant = written_participant(table, roster.source, shown, roster.seen(answers))
     after = bindparam("after", required=False, type_=BigInteger)
     return for_psycopg(
         select(table.c.position, until, as_json(participant))

@@ -64,7 +64,7 @@ async def participant(
 def _of_one(roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     """Cached for the same reason as `_compiled`. The id is bound as `_ID`."""
     rows = roster.rows
-    written = written_participant(rows, shown, roster.answers)
+    written = written_participant(rows, roster.source, shown, roster.answers)
     statement = select(cast(as_json(written), Text)).select_from(rows.join(written, true()))
     id_ = bindparam(_ID, required=False, type_=Text())
     return for_psycopg(statement.where(roster.sees(rows), rows.c.participant_id == id_))
@@ -201,7 +201,7 @@ def _statement(query: _Query) -> Select[Any]:
     order = Order(rows, query.criteria.sort, backwards=query.backwards)
     union = union_all(*(select(part.subquery()) for part in _parts(query, rows, order))).subquery()
     picked = select(union).order_by(union.c.part, *order.by(union)).limit(limit).subquery()
-    participant = written_participant(rows, query.shown, roster.answers)
+    participant = written_participant(rows, roster.source, query.shown, roster.answers)
     return (
         select(as_json(participant), *(picked.c[key.name] for key in order.keys))
         .select_from(picked.join(rows, rows.c.participant_id == picked.c.id).join(participant, true()))

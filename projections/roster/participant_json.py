@@ -27,27 +27,27 @@ def spelled(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def written_participant(
-    rows: FromClause, shown: Shown = EVERYTHING, answers: FromClause = participant_answers
+    rows: FromClause, source: str, shown: Shown = EVERYTHING, answers: FromClause = participant_answers
 ) -> LateralFromClause:
     """One row per participant, to be joined with `rows`: what is shown, in its order, each column spelled.
 
-    `answers`: where those of the rows' states are read.
+    `source`: of all rows. `answers`: where those of the rows' states are read.
     """
     columns = [spelled(rows.c[name]).label(name) for name in shown.columns]
     if shown.has_answers:
-        columns.append(written_answers(rows, answers).label(ANSWERS))
+        columns.append(written_answers(rows, source, answers).label(ANSWERS))
     if shown.question_keys:
-        columns.append(_answer_cells(rows, answers, shown.question_keys).label(ANSWER_CELLS))
+        columns.append(_answer_cells(rows, source, answers, shown.question_keys).label(ANSWER_CELLS))
     return select(*columns).correlate(rows, answers).lateral("participant")
 
 
-def written_answers(rows: FromClause, answers: FromClause) -> ColumnElement[Any]:
+def written_answers(rows: FromClause, source: str, answers: FromClause) -> ColumnElement[Any]:
     """The answers of a row's state as an array of records, in the order of the form."""
     of_state = answers.alias("of_state")
     in_order = (
         select(of_state.c.question_id, of_state.c.question, of_state.c.answer)
         .where(
-            of_state.c.source == rows.c.source,
+            of_state.c.source == source,
             of_state.c.participant_id == rows.c.participant_id,
             of_state.c.position == rows.c.position,
         )
@@ -58,14 +58,14 @@ def written_answers(rows: FromClause, answers: FromClause) -> ColumnElement[Any]
     return func.array(select(in_order.table_valued()).scalar_subquery(), type_=ARRAY(JSON))
 
 
-def _answer_cells(rows: FromClause, answers: FromClause, keys: Sequence[str]) -> ColumnElement[Any]:
+def _answer_cells(rows: FromClause, source: str, answers: FromClause, keys: Sequence[str]) -> ColumnElement[Any]:
     """A row's answers to these questions, by key."""
     of_state = answers.alias("of_cells")
     in_order = aggregate_order_by(literal(SEPARATOR), of_state.c.place)
     given = (
         select(of_state.c.question_key, func.string_agg(of_state.c.answer, in_order).label("answer"))
         .where(
-            of_state.c.source == rows.c.source,
+            of_state.c.source == source,
             of_state.c.participant_id == rows.c.participant_id,
             of_state.c.position == rows.c.position,
             of_state.c.question_key.in_(keys),

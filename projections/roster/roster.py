@@ -94,7 +94,7 @@ def _roster_at(source: str, position: int) -> FromClause:
         select(participant_history_keyed)
         .where(
             newest.c.position > position,
-            earlier.source == newest.c.source,
+            earlier.source == source,
             earlier.participant_id == newest.c.participant_id,
             earlier.position <= position,
         )

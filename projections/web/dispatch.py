@@ -151,7 +151,7 @@ class Dispatch:
     @asynccontextmanager
     async def opened(self, bearer: Bearer, request: Request, engine: Connects | None = None) -> AsyncIterator[Question]:
         """Authorise the request in one snapshot, so that rows and position agree. Raises 401, 429."""
-        values = {**tokens.LOOKED_UP_VALUES, "digest": bearer.digest}
+        values = {"digest": bearer.digest}
         async with in_snapshot(engine or self._replicas.answering, tokens.LOOKED_UP, values) as (connection, row):
             if row is None:
                 raise self._bearers.turn_away(bearer)

@@ -36,6 +36,14 @@ def test_a_source_of_which_one_projection_has_failed_goes_by_itself_until_that_h
         assert (sharing.may_share(pairs()), sharing.failed(pairs())) == (True, [])
 
 
+def test_no_source_shares_where_the_database_has_no_transaction_for_several() -> None:
+    sharing = Sharing(Pace(8), 8)
+    assert sharing.may_share(pairs())
+    sharing.refused()
+    sharing.ended(0.001)
+    assert not sharing.may_share(pairs())
+
+
 def test_a_source_in_which_a_slow_event_is_looked_for_does_not_share() -> None:
     pace, lane = Pace(64), ("participants", "spring")
     for _ in range(6):

@@ -83,7 +83,8 @@ begin
       insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
       on conflict on constraint source_pkey do nothing;
     elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
-      update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
+      noted := clock_timestamp();
+      update source s set head = head_position, noted_at = noted where s.source = in_source;
     end if;
   end if;
 

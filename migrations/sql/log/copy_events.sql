@@ -77,7 +77,8 @@ begin
     in_source, in_after + n.place, n.received_at, n.event_type, n.subject, n.digest, n.body, n.signature, n.chain
   from unnest(times, event_types, subjects, digests, bodies, signatures, chains)
     with ordinality as n (received_at, event_type, subject, digest, body, signature, chain, place);
-  update source s set head = head_position, noted_at = clock_timestamp() where s.source = in_source;
+  noted := clock_timestamp();
+  update source s set head = head_position, noted_at = noted where s.source = in_source;
   return head_position;
 end
 $$;

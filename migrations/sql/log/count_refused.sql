@@ -11,6 +11,7 @@ as $$
 declare
   -- Not later than now, whatever the server's clock says.
   refused_at timestamptz := least(in_last_at, clock_timestamp());
+  forgotten_before timestamptz := clock_timestamp() - interval '400 days';
   stored_at timestamptz;
   of_run bigint;
 begin
@@ -31,7 +32,7 @@ begin
     run = case when stored_at >= counted.last_at then 0 else counted.run end + excluded.run,
     run_since = case when stored_at >= counted.last_at then excluded.run_since else counted.run_since end;
   delete from refused_delivery r
-  where r.source = in_source and r.reason = in_reason and r.hour < clock_timestamp() - interval '400 days';
+  where r.source = in_source and r.reason = in_reason and r.hour < forgotten_before;
 end
 $$;
 

@@ -68,7 +68,7 @@ async def _chosen(connection: AsyncConnection, roster: Roster) -> dict[str, list
     return chosen
 
 
-def pivot(rows: FromClause, answers: FromClause, columns: Sequence[AnswerColumn]) -> LateralFromClause:
+def pivot(rows: FromClause, source: str, answers: FromClause, columns: Sequence[AnswerColumn]) -> LateralFromClause:
     """One row per participant, to be joined with `rows`: the columns by their numbers, as `answer_0` and so on."""
     keys = [*dict.fromkeys(column.key for column in columns)]
     of_one = answers.alias("of_one")
@@ -83,7 +83,7 @@ def pivot(rows: FromClause, answers: FromClause, columns: Sequence[AnswerColumn]
     answer = (
         select(number.label("number"), of_one.c.answer)
         .where(
-            of_one.c.source == rows.c.source,
+            of_one.c.source == source,
             of_one.c.participant_id == rows.c.participant_id,
             of_one.c.position == rows.c.position,
         )
@@ -107,7 +107,7 @@ def _cell(answer: FromClause, column: AnswerColumn, number: int) -> ColumnElemen
 
 
 def answer_rows(
-    rows: FromClause, answers: FromClause, questions: Sequence[FormQuestion], *, only_these: bool
+    rows: FromClause, source: str, answers: FromClause, questions: Sequence[FormQuestion], *, only_these: bool
 ) -> LateralFromClause:
     """A row per participant and answer, to be joined with `rows`, under the newest words of the question.
 
@@ -126,7 +126,7 @@ def answer_rows(
         )
         .select_from(of_one.join(named, named.c.question_key == of_one.c.question_key, isouter=not only_these))
         .where(
-            of_one.c.source == rows.c.source,
+            of_one.c.source == source,
             of_one.c.participant_id == rows.c.participant_id,
             of_one.c.position == rows.c.position,
         )

@@ -80,7 +80,9 @@ async def table_of(
     of_events = narrowed(roster, criteria)
     asked = chosen_questions(await questions_of(connection, of_events), questions)
     if form == "rows":
-        given = answers.answer_rows(table.origin, roster.answers, asked, only_these=questions is not None)
+        given = answers.answer_rows(
+            table.origin, roster.source, roster.answers, asked, only_these=questions is not None
+        )
         more = [(name, given.c[name]) for name in ("question_id", "question", "answer")]
         return replace(
             table,
@@ -100,7 +102,7 @@ def roster_table(roster: Roster, criteria: Criteria, shown: Shown = EVERYTHING) 
     rows = roster.rows
     columns: list[tuple[str, _Column]] = [(name, rows.c[name]) for name in shown.columns]
     if shown.has_answers:
-        columns.append((ANSWERS, written_answers(rows, roster.answers)))
+        columns.append((ANSWERS, written_answers(rows, roster.source, roster.answers)))
     order = Order(rows, criteria.sort).all
     return ExportTable(tuple(columns), 0, rows, conditions(roster, rows, criteria), order)
 
@@ -112,6 +114,6 @@ def _with_cells(table: ExportTable, roster: Roster, cells: Sequence[AnswerColumn
             f"the table would have {number} columns, {len(cells)} of them for answers, and the most is "
             f"{_MOST_COLUMNS}: filter by event_id, or take answers=rows"
         )
-    given = answers.pivot(table.origin, roster.answers, cells)
+    given = answers.pivot(table.origin, roster.source, roster.answers, cells)
     more = ((cell.title, given.c[answers.name_of_cell(index)]) for index, cell in enumerate(cells))
     return replace(table, columns=(*table.columns, *more), titled=len(cells), origin=table.origin.join(given, true()))

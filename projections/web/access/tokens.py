@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    bindparam,
     func,
     insert,
     select,
@@ -31,8 +30,6 @@ from sqlalchemy.exc import IntegrityError
 
 from ingest.database import metadata
 from ingest.sqlstate import constraint
-from projections.roster.reading import for_psycopg
-from projections.roster.revision import revision_of
 
 TOKEN_PREFIX = "rosterlog_"  # noqa: S105 - what every token begins with
 NO_SOURCE = ""  # of an operator's token, which is of no roster
@@ -116,24 +113,10 @@ def live_tokens(
     return connection.execute(columns.where(token.revoked_at.is_(None)).order_by(token.name)).all()
 
 
-def _looked_up() -> Select[Any]:
-    stored = api_token.c
-    valid = stored.expires_at.is_(None) | (stored.expires_at > func.now())
-    build, position, change = revision_of(stored.source)
-    revision = build.label("build"), position.label("position"), change.label("change")
-    is_token = stored.digest == bindparam("digest", required=False)
-    tokens = select(stored.source, stored.event_ids, stored.sees_personal_data, *revision).where(
-        is_token, stored.revoked_at.is_(None), valid
-    )
-    found = tokens.subquery()
-    mark = func.lineage_at(found.c.source, found.c.position, found.c.change)
-    return select(found, func.coalesce(mark, "").label("mark"))
-
-
 # The scope of the token with this `digest` and the revision of its source's roster: source, event_ids,
 # sees_personal_data, build, position, change, mark; the source of an operator's is empty. No row: the token is unknown,
 # revoked or expired.
-LOOKED_UP, LOOKED_UP_VALUES = for_psycopg(_looked_up())
+LOOKED_UP = "select * from scope_of(%(digest)s)"
 
 
 def is_operator(digest: bytes) -> Select[Any]:

@@ -16,8 +16,9 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
 from ingest import postgres
+from ingest.citus import NoCluster, is_distributed
 from ingest.database import sync_engine
-from ingest.migrate import BeforeFirstRelease, check_migrated, make_roles, migrate, revisions
+from ingest.migrate import BeforeFirstRelease, check_migrated, distribute, make_roles, migrate, revisions
 from ingest.sqlstate import DatabaseUnusable
 from migrations import objects
 from migrations.schema import schema
@@ -52,6 +53,13 @@ union all
 select tgname, oid, tgenabled::text from pg_trigger
 order by 1, 2
 """
+
+
+def test_without_the_engine_nothing_is_distributed_and_the_next_step_is_said(engine: Engine) -> None:
+    with pytest.raises(NoCluster, match='run "create extension citus"'):
+        distribute(engine)
+    with engine.connect() as connection:
+        assert not is_distributed(connection)
 
 
 @pytest.fixture
