@@ -70,6 +70,8 @@ def read_envelope(body: bytes, wanted: Collection[str] = ()) -> Envelope:
 
 def has_room(body: bytes) -> bool:
     """Whether a body of which all is read can get as much again, and all of that is still read."""
+    if b"\\u0000" in body:  # what PostgreSQL cannot store is removed from the whole
+        return False
     return 2 * len(body) <= _ALWAYS_READ and 2 * (body.count(b"{") + body.count(b"[")) <= DEEPEST_LEVEL
 
 

@@ -5,7 +5,7 @@ keys that these columns are read from now.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 
 from ingest.delivery import JsonObject
 from ingest.exact_json import read_json
@@ -16,6 +16,7 @@ from projections.participants.state import State
 from projections.participants.taken import FoldInquiry
 
 _DAY_LENGTH = len("2026-05-01")
+_MOST_KEPT = 256  # sets of columns that are observed together
 _SHORT = 1_500  # characters, of 6 bytes at the most, that a body gets which has room
 Observed = Mapping[str, str | None]
 """By column the value as the fold converts it; None: it is observed that there is none."""
@@ -35,7 +36,7 @@ class Overlay:
 
     def __init__(self, fields: Fields) -> None:
         self._all = _Laid(fields, FoldInquiry(fields))
-        self._concerned = cache(partial(_concerned, fields))
+        self._concerned = lru_cache(_MOST_KEPT)(partial(_concerned, fields))
 
     def laid_over(self, participant: JsonObject, observed: Observed, *, has_room: bool = False) -> JsonObject | None:
         """The object with the observed values. None if the fold would not read them, or would read others otherwise.
@@ -43,7 +44,8 @@ class Overlay:
         Such is a key that two columns are read from, and a value that is beyond the fold's bounds. `has_room`: the body
         with the object is far within the bounds, so only the keys that these columns have to do with are asked about.
         """
-        if not has_room or sum(len(value or "") for value in observed.values()) > _SHORT:
+        text = "".join(value or "" for value in observed.values())
+        if not has_room or len(text) > _SHORT or "\\" in text:  # an escape could be read as that of NUL
             return self._all.over(participant, observed)
         keys, laid = self._concerned(frozenset(observed))
         over = laid.over({key: participant[key] for key in keys if key in participant}, observed)

@@ -19,6 +19,8 @@ async def within(connection: AsyncConnection, milliseconds: int, ask: Callable[[
     try:
         given = await ask()
     except DBAPIError as error:
+        if error.connection_invalidated:  # there is no transaction any more to go back in
+            raise
         await _back(connection)
         if not is_cancelled(error):
             raise

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.delivery import has_room
+from ingest.exact_json import WrittenNumber
 from ingest.log.event import Event
 from ingest.time_zone import time_zone
 from projections.folding.calendar import Calendar, RaceDates
@@ -138,22 +140,32 @@ def test_a_key_that_answers_are_read_from_is_asked_about_with_them(tmp_path: Pat
     path = tmp_path / "fields.toml"
     path.write_text('wave = "answers.0.answer"\n', encoding="utf-8")
     overlay, whole = Overlay(read_fields(path)), {"id": 1, "answers": [{"question": "Wave", "answer": "A"}]}
-    for has_room in (False, True):
-        assert overlay.laid_over(whole, {"wave": "B"}, has_room=has_room) is None, "it would be another answer"
+    for room in (False, True):
+        assert overlay.laid_over(whole, {"wave": "B"}, has_room=room) is None, "it would be another answer"
 
 
 def test_a_key_of_two_columns_is_asked_about_with_all_keys_of_both(tmp_path: Path) -> None:
     path = tmp_path / "fields.toml"
     path.write_text('team = ["team", "club"]\nwave = "club"\n', encoding="utf-8")
     overlay, whole = Overlay(read_fields(path)), {"id": 1, "team": "Owls"}
-    for has_room in (False, True):
-        assert overlay.laid_over(whole, {"wave": "B"}, has_room=has_room) == {**whole, "club": "B"}
+    for room in (False, True):
+        assert overlay.laid_over(whole, {"wave": "B"}, has_room=room) == {**whole, "club": "B"}
+
+
+def test_what_postgresql_cannot_store_is_judged_by_the_whole() -> None:
+    body = b'{"type": "x", "data": {"object": {"id": 1, "city": "A\\u0000", "note": "B\\u0000"}}}'
+    assert not has_room(body)
+    assert has_room(body.replace(b"\\u0000", b""))
+    overlay = Overlay(DECLARED)
+    whole: dict[str, object] = {"id": 1, "x": WrittenNumber("1" + "0" * 44 + ".5")}
+    for room in (False, True):
+        assert overlay.laid_over(whole, {"city": r"\u0000"}, has_room=room) is None
 
 
 def test_a_body_that_gets_longer_than_it_has_room_for_is_asked_about_as_a_whole() -> None:
     whole = {"id": 1, **{f"more_{number}": "x" * 9_999 for number in range(26)}}
-    for has_room in (False, True):
-        assert Overlay(DECLARED).laid_over(whole, {"city": "y" * 9_000}, has_room=has_room) is None
+    for room in (False, True):
+        assert Overlay(DECLARED).laid_over(whole, {"city": "y" * 9_000}, has_room=room) is None
 
 
 def test_the_whole_object_of_a_body_is_read_with_its_numbers() -> None:

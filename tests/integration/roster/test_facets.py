@@ -164,6 +164,20 @@ def test_a_machine_that_halts_hinders_what_may_be_left_out_and_no_more(people: s
     asked(people, ask)
 
 
+def test_a_connection_that_is_lost_meanwhile_is_an_error_of_the_database(people: str) -> None:
+    async def ask(connection: AsyncConnection) -> None:
+        async def lost() -> int:
+            pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+            with psycopg.connect(people, autocommit=True) as other:
+                other.execute("select pg_terminate_backend(%s, 10000)", (pid,))
+            return await count_some(connection, ROSTER, EVERYBODY)
+
+        with pytest.raises(DBAPIError):
+            await within(connection, 9_000, lost)
+
+    asked(people, ask)
+
+
 def test_another_error_is_none_of_slowness(people: str) -> None:
     async def ask(connection: AsyncConnection) -> None:
         await connection.execute(text("set local lock_timeout = '20ms'"))
