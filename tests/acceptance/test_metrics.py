@@ -82,6 +82,7 @@ def test_a_server_and_a_worker_say_what_they_did_and_how_far_everything_is(datab
     with ExitStack() as stack:
         stack.enter_context(running("serve", "--port", str(port), env={**env, "ROSTERLOG_METRICS_PORT": str(serving)}))
         stack.enter_context(running("worker", env={**env, "ROSTERLOG_METRICS_PORT": str(working)}))
+        until(lambda: all(status_of(at, "/livez") == 200 for at in (port, serving, working)))
         until(lambda: status_of(port, "/readyz/webhook") == 200)
         assert metrics_of(serving)["rosterlog_deliveries_total stored movemint"] == 0
         for number in range(3):
