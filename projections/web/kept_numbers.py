@@ -21,8 +21,9 @@ logger = logging.getLogger(__name__)
 
 _N = TypeVar("_N")
 _MOST_KEPT = 500
-_AT_ONCE = 2  # sessions that count
-_MOST_WAITING = 20
+_AT_ONCE = 2  # sessions that count what pages wait for
+_PATIENT_SECONDS = 1.0  # for which a page waits, at least, for what it cannot do without
+_MOST_WAITING = 20  # of those, and of the others
 _QUICK_SECONDS = 0.3  # what is counted in less is counted again at each change
 _FAILED_SECONDS = 60  # until what could not be counted is tried again
 # One statement may take 10 s, on one core: the pages of others go on meanwhile.
@@ -59,14 +60,15 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
-    """`begun`: by the monotonic clock."""
+    """`asked_at`: by the monotonic clock. `free`: which of the sessions it is counted by."""
 
     task: asyncio.Task[None]
-    begun: float
+    asked_at: float
+    free: asyncio.Semaphore
 
     async def wait(self, seconds: float) -> None:
-        """Until it is done, or has taken so many seconds: one request waits for it, not each until then."""
-        await asyncio.wait([self.task], timeout=max(0.0, self.begun + seconds - time.monotonic()))
+        """Until it is done, or was asked for so many seconds ago: one request waits for it, not each until then."""
+        await asyncio.wait([self.task], timeout=max(0.0, self.asked_at + seconds - time.monotonic()))
 
 
 class KeptNumbers:
@@ -76,24 +78,26 @@ class KeptNumbers:
         self._engine = engine
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._counting: dict[Hashable, _Counting] = {}
-        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._needed = asyncio.Semaphore(_AT_ONCE)
+        self._beside = asyncio.Semaphore(1)  # one after the other: what pages do without leaves cores to them
 
     async def of(
         self, key: Hashable, revision: Revision, count: Callable[[AsyncConnection], Awaitable[_N]], seconds: float
     ) -> Kept[_N] | None:
         """The numbers of a revision of the roster, or those of before if counting takes long.
 
-        No request waits for counting that has taken so many seconds. None: they were never counted; the next request
-        may find them.
+        No request waits for numbers that were asked for so many seconds ago. None: they were never counted; the next
+        request may find them.
         """
         entry = self._entry(key, revision)
         if entry is not None and (entry.is_of(revision) or time.monotonic() < entry.until):
             return entry.kept
         counting = self._counting.get(key)
-        if counting is None and len(self._counting) < _MOST_WAITING:
+        free = self._needed if seconds >= _PATIENT_SECONDS else self._beside
+        if counting is None and sum(each.free is free for each in self._counting.values()) < _MOST_WAITING:
             # In a context of its own: the deadline of this request is not the one of counting.
-            task = asyncio.create_task(self._count(key, revision, count), context=Context())
-            counting = _Counting(task, time.monotonic())
+            task = asyncio.create_task(self._count(key, revision, count, free), context=Context())
+            counting = _Counting(task, time.monotonic(), free)
             self._counting[key] = counting
         is_slow = entry is not None and entry.took > _QUICK_SECONDS
         if counting is not None and not is_slow:
@@ -106,11 +110,15 @@ class KeptNumbers:
         return entry if entry is not None and entry.may_stand_for(revision) else None
 
     async def _count(
-        self, key: Hashable, revision: Revision, count: Callable[[AsyncConnection], Awaitable[Any]]
+        self,
+        key: Hashable,
+        revision: Revision,
+        count: Callable[[AsyncConnection], Awaitable[Any]],
+        free: asyncio.Semaphore,
     ) -> None:
         kept, begun = None, time.monotonic()
         try:
-            async with self._free, self._engine.connect() as connection:
+            async with free, self._engine.connect() as connection:
                 begun = time.monotonic()
                 await connection.execute(_GENTLE)
                 kept = Kept(await count(connection), revision)

@@ -86,6 +86,27 @@ def test_one_request_waits_and_not_each_while_it_is_counted(database: str) -> No
     run(database, ask)
 
 
+def test_what_pages_do_without_is_counted_one_after_the_other_and_what_they_need_beside_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_numbers, "_MOST_WAITING", 2)
+
+    async def ask(kept: KeptNumbers, slow: Slow) -> None:
+        needed = Slow()
+        needed.may_end.set()
+        for key in ("one", "another"):
+            assert await kept.of(key, FIRST, slow.count, 0.05) is None
+        assert await kept.of("needed", FIRST, needed.count, DEADLINE) is not None
+        assert slow.begun == 1
+        slow.may_end.set()
+        async with asyncio.timeout(DEADLINE):
+            while await kept.of("another", FIRST, slow.count, 0.01) is None:
+                pass
+        assert slow.begun == 2
+
+    run(database, ask)
+
+
 def test_counting_leaves_the_other_cores_to_others(database: str) -> None:
     async def workers(connection: AsyncConnection) -> str:
         setting = text("select current_setting('max_parallel_workers_per_gather')")
