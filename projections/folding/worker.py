@@ -152,6 +152,9 @@ class Worker:
                 folded += (under_way and aside.wait(under_way)) or 0
                 beat(True)
             alone.extend(failed for pairs in group if (failed := self._tries.sharing.failed(pairs)))
+            if not self._tries.sharing.is_possible:
+                alone.extend(shared)
+                shared.clear()
         return folded
 
     def _divide(self, behind: Iterable[Behind], aside: Aside) -> tuple[deque[list[Behind]], deque[list[Behind]]]:

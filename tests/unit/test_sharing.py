@@ -36,12 +36,17 @@ def test_a_source_of_which_one_projection_has_failed_goes_by_itself_until_that_h
         assert (sharing.may_share(pairs()), sharing.failed(pairs())) == (True, [])
 
 
-def test_no_source_shares_where_the_database_has_no_transaction_for_several() -> None:
-    sharing = Sharing(Pace(8), 8)
+def test_where_the_database_has_no_transaction_for_several_sharing_is_tried_again_after_a_while() -> None:
+    now = [1000.0]
+    sharing = Sharing(Pace(8), 8, lambda: now[0])
     assert sharing.may_share(pairs())
     sharing.refused()
     sharing.ended(0.001)
     assert not sharing.may_share(pairs())
+    now[0] += 59
+    assert not sharing.may_share(pairs())
+    now[0] += 2
+    assert sharing.may_share(pairs())
 
 
 def test_a_source_in_which_a_slow_event_is_looked_for_does_not_share() -> None:
