@@ -59,7 +59,9 @@ _DISTRIBUTED_TOO = """\
 _NOTED_TOO = """\
 where p.projection = in_projection;
   -- On plain PostgreSQL a trigger does it; here it would run on each node.
-  if in_projection = 'participants' then
+  if in_projection = 'participants' and exists (
+    select from projection p where p.projection = in_projection and p.previous <> p.live
+  ) then
     insert into roster_change (source, number, position, subject, event_ids)
     select c.source, coalesce(max(n.number), 0) + 1, c.position, null, '{}'
     from checkpoint c
