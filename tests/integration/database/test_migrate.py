@@ -1,6 +1,5 @@
 """Migrations: from nothing, once more, at once; what is refused; and that files, versions and documents agree."""
 
-import os
 import re
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from migrations import objects
 from migrations.schema import schema
 from tests import DEADLINE, HEAD, ROOT, model
 from tests.fold_all import query
+from tests.program import environ, run
 
 # The functions by which an index or a generated column is computed, and those that they call.
 COMPUTES = """
@@ -60,6 +60,11 @@ def test_without_the_engine_nothing_is_distributed_and_the_next_step_is_said(eng
         distribute(engine)
     with engine.connect() as connection:
         assert not is_distributed(connection)
+
+
+def test_the_command_asks_for_nodes_before_anything_is_changed(empty_database: str) -> None:
+    assert 'run "create extension citus"' in run("migrate", "--citus", env=environ(DATABASE_URL=empty_database), code=2)
+    assert query(empty_database, "select to_regclass('event_log')") == [(None,)]
 
 
 @pytest.fixture
@@ -144,8 +149,8 @@ def test_no_index_is_computed_by_a_function_that_a_file_may_change(database: str
 
 def test_three_at_once_migrate_once(empty: Engine, empty_database: str) -> None:
     command = [sys.executable, "-m", "projections", "migrate"]
-    environ = {**os.environ, "DATABASE_URL": empty_database}
-    running = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    env = environ(DATABASE_URL=empty_database)
+    running = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [process.communicate(timeout=DEADLINE)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     with empty.connect() as connection:
@@ -169,7 +174,7 @@ def test_a_login_that_is_not_the_owner_leaves_an_up_to_date_database_as_it_is(da
 def test_alembics_own_upgrade_makes_the_functions_too(empty_database: str) -> None:
     """Else a log would stand at the newest revision whose triggers refuse nothing, or everything."""
     program = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    subprocess.run(program, env={**os.environ, "DATABASE_URL": empty_database}, cwd=ROOT, check=True, timeout=DEADLINE)
+    subprocess.run(program, env=environ(DATABASE_URL=empty_database), cwd=ROOT, check=True, timeout=DEADLINE)
     assert model.append(empty_database, [b"1"]) == [(1, True)]
     with psycopg.connect(empty_database) as owner, pytest.raises(errors.RestrictViolation, match="append-only"):
         owner.execute("update event_log set event_type = 'x'")

@@ -1,6 +1,5 @@
 """An upgrade of a filled database by a version that is to come: made of the template, it adds columns everywhere."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from projections.participants.keys import CUT
 from projections.rebuild.swap import swap
 from tests import DEADLINE, HEAD, NEXT, model
 from tests.fold_all import PARTICIPANTS, build_anew, contents, drain, live, query
-from tests.program import until
+from tests.program import environ, until
 from tests.revisions import as_before
 from tests.secret_people import SECRETS, take
 
@@ -70,7 +69,7 @@ def upgrade(release: Path, database: str) -> str:
     return subprocess.run(
         [sys.executable, "-m", "projections", "migrate"],
         cwd=release,
-        env={**os.environ, "DATABASE_URL": database},
+        env=environ(DATABASE_URL=database),
         check=True,
         stdout=subprocess.PIPE,
         text=True,
