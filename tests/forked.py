@@ -4,6 +4,7 @@ Each is a process of its own, with its environment, arguments and exit code. Onl
 would load the same modules again is saved, some three hundred times per run of the suite.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -60,6 +61,7 @@ class Forked:
 def main(descriptor: int) -> None:
     for place in {**receiving.COMMANDS, **program.COMMANDS}.values():
         importlib.import_module(place.partition(":")[0])
+    gc.freeze()  # or each child would write to all pages that hold an object
     with socket.socket(fileno=descriptor) as requests:
         while True:
             content, descriptors, _, _ = socket.recv_fds(requests, _LARGEST, 2)

@@ -1,6 +1,7 @@
 """The program: its commands by name, and the one place where exceptions become messages and exit codes."""
 
 import errno
+import gc
 import logging
 import os
 import resource
@@ -45,6 +46,7 @@ class Commands(click.Group):
         del ctx
         module, _, attribute = self.places.get(cmd_name, "").partition(":")
         command: click.Command | None = getattr(import_module(module), attribute) if module else None
+        gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -83,6 +85,7 @@ def run_group(places: Mapping[str, str]) -> None:
 
     An error of the database driver exits with 1; any other exception is a fault of ours and ends with its traceback.
     """
+    gc.disable()  # until the command is loaded: nearly all of it stays, and is looked through in a sixth of the time
     group.places = places
     invocation = invocation_of(sys.argv[0], sys.executable, os.environ, places)
     configure_logging("info")

@@ -18,7 +18,7 @@ COMMANDS = {
     "status": "projections.cli.status:status",
     "token": "projections.cli.tokens:token",
     "up": "projections.cli.servers:up",
-    "worker": "projections.cli.servers:work",
+    "worker": "projections.cli.worker:work",
 }
 
 

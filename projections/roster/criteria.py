@@ -194,7 +194,7 @@ _FILTERS["bib__double"] = ("bib", Kind.TEXT, "double")
 class Strict(BaseModel):
     """The parameters of an endpoint: any other name is an error."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class _Searched(Strict):

@@ -83,3 +83,6 @@ class Endpoint(Generic[P]):
     media: str | None = None
     is_of_revision: bool = True
     is_followed: bool = False
+
+    def __post_init__(self) -> None:
+        self.parameters.model_rebuild()  # builds them, so that no request has to, which would keep all others waiting
