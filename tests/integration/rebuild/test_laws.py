@@ -66,7 +66,7 @@ _OBSERVED = st.builds(
     st.sampled_from([None, 1, 2]),
 )
 _BODIES = st.lists(_PEOPLE | _OTHERS | _REDELIVERED | _OBSERVED | _OBSERVED.map(bytes), unique=True, max_size=25)
-_SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SETTINGS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def start_over(database: str) -> None:

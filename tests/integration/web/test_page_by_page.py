@@ -65,7 +65,7 @@ def beside(page: httpx.Response, which: str) -> str | None:
 
 
 @given(query=QUERIES)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_way_back_shows_the_same_pages(browser: Browser, query: dict[str, str]) -> None:
     page = browser.open(f"{RACE}?{urlencode({name: value for name, value in query.items() if value})}")
     there = [shown(page)]
