@@ -5,6 +5,7 @@ Only a member of the operator's role may. Deliveries wait no longer than for one
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -82,24 +83,28 @@ def write_down(
     """Append an observation: its participants in batches of a commit each, and the header with the last of them.
 
     Gives what became of the participants, and the header's receipt; `take` gets each batch's receipts, before the
-    header is made. Stopped anywhere, whole events are in the log without a header; the next observation compares with
-    them.
+    header is made. A batch is appended while the next one is made. Stopped anywhere, whole events are in the log
+    without a header; the next observation compares with them.
     """
     fates: Counter[Fate] = Counter()
 
-    def append(connection: Connection, events: Sequence[_Event]) -> None:
-        receipts = _append(connection, source, events)
+    def append(events: Sequence[_Event]) -> list[ObservationReceipt]:
+        with operator.begin() as connection:
+            return _append(connection, source, events)
+
+    def note(receipts: Sequence[ObservationReceipt]) -> None:
         fates.update(receipt.fate for receipt in receipts)
         take(receipts)
 
     batches = _batches(_events(observation, observed))
-    batch: Sequence[_Event] = next(batches, [])
-    while (following := next(batches, None)) is not None:
-        with operator.begin() as connection:
-            append(connection, batch)
-        batch = following
+    batch, following = next(batches, []), next(batches, None)
+    with ThreadPoolExecutor(1) as beside:
+        while following is not None:
+            appending = beside.submit(append, batch)
+            batch, following = following, next(batches, None)
+            note(appending.result())
     with operator.begin() as connection:
-        append(connection, batch)
+        note(_append(connection, source, batch))
         return fates, append_header(connection, source, observation, headed(fates))
 
 
