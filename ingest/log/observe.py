@@ -3,15 +3,19 @@
 Only a member of the operator's role may. Deliveries wait no longer than for one batch of them.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from enum import StrEnum
+from socket import SHUT_RDWR, socket
 from typing import NamedTuple
 
 import psycopg
 from sqlalchemy import Connection, Engine
 
+from ingest.database import driver_connection
 from ingest.log.observation import (
     Observation,
     ObservationHeader,
@@ -23,6 +27,7 @@ from ingest.log.own_types import OBSERVATION_MADE
 
 _MOST_AT_ONCE = 500  # events of one transaction, which holds back the deliveries of its source
 _BYTES_AT_ONCE = 4_194_304  # of bodies
+_LAST_SECONDS = 3.0  # for a batch that is under way when the program is told to end, and for taking it back
 _APPEND = b"""
 select event_position, outcome
 from append_observations(%b, %b::bytea[], %b::text[], %b::text[], %b::bigint[])
@@ -88,8 +93,8 @@ def write_down(
     """
     fates: Counter[Fate] = Counter()
 
-    def append(events: Sequence[_Event]) -> list[ObservationReceipt]:
-        with operator.begin() as connection:
+    def append(connection: Connection, events: Sequence[_Event]) -> list[ObservationReceipt]:
+        with connection.begin():
             return _append(connection, source, events)
 
     def note(receipts: Sequence[ObservationReceipt]) -> None:
@@ -98,14 +103,34 @@ def write_down(
 
     batches = _batches(_events(observation, observed))
     batch, following = next(batches, []), next(batches, None)
-    with ThreadPoolExecutor(1) as beside:
-        while following is not None:
-            appending = beside.submit(append, batch)
-            batch, following = following, next(batches, None)
-            note(appending.result())
-    with operator.begin() as connection:
-        note(_append(connection, source, batch))
-        return fates, append_header(connection, source, observation, headed(fates))
+    with operator.connect() as connection:
+        with ThreadPoolExecutor(1) as beside:
+            while following is not None:
+                appending = beside.submit(append, connection, batch)
+                with _not_waited_for_if_left(appending, connection):
+                    batch, following = following, next(batches, None)
+                    note(appending.result())
+        with connection.begin():
+            note(_append(connection, source, batch))
+            return fates, append_header(connection, source, observation, headed(fates))
+
+
+@contextmanager
+def _not_waited_for_if_left(appending: Future[list[ObservationReceipt]], connection: Connection) -> Iterator[None]:
+    """Let a signal end the program although another thread waits for the database, which may never answer."""
+    try:
+        yield
+    except BaseException:
+        wait([appending], _LAST_SECONDS)
+        if not appending.done():
+            driver = driver_connection(connection)
+            with suppress(psycopg.Error):
+                driver.cancel_safe(timeout=_LAST_SECONDS)
+            with socket(fileno=os.dup(driver.fileno())) as shared:
+                shared.shutdown(SHUT_RDWR)
+            wait([appending])
+            connection.invalidate()
+        raise
 
 
 def _events(observation: Observation, observed: Iterable[ObservedParticipant]) -> Iterator[_Event]:

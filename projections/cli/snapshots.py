@@ -27,7 +27,11 @@ def reading_snapshot(conninfo: str) -> Iterator[Connection]:
         engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
     ):
         connection.execute(text("set transaction read only"))
-        yield connection
+        try:
+            yield connection
+        except BaseException:  # perhaps a signal: the database may never answer, and there is nothing to take back
+            connection.invalidate()
+            raise
 
 
 @contextmanager

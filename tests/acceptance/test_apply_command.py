@@ -13,6 +13,7 @@ from tests import model
 from tests.erased_person import gate, waits
 from tests.fold_all import drain, query
 from tests.program import environ, run, running
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.acceptance
 
@@ -119,6 +120,27 @@ def test_killed_between_two_batches_the_next_run_goes_on(database: str, worker_e
     bibs = query(database, "select count(*) from participants where bib = 'B' || participant_id")
     assert bibs == [(PEOPLE,)]
     assert "the roster agrees" in run(*arguments[:5], env=env)
+
+
+def test_promise_16_a_signal_ends_it_although_the_database_never_answers(
+    database: str, worker_engine: Engine, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        model.append_on(connection, [model.body(number, event_id=501, bib="x") for number in range(PEOPLE)])
+    drain(worker_engine)
+    file = tmp_path / "listed.csv"
+    file.write_text("id,bib\n" + "".join(f"{number},B{number}\n" for number in range(PEOPLE)))
+    arguments = ("reconcile", "--file", str(file), "--event", "501", "--apply", "--allow-stale", "bib")
+    with (
+        Proxy(database).running() as proxy,
+        gate(database, "event_log", "insert", f"new.position > {PEOPLE + 600}") as connection,
+        running(*arguments, env=environ(DATABASE_URL=proxy.conninfo)) as ended,
+    ):
+        waits(connection, "advisory")
+        proxy.silence()
+        assert ended.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+        assert not any("Traceback" in line for line in ended.lines), ended.lines
+    assert counted(database) == {"rosterlog.participant.observed": 500}
 
 
 def test_the_certificate_is_the_header_with_the_proof_of_its_log(
