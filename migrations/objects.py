@@ -80,5 +80,5 @@ def _is_there(connection: Connection, name: str, query: str) -> bool:
     """Whether the view has this query already: replacing it would wait for its readers, and new readers behind it."""
     connection.execute(verbatim(f"create temporary view wanted_view as {query}"))
     is_the_same: bool | None = connection.execute(_IS_THE_SAME, {"name": name}).scalar_one()
-    connection.execute(text("drop view wanted_view"))
+    connection.execute(text("drop view wanted_view"))  # the next view is made under the same name
     return is_the_same is True

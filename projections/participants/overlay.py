@@ -62,8 +62,8 @@ def _concerned(fields: Fields, columns: frozenset[str]) -> tuple[frozenset[str],
     more = set().union(*(outermost[column] for column in columns))
     while not more <= keys:
         keys |= more
-        more = set().union(*(those for those in outermost.values() if those & keys))
-    only = {column for column, those in outermost.items() if those & keys}
+        more = set().union(*(of_column for of_column in outermost.values() if of_column & keys))
+    only = {column for column, of_column in outermost.items() if of_column & keys}
     return frozenset(keys), _Laid(fields, FoldInquiry(fields, None if ANSWERS in only else only))
 
 

@@ -14,7 +14,10 @@ _BACK = text("rollback to savepoint patience")
 
 
 async def within(connection: AsyncConnection, milliseconds: int, ask: Callable[[], Awaitable[_T]]) -> _T | None:
-    """What `ask` gives; None if one of its statements takes longer. The transaction goes on either way."""
+    """What `ask` gives; None if one of its statements takes longer. The transaction goes on either way.
+
+    Not one within another: the savepoint of each has the same name.
+    """
     await connection.execute(text(f"savepoint patience; set local statement_timeout = '{milliseconds}ms'"))
     try:
         given = await ask()
