@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from projections.truth.comparison import scope_of
 from projections.truth.expected import count_roster
 from projections.truth.guards import folded_build
-from projections.truth.inner import Whereabouts, count_within
+from projections.truth.inner import Whereabouts, count_each, count_within
 from tests import model
 from tests.applying import Apply, listing
 from tests.fold_all import PARTICIPANTS, drain
@@ -41,3 +41,23 @@ def test_an_event_of_our_own_is_none_of_an_unknown_type_though_a_delivery_claims
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("delete from participants_build where participant_id = '8'")
     assert parts() == {Whereabouts.LOST: 1}
+
+
+def test_many_sources_are_counted_together_as_each_is_alone(database: str, worker_engine: Engine) -> None:
+    for source, people in (("movemint", 8), ("other", 3)):
+        model.append(database, [model.body(number) for number in range(1, people + 1)], source)
+        drain(worker_engine, source)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("update participants_build set participant_id = '9' where participant_id = '7'")
+        connection.execute("delete from participants_build where source = 'other' and participant_id = '2'")
+    names = ["movemint", "other", *(f"without-events-{number}" for number in range(100))]
+    with worker_engine.begin() as connection:
+        build = folded_build(connection, PARTICIPANTS)
+        alone = count_each(connection, build, names[:2])
+        together = count_each(connection, build, names)
+        # As if the other source got its first event after the sources were asked for.
+        besides = count_each(connection, build, names[1:])
+    assert [count.parts for count in alone] == [{Whereabouts.LOST: 1, Whereabouts.UNNAMED: 1}, {Whereabouts.LOST: 1}]
+    assert together[:2] == alone
+    assert {count.on_roster for count in together[2:]} == {0}
+    assert besides[0] == alone[1]
