@@ -15,6 +15,7 @@ from ingest.delivery import USUAL_ID
 from projections.participants.answer_row import MAY_BE_UNANSWERED, is_row, read_row
 
 _MOST_NAMED = 5  # rows
+_new = tuple.__new__  # of an `Answer`, in half of the time that its constructor takes
 _LONGEST_KEY = 200  # characters of a question that has no id
 
 
@@ -81,7 +82,7 @@ def read_answers(value: object, *, is_form: bool = False) -> ReadAnswers:
             is_usual = id_.__class__ is int and 0 <= id_ < USUAL_ID and words.__class__ is text.__class__ is str
             has_more = "field" in row or "question_text" in row
             if is_usual and not has_more and words and text and not (words.isspace() or text.isspace()):
-                answers.append(Answer(str(id_), words, text))  # nearly every row, five times as quick
+                answers.append(_new(Answer, (str(id_), words, text)))  # nearly every row, five times as quick
                 continue
         question, texts, reason = read_row(key, row, is_form=is_form)
         answers += [Answer(*question, text) for text in texts]

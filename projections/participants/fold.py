@@ -61,9 +61,10 @@ def folding(fields: Fields, only: Collection[str] | None = None) -> Fold:
             _begin_days(values, day_begins)
         answers = read_answers_of(participant, errors)
         attributes = None if is_plain else participant
-        known = _origin(event, event_type) if event.is_own else _DELIVERED
+        origin, unlisted = _origin(event, event_type) if event.is_own else _DELIVERED
+        position, received_at = event.position, event.received_at
         state = _new(
-            State, (subject, event.position, event.received_at, values, errors, attributes, answers, body, *known)
+            State, (subject, position, received_at, values, errors, attributes, answers, body, origin, unlisted)
         )
         if is_plain and len(body) <= LONGEST_TEXT and len(answers) <= MOST_ANSWERS:  # no text can be too long
             return state
