@@ -19,7 +19,9 @@ from projections.truth.roster_lines import ComparedScope
 from projections.truth.spool import SpooledDifference
 from projections.truth.values import UNLISTED_AT
 
-_AT_A_TIME = 100  # objects in memory, each as long as a delivery may be
+_MOST_AT_A_TIME = 500  # objects in memory, of which each may be as long as a delivery may be
+_BYTES_AT_A_TIME = 8_000_000  # of their bodies, estimated from the ones before
+_FIRST = 100
 _EVENT = "event_id"
 
 
@@ -66,8 +68,11 @@ class Laying:
 
     def observed(self, differences: Iterator[SpooledDifference]) -> Iterator[ObservedParticipant]:
         """The participants as they are to be."""
-        while some := [*islice(differences, _AT_A_TIME)]:
-            objects = self._objects([each.participant_id for each in some if each.kind is not DriftKind.MISSING])
+        number = _FIRST
+        while some := [*islice(differences, number)]:
+            ids = [each.participant_id for each in some if each.kind is not DriftKind.MISSING]
+            objects, size = self._objects(ids)
+            number = max(1, min(_MOST_AT_A_TIME, _BYTES_AT_A_TIME * len(some) // max(size, 1)))
             for each in some:
                 yield from self._one(each, objects)
 
@@ -97,10 +102,10 @@ class Laying:
     def _is_unsaid(self, observed: Mapping[str, str]) -> bool:
         return self.scope.event_ids is not None and observed.get(_EVENT) == ""
 
-    def _objects(self, ids: Sequence[str]) -> dict[str, _Before]:
-        """By id the object of the state that the roster has."""
+    def _objects(self, ids: Sequence[str]) -> tuple[dict[str, _Before], int]:
+        """By id the object of the state that the roster has, and how many bytes their bodies are."""
         if not ids:
-            return {}
+            return {}, 0
         query = f"""
             select p.participant_id, e.body
             from {self.scope.table} p
@@ -109,4 +114,5 @@ class Laying:
         """  # noqa: S608 - our own table
         cursor = driver_connection(self.connection).cursor(binary=True)
         rows = cursor.execute(query.encode(), (self.scope.source, list(ids))).fetchall()
-        return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
+        objects = {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
+        return objects, sum(len(body) for _, body in rows)
