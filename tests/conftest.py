@@ -20,6 +20,9 @@ from ingest import postgres
 from ingest.database import OPERATOR_ROLE, WORKER_ROLE, sync_engine
 from ingest.migrate import migrate
 
+# What a machine may have set: every program that a test starts would compile all of rosterlog anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine fails no test.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

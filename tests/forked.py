@@ -1,13 +1,16 @@
 """Runs commands in processes forked from one that has loaded the program: `python -m tests.forked DESCRIPTOR`.
 
-Each is a process of its own, with its environment, arguments and exit code. Only the half second in which every command
-would load the same modules again is saved, some three hundred times per run of the suite.
+Each is a process of its own, with its environment, arguments and exit code. Only the second or two in which every
+command would load the same modules again are saved, some thousand times per run of the suite.
 """
 
 import gc
 import importlib
+import io
 import json
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -15,13 +18,54 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from ingest.cli import main as receiving
+from projections.catalogue import catalogue
 from projections.cli import main as program
-from tests import DEADLINE
+from projections.folding import definition
+from projections.folding.definition import code_of
+from tests import DEADLINE, ROOT
 
 _LARGEST = 262_144  # bytes of a request: the environment, mostly
+_PROGRAM = str(ROOT / "projections" / "__main__.py")  # the name of `python -m projections`
+
+
+class Started:
+    """A command that runs, as a `subprocess.Popen` has it. `stdout`: what it prints, standard error included."""
+
+    def __init__(self, kept: socket.socket, stdout: io.TextIOWrapper) -> None:
+        self.pid = int(kept.recv(32))
+        self.stdout = stdout
+        self.returncode: int | None = None
+        self._kept = kept
+        self._asking = threading.Lock()
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float = DEADLINE) -> int:
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("rosterlog", timeout)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, seconds: float) -> int | None:
+        with self._asking:
+            if self.returncode is None and select.select([self._kept], [], [], seconds)[0]:
+                with self._kept:
+                    self.returncode = int(self._kept.recv(32))
+            return self.returncode
 
 
 class Forked:
@@ -36,22 +80,26 @@ class Forked:
 
     def run(self, args: tuple[str, ...], env: Mapping[str, str], seconds: float) -> tuple[int, str]:
         """Run a command to its end: its exit code, and what it printed, standard error included."""
+        program = self.start(args, env, "rosterlog")
+        ending = threading.Timer(seconds, lambda: os.killpg(program.pid, 9))  # with what it has started
+        ending.start()
+        with program.stdout as output:
+            printed = str(output.buffer.read(), "utf-8")
+        code = program.wait(seconds)
+        ending.cancel()
+        return code, printed
+
+    def start(self, args: tuple[str, ...], env: Mapping[str, str], called_as: str = _PROGRAM) -> Started:
+        """Start a command, in a session of its own."""
         reading, writing = os.pipe()
         kept, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = json.dumps({"args": args, "env": dict(env), "cwd": str(Path.cwd())}).encode()
+        request = json.dumps({"called_as": called_as, "args": args, "env": dict(env), "cwd": str(Path.cwd())}).encode()
         with self._sending:
             socket.send_fds(self._socket, [request], [writing, given.fileno()])
         os.close(writing)
         given.close()
-        with open(reading, "rb") as output, kept:  # noqa: PTH123 - a number, not a path
-            kept.settimeout(seconds)
-            pid = int(kept.recv(32))
-            ending = threading.Timer(seconds, lambda: os.killpg(pid, 9))  # with what it has started
-            ending.start()
-            printed = output.read().decode()
-            code = int(kept.recv(32))
-            ending.cancel()
-        return code, printed
+        kept.settimeout(DEADLINE)
+        return Started(kept, open(reading, encoding="utf-8"))  # noqa: PTH123 - a number, not a path
 
     def close(self) -> None:
         self._socket.close()
@@ -61,6 +109,9 @@ class Forked:
 def main(descriptor: int) -> None:
     for place in {**receiving.COMMANDS, **program.COMMANDS}.values():
         importlib.import_module(place.partition(":")[0])
+    # What folds has the same text for each of them: a command spends a third of its time on reading it otherwise.
+    definition.code_of = cache(lambda source: tuple(code_of(source)))  # type: ignore[assignment]
+    catalogue(None)
     gc.freeze()  # or each child would write to all pages that hold an object
     with socket.socket(fileno=descriptor) as requests:
         while True:
@@ -94,7 +145,7 @@ def _watch(request: dict[str, object], output: int, answers: int) -> None:
 
 
 def _become(request: dict[str, object], output: int) -> None:
-    os.setpgid(0, 0)
+    os.setsid()
     for number in (1, 2):
         os.dup2(output, number)
     os.close(output)
@@ -102,7 +153,8 @@ def _become(request: dict[str, object], output: int) -> None:
     os.environ.clear()
     os.environ.update(request["env"])  # type: ignore[call-overload] # what `run` sent
     time.tzset()
-    sys.argv = ["rosterlog", *request["args"]]  # type: ignore[misc] # likewise
+    sys.argv = [request["called_as"], *request["args"]]  # type: ignore[list-item, misc] # likewise
+    sys.orig_argv = [sys.executable, "-m", "projections", *sys.argv[1:]]  # a server starts its processes by it
     code: object = 1
     try:
         program.main()
@@ -112,6 +164,7 @@ def _become(request: dict[str, object], output: int) -> None:
             sys.stderr.write(f"{code}\n")
     except BaseException:
         sys.excepthook(*sys.exc_info())
+    threading._shutdown()  # type: ignore[attr-defined] # a program ends when its threads do; multiprocessing does the same
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))

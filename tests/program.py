@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import DEADLINE, model
-from tests.forked import Forked
+from tests.forked import Forked, Started
 
 COMMAND = (sys.executable, "-m", "projections")
 
@@ -61,27 +61,34 @@ def status_json(env: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
 
 
 def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for
-    """Wait until a condition holds and give what it gave."""
+    """Wait until a condition holds and give what it gave. Asking takes at most a third of a processor."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
-    while time.monotonic() < deadline:
+    while (begun := time.monotonic()) < deadline:
         result = condition()
         if result:
             return result
-        pause.wait(0.02)
+        pause.wait(max(0.02, 2 * (time.monotonic() - begun)))
     raise AssertionError(f"not within {seconds} seconds: {condition}")
 
 
 class Running:
-    """A command that stays, with all the lines it printed."""
+    """A command that stays, with all the lines it printed. `command`: another program, or this one loaded anew."""
 
     def __init__(
-        self, args: tuple[str, ...], env: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = COMMAND
+        self,
+        args: tuple[str, ...],
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
-        self.process = subprocess.Popen(
-            [*command, *args], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+        if command is None and cwd is None and args[0] != "up":  # which is found by what it was started with
+            self.process: subprocess.Popen[str] | Started = _forked().start(args, env)
+        else:
+            self.process = subprocess.Popen(
+                [*(command or COMMAND), *args], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            )  # fmt: skip
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -121,7 +128,7 @@ class Running:
 
 @contextmanager
 def running(
-    *args: str, env: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = COMMAND
+    *args: str, env: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] | None = None
 ) -> Iterator[Running]:
     program = Running(args, env, cwd, command)
     try:

@@ -17,7 +17,7 @@ from ingest.metrics import METRICS
 from tests import DEADLINE, model
 from tests.conftest import create
 from tests.fold_all import query
-from tests.program import deliver, environ, free_port, get, run, running, status_of, until
+from tests.program import COMMAND, deliver, environ, free_port, get, run, running, status_of, until
 from tests.proxy import Proxy
 from tests.raw_client import connected, head
 from tests.scrape import Samples, metrics_of, samples, scraped
@@ -211,7 +211,7 @@ def test_a_metrics_port_that_cannot_be_had_is_one_line_and_exit_code_2(database:
 def test_a_storm_of_wrong_signatures_leaves_one_row_and_few_lines_and_honest_deliveries_go_on(database: str) -> None:
     env = environ(DATABASE_URL=database, ROSTERLOG_METRICS_PORT=str(watched := free_port()), **SECRET)
     port, wrong = free_port(), head(b"X-Signature: " + b"0" * 64, b"Content-Length: 2") + b"{}"
-    with running("ingest", "--port", str(port), env=env) as ingest:
+    with running("ingest", "--port", str(port), env=env, command=COMMAND) as ingest:  # its memory is its own
         until(lambda: status_of(port, "/readyz") == 200)
         sizes = []
         for round_ in range(5):

@@ -122,7 +122,7 @@ def equals_the_model(database: str) -> None:
 def test_it_asks_and_changes_nothing_unless_agreed_to(folded: str, env: dict[str, str]) -> None:
     for answer, code, said in (("n\n", 1, "nothing was changed"), ("", 2, "add --yes"), ("y\n", 0, "is live")):
         done = subprocess.run(
-            [*COMMAND, "rebuild", "participants"],
+            [*COMMAND, "rebuild", "participants", "--jobs", "1"],
             env=env, input=answer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=DEADLINE, check=False,
         )  # fmt: skip
@@ -183,7 +183,7 @@ def test_promise_13_a_second_rebuild_is_refused_and_the_first_goes_on(folded: st
         connection.execute("select pg_advisory_lock(%s, hashtext('participants'))", [REBUILD_LOCK])
         assert "another rebuild of participants is under way" in run("rebuild", "--yes", env=env, code=1)
     assert live(folded) == 1
-    run("rebuild", "participants", "--yes", env=env)
+    run("rebuild", "participants", "--yes", "--jobs", "1", env=env)
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_promise_13_after_a_restart_of_the_database_the_next_rebuild_starts_clea
             env = environ(DATABASE_URL=server.conninfo)
             run("migrate", env=env)
             fill(server.conninfo, [model.body(n % 900, first_name=f"{n}") for n in range(2_000)])
-            run("rebuild", "--yes", env=env)
+            run("rebuild", "--yes", "--jobs", "1", env=env)
             with psycopg.connect(server.conninfo) as holding:
                 holding.execute("lock table erasures in access exclusive mode")
                 rebuild = Running(("rebuild", "participants", "--yes", "--jobs", "1"), env)
@@ -207,7 +207,7 @@ def test_promise_13_after_a_restart_of_the_database_the_next_rebuild_starts_clea
             rebuild.stop()
             assert "run the rebuild again" in "\n".join(rebuild.lines)
             assert len(model.stored_roster(server.conninfo)) == 900
-            run("rebuild", "--yes", env=env)
+            run("rebuild", "--yes", "--jobs", "1", env=env)
             assert query(server.conninfo, "select count(*) from projection_build") == [(4,)]
             assert len(model.stored_roster(server.conninfo)) == 900
 

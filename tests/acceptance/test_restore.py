@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,12 +52,25 @@ def shell(script: str, **settings: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def new_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rosterlog-drill-") as name:
         Path(name).chmod(0o711)
         (Path(name) / "backup").mkdir()
         yield Path(name)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def backed_up() -> Iterator[dict[str, str]]:
+    """The same log in a dump and in a base backup."""
+    with new_folder() as folder:
+        yield fill_and_back_up(folder / "old", folder / "backup", "**A dump**", "**A base backup**")
 
 
 def older_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -74,8 +88,8 @@ def older_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     return int((data_dir / "postgres" / "data" / "PG_VERSION").read_text())
 
 
-def fill_and_back_up(data_dir: Path, backup: Path, kind: str) -> dict[str, str]:
-    """A log with a roster and an erasure, backed up; then more of everything, which the backup lacks."""
+def fill_and_back_up(data_dir: Path, backup: Path, *kinds: str) -> dict[str, str]:
+    """A log with a roster and an erasure, backed up; then more of everything, which the backups lack."""
     settings = {"ROSTERLOG_DATA_DIR": str(data_dir), "BACKUP": str(backup)}
     env = environ(**settings)
     with postgres.server(data_dir, print) as server:
@@ -85,7 +99,8 @@ def fill_and_back_up(data_dir: Path, backup: Path, kind: str) -> dict[str, str]:
         drain(worker)
         run("erase", "5", "--reason", "before the backup", "--yes", env=env)
         [noted] = json.loads(run("verify", "--json", env=env).splitlines()[-1])["sources"]
-        shell(commands(kind), **settings)
+        for kind in kinds:
+            shell(commands(kind), **settings)
         model.append(server.conninfo, AFTER_BACKUP)
         drain(worker)
         worker.dispose()
@@ -118,11 +133,15 @@ def check_restored(data_dir: Path, settings: dict[str, str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_older", [False, True], ids=["same major", "newer major"])
-def test_a_dump_is_restored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is_older: bool) -> None:
+def test_a_dump_is_restored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, *, is_older: bool
+) -> None:
     old, new = folder / "old", folder / "new"
     if is_older:
         assert older_server(old, monkeypatch) == 16
-    noted = fill_and_back_up(old, folder / "backup", "**A dump**")
+        noted = fill_and_back_up(old, folder / "backup", "**A dump**")
+    else:
+        noted = request.getfixturevalue("backed_up")
     settings = {**noted, "ROSTERLOG_DATA_DIR": str(new)}
     with postgres.server(new, print) as server:
         if is_older:
@@ -134,9 +153,8 @@ def test_a_dump_is_restored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, is
 
 
 @pytest.mark.slow
-def test_a_base_backup_is_restored(folder: Path) -> None:
-    old, new = folder / "old", folder / "new"
-    noted = fill_and_back_up(old, folder / "backup", "**A base backup**")
-    settings = {**noted, "ROSTERLOG_DATA_DIR": str(new)}
+def test_a_base_backup_is_restored(folder: Path, backed_up: dict[str, str]) -> None:
+    new = folder / "new"
+    settings = {**backed_up, "ROSTERLOG_DATA_DIR": str(new)}
     shell(commands("It is put back"), **settings)
     check_restored(new, settings)

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tests.faults.site import Site
+from tests.forked import Started
 from tests.program import until
 
 
@@ -88,7 +89,7 @@ def catch_up_killed(site: Site) -> Iterator[None]:
     site.succeeds(*REBUILD)
 
 
-def _kill_all(process: subprocess.Popen[str]) -> None:
+def _kill_all(process: subprocess.Popen[str] | Started) -> None:
     """Kill a command with the processes that it has started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

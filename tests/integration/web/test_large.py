@@ -7,10 +7,14 @@ import httpx2 as httpx
 import pytest
 from sqlalchemy import Engine
 
+from ingest import postgres
+from ingest.database import WORKER_ROLE, sync_engine
+from projections.web.access import tokens
 from projections.web.allowance import SMALL
 from projections.web.api import ApiSettings
 from tests import model
 from tests.api_client import Api, ask, make_token, running, scope_of
+from tests.conftest import create
 from tests.erased_person import erase
 from tests.fold_all import drain, query
 
@@ -29,9 +33,26 @@ LISTS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def large(server: postgres.Server, template: str) -> str:
+    """Thirty people with large notes, each in an event of a long name, and one person with thirty large states.
+
+    Tests change nothing there but tokens.
+    """
+    return fill(create(server, template))
+
+
 @pytest.fixture
-def large(database: str, worker_engine: Engine) -> str:
-    """Thirty people with large notes, each in an event of a long name, and one person with thirty large states."""
+def token(large: str) -> str:
+    engine = sync_engine(large)
+    with engine.begin() as connection:
+        tokens.revoke(connection, "t")
+        token = tokens.create(connection, "t", "movemint", (), None)
+    engine.dispose()
+    return token
+
+
+def fill(database: str) -> str:
     people = [
         model.body(
             number, note=str(number % 10) * NOTE, event_id=number, event_name="\N{RUNNER}" * (NOTE // 4),
@@ -41,7 +62,9 @@ def large(database: str, worker_engine: Engine) -> str:
     ]  # fmt: skip
     states = [model.body("many", note=f"{number:02}" * (NOTE // 2), first_name="Anna") for number in range(PEOPLE)]
     model.append(database, [*people, *states])
-    drain(worker_engine)
+    worker = sync_engine(database, WORKER_ROLE)
+    drain(worker)
+    worker.dispose()
     return database
 
 
@@ -63,9 +86,8 @@ def pages(api: Api, path: str, token: str, **query_: Any) -> list[dict[str, Any]
 
 @pytest.mark.parametrize(("path", "asked"), LISTS, ids=[f"{path} {asked}" for path, asked in LISTS])
 def test_a_page_ends_by_its_bytes_and_the_next_goes_on_there(
-    large: str, engine: Engine, path: str, asked: dict[str, Any]
+    large: str, token: str, path: str, asked: dict[str, Any]
 ) -> None:
-    token = make_token(engine)
     with running(large) as api:
         whole = api.ask(path, token, limit=100, **asked).json()
     with running(large, ApiSettings(page_bytes=PAGE)) as api:
@@ -78,22 +100,20 @@ def test_a_page_ends_by_its_bytes_and_the_next_goes_on_there(
 
 
 @pytest.mark.parametrize(("path", "asked"), LISTS, ids=[f"{path} {asked}" for path, asked in LISTS])
-def test_a_row_that_is_larger_than_a_page_is_a_page(
-    large: str, engine: Engine, path: str, asked: dict[str, Any]
-) -> None:
-    token = make_token(engine)
+def test_a_row_that_is_larger_than_a_page_is_a_page(large: str, token: str, path: str, asked: dict[str, Any]) -> None:
     with running(large, ApiSettings(page_bytes=1_000)) as api:
         parts = pages(api, path, token, **asked)
     assert {len(part["data"]) for part in parts} == {1}
 
 
 def test_a_follower_has_the_roster_whatever_the_size_of_its_pages(
-    large: str, engine: Engine, worker_engine: Engine, operator: Engine
+    database: str, engine: Engine, worker_engine: Engine, operator: Engine
 ) -> None:
     """Changes by events, removals and changes beside the log, by places instead of cursors."""
+    fill(database)
     token = make_token(engine, events=tuple(str(number) for number in range(0, PEOPLE, 2)))
     copy: dict[str, Any] = {}
-    with running(large, ApiSettings(page_bytes=PAGE)) as api:
+    with running(database, ApiSettings(page_bytes=PAGE)) as api:
         after = "0"
         for number in range(40):
             page = api.ask("/v1/changes", token, after=after).json()
@@ -106,7 +126,7 @@ def test_a_follower_has_the_roster_whatever_the_size_of_its_pages(
             if number < 4:
                 for id_ in (2 * number, 2 * number + 20):
                     erase(operator, str(id_))
-                model.append(large, [model.body(2 * number + 10, event_id=1), model.body(1, event_id=2 * number)])
+                model.append(database, [model.body(2 * number + 10, event_id=1), model.body(1, event_id=2 * number)])
                 drain(worker_engine)
             elif page["next"] is None:
                 break
@@ -136,9 +156,8 @@ async def begin_and_take_nothing(
     return task, await begun
 
 
-def test_large_answers_together_hold_a_bounded_number_of_bytes(large: str, engine: Engine) -> None:
+def test_large_answers_together_hold_a_bounded_number_of_bytes(large: str, token: str) -> None:
     """Ten clients that take nothing: the first answers are whole, the next ones small, and none is refused."""
-    token = make_token(engine)
     settings = ApiSettings(held_bytes=3 * 1_000_000)
     with running(large, settings) as api:
 
@@ -159,13 +178,10 @@ def test_large_answers_together_hold_a_bounded_number_of_bytes(large: str, engin
         assert len(again.content) == sizes[0], "what they held is given back"
 
 
-def test_an_answer_that_fails_gives_back_what_it_held(
-    large: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_fails_gives_back_what_it_held(large: str, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    token = make_token(engine)
     with running(large, ApiSettings(held_bytes=3 * 1_000_000)) as api:
         whole = api.ask("/v1/participants", token, limit=100).content
         with monkeypatch.context() as broken:
@@ -199,8 +215,7 @@ def test_a_single_row_that_cannot_be_held_now_is_asked_for_again(
             assert api.ask(path, token).status_code == 200
 
 
-def test_an_answer_that_ends_early_leaves_its_session_usable(large: str, engine: Engine) -> None:
-    token = make_token(engine)
+def test_an_answer_that_ends_early_leaves_its_session_usable(large: str, token: str) -> None:
     with running(large, ApiSettings(page_bytes=PAGE)) as api:
         for _ in range(30):
             assert api.ask("/v1/participants", token, limit=100).json()["next"] is not None
