@@ -18,14 +18,11 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from ingest.cli import main as receiving
 from projections.catalogue import catalogue
 from projections.cli import main as program
-from projections.folding import definition
-from projections.folding.definition import code_of
 from tests import DEADLINE, ROOT
 
 _LARGEST = 262_144  # bytes of a request: the environment, mostly
@@ -109,9 +106,7 @@ class Forked:
 def main(descriptor: int) -> None:
     for place in {**receiving.COMMANDS, **program.COMMANDS}.values():
         importlib.import_module(place.partition(":")[0])
-    # What folds has the same text for each of them: a command spends a third of its time on reading it otherwise.
-    definition.code_of = cache(lambda source: tuple(code_of(source)))  # type: ignore[assignment]
-    catalogue(None)
+    catalogue(None)  # reads the code that folds
     gc.freeze()  # or each child would write to all pages that hold an object
     with socket.socket(fileno=descriptor) as requests:
         while True:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import tokenize
 from collections.abc import Iterator, Sequence
+from functools import cache
 from types import ModuleType
 
 _DIGITS = 12
@@ -22,11 +23,17 @@ def digest_of(modules: Sequence[ModuleType], data: object) -> str:
     """
     digest = hashlib.sha256()
     for module in modules:
-        assert module.__loader__ is not None  # noqa: S101 - it was loaded from a file
-        source: str | None = module.__loader__.get_source(module.__name__)  # type: ignore[attr-defined]
-        digest.update("\n".join(code_of(source or "")).encode() + b"\0")
+        digest.update(_code(module) + b"\0")
     digest.update(repr(data).encode())
     return digest.hexdigest()[:_DIGITS]
+
+
+@cache
+def _code(module: ModuleType) -> bytes:
+    """Read once for all projections, which share most modules."""
+    assert module.__loader__ is not None  # noqa: S101 - it was loaded from a file
+    source: str | None = module.__loader__.get_source(module.__name__)  # type: ignore[attr-defined]
+    return "\n".join(code_of(source or "")).encode()
 
 
 def code_of(source: str) -> Iterator[str]:
