@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -19,8 +20,12 @@ class ChartLine:
     numbers: Sequence[int | None]
 
 
-def bars(numbers: Sequence[int], what: str) -> Markup:
-    """A bar per number, from left to right. `what`: the numbers in words, for those who cannot see it."""
+@lru_cache(1_024)
+def bars(numbers: tuple[int, ...], what: str) -> Markup:
+    """A bar per number, from left to right. `what`: the numbers in words, for those who cannot see it.
+
+    Kept, since of many races few have other numbers than when they were last shown.
+    """
     most = max(*numbers, 1)
     width = len(numbers) * (_BAR + _GAP)
     drawn = {"none": "", "bar": ""}

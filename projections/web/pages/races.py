@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -74,7 +74,17 @@ def _place(race: Race, now: datetime) -> tuple[bool, int, str]:
 
 def _today(race: Race, now: datetime) -> date:
     """The day that it is where the race is."""
-    return now.astimezone(ZoneInfo(race["time_zone"])).date()
+    return _day_in(race["time_zone"], now)
+
+
+@lru_cache(64)
+def _day_in(zone: str, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+@lru_cache(64)
+def _last_days(today: date) -> tuple[date, ...]:
+    return tuple(today - timedelta(back) for back in reversed(range(_DAYS)))
 
 
 async def _counted(roster: Roster, connection: AsyncConnection) -> list[Race]:
@@ -98,7 +108,7 @@ def _shown(race: Race, previous: Race | None, now: datetime) -> dict[str, Any]:
     edition.
     """
     today = _today(race, now)
-    days = [race["days"].get(today - timedelta(back), 0) for back in reversed(range(_DAYS))]
+    days = tuple(race["days"].get(day, 0) for day in _last_days(today))
     return {
         **race,
         "today": days[-1],
