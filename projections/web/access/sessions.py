@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest.database import metadata
+from projections.roster.reading import in_snapshot
 from projections.web.access.tokens import NO_SOURCE, api_token, digest
 
 SESSION_SECONDS = 14 * 24 * 3600
@@ -50,6 +51,12 @@ sign_in_link = Table(
     ForeignKeyConstraint(["token"], ["api_token.digest"], name="sign_in_link_token", ondelete="CASCADE"),
     Index("sign_in_link_token", "token"),
 )
+_SIGNED = """
+select t.digest, t.source = %(no_source)s as is_operator
+from page_session s
+join api_token t on t.digest = s.token
+where s.digest = %(session)s and s.expires_at > now() and t.revoked_at is null
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,8 @@ class Sessions:
 
     async def signed(self, session: str) -> Signed | None:
         """What a session is of; None if it has ended, has expired, or its token was revoked."""
-        token, session_ = api_token.c, page_session.c
-        statement = (
-            select(token.digest, token.source == NO_SOURCE)
-            .select_from(page_session.join(api_token))
-            .where(session_.digest == digest(session), session_.expires_at > func.now(), token.revoked_at.is_(None))
-        )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else Signed(*row)
+        async with in_snapshot(self._engine, _SIGNED, {"session": digest(session), "no_source": NO_SOURCE}) as (_, row):
+            return None if row is None else Signed(*row)
 
     async def end(self, session: str) -> None:
         """End a session: somebody signs out."""
