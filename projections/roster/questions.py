@@ -66,11 +66,11 @@ def narrowed(roster: Roster, criteria: Criteria) -> Roster:
 
 
 async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criteria) -> Criteria:
-    """The criteria with the keys of the questions that each filter by answers means.
+    """The criteria with the keys of the questions that each filter by answers means, unless they have them.
 
     By id first, then by the newest words, then by words that anybody has.
     """
-    if not criteria.answers:
+    if all(filter_.keys is not None for filter_ in criteria.answers):
         return criteria
     of_events = narrowed(roster, criteria)
     asked = await newest(connection, of_events)

@@ -76,7 +76,7 @@ async def _race(kept: KeptNumbers, question: Question, request: EndpointRequest[
     name = await beside.name()
     counted = None if request.parameters.sheet else await beside.choices(criteria, table.asked)
     growth = await beside.growth(dates, _today(dates)) if is_whole and _has_chart(question, request) else None
-    page = await list_participants(question, replace(request, shown=table.shown))
+    page = await list_participants(question, replace(request, shown=table.shown, answers=criteria.answers))
     if request.after is not None and page.previous is None:
         raise question.refuse(400, "Nobody is before this page: it is the first one.", parameter="cursor")
     chosen = _chosen(question)
