@@ -7,11 +7,12 @@ from typing import Any, Literal
 from pydantic_core import from_json, to_json
 
 from projections.participants.fields import ANSWERS
-from projections.roster.criteria import read_parameters, takes
+from projections.roster.criteria import criteria, read_parameters, takes
 from projections.roster.days import dates_of
 from projections.roster.deliveries import deliveries_about
+from projections.roster.page import find
 from projections.web.endpoint import Endpoint, EndpointRequest
-from projections.web.endpoints import get_participant, list_participants
+from projections.web.endpoints import get_participant
 from projections.web.pages.happened import happened
 from projections.web.pages.html_page import HtmlPage
 from projections.web.parameters import ListParameters, OfOne
@@ -72,10 +73,11 @@ async def _other_races(
     athlete_id = participant["athlete_id"]
     if athlete_id is None or question.as_of is not None:
         return ()
-    parameters = read_parameters(ListParameters, {"athlete_id": athlete_id, "limit": str(_MOST_OTHERS + 1)})
-    asked = replace(request, parameters=parameters, shown=replace(request.shown, columns=_OTHER, has_answers=False))
-    page = await list_participants(question, asked)
-    found = [from_json(row) for row in page.data if isinstance(row, bytes)]
+    same = criteria(read_parameters(ListParameters, {"athlete_id": athlete_id}), ())
+    shown = replace(request.shown, columns=_OTHER, has_answers=False)
+    begin, limit = question.allowance.begin, _MOST_OTHERS + 1
+    page = await find(question.connection, question.roster, same, None, limit, begin, shown)
+    found = [*map(from_json, page.rows)]
     return [other for other in found if other["participant_id"] != request.id][:_MOST_OTHERS]
 
 
