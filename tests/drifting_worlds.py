@@ -56,7 +56,17 @@ class World:
 
     @property
     def is_usable(self) -> bool:
-        return not self.is_cut and not ("twice" in self.plan.about and self.match == "id")
+        return not self.is_cut and not ("twice" in self.plan.about and self.match == "id") and not self._lacks_an_event
+
+    @property
+    def _lacks_an_event(self) -> bool:
+        """Whether nobody of an event is listed, so that the file may be of the other events alone."""
+        unlisted = {id_ for kind, id_, *_ in planted(self) if kind == "unlisted"}
+        people: dict[object, set[str]] = {}
+        for each in map(_participant, self.plan.before):
+            people.setdefault(each["event_id"], set()).add(str(each["id"]))
+        erased = self.plan.about.get("erased", {}).keys()
+        return any(of_event & unlisted and of_event <= unlisted | erased for of_event in people.values())
 
 
 def world(seed: int) -> World:
