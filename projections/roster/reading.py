@@ -45,7 +45,8 @@ async def in_snapshot(
 ) -> AsyncIterator[tuple[AsyncConnection, Any]]:
     """A connection in a transaction that reads one snapshot, and the row of its first statement, None if there is none.
 
-    A kept connection that turns out to be dead is replaced: a restart of the database breaks no request.
+    Of an engine that is not for reading, each statement has a snapshot of its own. A kept connection that turns out to
+    be dead is replaced: a restart of the database breaks no request.
     """
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(engine.connect())

@@ -4,10 +4,10 @@ By ids, for each source in one snapshot. Participants that the log names once it
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import islice, repeat
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, TextClause, text
@@ -20,30 +20,26 @@ MOST_NAMED = 20  # ids of each difference
 _AT_A_TIME = 5_000  # participants that are looked up at once
 _MOST_SINGLY = 100  # sources with statements of their own, which are quickest for large ones
 
-_FOUND = """
-  count(p.id) as on_roster,
-  coalesce(array_agg(named.id) filter (where p.id is null), '{}') as nowhere,
-  coalesce(array_agg(p.id) filter (where named.id is null), '{}') as unnamed
-"""
-# Two indexes are read in the order of the ids, once each; the source is no part of what is joined by, which would take
-# twice as long.
-_OF_ONE = """
-select cast(:source as text) as source, {found}
+# Two indexes are read in the order of the ids. The source is no part of what is joined by: that takes twice as long.
+_LEFT_OVER_OF_ONE = """
+select cast(:source as text) as source, named.id as named, p.id as on_roster
 from (select distinct e.subject as id from event_log e where e.source = :source and e.subject is not null) named
 full join (select r.participant_id as id from {table} r where r.source = :source) p on p.id = named.id
+where named.id is null or p.id is null
 """
-_OF_EACH = """
-select coalesce(named.source, p.source) as source, {found}
+_LEFT_OVER_OF_EACH = """
+select coalesce(named.source, p.source) as source, named.id as named, p.id as on_roster
 from (select distinct e.source, e.subject as id from event_log e where e.subject is not null) named
 full join (select r.source, r.participant_id as id from {table} r) p on p.source = named.source and p.id = named.id
-group by 1
+where named.id is null or p.id is null
 """
+_ON_ROSTER = "select r.source, count(*) as participants from {table} r where true{of_roster} group by r.source"
 # Whom an erasure in force should have taken off the roster.
 _SHOWN = """
 select r.source, r.subject
 from erasures r
 join {table} p on p.source = r.source and p.participant_id = r.subject
-where r.lifted_at is null and r.source = any (cast(:sources as text[]))
+where r.lifted_at is null{of_roster}
 """
 _ABOUT = text("""
 select
@@ -133,38 +129,43 @@ class InnerCount:
 
 def count_within(connection: Connection, build: Build, source: str) -> InnerCount:
     """Compare log and roster of a source. `build`: the live one. The connection reads in one snapshot."""
-    [count] = _counted(connection, build, [source])
+    [count] = _counted(connection, build, [source], source)
     return count
 
 
 def count_each(connection: Connection, build: Build, sources: Sequence[str]) -> list[InnerCount]:
     """The same of all sources that have events: of many in as many statements as of one."""
     if len(sources) > _MOST_SINGLY:
-        return _counted(connection, build, sources)
+        return _counted(connection, build, sources, None)
     return [count_within(connection, build, source) for source in sources]
 
 
-def _counted(connection: Connection, build: Build, sources: Sequence[str]) -> list[InnerCount]:
+def _counted(connection: Connection, build: Build, sources: Sequence[str], only: str | None) -> list[InnerCount]:
     positions = checkpoint.positions(connection, build)
     counts = {source: InnerCount(source, positions.get(source, 0)) for source in sources}
-    compared, binds = (_OF_EACH, {}) if len(sources) > 1 else (_OF_ONE, {"source": sources[0]})
+    for row in _of_those(counts, connection.execute(*_statement(_ON_ROSTER, build, only))):
+        counts[row.source].on_roster = row.participants
     connection.execute(text("set local work_mem = '64MB'"))
     nowhere: list[tuple[str, str]] = []
-    for row in connection.execute(_statement(compared, build), binds):
-        count = counts.get(row.source)
-        if count is None:
-            continue  # it got its first event since the sources were asked for
-        count.on_roster = row.on_roster
-        for id_ in row.unnamed:
-            count.note(Whereabouts.UNNAMED, id_)
-        nowhere += zip(repeat(row.source), row.nowhere)
-    for row in connection.execute(_statement(_SHOWN, build), {"sources": [*sources]}):
+    left_over = _LEFT_OVER_OF_EACH if only is None else _LEFT_OVER_OF_ONE
+    left = connection.execute(*_statement(left_over, build, only), execution_options={"yield_per": _AT_A_TIME})
+    for row in _of_those(counts, left):
+        if row.named is None:
+            counts[row.source].note(Whereabouts.UNNAMED, row.on_roster)
+        else:
+            nowhere.append((row.source, row.named))
+    for row in _of_those(counts, connection.execute(*_statement(_SHOWN, build, only))):
         counts[row.source].note(Whereabouts.SHOWN, row.subject)
     _note_nowhere(connection, build, counts, nowhere)
     for count in counts.values():
         for of_fault in count.ids.values():
             of_fault.sort()
     return [*counts.values()]
+
+
+def _of_those(counts: Mapping[str, InnerCount], rows: Iterable[Row[Any]]) -> Iterator[Row[Any]]:
+    """The rows of these sources; another may have got its first event since they were asked for."""
+    return (row for row in rows if row.source in counts)
 
 
 def _note_nowhere(
@@ -179,8 +180,11 @@ def _note_nowhere(
             counts[row.source].note(_part_of(row), row.id)
 
 
-def _statement(sql: str, build: Build) -> TextClause:
-    return text(sql.format(table=build.table(ROSTER_TABLE), found=_FOUND))
+def _statement(sql: str, build: Build, only: str | None) -> tuple[TextClause, dict[str, str]]:
+    """A statement about one source, or about all."""
+    of_roster = "" if only is None else " and r.source = :source"
+    statement = text(sql.format(table=build.table(ROSTER_TABLE), of_roster=of_roster))
+    return statement, {} if only is None else {"source": only}
 
 
 def _in_parts(pairs: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
