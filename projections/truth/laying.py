@@ -19,9 +19,9 @@ from projections.truth.roster_lines import ComparedScope
 from projections.truth.spool import SpooledDifference
 from projections.truth.values import UNLISTED_AT
 
-_MOST_AT_A_TIME = 500  # objects in memory, of which each may be as long as a delivery may be
-_BYTES_AT_A_TIME = 8_000_000  # of their bodies, estimated from the ones before
-_FIRST = 100
+_AT_A_TIME = 500  # small objects in memory
+_SMALL = 16_000  # bytes of a body; a larger one is read by itself, and may be as long as a delivery may be
+_ANY = 2**31 - 1
 _EVENT = "event_id"
 
 
@@ -68,11 +68,9 @@ class Laying:
 
     def observed(self, differences: Iterator[SpooledDifference]) -> Iterator[ObservedParticipant]:
         """The participants as they are to be."""
-        number = _FIRST
-        while some := [*islice(differences, number)]:
+        while some := [*islice(differences, _AT_A_TIME)]:
             ids = [each.participant_id for each in some if each.kind is not DriftKind.MISSING]
-            objects, size = self._objects(ids)
-            number = max(1, min(_MOST_AT_A_TIME, _BYTES_AT_A_TIME * len(some) // max(size, 1)))
+            objects = self._objects(ids, _SMALL)
             for each in some:
                 yield from self._one(each, objects)
 
@@ -86,7 +84,10 @@ class Laying:
             observed.pop(_EVENT, None)
             if is_missing or not observed:
                 return
-        before = _Before({ID_KEY: id_}, has_room=True) if is_missing else objects.get(id_, _NOTHING)
+        if is_missing:
+            before = _Before({ID_KEY: id_}, has_room=True)
+        else:
+            before = objects.get(id_) or self._objects([id_], _ANY).get(id_, _NOTHING)
         if before.whole is None:
             self.left[NotLaid.WITHOUT_OBJECT] += 1
             return
@@ -102,17 +103,16 @@ class Laying:
     def _is_unsaid(self, observed: Mapping[str, str]) -> bool:
         return self.scope.event_ids is not None and observed.get(_EVENT) == ""
 
-    def _objects(self, ids: Sequence[str]) -> tuple[dict[str, _Before], int]:
-        """By id the object of the state that the roster has, and how many bytes their bodies are."""
+    def _objects(self, ids: Sequence[str], longest: int) -> dict[str, _Before]:
+        """By id the object of the state that the roster has, of those whose bodies have so many bytes at most."""
         if not ids:
-            return {}, 0
+            return {}
         query = f"""
             select p.participant_id, e.body
             from {self.scope.table} p
             join readable_log e on e.source = p.source and e.position = p.position
-            where p.source = %s and p.participant_id = any (%s) and e.body is not null
+            where p.source = %s and p.participant_id = any (%s) and octet_length(e.body) <= %s
         """  # noqa: S608 - our own table
         cursor = driver_connection(self.connection).cursor(binary=True)
-        rows = cursor.execute(query.encode(), (self.scope.source, list(ids))).fetchall()
-        objects = {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
-        return objects, sum(len(body) for _, body in rows)
+        rows = cursor.execute(query.encode(), (self.scope.source, list(ids), longest)).fetchall()
+        return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}

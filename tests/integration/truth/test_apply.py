@@ -66,6 +66,16 @@ def test_a_file_that_another_mapping_reads_goes_on_with_whom_it_wrote_down(appli
     assert roster(database, 1) == [("1", "Ann", "A1", "501", "observation")]
 
 
+def test_who_has_a_long_object_is_written_down_beside_the_others(
+    applied: Apply, database: str, worker_engine: Engine
+) -> None:
+    """It is read by itself: so many long ones at once would be too much memory."""
+    model.append(database, [model.body(2, event_id=501, first_name="n2", bib="2", note="x" * 20_000)])
+    drain(worker_engine)
+    assert applied(listing("1,A1", "2,A2")).agrees
+    assert [row[2] for row in roster(database, 1, 2)] == ["A1", "A2"]
+
+
 def two_columns_of_one_key(*columns: str) -> Any:  # noqa: ANN401 - fields
     shared = {
         column: replace(field, keys=(columns[0],)) for field in DECLARED.columns if (column := field.column) in columns
