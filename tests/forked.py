@@ -58,11 +58,22 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
     def _ended(self, seconds: float) -> int | None:
+        with suppress(ValueError):  # another thread was told meanwhile
+            if self.returncode is None and not select.select([self._kept], [], [], seconds)[0]:
+                return None
         with self._asking:
-            if self.returncode is None and select.select([self._kept], [], [], seconds)[0]:
-                with self._kept:
-                    self.returncode = int(self._kept.recv(32))
+            if self.returncode is None:
+                with self._kept:  # once it is closed, the number may be another program's
+                    self.returncode = self._code()
             return self.returncode
+
+    def _code(self) -> int:
+        code = self._kept.recv(32)
+        if not code:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            raise AssertionError("what watched the program has died, so the program was killed")
+        return int(code)
 
 
 class Forked:
@@ -72,7 +83,9 @@ class Forked:
         self._socket, given = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with given:
             command = [sys.executable, "-m", "tests.forked", str(given.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[given.fileno()], stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, pass_fds=[given.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+            )
         self._sending = threading.Lock()
 
     def run(self, args: tuple[str, ...], env: Mapping[str, str], seconds: float) -> tuple[int, str]:
@@ -125,22 +138,26 @@ def main(descriptor: int) -> None:
 
 
 def _watch(request: dict[str, object], output: int, answers: int) -> None:
-    """Fork the command, say its number, wait for it, say its exit code."""
-    pid = os.fork()
-    if pid == 0:
-        os.close(answers)
-        _become(request, output)
-    os.close(output)
+    """Fork the command, wait for it, say its exit code, and leave it its number until the test knows."""
     with socket.socket(fileno=answers) as answering:
-        answering.send(str(pid).encode())
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        pid = os.fork()
+        if pid == 0:
+            _become(request, output, answering)
+        os.close(output)
+        ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
         with suppress(OSError):
             answering.send(str(code).encode())
+            answering.recv(1)
+        os.waitpid(pid, 0)
     os._exit(0)
 
 
-def _become(request: dict[str, object], output: int) -> None:
+def _become(request: dict[str, object], output: int, answering: socket.socket) -> None:
     os.setsid()
+    with answering:
+        answering.send(str(os.getpid()).encode())  # from now on it is a session of its own
     for number in (1, 2):
         os.dup2(output, number)
     os.close(output)

@@ -61,14 +61,17 @@ def status_json(env: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
 
 
 def until(condition: Callable[[], Any], seconds: float = DEADLINE) -> Any:  # noqa: ANN401 - whatever it waits for
-    """Wait until a condition holds and give what it gave. Asking takes at most a third of a processor."""
+    """Wait until a condition holds and give what it gave. Asking takes a third of a processor, or one look a second."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
-    while (begun := time.monotonic()) < deadline:
+    is_late = False
+    while not is_late:
+        begun = time.monotonic()
+        is_late = begun >= deadline  # then it is the last look
         result = condition()
         if result:
             return result
-        pause.wait(max(0.02, 2 * (time.monotonic() - begun)))
+        pause.wait(min(1.0, max(0.02, 2 * (time.monotonic() - begun))))
     raise AssertionError(f"not within {seconds} seconds: {condition}")
 
 
@@ -82,7 +85,7 @@ class Running:
         cwd: Path | None = None,
         command: Sequence[str] | None = None,
     ) -> None:
-        if command is None and cwd is None and args[0] != "up":  # which is found by what it was started with
+        if command is None and cwd is None and args[0] != "up":  # whose processes tests find by their command lines
             self.process: subprocess.Popen[str] | Started = _forked().start(args, env)
         else:
             self.process = subprocess.Popen(
