@@ -6,14 +6,14 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import Engine
 
 from ingest import postgres
@@ -80,9 +80,10 @@ def empty_database(server: postgres.Server) -> str:
 
 
 @pytest.fixture
-def database(server: postgres.Server, template: str) -> str:
-    """The connection string of a migrated database of this test's own."""
-    return create(server, template)
+def database(server: postgres.Server, template: str, request: pytest.FixtureRequest) -> str:
+    """The connection string of a database of this test's own: migrated, or a copy of the `..._template` it asks for."""
+    asked = next((name for name in request.fixturenames if name.endswith("_template")), None)
+    return create(server, request.getfixturevalue(asked) if asked else template)
 
 
 @pytest.fixture
@@ -106,8 +107,16 @@ def operator(database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+def filled(server: postgres.Server, template: str, fill: Callable[[str], object]) -> str:
+    """The name of a template with rows in it, for tests that begin with the same ones. `fill`: writes them."""
+    conninfo = create(server, template)
+    fill(conninfo)
+    return str(conninfo_to_dict(conninfo)["dbname"])
+
+
 def create(server: postgres.Server, template: str) -> str:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
+        # Copied as files and not page by page through the log: a third of the time.
+        connection.execute(f"create database {name} template {template} strategy file_copy")
     return make_conninfo(server.conninfo, dbname=name)

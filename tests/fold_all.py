@@ -1,13 +1,14 @@
 """Ways to advance the projections, and to ask the database."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
 
+from ingest.database import WORKER_ROLE, sync_engine
 from ingest.log.scan import Share
 from projections.catalogue import catalogue
 from projections.folding import builds, tries
@@ -16,7 +17,7 @@ from projections.folding.worker import Beat, Worker
 from projections.rebuild.load import load_shares
 from projections.rebuild.rebuild import Rebuild, build_beside
 from projections.rebuild.steps import Log
-from tests import DEADLINE
+from tests import DEADLINE, model
 
 PROJECTIONS = catalogue(None)
 PARTICIPANTS, REGISTRATIONS = PROJECTIONS
@@ -29,6 +30,15 @@ def drain(engine: Engine, source: str = "movemint", limit: int = 500) -> int:
         while folded := tries.run_once(engine, projection, source, limit):
             total += folded
     return total
+
+
+def fill(conninfo: str, bodies: Iterable[bytes]) -> str:
+    """A log of these deliveries, and the roster of it; gives the database's address."""
+    model.append(conninfo, list(bodies))
+    worker = sync_engine(conninfo, WORKER_ROLE)
+    drain(worker)
+    worker.dispose()
+    return conninfo
 
 
 @contextmanager

@@ -89,7 +89,7 @@ def chromium(site: Site) -> Iterator[Browser]:
     """A browser, which starts after the server."""
     del site
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tool("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=tool("chromium-headless-shell"), args=ARGUMENTS)
         yield browser
         browser.close()
 

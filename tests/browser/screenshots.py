@@ -28,7 +28,7 @@ def take(link: str, folder: Path) -> None:
     """Sign in by the link, and write a picture of each page into the folder."""
     url = re.sub(r"/sign-in/.*", "", link)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=tool("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=tool("chromium-headless-shell"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1100, "height": 700})
         page.goto(link)
         for name, path in _PAGES.items():

@@ -5,37 +5,49 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
 
 from ingest import postgres
-from tests import model
-from tests.conftest import create
-from tests.fold_all import drain
+from tests import model, secret_people
+from tests.conftest import create, filled
+from tests.fold_all import fill
 from tests.other_definition import PEOPLE
-from tests.secret_people import fill
 from tests.zoned_people import BODIES, Projections, fold_by, zoned_catalogue
 
 
+@pytest.fixture(scope="session")
+def folded_template(server: postgres.Server, template: str) -> str:
+    return filled(server, template, lambda conninfo: fill(conninfo, PEOPLE))
+
+
 @pytest.fixture
-def folded(database: str, worker_engine: Engine) -> str:
+def folded(database: str, folded_template: str) -> str:
     """Three hundred people on the roster, every bib "old"; by the other definition every bib is "new"."""
-    model.append(database, PEOPLE)
-    drain(worker_engine)
+    del folded_template
     return database
+
+
+@pytest.fixture(scope="session")
+def some_template(server: postgres.Server, template: str) -> str:
+    forty = [model.body(number, event_id=number % 2, first_name=f"n{number}") for number in range(40)]
+    return filled(server, template, lambda conninfo: fill(conninfo, forty))
 
 
 @pytest.fixture
-def some(database: str, worker_engine: Engine) -> str:
+def some(database: str, some_template: str) -> str:
     """Forty people."""
-    model.append(database, [model.body(number, event_id=number % 2, first_name=f"n{number}") for number in range(40)])
-    drain(worker_engine)
+    del some_template
     return database
+
+
+@pytest.fixture(scope="session")
+def secret_template(server: postgres.Server, template: str) -> str:
+    return filled(server, template, secret_people.fill)
 
 
 @pytest.fixture(scope="module")
 def shared(server: postgres.Server, template: str) -> str:
-    """Theirs, for tests that change nothing."""
-    return fill(create(server, template))
+    """People with secrets, for tests that change nothing."""
+    return secret_people.fill(create(server, template))
 
 
 @pytest.fixture
@@ -45,8 +57,9 @@ def asking(shared: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def reported(database: str) -> str:
-    return fill(database)
+def reported(database: str, secret_template: str) -> str:
+    del secret_template
+    return database
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,25 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
 
+from ingest import postgres
 from tests import model
 from tests.api_client import Api, running
-from tests.fold_all import drain
+from tests.conftest import filled
+from tests.fold_all import fill
+
+ADA = model.body(1, event_id=1, event_name="Lake", first_name="Ada")
+
+
+@pytest.fixture(scope="session")
+def ada_template(server: postgres.Server, template: str) -> str:
+    return filled(server, template, lambda conninfo: fill(conninfo, [ADA]))
 
 
 @pytest.fixture
-def ada(database: str, worker_engine: Engine) -> str:
+def ada(database: str, ada_template: str) -> str:
     """One person, in the race Lake."""
-    model.append(database, [model.body(1, event_id=1, event_name="Lake", first_name="Ada")])
-    drain(worker_engine)
+    del ada_template
     return database
 
 
