@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from ingest.exact_json import number_as_text
 
 _LABELS = ("answer", "label", "value")  # of an object that is an answer; the first that it has
-_OTHER_LABELS = ("name", "title", "text", "other")  # of which only one may say something; `other`: in own words
+_OTHER_LABELS = ("name", "title", "text", "choice", "response", "other")  # of which only one may say something
 _OF_LABELS = frozenset(
     {"labels", "ids", "refs", "other"}
 )  # all keys of an object that has the labels of what was chosen
+_OF_LIST = frozenset({"answer", "answers", "value", "values", "labels"})  # the one key of an object about several
 FLAGS = ("selected", "is_selected", "checked", "is_checked", "chosen", "is_chosen")  # whether it is chosen
 _LIKE_FLAGS = ("true", "false")  # texts that may say of an object whether it is chosen
 _LIKE_FLAGS_IN_LISTS = frozenset({*_LIKE_FLAGS, "yes", "no", "on", "off", "0", "1"})
@@ -36,6 +37,8 @@ def texts_of(value: object) -> tuple[list[str], str | None]:
     if isinstance(value, list) and _may_be_flags(value):
         return [], _NOT_SAID
     for each in value if isinstance(value, list) else [value]:
+        if is_empty(each) and each is not False:
+            continue  # also an object of nothing, as an empty choice may come
         try:
             values.append(_chosen(each, in_list=in_list) if isinstance(each, dict) else (None, _text(each)))
         except _Unreadable as error:
@@ -49,10 +52,13 @@ def texts_of(value: object) -> tuple[list[str], str | None]:
 
 
 def _labels_of(value: object) -> object:
-    """The labels, and what was answered in own words, where an object has a list of these alone; else the value."""
-    if not isinstance(value, dict) or not isinstance(labels := value.get("labels"), list) or not {*value} <= _OF_LABELS:
+    """What an object has that is nothing but a list of what was chosen, own words beside it; else the value."""
+    if not isinstance(value, dict):
         return value
-    return [*labels, value.get("other")]
+    if isinstance(labels := value.get("labels"), list) and {*value} <= _OF_LABELS:
+        return [*labels, value.get("other")]
+    only = next(iter(value.values())) if value.keys() <= _OF_LIST and len(value) == 1 else None
+    return only if isinstance(only, list) else value
 
 
 def _may_be_flags(options: Sequence[object]) -> bool:
@@ -135,10 +141,15 @@ def _text(value: object) -> str:
 
 
 def is_empty(value: object) -> bool:
-    """Whether it says nothing: null, blanks, false of something that is not known, an empty list or object."""
-    return (
-        value is None or value is False or value == [] or value == {} or (isinstance(value, str) and not value.strip())
-    )
+    """Whether it says nothing: null, blanks, false of something that is not known; a list or an object of nothing."""
+    if isinstance(value, dict | list):
+        within = value.values() if isinstance(value, dict) else value
+        return all(each is not False and _is_nothing(each) for each in within)
+    return value is False or _is_nothing(value)
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value == [] or value == {} or (isinstance(value, str) and not value.strip())
 
 
 def first_said(row: JsonMap, names: Iterable[str]) -> object:

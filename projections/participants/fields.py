@@ -135,14 +135,14 @@ def _with_keys(from_file: Mapping[str, object]) -> Fields:
 
 
 def _first_of_list(key: str) -> str:
-    return re.sub(r"\[[^\]]*\]?", ".0", key)
+    return re.sub(r"\[[^\]]*\]?|\.\*", ".0", key)
 
 
 def _keys(column: str, value: object) -> tuple[str, ...]:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys:
         keys = [None]
-    through_list = next((key for key in keys if isinstance(key, str) and "[" in key), None)
+    through_list = next((key for key in keys if isinstance(key, str) and ("[" in key or "*" in key.split("."))), None)
     if through_list is not None:
         raise FieldsError(
             f"ROSTERLOG_FIELDS: {column} = {through_list!r} goes through a list, which may have many values: name the "

@@ -121,7 +121,7 @@ class _Columns:
         self._first_keys = [first_key for first_key, _ in paths]
         plain_keys = {key for field in fields.columns for key in field.keys}
         columns = [
-            (number, field.column, other_paths, READERS[field.kind], _objects(first_key, other_paths, plain_keys))
+            (number, field.column, other_paths, READERS[field.kind], _objects(other_paths, plain_keys))
             for number, (field, (first_key, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
             if number not in self._left_out
         ]
@@ -143,14 +143,14 @@ class _Columns:
         return cast("list[str]", values), errors  # every value is a text by now
 
 
-_Column = tuple[int, str, tuple[Path, ...], Reader, tuple[str, ...]]
-"""Its number and name, the paths beside its first key, how it is read, and the keys of objects that have id or name."""
+_Column = tuple[int, str, tuple[Path, ...], Reader, AbstractSet[Path]]
+"""Its number and name, the paths beside its first key, how it is read, and those of the paths to an id or a name."""
 
 
-def _objects(first_key: str, paths: tuple[Path, ...], plain_keys: AbstractSet[str]) -> tuple[str, ...]:
-    """The keys that should have an object with id or name, but those that are the value of a column themselves."""
+def _objects(paths: tuple[Path, ...], plain_keys: AbstractSet[str]) -> AbstractSet[Path]:
+    """The paths into an object with id or name, but of keys that are the value of a column themselves."""
     is_object = (("id",), ("name",))
-    return tuple(key for key, inner in paths if inner in is_object and key != first_key and key not in plain_keys)
+    return {(key, inner) for key, inner in paths if inner in is_object and key not in plain_keys}
 
 
 def _read(participant: JsonObject, value: object, column: _Column, errors: dict[str, str]) -> str:
@@ -158,9 +158,9 @@ def _read(participant: JsonObject, value: object, column: _Column, errors: dict[
     if value is None or value == "":
         value = _at(participant, other_paths) if other_paths else None
         if value is None:
-            for key in objects:
-                if not isinstance(participant.get(key), dict) and participant.get(key) not in (None, "", []):
-                    errors[name] = f"not read: {key} is not an object"
+            for path in other_paths:
+                if path[0] in participant and (reason := _why_not_there(participant, path, is_object=path in objects)):
+                    errors[name] = reason
             return ""
     try:
         return read(value)
@@ -172,6 +172,21 @@ def _read(participant: JsonObject, value: object, column: _Column, errors: dict[
                     return read(other)
         errors[name] = str(error)
         return ""
+
+
+def _why_not_there(participant: JsonObject, path: Path, *, is_object: bool) -> str | None:
+    """Why there is nothing at a path, if a list on the way hides it. `is_object`: so does any text or number."""
+    key, inner_keys = path
+    value = participant[key]
+    if is_object and not isinstance(value, dict) and value not in (None, "", []):
+        return f"not read: {key} is not an object"
+    for inner_key in inner_keys:
+        if isinstance(value, list) and value and not inner_key.isdecimal():
+            return f"not read: {key} is not an object"
+        if not isinstance(value, dict):
+            return None
+        key, value = f"{key}.{inner_key}", value.get(inner_key)
+    return None
 
 
 def _begin_days(values: list[str], day_begins: Callable[[str, str], str]) -> None:
@@ -219,6 +234,8 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
         for path, is_form in paths:
             value = value_at(participant, path) if path[1] else participant.get(path[0])
             if not value:
+                if path[0] in participant and (hidden := _why_not_there(participant, path, is_object=False)):
+                    errors[ANSWERS] = hidden
                 continue
             reading = read_answers(value, is_form=is_form)
             so_far = reading if so_far is None else joined(so_far, reading, are_forms=(are_forms, is_form))
@@ -228,6 +245,7 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
         if so_far is None:
             return []
         answers, unread = so_far
+        errors.pop(ANSWERS, None)  # another key has them
         if unread and (reason := reason_of(unread)):
             errors[ANSWERS] = reason
         return answers

@@ -1,5 +1,7 @@
 """Answers to questions, in the shapes seen among platforms. Which one Movemint sends is not published."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,10 @@ UNKNOWN = "no answer under a key that is known"
 WITHIN = "rows within an answer"
 BESIDE = "several answers beside a key that is not known, which may say which of them were given"
 CHOICES = "choices, of which none is said to be chosen"
+NOTHING = (
+    '{"label": null, "value": null}', '{"value": ""}', '{"value": []}', '{"id": null, "name": " "}',
+    '[{"label": null}]', "[null, {}, []]",
+)  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
@@ -28,6 +34,16 @@ JSON = st.recursive(
         ([{"id": 41, "title": "Shirt size", "value": 7}], [("41", "Shirt size", "7")]),
         ([{"question": {"id": 41, "title": "Shirt size"}, "answer": "M"}], [("41", "Shirt size", "M")]),
         ([{"question": 12, "question_identifier": "WY3", "answer": "M", "options": [4]}], [("12", "12", "M")]),
+        ([{"question": "12", name: "Size", "answer": "M"} for name in ("question_text", "title", "label", "name")],
+         [("12", "Size", "M")]),
+        ([{"question_title": "Size", "answer": "M"}, {"question_label": "Cap", "value": "L", "question_id": 3}],
+         [("", "Size", "M"), ("3", "Cap", "L")]),
+        ([{"question_identifier": "WY3", "answer": "M"}], [("WY3", "WY3", "M")]),
+        ([{"question": f"Size {number}", "answer": json.loads(each)} for number, each in enumerate(NOTHING)],
+         [("", f"Size {number}", "") for number in range(len(NOTHING))]),
+        ([{"question": "Size", "answer": {"value": ["M", "L"]}}, {"question": "Cap", "answers": [{"choice": "S"}]}],
+         [("", "Size", "M"), ("", "Size", "L"), ("", "Cap", "S")]),
+        ([{"question": "Size", "name": "size", "answer": None}], [("", "Size", "")]),
         ([{"type": "text", "text": "Owls", "field": {"id": "a1"}}], [("a1", "a1", "Owls")]),
         ([{"type": "choice", "choice": {"label": "M"}, "field": {"id": "a1", "title": "Size"}}],
          [("a1", "Size", "M")]),
@@ -165,6 +181,8 @@ def test_a_row_that_cannot_be_read_is_named_and_loses_nothing_beside_it(bad: obj
         ({"question": "Meals", "selected": "Pasta", "options": ["Pasta", "Pizza"]}, "", UNKNOWN),
         ({"question": "Meals", "selected_option": {"label": "Pasta"}, "choices": ["Pasta", "Pizza"]}, "", UNKNOWN),
         ({"question": "Meals", "selected": ["Pasta"]}, "", UNKNOWN),
+        ({"question": "Meals", "label": "Pasta"}, "", UNKNOWN),
+        ({"question": "Meals", "title": "Pasta", "name": "meals"}, "", UNKNOWN),
         ({"question": "Meals", "selected": {"label": "Pasta"}}, "", UNKNOWN),
         ({"question": "Children", "number": 0}, "", UNKNOWN),
         ({"question": "Shirt", "answer": "", "other_text": "XL tall"}, "", UNKNOWN),

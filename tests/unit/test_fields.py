@@ -93,6 +93,7 @@ def test_a_number_in_a_path_is_a_place_in_a_list_or_a_key(tmp_path: Path) -> Non
         ("sub_event_id = 'sub_events[].id'", "sub_event_id = 'sub_events[].id' goes through a list"),
         ("sub_event_id = 'sub_events[0].id'", "the place of one, such as 'sub_events.0.id' for the first"),
         ("bib", "is not TOML"),
+        ("sub_event_id = 'reg.sub_events.*.id'", "the place of one, such as 'reg.sub_events.0.id' for the first"),
         ("events = 7", 'events takes tables such as [events."501"]'),
         ("[events]\n501 = 'x'", "[events.'501'] has to be a table, with any of time_zone, starts_on, previous"),
         ("[events.501]\nzone = 'UTC'", "[events.'501'] has 'zone'; it takes time_zone, starts_on, previous"),
