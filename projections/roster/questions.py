@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.answer_filters import ANSWER
-from projections.roster.criteria import AnswerFilter, Criteria, ParameterRefused
+from projections.roster.criteria import Criteria, ParameterRefused
 from projections.roster.mask import Mask
 from projections.roster.roster import Roster
 
@@ -74,7 +74,10 @@ async def resolved(connection: AsyncConnection, roster: Roster, criteria: Criter
         return criteria
     of_events = narrowed(roster, criteria)
     asked = await newest(connection, of_events)
-    return _with_keys(criteria, [await _meant(connection, of_events, filter_, asked) for filter_ in criteria.answers])
+    questions = named(asked)
+    return _with_keys(
+        criteria, [await _meant(connection, of_events, filter_.question, questions) for filter_ in criteria.answers]
+    )
 
 
 async def resolved_as_noted(
@@ -132,39 +135,44 @@ async def refuse_hidden_answers(connection: AsyncConnection, roster: Roster, cri
 
 
 async def _meant(
-    connection: AsyncConnection, roster: Roster, filter_: AnswerFilter, asked: Sequence[Asked]
+    connection: AsyncConnection, roster: Roster, name: str, asked: Sequence[FormQuestion]
 ) -> tuple[str, ...]:
-    questions = named(asked)
-    by_id = [question.key for question in questions if question.question_id == filter_.question]
-    by_words = by_id or sorted(question.key for question in questions if question.words == filter_.question)
-    return tuple(by_words or sorted(await _once_called(connection, roster, filter_.question, asked)))
+    """The keys of the questions, of these, that a name means."""
+    by_id = [question.key for question in asked if question.question_id == name]
+    by_words = by_id or sorted(question.key for question in asked if question.words == name)
+    return tuple(by_words or sorted(await _once_called(connection, roster, name, asked)))
 
 
-async def _once_called(connection: AsyncConnection, roster: Roster, words: str, asked: Sequence[Asked]) -> set[str]:
+async def _once_called(
+    connection: AsyncConnection, roster: Roster, words: str, asked: Sequence[FormQuestion]
+) -> set[str]:
     """The keys of the questions, of these, that anybody on the roster was asked in these words.
 
     All answers are read: only words that no question has now come here.
     """
     answers = roster.answers
     called_so = select(answers.c.question_key).where(roster.sees(answers), answers.c.question == words).distinct()
-    return {*(await connection.execute(called_so)).scalars()} & {each.question.key for each in asked}
+    return {*(await connection.execute(called_so)).scalars()} & {question.key for question in asked}
 
 
-def chosen_questions(asked: Sequence[FormQuestion], names: Sequence[str] | None) -> list[FormQuestion]:
-    """The questions that are named, by ids or newest words, in the order of the form; all of them if none is named.
+async def chosen_questions(
+    connection: AsyncConnection, roster: Roster, asked: Sequence[FormQuestion], names: Sequence[str] | None
+) -> list[FormQuestion]:
+    """The questions that are named, as those of filters are, in the order of the form; all of them if none is named.
 
     Raises `ParameterRefused` for a name of none.
     """
     if names is None:
         return [*asked]
-    ids = {question.question_id for question in asked}
+    keys: set[str] = set()
     for name in names:
-        if name not in ids and all(question.words != name for question in asked):
-            named = name if name.isprintable() and 0 < len(name) <= _LONGEST_SHOWN else "one of these"
-            detail = f"questions takes ids or newest words, and nobody was asked {named}: /v1/questions lists them."
+        meant = await _meant(connection, roster, name, asked)
+        if not meant:
+            called = name if name.isprintable() and 0 < len(name) <= _LONGEST_SHOWN else "one of these"
+            detail = f"questions takes ids or words, and nobody was asked {called}: /v1/questions lists them."
             raise ParameterRefused("questions", detail)
-    of_words = {*names} - ids
-    return [question for question in asked if question.question_id in names or question.words in of_words]
+        keys |= {*meant}
+    return [question for question in asked if question.key in keys]
 
 
 async def questions_of(connection: AsyncConnection, roster: Roster) -> list[FormQuestion]:

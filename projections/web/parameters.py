@@ -78,7 +78,7 @@ _ANSWERS = takes(
     "rows: one row per participant, question and answer, beside participant_id or the columns that are asked for.",
 )
 QUESTIONS = takes(
-    "one or more questions, by their ids or newest words, with commas between",
+    "one or more questions, by their ids or words, with commas between",
     "Only the answers to these questions; as columns unless `answers` says otherwise.",
     examples=["Shirt size"],
 )

@@ -78,7 +78,7 @@ async def table_of(
     if form is None:
         return table
     of_events = narrowed(roster, criteria)
-    asked = chosen_questions(await questions_of(connection, of_events), questions)
+    asked = await chosen_questions(connection, of_events, await questions_of(connection, of_events), questions)
     if form == "rows":
         given = answers.answer_rows(
             table.origin, roster.source, roster.answers, asked, only_these=questions is not None

@@ -131,8 +131,10 @@ async def _table(beside: BesideRoster, request: EndpointRequest[RaceParameters],
     names = request.shown.columns if request.parameters.columns else USUAL
     wanted = request.parameters.questions
     asked = await beside.questions(of_race, is_needed=wanted is not None)
+    if wanted is None:
+        return _Table(names, [], asked)
     try:
-        return _Table(names, [] if wanted is None else chosen_questions(asked, wanted), asked)
+        return _Table(names, await chosen_questions(beside.question.connection, of_race, asked, wanted), asked)
     except ParameterRefused as error:
         raise beside.question.refused(error) from None
 

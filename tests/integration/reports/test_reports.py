@@ -10,6 +10,7 @@ from ingest import postgres
 from ingest.database import REPORTING_PII_ROLE, REPORTING_ROLE, WORKER_ROLE, sync_engine
 from projections.reports.report import reports, run_report, values_of
 from tests import model
+from tests.api_client import get, make_token
 from tests.conftest import create
 from tests.fold_all import drain
 
@@ -114,11 +115,15 @@ KNOWN: list[tuple[str, dict[str, str], list[tuple[Any, ...]]]] = [
     ("late_arrivals", {"since": "2999-01-01"}, []),
     ("late_arrivals", {"most": "0"}, []),
     ("transfers", {}, [
-        ("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None),
-        ("10", "Mo", "Ve", "77", ..., "13", "11", "1", "Long", "11", "2", "Short"),
+        ("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None, None, None),
+        ("10", "Mo", "Ve", "77", ..., "13", "11", "1", "Long", "11", "2", "Short", None, None),
     ]),
-    ("transfers", {"event": "12"}, [("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None)]),
-    ("transfers", {"most": "1"}, [("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None)]),
+    ("transfers", {"event": "12"}, [
+        ("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None, None, None),
+    ]),
+    ("transfers", {"most": "1"}, [
+        ("10", "Mo", "Ve", "77", ..., "14", "11", "2", "Short", "12", None, None, None, None),
+    ]),
     ("transfers", {"since": "2999-01-01"}, []),
     ("checklist", {"event": "3", "questions": '41,"Age, in years"'}, [
         ("1", "Loh", "Ada", None, None, "M"), ("9", None, None, None, None, None), (None, None, None, None, None, "S"),
@@ -167,6 +172,39 @@ def test_a_report_on_known_data(
         assert [value for value, other in zip(row, wanted, strict=True) if other is not ...] == [
             other for other in wanted if other is not ...
         ]
+
+
+def test_races_without_ids_are_told_apart_by_their_names(database: str, engine: Engine, worker_engine: Engine) -> None:
+    """Other words of the same id are no change, nor are a name and an id that come in turn."""
+    before: list[dict[str, object]] = [
+        {"sub_event_name": "10K"}, {"event_name": "Spring"}, {"sub_event_name": "10K"},
+        {"event_id": 7, "event_name": "Lake"}, {"event_id": 7, "sub_event_name": "10K"}, {"event_name": "Lake"},
+        {"sub_event_name": "10 km"}, {},
+    ]  # fmt: skip
+    after: list[dict[str, object]] = [
+        {"sub_event_name": "21K"}, {"event_name": "Autumn"}, {},
+        {"event_id": 7, "event_name": "Lakes"}, {"event_id": 7, "sub_event_id": 3}, {"event_id": 7},
+        {"sub_event_name": "10\N{NO-BREAK SPACE}KM"}, {"event_name": "Lake"},
+    ]  # fmt: skip
+    for day, races in enumerate((before, after)):
+        model.append(database, [model.body(id_, bib=str(day), **race) for id_, race in enumerate(races)])
+    drain(worker_engine)
+    assert sorted((row[0], row[8], row[11], *row[12:]) for row in rows(engine, "transfers")) == [
+        ("0", "10K", "21K", None, None), ("1", None, None, "Spring", "Autumn"), ("2", "10K", None, None, None),
+    ]  # fmt: skip
+
+
+def test_bibs_are_compared_as_by_the_lists(database: str, engine: Engine, worker_engine: Engine) -> None:
+    bibs = ("20", "020", "Ａ7", "a07", "a07", "B 1", "B1", "0", "00", " ", "-")
+    model.append(database, [model.body(number, event_id=1, bib=bib) for number, bib in enumerate(bibs)])
+    drain(worker_engine)
+    assert rows(engine, "bibs") == [
+        ("1", None, "missing", None, "1"), ("1", None, "double", "a07, Ａ7", "3"),
+        ("1", None, "double", "0, 00", "2"), ("1", None, "double", "020, 20", "2"),
+    ]  # fmt: skip
+    token = make_token(engine)
+    doubles = get(database, "/v1/participants", token, event_id=1, bib__double="true", columns="bib").json()["data"]
+    assert sorted(each["bib"] for each in doubles) == ["0", "00", "020", "20", "a07", "a07", "Ａ7"]
 
 
 def test_every_report_has_a_test_and_every_parameter_of_it() -> None:

@@ -130,6 +130,12 @@ def test_answers_of_the_past_are_those_of_the_state_that_held(world: World) -> N
     assert world.exported(token, as_of=1, answers="columns", columns="participant_id") == [
         {"participant_id": "a", "Old words": "canary-answer"}
     ]
+    once_called = {"answers": "columns", "columns": "participant_id", "questions": "New words"}
+    assert world.exported(token, **once_called) == [
+        {"participant_id": "a", "Old words": "yes; no"}, {"participant_id": "b", "Old words": "canary-answer"},
+    ]  # fmt: skip
+    refused = world.api.ask("/v1/participants.csv", token, **once_called, as_of=1)
+    assert refused.json()["detail"].startswith("questions takes ids or words, and nobody was asked New words")
     words = [world.api.listed("/v1/questions", token, as_of=n)[0]["questions"][0]["question"] for n in (1, 2, 3)]
     assert words == ["Old words", "New words", "Old words"]
     history = world.api.listed("/v1/participants/a/history", token, include="answers")
