@@ -33,7 +33,7 @@ def _places(inserted: str) -> re.Pattern[str]:
 _PLACES = _places("")
 _GUARDED_PLACES = _places("'")
 _DIGITS = "0-9\uff10-\uff19"
-_NUMBER = rf"[{_SIGNS}][{_DIGITS}]+(?:[.,][{_DIGITS}]+)?(?:[eE][+-]?[0-9]+)?"
+_NUMBER = rf"[{_SIGNS}](?:[{_DIGITS}]+(?:[.,][{_DIGITS}]*)?|[.,][{_DIGITS}]+)(?:[eE][+-]?[0-9]+)?"
 _PHONE = rf"[+\uff0b](?=[^{_DIGITS}]*[{_DIGITS}])[{_DIGITS} ()/.\-\uff0d]+"
 _PLAIN = re.compile(rf"{_NUMBER}|{_PHONE}")
 _SUSPECT = re.compile(rf"[{_BEGINNINGS}\t\r\n]")  # most texts have none of these, and cost no more than this

@@ -91,6 +91,7 @@ class Look:
             "is_signed_in": True,
             "is_operator": getattr(request.state, "is_operator", False),
             "asked": "",
+            "sought": "name, bib, team",
         }
         context = {**usual, **context}
         return self._templates.TemplateResponse(request, template, context, status, {**_HEADERS, **(headers or {})})

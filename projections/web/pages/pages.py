@@ -160,7 +160,9 @@ class Pages:
             return RedirectResponse(self._look.address(context.path) + page_segment(context.id), 303)
         before = page.endpoint.path.partition("{")[0]
         here = self._look.address(before) + (page_segment(validated.id) if page.endpoint.id else "")
-        return self._look.page(request, page.template, {"position": question.position, "here": here, **context})
+        sought = "name, bib, e-mail, team" if question.mask is None else "name, bib, team"
+        usual = {"position": question.position, "here": here, "sought": sought}
+        return self._look.page(request, page.template, {**usual, **context})
 
     def _downloads(self, endpoint: Endpoint[Any]) -> Respond:
         async def download(request: Request) -> Response:

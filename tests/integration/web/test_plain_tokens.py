@@ -265,3 +265,11 @@ def test_while_answers_are_being_counted_the_roster_is_there(doors: Doors) -> No
         deadline = time.monotonic() + 60
         while api.ask("/v1/participants", doors.plain, include="answers", limit=1).status_code != 200:
             assert time.monotonic() < deadline
+
+
+def test_the_boxes_that_find_a_person_offer_no_email_that_they_do_not_search(doors: Doors) -> None:
+    for token, is_offered in ((doors.plain, False), (doors.full, True)):
+        browser = Browser(doors.api)
+        browser.sign_in(token)
+        for page in ("/", "/races/5"):
+            assert ("name, bib, e-mail, team" in browser.open(page).text) is is_offered
