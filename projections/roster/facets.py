@@ -1,7 +1,7 @@
 """Numbers beside a page: how many people meet criteria, how many have each value, or gave each answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -57,20 +57,20 @@ async def count_some(connection: AsyncConnection, roster: Roster, criteria: Crit
 
 
 async def facets(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, columns: Sequence[str]
-) -> list[Facet]:
-    """The facets of the participants who meet the criteria, by columns of text."""
-    rows = (await connection.execute(_counted(roster, criteria, columns))).all()
-    return [_facet(column, place, len(columns), rows) for place, column in enumerate(columns)]
+    connection: AsyncConnection,
+    roster: Roster,
+    criteria: Criteria,
+    columns: Sequence[str],
+    filters: Sequence[Filter] = (),
+) -> tuple[list[Facet], list[int]]:
+    """The facets of the participants who meet the criteria, by columns of text, which are read once for all of them.
 
-
-async def count_also(
-    connection: AsyncConnection, roster: Roster, criteria: Criteria, filters: Sequence[Filter]
-) -> list[int]:
-    """How many of the participants who meet the criteria meet each of these filters, too."""
-    narrower = (replace(criteria, filters=(*criteria.filters, filter_)) for filter_ in filters)
-    also = (_met(roster.counted_rows, roster, each, func.count()).scalar_subquery() for each in narrower)
-    return [*(await connection.execute(select(*also))).one()]
+    And how many of these participants meet each of the filters, too.
+    """
+    rows = (await connection.execute(_counted(roster, criteria, columns, filters))).all()
+    found = [_facet(column, place, len(columns), rows) for place, column in enumerate(columns)]
+    of_first = [row for row in rows if row.bits == _bits(0, len(columns))]
+    return found, [sum(row._mapping[_also(place)] for row in of_first) for place in range(len(filters))]
 
 
 async def answer_facets(
@@ -87,7 +87,7 @@ async def answer_facets(
     if not chosen:
         return []
     counted: dict[str, list[tuple[str, int]]] = {question.key: [] for question in chosen}
-    for key, answer, number in await connection.execute(_answered(roster, criteria, [*counted])):
+    for key, answer, number in await connection.execute(_answered(roster, criteria, event_id, [*counted])):
         counted[key].append((answer, number))
     ordered = {key: sorted(answers, key=lambda each: (-each[1], each[0])) for key, answers in counted.items()}
     return [AnswerFacet(question, ordered[question.key][:MOST_IN_FACET]) for question in chosen]
@@ -98,17 +98,31 @@ def _met(rows: FromClause, roster: Roster, criteria: Criteria, *columns: ColumnE
     return select(*columns).select_from(rows).where(conditions(roster, rows, criteria))
 
 
-def _counted(roster: Roster, criteria: Criteria, columns: Sequence[str]) -> Select[Any]:
+def _counted(roster: Roster, criteria: Criteria, columns: Sequence[str], filters: Sequence[Filter]) -> Select[Any]:
     rows = roster.counted_rows
-    chosen = _met(rows, roster, criteria, *(rows.c[name] for name in columns)).subquery()
+    # What the criteria ask beside the columns is not asked again.
+    narrower = (Criteria((*criteria.filters, filter_)) for filter_ in filters)
+    also = [conditions(roster, rows, each).label(_also(place)) for place, each in enumerate(narrower)]
+    chosen = _met(rows, roster, criteria, *(rows.c[name] for name in columns), *also).subquery()
     values = [chosen.c[name] for name in columns]
     sets = func.grouping_sets(*(tuple_(value) for value in values))
-    return select(func.grouping(*values).label("bits"), func.count().label("number"), *values).group_by(sets)
+    numbers = [func.count().filter(chosen.c[each.name]).label(each.name) for each in also]
+    return select(func.grouping(*values).label("bits"), func.count().label("number"), *numbers, *values).group_by(sets)
+
+
+def _also(place: int) -> str:
+    """The name in the statement of the number of those who meet a filter."""
+    return f"also_{place}"
+
+
+def _bits(place: int, number: int) -> int:
+    """What PostgreSQL's `grouping` says of the set that is this one of so many columns alone: its bit is 0."""
+    return (1 << number) - 1 - (1 << (number - 1 - place))
 
 
 def _facet(column: str, place: int, number: int, rows: Sequence[Row[Any]]) -> Facet:
-    """A facet, from the rows whose grouping set is this column alone: its bit is the only one that is 0."""
-    bits = (1 << number) - 1 - (1 << (number - 1 - place))
+    """A facet, from the rows whose grouping set is this column alone."""
+    bits = _bits(place, number)
     counted: Mapping[str | None, int] = {row._mapping[column]: row.number for row in rows if row.bits == bits}
     ordered = sorted(counted.items(), key=lambda each: (each[0] is None, -each[1], each[0] or ""))
     named = [each for each in ordered if each[0] is not None]
@@ -122,8 +136,7 @@ def _sampled(roster: Roster, event_id: str, keys: Sequence[str]) -> Select[Any]:
     some = (
         select(answers.c.answer)
         .where(
-            roster.sees(answers),
-            func.coalesce(answers.c.event_id, literal_column("''")) == event_id,
+            *_asked_in(roster, answers, event_id),
             answers.c.question_key == asked.c.key,
             answers.c.answer.is_not(None),
         )
@@ -138,13 +151,19 @@ def _has_choices(answers: Sequence[str]) -> bool:
     return 1 < different <= _MOST_CHOICES and len(answers) >= 2 * different
 
 
-def _answered(roster: Roster, criteria: Criteria, keys: Sequence[str]) -> Select[Any]:
-    """How many of the participants who meet the criteria gave each answer to these questions."""
+def _answered(roster: Roster, criteria: Criteria, event_id: str, keys: Sequence[str]) -> Select[Any]:
+    """How many of the participants who meet the criteria gave each answer to these questions of an event."""
     rows, answers = roster.counted_rows, roster.answers
-    people = _met(rows, roster, criteria, rows.c.participant_id).subquery()
+    # Found once, before their answers: else the planner may look each answer of all events up.
+    people = _met(rows, roster, criteria, rows.c.participant_id).cte("people").prefix_with("materialized")
     return (
         select(answers.c.question_key, answers.c.answer, func.count(answers.c.participant_id.distinct()))
         .select_from(people.join(answers, answers.c.participant_id == people.c.participant_id))
-        .where(roster.sees(answers), answers.c.question_key.in_(keys), answers.c.answer.is_not(None))
+        .where(*_asked_in(roster, answers, event_id), answers.c.question_key.in_(keys), answers.c.answer.is_not(None))
         .group_by(answers.c.question_key, answers.c.answer)
     )
+
+
+def _asked_in(roster: Roster, answers: FromClause, event_id: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that answers are of an event, by which the index of questions finds them."""
+    return roster.sees(answers), func.coalesce(answers.c.event_id, literal_column("''")) == event_id

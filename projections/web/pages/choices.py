@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from projections.roster.answer_filters import ANSWER
 from projections.roster.criteria import Criteria, Filter
-from projections.roster.facets import AnswerFacet, Facet, answer_facets, count_also, facets
+from projections.roster.facets import AnswerFacet, Facet, answer_facets, facets
 from projections.roster.questions import FormQuestion
 from projections.roster.roster import Roster
 from projections.web.pages.words import name_in_words
@@ -53,13 +53,10 @@ async def count_choices(
     connection: AsyncConnection, roster: Roster, criteria: Criteria, event_id: str, questions: Sequence[FormQuestion]
 ) -> ChoiceNumbers:
     """Count what can be chosen of the participants of an event who meet the criteria."""
-    return ChoiceNumbers(
-        await facets(connection, roster, criteria, _COLUMNS),
-        await count_also(connection, roster, criteria, [*_BIBS.values()]),
-        await count_also(connection, roster, criteria, [*_UNLISTED.values()]),
-        await count_also(connection, roster, criteria, [*_CHECKED_IN.values()]),
-        await answer_facets(connection, roster, criteria, event_id, questions),
-    )
+    filters = (*_BIBS.values(), *_UNLISTED.values(), *_CHECKED_IN.values())
+    columns, (missing, double, unlisted, *checked_in) = await facets(connection, roster, criteria, _COLUMNS, filters)
+    answers = await answer_facets(connection, roster, criteria, event_id, questions)
+    return ChoiceNumbers(columns, (missing, double), (unlisted,), checked_in, answers)
 
 
 def sections(counted: ChoiceNumbers, chosen: Chosen) -> list[Section]:
