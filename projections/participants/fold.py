@@ -121,7 +121,7 @@ class _Columns:
         self._first_keys = [first_key for first_key, _ in paths]
         plain_keys = {key for field in fields.columns for key in field.keys}
         columns = [
-            (number, field.column, other_paths, READERS[field.kind], _objects(other_paths, plain_keys))
+            (number, field.column, other_paths, READERS[field.kind], _ways(other_paths, plain_keys))
             for number, (field, (first_key, other_paths)) in enumerate(zip(fields.columns, paths, strict=True))
             if number not in self._left_out
         ]
@@ -143,23 +143,26 @@ class _Columns:
         return cast("list[str]", values), errors  # every value is a text by now
 
 
-_Column = tuple[int, str, tuple[Path, ...], Reader, AbstractSet[Path]]
-"""Its number and name, the paths beside its first key, how it is read, and those of the paths to an id or a name."""
+_Column = tuple[int, str, tuple[Path, ...], Reader, tuple[tuple[str, Path, bool], ...]]
+"""Its number and name, the paths beside its first key, how it is read, and the ways on which a value may be hidden."""
 
 
-def _objects(paths: tuple[Path, ...], plain_keys: AbstractSet[str]) -> AbstractSet[Path]:
-    """The paths into an object with id or name, but of keys that are the value of a column themselves."""
+def _ways(paths: tuple[Path, ...], plain_keys: AbstractSet[str]) -> tuple[tuple[str, Path, bool], ...]:
+    """The paths that go deeper: the first key, the path, and whether that key should have an object with id or name.
+
+    A key that is the value of a column itself need not.
+    """
     is_object = (("id",), ("name",))
-    return {(key, inner) for key, inner in paths if inner in is_object and key not in plain_keys}
+    return tuple((key, (key, inner), inner in is_object and key not in plain_keys) for key, inner in paths if inner)
 
 
 def _read(participant: JsonObject, value: object, column: _Column, errors: dict[str, str]) -> str:
-    _, name, other_paths, read, objects = column
+    _, name, other_paths, read, ways = column
     if value is None or value == "":
         value = _at(participant, other_paths) if other_paths else None
         if value is None:
-            for path in other_paths:
-                if path[0] in participant and (reason := _why_not_there(participant, path, is_object=path in objects)):
+            for key, path, is_object in ways:
+                if key in participant and (reason := _why_not_there(participant, path, is_object=is_object)):
                     errors[name] = reason
             return ""
     try:
