@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -16,15 +16,18 @@ def _nothing(_status: int) -> None: ...
 
 
 @contextmanager
-def senders(port: int, number: int, heard: Callable[[int], None] = _nothing) -> Iterator[dict[bytes, int]]:
+def senders(
+    port: int, number: int, heard: Callable[[int], None] = _nothing, sources: Sequence[str] = ("movemint",)
+) -> Iterator[dict[bytes, int]]:
     """So many senders at once for the block; gives what was answered 200 so far, with the positions.
 
-    `heard`: is told the status of each answer; 0 if there was none.
+    `heard`: is told the status of each answer; 0 if there was none. `sources`: to which they deliver in turn; what is
+    added to them is delivered to as well.
     """
     answered: dict[bytes, int] = {}
     enough = threading.Event()
     with ThreadPoolExecutor(number) as pool:
-        sending = [pool.submit(_send, port, sender, answered, enough, heard) for sender in range(number)]
+        sending = [pool.submit(_send, port, sender, answered, enough, heard, sources) for sender in range(number)]
         try:
             yield answered
         finally:
@@ -34,7 +37,12 @@ def senders(port: int, number: int, heard: Callable[[int], None] = _nothing) -> 
 
 
 def _send(
-    port: int, sender: int, answered: dict[bytes, int], enough: threading.Event, heard: Callable[[int], None]
+    port: int,
+    sender: int,
+    answered: dict[bytes, int],
+    enough: threading.Event,
+    heard: Callable[[int], None],
+    sources: Sequence[str],
 ) -> None:
     number = 0
     while not enough.is_set():
@@ -43,9 +51,10 @@ def _send(
         content = model.body(
             f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
         )
+        source = sources[number % len(sources)]
         while not enough.is_set():
             try:
-                status, answer = deliver(port, content)
+                status, answer = deliver(port, content, source=source)
             except (OSError, http.client.HTTPException):  # no answer, or half of one
                 heard(0)
                 enough.wait(_AGAIN_SECONDS)

@@ -14,12 +14,16 @@ from tests.cluster.failover import run_failovers
 from tests.cluster.loss import run_loss
 from tests.cluster.needed import Missing
 from tests.cluster.pool import run_pool
+from tests.cluster.programs import run_logins, run_sources, run_workers
 from tests.cluster.table import Table
 
 _LONGEST_SECONDS = 1500  # for one rung
 # By number, in the order of their turns. Each prints its progress by what it is given, and cleans up after itself.
 RUNGS: Mapping[str, tuple[Callable[[Callable[[str], None]], Table], ...]] = {
+    "1": (run_logins,),
     "2": (run_pool,),
+    "3": (run_workers,),
+    "4": (run_sources,),
     "6": (run_failovers, run_loss),
 }
 

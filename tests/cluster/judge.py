@@ -1,14 +1,22 @@
 """Judges a run by the record of its senders: nothing that was answered 200 is lost, doubled or at another position."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests import model
 from tests.fold_all import query
 from tests.program import environ, said
 
-_GAPS = "select coalesce(max(position), 0) - count(*) from event_log where source = 'movemint'"
-_HEADS = "select (select max(position) from event_log), min(position), count(*) from checkpoint"
+_GAPS = """
+select coalesce(sum(s.gaps), 0) from (select max(position) - count(*) as gaps from event_log group by source) s
+"""
+_FOLDED = """
+select s.source, s.head, min(coalesce(c.position, 0))
+from source s cross join projection p
+left join checkpoint c on c.source = s.source and c.projection = p.projection and c.build = p.live
+group by s.source
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +49,28 @@ class Verdict:
         return [*said, *([self.proof] if self.proof else [])]
 
 
-def judge(conninfo: str, answered: Mapping[bytes, int]) -> Verdict:
-    """Compare the log with the record and the roster with the model. `conninfo`: of a login that may read all."""
-    log = model.stored_bodies(conninfo)
-    at = {content: position for position, content in enumerate(log, 1)}
+def judge(conninfo: str, answered: Mapping[bytes, int], sources: Sequence[str] = ("movemint",)) -> Verdict:
+    """Compare the logs with the record and the rosters with the model. `conninfo`: of a login that may read all."""
+    at: dict[bytes, int] = {}
+    stored = wrong = 0
+    for source in sources:
+        log = model.stored_bodies(conninfo, source)
+        at |= {content: position for position, content in enumerate(log, 1)}
+        stored += len(log)
+        wrong += len(model.stored_roster(conninfo, source).items() ^ model.roster(log).items())
     [(gaps,)] = query(conninfo, _GAPS)
-    wrong = model.stored_roster(conninfo).items() ^ model.roster(log).items()
-    proof = said("verify", env=environ(DATABASE_URL=conninfo))
+    proof = said("verify", "--json", env=environ(DATABASE_URL=conninfo))
     return Verdict(
         answered=len(answered),
         lost=sum(at.get(content) != position for content, position in answered.items()),
-        doubled=len(log) - len(at),
+        doubled=stored - len(at),
         gaps=gaps,
-        wrong_on_roster=len(wrong),
-        proof="" if "movemint  ok" in proof else proof,
+        wrong_on_roster=wrong,
+        proof="" if json.loads(proof.splitlines()[-1])["ok"] else proof,
     )
 
 
-def is_folded(conninfo: str) -> bool:
-    """Whether every event is on the roster, in both projections."""
-    [(head, slowest, tracks)] = query(conninfo, _HEADS)
-    return bool(tracks == 2 and head == slowest)
+def is_folded(conninfo: str, heads: Mapping[str, int] | None = None) -> bool:
+    """Whether every event of every source is on the roster, in both projections. `heads`: up to these positions."""
+    rows = query(conninfo, _FOLDED)
+    return all(folded >= (head if heads is None else heads.get(source, 0)) for source, head, folded in rows)

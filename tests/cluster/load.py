@@ -3,7 +3,7 @@
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Record:
 
 
 @contextmanager
-def loaded(programs: Services, token: str) -> Iterator[Record]:
+def loaded(programs: Services, token: str, sources: Sequence[str] = ("movemint",)) -> Iterator[Record]:
     """Senders that deliver again until they are answered 200, and readers of the roster, for the block."""
     record = Record()
     over = threading.Event()
@@ -43,7 +43,7 @@ def loaded(programs: Services, token: str) -> Iterator[Record]:
     def heard(status: int) -> None:
         (record.delivered_at if status == 200 else record.refused_at).append(time.monotonic())
 
-    with ThreadPoolExecutor(_READERS) as pool, senders(programs.ingest, _SENDERS, heard) as answered:
+    with ThreadPoolExecutor(_READERS) as pool, senders(programs.ingest, _SENDERS, heard, sources) as answered:
         record.answered = answered
         reading = [pool.submit(_read, programs.api, token, record, over) for _ in range(_READERS)]
         try:

@@ -1,5 +1,6 @@
 """The programs of a deployment as processes: an ingest, two workers and an API, each by the address of its service."""
 
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
@@ -10,9 +11,9 @@ _SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
 
 
 class Services:
-    """`ingest`, `api`: the ports."""
+    """`ingest`, `api`: the ports. `settings`: of all programs."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], settings: Mapping[str, str] = _SECRET) -> None:
         self.ingest, self.api = free_port(), free_port()
         commands = {
             "ingest": ("ingest", "--port", str(self.ingest)),
@@ -20,10 +21,22 @@ class Services:
             "worker": ("worker",),
             "worker 2": ("worker",),
         }
-        self._programs = {
-            name: Running(command, environ(DATABASE_URL=addresses[command[0]], **_SECRET))
+        self._commands = {
+            name: (command, environ(DATABASE_URL=addresses[command[0]], **settings))
             for name, command in commands.items()
         }
+        self._programs = {name: Running(*command) for name, command in self._commands.items()}
+
+    def signal(self, name: str, number: int) -> None:
+        self._programs[name].process.send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """As `kill -9` does."""
+        self._programs[name].stop(signal.SIGKILL)
+
+    def start(self, name: str) -> None:
+        """Start it again, as a supervisor does."""
+        self._programs[name] = Running(*self._commands[name])
 
     def ended(self) -> list[str]:
         """The programs that do not run any more, with what they said last."""
@@ -43,10 +56,10 @@ class Services:
 
 
 @contextmanager
-def services(addresses: Mapping[str, str]) -> Iterator[Services]:
+def services(addresses: Mapping[str, str], settings: Mapping[str, str] = _SECRET) -> Iterator[Services]:
     """Running and ready for the block. `addresses`: the database of each service, by its name."""
     with ExitStack() as stack:
-        programs = Services(addresses)
+        programs = Services(addresses, settings)
         stack.callback(programs.stop)
         until(lambda: status_of(programs.ingest, "/readyz/webhook") == 200)
         until(lambda: status_of(programs.api, "/livez") == 200)
