@@ -50,8 +50,8 @@ screenshots: dev
 test-faults: dev
 	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 
-# The rungs of docs/scale.md with real pools, servers and cells that fail in the middle, some twenty minutes. RUNGS=2,6 is a
-# pool and failover alone; without it replicas (rung 5) and a source that moves (rung 8) come after them.
+# Rungs 1 to 6 and 8 of docs/scale.md with real programs, pools, servers and cells that fail in the middle, half an hour.
+# RUNGS=2,6 is a pool and failover alone; without it replicas (rung 5) and a source that moves (rung 8) come last.
 test-cluster: dev
 	$(BIN)/python -m tests.cluster $(if $(RUNGS),--rungs $(RUNGS))
 	$(if $(RUNGS),,$(BIN)/python -m tests.replica_load)
