@@ -13,6 +13,7 @@ from projections.participants.answer_value import (
     FALSE,
     FLAGS,
     NO_LABEL,
+    SAID_WORDS,
     JsonMap,
     first_said,
     is_empty,
@@ -22,8 +23,7 @@ from projections.participants.answer_value import (
 
 _OWN_IDS = ("id", "key", "identifier")  # of the question, if it is not said whose; in an entry of a map, of the answer
 _OWN_WORDS = ("title", "label", "name")  # of the question, if it is not said whose
-_SAID_WORDS = ("question_text", "question_title", "question_label", "question_name")
-_WORDS = ("question", *_SAID_WORDS, *_OWN_WORDS)
+_WORDS = ("question", *SAID_WORDS, *_OWN_WORDS)
 _OBJECTS = ("question", "field")  # that may be an object about the question
 _ABOUT = frozenset(  # what else a row says of its question
     {
@@ -31,7 +31,7 @@ _ABOUT = frozenset(  # what else a row says of its question
         *("required", "is_required", "mandatory", "description", "help_text", "hint", "placeholder"),
     }
 )
-_SAY_QUESTION = frozenset({"question", "question_id", *_SAID_WORDS})  # no key of a map is called so
+_SAY_QUESTION = frozenset({"question", "question_id", *SAID_WORDS})  # no key of a map is called so
 _OF_ITEM = frozenset({*_SAY_QUESTION, *_OWN_IDS, *_WORDS, *_OBJECTS, *_ABOUT})
 _OF_ENTRY = _OF_ITEM - {"name"}  # of an emergency contact `name` is the contact's
 _OF_ANYTHING = ("_id", "_at", "_identifier")  # ends of keys: ids and times of other things
@@ -93,8 +93,8 @@ def read_row(key: str | None, row: object, *, is_form: bool) -> tuple[_Question,
         return question, texts, reason
     # Where a value was given of which nothing was chosen, its key is used as well.
     used = of_question if is_empty(given) else {*of_question, *_EVERY_ANSWER, str(row.get("type"))}
-    reason = _unused(row, used, is_form=is_form) or (_UNKNOWN_KEY if _may_be_answered(row) else None)
-    if reason is None and row and of_question is _ABOUT:
+    reason = _unused(row, used, is_form=is_form)
+    if reason is None and not is_empty(row) and of_question is _ABOUT:
         return question, (), NO_LABEL
     return question, ("",), reason
 
@@ -115,7 +115,6 @@ def _question(key: str | None, row: JsonMap, of_question: Collection[str]) -> _Q
         *(first_said(each, ("question_id", *_OWN_IDS)) for each in objects),
         row.get("question") if _is_id(row) else None,
         *own_ids,
-        row.get("question_identifier"),
     )
     id_ = next(filter(None, map(identifier, ids)), "")
     words = (
@@ -131,7 +130,7 @@ def _is_id(row: JsonMap) -> bool:
     """Whether `question` is the question's id: a number, also in digits where its words stand beside it."""
     question = row.get("question")
     if isinstance(question, str):
-        return question.isascii() and question.isdigit() and not all(is_empty(row.get(name)) for name in _WORDS[1:])
+        return question.isascii() and question.isdigit() and not all(is_empty(row.get(name)) for name in SAID_WORDS)
     return isinstance(question, int | float) and not isinstance(question, bool)
 
 
@@ -188,18 +187,6 @@ def _unused(row: JsonMap, of_question: Collection[str], *, is_form: bool) -> str
         return _UNKNOWN_KEY
     is_said = has_answer or any(name in row for name in _SEVERAL)
     return _ONLY_CHOICES if filled & {*_CHOICES} and not is_said else None
-
-
-def _may_be_answered(row: JsonMap) -> bool:
-    """Whether a label beside the question's words may be the answer: no other key could have one."""
-    words = row.get("question")
-    return (
-        isinstance(words, str)
-        and not is_empty(words)
-        and _EVERY_ANSWER.isdisjoint(row)
-        and not _is_id(row)
-        and any(row.get(name) != words and not is_empty(row.get(name)) for name in _OWN_WORDS)
-    )
 
 
 def _is_of_anything(name: str) -> bool:

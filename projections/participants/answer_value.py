@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ingest.exact_json import number_as_text
 
 _LABELS = ("answer", "label", "value")  # of an object that is an answer; the first that it has
-_OTHER_LABELS = ("name", "title", "text", "choice", "response", "other")  # of which only one may say something
+_OTHER_LABELS = ("name", "title", "text", "other")  # of which only one may say something; `other`: in own words
+_LAST_LABELS = (*_LABELS, "choice", "response")  # where no other is
 _OF_LABELS = frozenset(
     {"labels", "ids", "refs", "other"}
 )  # all keys of an object that has the labels of what was chosen
@@ -20,7 +21,9 @@ _NOT_SAID = "an answer of which it is not said by true or false whether it is ch
 _EMPTY_VALUE = "an answer that is an object whose value is empty"
 FALSE = "false"
 
-_ROWS_HAVE = ("question", "question_id", "question_text", "field")
+SAID_WORDS = ("question_text", "question_title", "question_label", "question_name")
+"""Keys of a row that have the words of its question, and can have nothing else."""
+_ROWS_HAVE = ("question", "question_id", *SAID_WORDS, "field")
 JsonMap = Mapping[str, object]
 
 
@@ -31,14 +34,15 @@ class _Unreadable(Exception):
 def texts_of(value: object) -> tuple[list[str], str | None]:
     """Each value that was given once; and why one of them is none. Of several, those that are not chosen are none."""
     value = _labels_of(value)
-    in_list = isinstance(value, list)
+    if in_list := isinstance(value, list):
+        value = [each for each in value if each is False or not is_empty(each)]
+    elif value is not False and is_empty(value):  # also an object of nothing, as an empty choice may come
+        return [], None
     values: list[tuple[bool | None, str]] = []
     reason: str | None = None
     if isinstance(value, list) and _may_be_flags(value):
         return [], _NOT_SAID
     for each in value if isinstance(value, list) else [value]:
-        if is_empty(each) and each is not False:
-            continue  # also an object of nothing, as an empty choice may come
         try:
             values.append(_chosen(each, in_list=in_list) if isinstance(each, dict) else (None, _text(each)))
         except _Unreadable as error:
@@ -122,7 +126,7 @@ def _label(value: JsonMap) -> object:
         others = [value[name] for name in _OTHER_LABELS if not is_empty(value.get(name))]
         if len(others) > 1 and any(other != others[0] for other in others):
             raise _Unreadable("an answer that is an object of several labels")
-        label = others[0] if others else first_said(value, _LABELS)
+        label = others[0] if others else first_said(value, _LAST_LABELS)
     if label is None or isinstance(label, dict | list):
         raise _Unreadable(NO_LABEL)
     return label

@@ -142,7 +142,9 @@ def _keys(column: str, value: object) -> tuple[str, ...]:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys:
         keys = [None]
-    through_list = next((key for key in keys if isinstance(key, str) and ("[" in key or "*" in key.split("."))), None)
+    through_list = next(
+        (key for key in keys if isinstance(key, str) and ("[" in key or "*" in key.split(".")[1:])), None
+    )
     if through_list is not None:
         raise FieldsError(
             f"ROSTERLOG_FIELDS: {column} = {through_list!r} goes through a list, which may have many values: name the "

@@ -10,6 +10,7 @@ from ingest.delivery import JsonObject, identifier, read_envelope
 from ingest.log.event import Event
 from ingest.log.own_types import PARTICIPANT_OBSERVED, PARTICIPANT_UNLISTED
 from projections.folding.outcome import Parked, Passed
+from projections.participants.answer_value import is_empty
 from projections.participants.answers import Answer, ReadAnswers, is_whole, joined, read_answers, reason_of
 from projections.participants.bounds import LONGEST_TEXT, MOST_ANSWERS, name_left_out, within_bounds
 from projections.participants.convert import DAY_ALONE_LENGTH, READERS, Reader, WillNotConvert
@@ -184,7 +185,7 @@ def _why_not_there(participant: JsonObject, path: Path, *, is_object: bool) -> s
     if is_object and not isinstance(value, dict) and value not in (None, "", []):
         return f"not read: {key} is not an object"
     for inner_key in inner_keys:
-        if isinstance(value, list) and value and not inner_key.isdecimal():
+        if isinstance(value, list) and not is_empty(value) and not inner_key.isdecimal():
             return f"not read: {key} is not an object"
         if not isinstance(value, dict):
             return None
@@ -248,7 +249,8 @@ def _answers_reader(fields: Fields) -> Callable[[JsonObject, dict[str, str]], li
         if so_far is None:
             return []
         answers, unread = so_far
-        errors.pop(ANSWERS, None)  # another key has them
+        if any(each.answer for each in answers):
+            errors.pop(ANSWERS, None)  # another key has them
         if unread and (reason := reason_of(unread)):
             errors[ANSWERS] = reason
         return answers

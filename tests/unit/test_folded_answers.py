@@ -7,7 +7,7 @@ from tests.folded import state
 SIZE = [{"question": "Shirt size", "answer": "M"}]
 
 
-@pytest.mark.parametrize("first", [5, "none", [], {}, [None], [{"question": ""}], {"a": {"b": {}}}])
+@pytest.mark.parametrize("first", [5, "none", [], {}, [None], [{"question": ""}], {"a": {"b": False}}])
 def test_answers_that_cannot_be_read_are_left_to_the_next_key_and_stay_named(first: object) -> None:
     folded = state(answers=first, question_answers=first, custom_answers=SIZE)
     assert ([answer.answer for answer in folded.answers], bool(folded.errors)) == (["M"], bool(first))
