@@ -36,8 +36,10 @@ def fill(conninfo: str, bodies: Iterable[bytes]) -> str:
     """A log of these deliveries, and the roster of it; gives the database's address."""
     model.append(conninfo, list(bodies))
     worker = sync_engine(conninfo, WORKER_ROLE)
-    drain(worker)
-    worker.dispose()
+    try:
+        drain(worker)
+    finally:
+        worker.dispose()  # nobody may be connected to what is copied
     return conninfo
 
 

@@ -63,7 +63,7 @@ async def facets(
     columns: Sequence[str],
     filters: Sequence[Filter] = (),
 ) -> tuple[list[Facet], list[int]]:
-    """The facets of the participants who meet the criteria, by columns of text, which are read once for all of them.
+    """The facets of the participants who meet the criteria, by columns of text, at least one; they are found once.
 
     And how many of these participants meet each of the filters, too.
     """
@@ -100,8 +100,9 @@ def _met(rows: FromClause, roster: Roster, criteria: Criteria, *columns: ColumnE
 
 def _counted(roster: Roster, criteria: Criteria, columns: Sequence[str], filters: Sequence[Filter]) -> Select[Any]:
     rows = roster.counted_rows
-    # What the criteria ask beside the columns is not asked again.
-    narrower = (Criteria((*criteria.filters, filter_)) for filter_ in filters)
+    # Beside each filter the event alone is asked for again: by it the double bibs are found.
+    of_event = [each for each in criteria.filters if each.column == "event_id"]
+    narrower = (Criteria((*of_event, filter_)) for filter_ in filters)
     also = [conditions(roster, rows, each).label(_also(place)) for place, each in enumerate(narrower)]
     chosen = _met(rows, roster, criteria, *(rows.c[name] for name in columns), *also).subquery()
     values = [chosen.c[name] for name in columns]

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,10 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.database import API_ROLE, async_engine
-from projections.roster.criteria import Criteria, Filter
+from projections.roster.criteria import AnswerFilter, Criteria, Filter
 from projections.roster.facets import MOST_IN_FACET, answer_facets, count_some, facets
 from projections.roster.patience import within
-from projections.roster.questions import questions_of
+from projections.roster.questions import questions_of, resolved
 from projections.roster.roster import Roster
 from tests import model
 from tests.fold_all import drain
@@ -77,10 +78,42 @@ def test_no_more_are_counted_than_are_told(people: str, monkeypatch: pytest.Monk
     assert asked(people, lambda connection: count_some(connection, ROSTER, OF_EVENT)) == 21
 
 
-def test_more_filters_are_counted_beside_the_criteria(people: str) -> None:
-    also = (Filter("team", "isnull", True), Filter("status", "eq", "active"), Filter("event_id", "eq", "0"))
-    _, counted = asked(people, lambda connection: facets(connection, ROSTER, OF_EVENT, ("team", "status"), also))
-    assert counted == [sum(team is None for team in TEAMS[1::2]), 30, 0]
+def test_more_filters_are_counted_beside_the_criteria(database: str, worker_engine: Engine) -> None:
+    """As many as a list with the filter and the criteria has, whatever these are."""
+    bibs = [None if number == 5 else number % 70 + 10 * (number >= 70) for number in range(len(TEAMS))]
+    bodies = [
+        model.body(
+            number, event_id=number % 2, team=team, bib=bibs[number], last_name="AB"[number % 3 > 1],
+            status="active" if number % 3 else "deferred", answers=[{"question": "Size", "answer": "SML"[number % 3]}],
+        )
+        for number, team in enumerate(TEAMS)
+    ]  # fmt: skip
+    model.append(database, bodies)
+    drain(worker_engine)
+    also = (
+        Filter("team", "isnull", True), Filter("bib", "isnull", True), Filter("bib", "double", True),
+        Filter("status", "eq", "active"), Filter("event_id", "eq", "0"), Filter("checked_in_at", "isnull", True),
+    )  # fmt: skip
+    sizes = AnswerFilter("Size", "eq", "M")
+    every = (
+        OF_EVENT, EVERYBODY, replace(OF_EVENT, words="b"), replace(OF_EVENT, answers=(sizes,)),
+        replace(OF_EVENT, filters=(*OF_EVENT.filters, Filter("bib", "double", True))),
+        replace(OF_EVENT, filters=(*OF_EVENT.filters, Filter("status", "eq", "deferred")), answers=(sizes,)),
+    )  # fmt: skip
+
+    async def ask(connection: AsyncConnection) -> list[list[int]]:
+        counted = []
+        for roster in (ROSTER, replace(ROSTER, as_of=60)):
+            for each in every:
+                criteria = await resolved(connection, roster, each)
+                _, numbers = await facets(connection, roster, criteria, ("team", "status"), also)
+                narrower = [replace(criteria, filters=(*criteria.filters, filter_)) for filter_ in also]
+                assert numbers == [await count_some(connection, roster, one) for one in narrower]
+                counted.append(numbers)
+        return counted
+
+    of_event, *_ = asked(database, ask)
+    assert of_event == [sum(team is None for team in TEAMS[1::2]), 1, 20, 30, 0, 45]
 
 
 def test_answers_that_come_again_and_again_are_counted_in_the_order_of_the_form(
