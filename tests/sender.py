@@ -1,6 +1,7 @@
 """Delivers as Movemint does: each delivery again and again, until it is answered 200."""
 
 import http.client
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,8 @@ def senders(
 ) -> Iterator[dict[bytes, int]]:
     """So many senders at once for the block; gives what was answered 200 so far, with the positions.
 
-    `heard`: is told the status of each answer; 0 if there was none. `sources`: to which they deliver in turn; what is
-    added to them is delivered to as well.
+    `heard`: is told the status of each answer; 0 if there was none. `sources`: to any of which they deliver, by chance;
+    what is added to them is delivered to as well. Each participant's team is the source.
     """
     answered: dict[bytes, int] = {}
     enough = threading.Event()
@@ -45,13 +46,14 @@ def _send(
     sources: Sequence[str],
 ) -> None:
     number = 0
+    draw = random.Random(sender)  # the same in each run
     while not enough.is_set():
         number += 1
         name = f"{sender}-{number}"
+        source = draw.choice(sources)
         content = model.body(
-            f"{sender}-{number % 20}", first_name=name, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
+            f"{sender}-{number % 20}", first_name=name, team=source, updated_at=f"2026-05-01T10:{number % 60:02d}:00Z"
         )
-        source = sources[number % len(sources)]
         while not enough.is_set():
             try:
                 status, answer = deliver(port, content, source=source)

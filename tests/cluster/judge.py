@@ -11,11 +11,12 @@ from tests.program import environ, said
 _GAPS = """
 select coalesce(sum(s.gaps), 0) from (select max(position) - count(*) as gaps from event_log group by source) s
 """
+_HEADS = "select source, max(position) from event_log group by source"
 _FOLDED = """
-select s.source, s.head, min(coalesce(c.position, 0))
+select s.source, min(coalesce(c.position, 0))
 from source s cross join projection p
 left join checkpoint c on c.source = s.source and c.projection = p.projection and c.build = p.live
-group by s.source
+group by s.source having count(*) = 2
 """
 
 
@@ -51,18 +52,18 @@ class Verdict:
 
 def judge(conninfo: str, answered: Mapping[bytes, int], sources: Sequence[str] = ("movemint",)) -> Verdict:
     """Compare the logs with the record and the rosters with the model. `conninfo`: of a login that may read all."""
-    at: dict[bytes, int] = {}
+    at: dict[tuple[str, bytes], int] = {}
     stored = wrong = 0
     for source in sources:
         log = model.stored_bodies(conninfo, source)
-        at |= {content: position for position, content in enumerate(log, 1)}
+        at |= {(source, content): position for position, content in enumerate(log, 1)}
         stored += len(log)
         wrong += len(model.stored_roster(conninfo, source).items() ^ model.roster(log).items())
     [(gaps,)] = query(conninfo, _GAPS)
     proof = said("verify", "--json", env=environ(DATABASE_URL=conninfo))
     return Verdict(
         answered=len(answered),
-        lost=sum(at.get(content) != position for content, position in answered.items()),
+        lost=sum(at.get((_source(content), content)) != position for content, position in answered.items()),
         doubled=stored - len(at),
         gaps=gaps,
         wrong_on_roster=wrong,
@@ -70,7 +71,17 @@ def judge(conninfo: str, answered: Mapping[bytes, int], sources: Sequence[str] =
     )
 
 
-def is_folded(conninfo: str, heads: Mapping[str, int] | None = None) -> bool:
-    """Whether every event of every source is on the roster, in both projections. `heads`: up to these positions."""
-    rows = query(conninfo, _FOLDED)
-    return all(folded >= (head if heads is None else heads.get(source, 0)) for source, head, folded in rows)
+def _source(content: bytes) -> str:
+    """To which source its sender delivered it."""
+    return str(json.loads(content)["data"]["object"]["team"])
+
+
+def heads(conninfo: str) -> dict[str, int]:
+    """The last position of each source's log."""
+    return dict(query(conninfo, _HEADS))
+
+
+def is_folded(conninfo: str, until: Mapping[str, int] | None = None) -> bool:
+    """Whether every event of every source, or those up to these positions, is on the roster, in both projections."""
+    folded = dict(query(conninfo, _FOLDED))
+    return all(folded.get(source, 0) >= head for source, head in (until or heads(conninfo)).items())

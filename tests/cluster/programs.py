@@ -14,11 +14,10 @@ from ingest import postgres
 from ingest.database import SERVICE_ROLES
 from ingest.postgres import as_login
 from tests import model
-from tests.cluster.judge import is_folded, judge
+from tests.cluster.judge import heads, is_folded, judge
 from tests.cluster.load import Record, loaded
 from tests.cluster.services import Services, services
 from tests.cluster.table import Table
-from tests.fold_all import query
 from tests.program import deliver, environ, run, until
 
 BETWEEN = 100  # deliveries answered before and after each fault
@@ -50,8 +49,8 @@ def run_logins(say: Callable[[str], None]) -> Table:
 def run_workers(say: Callable[[str], None]) -> Table:
     """Rung 3."""
     faults = {
-        "a worker of two killed, away for 3 s": _killed("worker"),
-        "the other stopped (`SIGSTOP`) for 12 s": _stopped("worker 2"),
+        "a worker of two killed until the other has folded all": _killed_and_taken_over("worker"),
+        "the other stopped (`SIGSTOP`) until this one has": _stopped_and_taken_over("worker 2"),
         "both killed, away for 3 s": _killed("worker", "worker 2"),
     }
     return _run("Two workers that divide 40 sources", 40, faults, say)
@@ -78,13 +77,32 @@ def _killed(*names: str) -> _Fault:
     return fault
 
 
-def _stopped(name: str) -> _Fault:
+def _killed_and_taken_over(name: str) -> _Fault:
+    """The other worker has folded all of before, and of while it was away, before it is there again."""
+
     def fault(site: _Site) -> None:
-        site.programs.signal(name, signal.SIGSTOP)
-        time.sleep(STOPPED_SECONDS)
-        site.programs.signal(name, signal.SIGCONT)
+        site.programs.kill(name)
+        _other_folds(site, AWAY_SECONDS)
+        site.programs.start(name)
 
     return fault
+
+
+def _stopped_and_taken_over(name: str) -> _Fault:
+    def fault(site: _Site) -> None:
+        site.programs.signal(name, signal.SIGSTOP)
+        try:
+            _other_folds(site, STOPPED_SECONDS)
+        finally:
+            site.programs.signal(name, signal.SIGCONT)
+
+    return fault
+
+
+def _other_folds(site: _Site, seconds: float) -> None:
+    time.sleep(seconds)
+    noted = heads(site.conninfo)
+    until(lambda: is_folded(site.conninfo, noted))
 
 
 def _added(site: _Site) -> None:
@@ -96,13 +114,16 @@ def _added(site: _Site) -> None:
 
 
 def _half_written(site: _Site) -> None:
-    """The old secrets stay in force, also of a server that begins meanwhile: by the ones that it can read."""
-    (site.folder / site.sources[0]).write_text("")
+    """The old secret stays in force while a server runs; one that begins then knows the others alone."""
+    name = site.sources[0]
+    (site.folder / name).write_text("")
+    time.sleep(AWAY_SECONDS)  # in which it is read
+    assert _status(site, name) == 200
     site.programs.kill("ingest")
     site.programs.start("ingest")
     until(lambda: _status(site, site.sources[1]) == 200)
-    _keep_secret(site.folder, site.sources[0])
-    until(lambda: _status(site, site.sources[0]) == 200)
+    _keep_secret(site.folder, name)
+    until(lambda: _status(site, name) == 200)
 
 
 def _taken_away(site: _Site) -> None:
@@ -126,7 +147,7 @@ def _keep_secret(folder: Path, source: str) -> None:
 def _status(site: _Site, source: str) -> int:
     """Of a delivery that is not in the record; it is in the log, and on the model's roster."""
     try:
-        return deliver(site.programs.ingest, model.body(f"asked-{source}"), source=source)[0]
+        return deliver(site.programs.ingest, model.body(f"asked-{source}", team=source), source=source)[0]
     except OSError:
         return 0
 
@@ -180,11 +201,11 @@ def _through(site: _Site, fault: _Fault) -> Sequence[object]:
     begun = time.monotonic()
     fault(site)
     over = time.monotonic()
-    heads = dict(query(site.conninfo, "select source, head from source"))
-    until(lambda: is_folded(site.conninfo, heads))
+    noted = heads(site.conninfo)
+    until(lambda: is_folded(site.conninfo, noted))
     folded = time.monotonic()
     record.until_answered(BETWEEN)
-    until(lambda: record.paged_at[-1] > over)
+    until(lambda: any(at > over for at in record.paged_at[-1:]))
     to = time.monotonic()
     pauses = [_longest_pause(times, begun, to) for times in (record.delivered_at, record.paged_at)]
     refused = sum(begun <= at <= to for at in record.refused_at)
