@@ -63,6 +63,16 @@ def test_a_column_points_at_the_keys_of_the_file_and_at_no_others(tmp_path: Path
     assert read_fields(fields_file(tmp_path, 'bib = "race_number"')).forms == DECLARED.forms
 
 
+def test_answers_that_a_list_hides_stay_named_until_another_key_has_some(tmp_path: Path) -> None:
+    fold = folding(read_fields(fields_file(tmp_path, 'answers = ["reg.answers", "more"]')))
+    hidden = "not read: reg is not an object"
+    for more, answers, named in ((None, [], hidden), ({"Size": None}, [""], hidden), ({"Size": "M"}, ["M"], None)):
+        content = model.body(1, reg=[{"answers": {"Size": "M"}}], more=more)
+        folded = fold(Event("movemint", 1, "", "event.participant.created", "1", content))
+        assert isinstance(folded, State)
+        assert ([answer.answer for answer in folded.answers], folded.errors.get("answers")) == (answers, named)
+
+
 def test_a_number_in_a_path_is_a_place_in_a_list_or_a_key(tmp_path: Path) -> None:
     file = tmp_path / "fields.toml"
     file.write_text('sub_event_id = "sub_events.1.id"\nbib = "custom.41"\nteam = "clubs.0"', encoding="utf-8")
