@@ -50,7 +50,7 @@ screenshots: dev
 test-faults: dev
 	$(BIN)/python -m tests.faults --seconds $(or $(FAULT_SECONDS),300)
 
-# Rungs 1 to 6 and 8 of docs/scale.md with real programs, pools, servers and cells that fail in the middle, half an hour.
+# Rungs 1 to 6 and 8 of docs/scale.md with real programs, pools, servers and cells that fail in the middle, twenty minutes.
 # RUNGS=2,6 is a pool and failover alone; without it replicas (rung 5) and a source that moves (rung 8) come last.
 test-cluster: dev
 	$(BIN)/python -m tests.cluster $(if $(RUNGS),--rungs $(RUNGS))
