@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tests import DEADLINE, model
+from tests.cluster.watch import longest_pause
 
 PEOPLE = 20
 _PATH = "/v1/participants?limit=1000&columns=participant_id,first_position,position,first_name"
@@ -32,9 +32,7 @@ class Reading:
 
     def longest_pause(self, begun: float, ended: float) -> float:
         """The longest time without a right answer between these moments."""
-        within = sorted(at for at in self.right_at if begun < at < ended)
-        moments = [begun, *within, ended]
-        return max(later - earlier for earlier, later in pairwise(moments))
+        return longest_pause(self.right_at, begun, ended)
 
 
 class Log:

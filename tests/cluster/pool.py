@@ -1,19 +1,14 @@
 """Rung 2: a PgBouncer in transaction mode before a PostgreSQL, killed under load."""
 
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import psycopg
-
-from ingest import postgres
 from ingest.database import SERVICE_ROLES
 from tests.bouncer import Bouncer, bouncer
 from tests.cluster.judge import is_folded, judge
 from tests.cluster.load import Record, loaded
 from tests.cluster.needed import program
-from tests.cluster.services import services
+from tests.cluster.services import migrated, services
 from tests.cluster.table import Table
 from tests.cluster.watch import Look, after_outage, folded_at, watching
 from tests.program import environ, run, until
@@ -27,14 +22,8 @@ _HEAD = ("what happens", "next 200", "next page", "all on the roster", "answered
 def run_pool(say: Callable[[str], None]) -> Table:
     found = program("pgbouncer", "pgbouncer")
     table = Table("A pool in transaction mode, killed (`kill -9`) and away for 3 s", _HEAD)
-    with tempfile.TemporaryDirectory(prefix="rosterlog-cluster-") as folder:
-        Path(folder).chmod(0o711)
-        with postgres.server(Path(folder) / "data", say) as server:
-            run("migrate", env=environ(ROSTERLOG_DATA_DIR=f"{folder}/data"))
-            with psycopg.connect(server.conninfo) as connection:
-                postgres.keep_logins(connection, SERVICE_ROLES)
-            with bouncer(server.conninfo, found) as pool:
-                _run_through(pool, server.conninfo, table, say)
+    with migrated(say) as (_, conninfo), bouncer(conninfo, found) as pool:
+        _run_through(pool, conninfo, table, say)
     return table
 
 

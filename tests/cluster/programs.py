@@ -1,23 +1,19 @@
 """Rungs 1, 3 and 4 under load: programs with a login each, workers that divide sources, sources that come and go."""
 
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-import psycopg
-
-from ingest import postgres
 from ingest.database import SERVICE_ROLES
 from ingest.postgres import as_login
 from tests import model
 from tests.cluster.judge import heads, is_folded, judge
 from tests.cluster.load import Record, loaded
-from tests.cluster.services import Services, services
+from tests.cluster.services import Services, migrated, services
 from tests.cluster.table import Table
+from tests.cluster.watch import longest_pause
 from tests.program import deliver, environ, run, until
 
 BETWEEN = 100  # deliveries answered before and after each fault
@@ -154,14 +150,8 @@ def _status(site: _Site, source: str) -> int:
 
 def _run(title: str, number: int, faults: Mapping[str, _Fault], say: Callable[[str], None]) -> Table:
     table = Table(title, _HEAD)
-    with tempfile.TemporaryDirectory(prefix="rosterlog-cluster-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        with postgres.server(folder / "data", say) as server:
-            run("migrate", env=environ(ROSTERLOG_DATA_DIR=f"{folder}/data"))
-            with psycopg.connect(server.conninfo) as connection:
-                postgres.keep_logins(connection, SERVICE_ROLES)
-            _run_on(server.conninfo, folder / "secrets", number, faults, table, say)
+    with migrated(say) as (folder, conninfo):
+        _run_on(conninfo, folder / "secrets", number, faults, table, say)
     return table
 
 
@@ -207,11 +197,6 @@ def _through(site: _Site, fault: _Fault) -> Sequence[object]:
     record.until_answered(BETWEEN)
     until(lambda: any(at > over for at in record.paged_at[-1:]))
     to = time.monotonic()
-    pauses = [_longest_pause(times, begun, to) for times in (record.delivered_at, record.paged_at)]
+    pauses = [longest_pause(times, begun, to) for times in (record.delivered_at, record.paged_at)]
     refused = sum(begun <= at <= to for at in record.refused_at)
     return (*(f"{seconds:.1f} s" for seconds in (*pauses, folded - over)), refused)
-
-
-def _longest_pause(times: Sequence[float], since: float, to: float) -> float:
-    within = [since, *sorted(each for each in times if since < each < to), to]
-    return max(after - before for before, after in pairwise(within))

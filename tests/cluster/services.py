@@ -1,11 +1,17 @@
 """The programs of a deployment as processes: an ingest, two workers and an API, each by the address of its service."""
 
 import signal
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
+import psycopg
+
+from ingest import postgres
+from ingest.database import SERVICE_ROLES
 from tests import model
-from tests.program import Running, environ, free_port, status_of, until
+from tests.program import Running, environ, free_port, run, status_of, until
 
 _SECRET = {"MOVEMINT_WEBHOOK_SECRET": model.SECRET.decode()}
 
@@ -53,6 +59,19 @@ class Services:
     def stop(self) -> None:
         for program in self._programs.values():
             program.stop()
+
+
+@contextmanager
+def migrated(say: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
+    """A folder, and in it a PostgreSQL that is migrated and lets each service log in: the superuser's address."""
+    with tempfile.TemporaryDirectory(prefix="rosterlog-cluster-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        with postgres.server(folder / "data", say) as server:
+            run("migrate", env=environ(ROSTERLOG_DATA_DIR=f"{folder}/data"))
+            with psycopg.connect(server.conninfo) as connection:
+                postgres.keep_logins(connection, SERVICE_ROLES)
+            yield folder, server.conninfo
 
 
 @contextmanager

@@ -89,3 +89,9 @@ def after_outage(times: Sequence[float], since: float, to: float) -> float:
     within = [since, *sorted(each for each in times if since < each <= to)]
     pauses = [(after - before, after) for before, after in pairwise(within)]
     return max(pauses)[1] if pauses else float("inf")
+
+
+def longest_pause(times: Sequence[float], since: float, to: float) -> float:
+    """The longest time without one of these moments between two others."""
+    within = [since, *sorted(each for each in times if since < each < to), to]
+    return max(later - earlier for earlier, later in pairwise(within))

@@ -117,3 +117,29 @@ def test_in_a_form_a_text_may_be_the_words_of_the_question_and_an_answer_is_an_a
 def test_in_a_form_options_are_answers_where_they_say_so_themselves() -> None:
     options = [{"label": "S", "selected": False}, {"label": "M", "selected": True}]
     assert read_answers([{"title": "Size", "options": options}], is_form=True) == ([Answer("", "Size", "M")], None)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"label": None, "value": None}, {"value": ""}, {"value": []}, {"id": None, "name": " "}, [{"label": None}],
+     [None, {}, []]],
+)  # fmt: skip
+def test_an_object_or_a_list_of_nothing_is_no_answer_and_no_fault(nothing: object) -> None:
+    rows: tuple[object, ...] = ([{"question": "Size", "answer": nothing}], {"Size": nothing})
+    for row in rows:
+        answers, unread = read_answers(row)
+        assert ([(each.question, each.answer) for each in answers], unread) == ([("Size", "")], None)
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        ({"value": ["M", "L"]}, ["M", "L"]),
+        ([{"choice": "S"}], ["S"]),
+        ({"text": "Red", "choice": 3}, ["Red"]),
+        ([None, {"choice": 3}], ["3"]),
+    ],
+)
+def test_a_choice_and_a_list_within_an_answer_are_read(given: object, texts: list[str]) -> None:
+    answers, unread = read_answers([{"question": "Size", "answer": given}])
+    assert ([each.answer for each in answers], unread) == (texts, None)
