@@ -125,7 +125,8 @@ def test_in_a_form_options_are_answers_where_they_say_so_themselves() -> None:
      [None, {}, []]],
 )  # fmt: skip
 def test_an_object_or_a_list_of_nothing_is_no_answer_and_no_fault(nothing: object) -> None:
-    rows: tuple[object, ...] = ([{"question": "Size", "answer": nothing}], {"Size": nothing})
+    by_type = {"question": "Size", "type": "select", "select": nothing}
+    rows: tuple[object, ...] = ([{"question": "Size", "answer": nothing}], [by_type], {"Size": nothing})
     for row in rows:
         answers, unread = read_answers(row)
         assert ([(each.question, each.answer) for each in answers], unread) == ([("Size", "")], None)
