@@ -29,15 +29,16 @@ class Connections:
     Beside them there are as many for those that other sessions' locks hold up: however many these are, and however long
     they wait, the others find a connection within half a second.
 
-    `seconds`: how long one use may last. A connection that failed, for whatever reason but the data, is closed, and so
-    are those that wait for their next use: what made it fail has probably happened to them as well. A statement that
-    took too long says nothing about them.
+    `seconds`: how long one use may last. A connection that failed, for whatever reason but the data or a lock, is
+    closed, and so are those that wait for their next use: what made it fail has probably happened to them as well. A
+    statement that took too long says nothing about them.
     """
 
     def __init__(self, connect: Connect, seconds: float, most: int = 4) -> None:
         self._connect = connect
         self._seconds = seconds
         self._lock_seconds = min(_LOCK_SECONDS, _LOCK_PART * seconds)
+        self.most = most
         self._slots = asyncio.Semaphore(most)
         self._patient_slots = asyncio.Semaphore(most)
         self._idle: list[Connection] = []
@@ -102,7 +103,7 @@ class Connections:
             return await _done(connection, work)
         except psycopg.Error as error:
             is_sound = _is_answer(error)
-            others_too = not is_sound and not is_cancelled(error) and not is_blocked(error)
+            others_too = not is_sound and not is_cancelled(error)
             raise
         finally:
             if is_sound and not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
@@ -167,12 +168,12 @@ async def _looked_at(connection: Connection) -> tuple[bool, str | None]:
 
 
 def _is_answer(error: psycopg.Error) -> bool:
-    """Whether the session is sound, and would say the same again."""
-    return blames_the_data(error) or is_elsewhere(error)
+    """Whether the session is sound, and another one would say the same."""
+    return blames_the_data(error) or is_elsewhere(error) or is_blocked(error)
 
 
 def _took_long(error: psycopg.Error) -> bool:
-    return is_blocked(error) or is_cancelled(error) or isinstance(error, NoAnswer)
+    return is_cancelled(error) or isinstance(error, NoAnswer)
 
 
 def _discard(late: asyncio.Future[Connection]) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ingest.delivery import read_envelope
-from ingest.group_commit import NotKept, TakenElsewhere
+from ingest.lanes import NotKept, TakenElsewhere
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import DELIVERIES, DELIVERY_SECONDS, Histogram, Reading, readings_of
 from ingest.probe import PROBE_MEMBER, echo_of, is_probe

@@ -13,7 +13,8 @@ from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
 from ingest.disk import disk_hindrance, free_bytes
 from ingest.driver import AsyncConnection, answered_within
-from ingest.group_commit import GroupCommit, Limits
+from ingest.group_commit import GroupCommit
+from ingest.lanes import Limits
 from ingest.log.refused import count_refused
 from ingest.metrics import Reading
 from ingest.misdirected import misdirected_routes

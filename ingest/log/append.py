@@ -1,7 +1,8 @@
-"""Appends deliveries of one source in one statement and one commit; the database function `append_events` does it."""
+"""Appends deliveries in one statement and one commit; the database function `append_events` does it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -13,6 +14,19 @@ _APPEND = """
 select event_position, is_stored
 from append_events(%b, %b::bytea[], %b::text[], %b::text[], %b::text[])
 order by ordinal
+"""
+
+# The function is called for one source after the other, in their order. Where an engine keeps each source's log on a
+# server of its own, it has to be called there, by a statement of its own: then this one does nothing.
+_APPEND_TOGETHER = """
+select a.event_position, a.is_stored
+from unnest(%b::text[], %b::int[], %b::int[]) with ordinality as s (source, first, last, place)
+cross join lateral append_events(
+  s.source, (%b::bytea[])[s.first:s.last], (%b::text[])[s.first:s.last],
+  (%b::text[])[s.first:s.last], (%b::text[])[s.first:s.last]
+) as a
+where to_regclass('pg_catalog.pg_dist_partition') is null
+order by s.place, a.ordinal
 """
 
 _CAN_APPEND = """
@@ -29,18 +43,25 @@ async def append(connection: Connection, source: str, deliveries: Sequence[Deliv
     The connection is in autocommit mode. When this returns, the events survive a crash. After a `psycopg.Error`
     either all of them are in the log or none.
     """
-    cursor = await connection.execute(
-        _APPEND,
-        (
-            source,
-            [delivery.body for delivery in deliveries],
-            [delivery.signature for delivery in deliveries],
-            [delivery.event_type for delivery in deliveries],
-            [delivery.subject for delivery in deliveries],
-        ),
-        binary=True,
-    )
-    return [Receipt(position, stored) for position, stored in await cursor.fetchall()]
+    return await _receipts(connection, _APPEND, (source, *_columns(deliveries)))
+
+
+async def append_together(
+    connection: Connection, batches: Mapping[str, Sequence[Delivery]]
+) -> dict[str, list[Receipt]] | None:
+    """Append deliveries of several sources and commit all at once, as `append` does; gives each source's receipts.
+
+    None, with nothing appended, where each source's log has to be written by a statement of its own. The sources'
+    locks are taken in the order of their names, so that two such transactions do not wait for each other.
+    """
+    sources = sorted(batches)
+    ends = list(accumulate(len(batches[source]) for source in sources))
+    deliveries = [delivery for source in sources for delivery in batches[source]]
+    begins = [1, *(end + 1 for end in ends[:-1])]
+    receipts = await _receipts(connection, _APPEND_TOGETHER, (sources, begins, ends, *_columns(deliveries)))
+    if not receipts:
+        return None
+    return {source: receipts[begin - 1 : end] for source, begin, end in zip(sources, begins, ends, strict=True)}
 
 
 async def can_append(connection: Connection) -> bool:
@@ -48,3 +69,17 @@ async def can_append(connection: Connection) -> bool:
     cursor = await connection.execute(_CAN_APPEND)
     row = await cursor.fetchone()
     return row is not None and row[0] is True
+
+
+def _columns(deliveries: Sequence[Delivery]) -> tuple[list[Any], ...]:
+    return (
+        [delivery.body for delivery in deliveries],
+        [delivery.signature for delivery in deliveries],
+        [delivery.event_type for delivery in deliveries],
+        [delivery.subject for delivery in deliveries],
+    )
+
+
+async def _receipts(connection: Connection, statement: LiteralString, values: Sequence[Any]) -> list[Receipt]:
+    cursor = await connection.execute(statement, values, binary=True)
+    return [Receipt(position, stored) for position, stored in await cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.group_commit import Limits
+from ingest.lanes import Limits
 from ingest.metrics import CONNECTIONS, DELIVERIES, DELIVERY_SECONDS, PROCESS_CPU, Histogram, Metric, Reading
 from ingest.totals import Totals
 from ingest.web.bounds import Bounds

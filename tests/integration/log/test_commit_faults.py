@@ -9,7 +9,8 @@ from psycopg.conninfo import make_conninfo
 
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
-from ingest.group_commit import GroupCommit, Limits, NotKept
+from ingest.group_commit import GroupCommit
+from ingest.lanes import Limits, NotKept
 from ingest.log.event import Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE, model

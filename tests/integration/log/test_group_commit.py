@@ -8,7 +8,8 @@ import psycopg
 
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
-from ingest.group_commit import GroupCommit, Limits, NotKept
+from ingest.group_commit import GroupCommit
+from ingest.lanes import Limits, NotKept
 from ingest.log.event import Delivery, Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE, model

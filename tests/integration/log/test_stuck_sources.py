@@ -10,7 +10,8 @@ import pytest
 
 from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
-from ingest.group_commit import GroupCommit, Limits
+from ingest.group_commit import GroupCommit
+from ingest.lanes import Limits
 from ingest.log.event import Receipt
 from ingest.session import Deadlines
 from tests import DEADLINE
@@ -97,7 +98,7 @@ def test_promise_16_a_source_that_cannot_be_kept_now_makes_the_webhook_not_ready
 def test_promise_16_a_source_that_nobody_delivers_to_any_more_makes_the_webhook_not_ready_for_seconds_only(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.group_commit._FAILING_SECONDS", 0.2)
+    monkeypatch.setattr("ingest.commit_failures._FAILING_SECONDS", 0.2)
 
     async def scenario(commit: GroupCommit) -> None:
         with locked(database, ["spring"]):
