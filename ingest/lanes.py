@@ -101,7 +101,6 @@ class Lanes:
         """End the lane's commit: what it left without a receipt is refused."""
         self._release(lane.in_flight)
         lane.in_flight = []
-        lane.stalled = False
         self.tidy(lane)
 
     def tidy(self, lane: Lane) -> None:

@@ -49,6 +49,18 @@ def test_promise_4_sources_that_are_ready_together_share_a_commit(database: str)
     assert query(database, _TRANSACTIONS) == [(1,)]
 
 
+def test_promise_4_what_waits_behind_a_transaction_of_its_own_source_is_committed_after_it(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("alter table event_log add constraint no_poison check (body <> 'poison'::bytea)")
+
+    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
+        poisoned = await hand_in(commit, b"poison", "s07")  # from now on the source has its own, until one succeeds
+        return [poisoned, *await asyncio.gather(*(hand_in(commit, content, "s07") for content in (b"1", b"2")))]
+
+    assert with_commit(database, ROOMY, scenario) == [None, Receipt(1, stored=True), Receipt(2, stored=True)]
+    assert query(database, _TRANSACTIONS) == [(2,)]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_promise_6_each_source_has_its_own_order_positions_and_chain_whatever_is_shared(
     database: str, seed: int
@@ -157,7 +169,9 @@ def test_promise_16_what_shared_a_commit_without_an_answer_is_kept_when_delivere
     assert query(database, f"{_TRANSACTIONS} where body = '2'") == [(1,)]
 
 
-def test_a_database_that_writes_nothing_refuses_all_sources_at_once(database: str) -> None:
+def test_a_database_that_writes_nothing_refuses_all_sources_at_once(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with psycopg.connect(database) as connection:
         connection.execute(
             "create function full_disk() returns trigger language plpgsql as $$ "
@@ -170,6 +184,7 @@ def test_a_database_that_writes_nothing_refuses_all_sources_at_once(database: st
         return refused, await commit.hindrance()
 
     assert with_commit(database, ROOMY, scenario) == ([None] * len(MANY), "the database's disk is full")
+    assert [record.getMessage() for record in caplog.records] == ["database cannot append"]
 
 
 def test_two_servers_take_the_locks_of_shared_sources_in_one_order(database: str) -> None:
