@@ -26,6 +26,7 @@
 --   begin_build() --> event_calendar                            in which zone the days of each race are in a build
 --   worker --> worker_seen: when it looked at the log last      end_overdue(): whose lock of a checkpoint lasts too long
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
+--   reconcile --api --apply --> failed_look                     looks at the source that failed: since when, and why
 --   reconcile --inner --> inner_completeness                    whether the roster has whom the log names, when last looked
 --   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
 --
@@ -2423,6 +2424,14 @@ CREATE TABLE public.event_redelivery (
     last_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.failed_look (
+    source text NOT NULL COLLATE pg_catalog."C",
+    event_ids text[] NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    failed_at timestamp with time zone DEFAULT now() NOT NULL,
+    why text NOT NULL
+);
+
 CREATE TABLE public.first_absence (
     source text NOT NULL COLLATE pg_catalog."C",
     participant_id text NOT NULL COLLATE pg_catalog."C",
@@ -3280,6 +3289,9 @@ ALTER TABLE ONLY public.event_log
 ALTER TABLE ONLY public.event_redelivery
     ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
 
+ALTER TABLE ONLY public.failed_look
+    ADD CONSTRAINT failed_look_pkey PRIMARY KEY (source, event_ids);
+
 ALTER TABLE ONLY public.first_absence
     ADD CONSTRAINT first_absence_pkey PRIMARY KEY (source, participant_id);
 
@@ -3640,6 +3652,10 @@ GRANT INSERT(lifted_by),UPDATE(lifted_by) ON TABLE public.erasures TO rosterlog_
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_worker;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_operator;
 GRANT SELECT ON TABLE public.event_redelivery TO rosterlog_api;
+
+GRANT SELECT ON TABLE public.failed_look TO rosterlog_api;
+GRANT SELECT ON TABLE public.failed_look TO rosterlog_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_look TO rosterlog_operator;
 
 GRANT SELECT ON TABLE public.first_absence TO rosterlog_worker;
 

@@ -164,6 +164,10 @@ RECONCILED = Metric(
     "rosterlog_reconcile_timestamp_seconds", "gauge", ("source",),
     "When it was last written down how roster and source compare; absent if it never was.", _TRUTH,
 )  # fmt: skip
+LOOKS_FAIL = Metric(
+    "rosterlog_reconcile_failing_since_timestamp_seconds", "gauge", ("source",),
+    "Since when each look at the source that was to be written down fails; absent if none does.", _TRUTH,
+)  # fmt: skip
 DRIFT = Metric(
     "rosterlog_reconcile_drift", "gauge", ("source", "kind"),
     "Participants by how they still differ from what the source listed; absent if nothing was ever compared.", _TRUTH,
@@ -213,7 +217,7 @@ METRICS = (
     DELIVERIES, DELIVERY_SECONDS, COMMIT_SECONDS, COMMIT_DELIVERIES, PENDING_DELIVERIES, PENDING_BYTES, CONNECTIONS,
     CONNECTIONS_REFUSED, ARRIVING_BYTES, SOURCES_PROBLEMS, API_REQUESTS, API_SECONDS, REPLICAS_LEFT_OUT, EVENTS_FOLDED,
     BUILD_INFO, DATABASE_UP, HEAD, LAST_RECEIVED, LAST_REFUSED, REFUSED_IN_A_ROW, LOG_BYTES, DISK_FREE, READ_ONLY,
-    OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, RECONCILED, DRIFT, INNER_DIFFERENCES,
+    OLDEST_TRANSACTION, SLOT_BYTES, VERIFIED, VERIFY_PROBLEMS, RECONCILED, LOOKS_FAIL, DRIFT, INNER_DIFFERENCES,
     PROJECTION_POSITION, PROJECTION_LAG, MISSING_POSITION, OLDEST_UNFOLDED, QUARANTINED, REBUILD_NEEDED,
     REBUILD_RATIO, REBUILD_MOVED, WORKER_SEEN, ROSTER_BYTES,
 )  # fmt: skip

@@ -12,8 +12,8 @@ from migrations.distributed import DELEGATED
 _REFERENCE = ("letter", "projection", "projection_build", "event_calendar")
 # By source. Tables without one (tokens, sessions, workers) stay on the coordinator.
 _DISTRIBUTED = (
-    "source", "event_log", "event_redelivery", "redelivery_hour", "reconciliation", "first_absence", "erasures",
-    "refused_delivery", "verification", "dismissed_event", "roster_change", "checkpoint", "quarantine",
+    "source", "event_log", "event_redelivery", "redelivery_hour", "reconciliation", "failed_look", "first_absence",
+    "erasures", "refused_delivery", "verification", "dismissed_event", "roster_change", "checkpoint", "quarantine",
     "unknown_event_type", "inner_completeness", "participants_build", "participant_history_build",
     "participant_answers_build", "registrations_build", "registrations_daily_build", "published_participants",
     "published_source",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from ingest import citus
 from ingest.database import metadata, open_database, sync_engine
+from ingest.log import failed_look as _failed_look_table
 from ingest.log import hours as _hours_table
 from ingest.log import reconciliation as _reconciliation_table
 from ingest.log import refused as _refused_table
@@ -31,8 +32,8 @@ from projections.web.access import sessions as _session_tables
 
 # Imported so that their tables are in `metadata`, which `alembic check` compares with the database.
 _TABLES = (
-    _log_tables, _hours_table, _reconciliation_table, _refused_table, _verification_table, _inner_table,
-    _folding_tables, _participant_tables, _registration_tables, _session_tables,
+    _log_tables, _hours_table, _failed_look_table, _reconciliation_table, _refused_table, _verification_table,
+    _inner_table, _folding_tables, _participant_tables, _registration_tables, _session_tables,
 )  # fmt: skip
 
 # A migration waits briefly for a lock, then gives up: deliveries queue behind a lock that is waited for.

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 from ingest import metrics
+from ingest.log.failed_look import FAILING
 from ingest.log.named_sources import EVERY_SOURCE, NamedSources, label_of, named_sources, troubles_of_log
 from ingest.log.reconciliation import DRIFT_LEFT
 from ingest.log.refused import LATELY
@@ -55,6 +56,12 @@ select {label_of("o.source")} as source, min(o.recorded_at) as recorded_at, sum(
 from of_source o
 group by 1
 """)  # noqa: S608
+_FAILING = text(f"""
+select {label_of("f.source")} as source, min(f.since) as since
+from ({FAILING}) f
+where f.source not in ({ELSEWHERE})
+group by 1
+""")  # noqa: S608
 # A server that has run out of disk is made read-only by many who run it for others. Our sessions set it themselves.
 _IS_READ_ONLY = text("""
 select pg_is_in_recovery() or exists (
@@ -100,6 +107,8 @@ def _of_sources(connection: Connection, named: NamedSources) -> Iterator[Reading
         yield metrics.timestamp_of(metrics.RECONCILED, row.recorded_at, row.source)
         for kind in (*DRIFT_LEFT, "unknowable"):
             yield Reading(metrics.DRIFT, (row.source, kind), getattr(row, kind))
+    for row in connection.execute(_FAILING, named.binds):
+        yield metrics.timestamp_of(metrics.LOOKS_FAIL, row.since, row.source)
 
 
 def is_read_only(connection: Connection) -> bool:

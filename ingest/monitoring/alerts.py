@@ -14,6 +14,7 @@ from ingest.metrics import (
     INNER_DIFFERENCES,
     LAST_RECEIVED,
     LOG_BYTES,
+    LOOKS_FAIL,
     MISSING_POSITION,
     OLDEST_TRANSACTION,
     OLDEST_UNFOLDED,
@@ -179,6 +180,11 @@ ALERTS = (
         "RosterlogNotReconciled", f"time() - max by (source) ({RECONCILED.name}) > 8 * 86400", "1h", "warning",
         "{{ $labels.source }}: the roster was last compared with its source {{ $value | humanizeDuration }} ago.",
         "the roster was compared once, and for eight days not again",
+    ),
+    Alert(
+        "RosterlogLooksFail", f"time() - min by (source) ({LOOKS_FAIL.name}) > 86400", "10m", "warning",
+        "{{ $labels.source }}: each look at the source has failed for {{ $value | humanizeDuration }}.",
+        "`status` says that each look at the source has failed",
     ),
     Alert(
         "RosterlogLongTransaction", f"time() - min({OLDEST_TRANSACTION.name}) > 3600", "1m", "warning",

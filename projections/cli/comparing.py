@@ -16,6 +16,7 @@ from ingest.cli.progress import progress
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable
 from ingest.database import OPERATOR_ROLE
+from ingest.log.failed_look import noted_if_failed
 from ingest.log.read import heads
 from ingest.settings import Settings
 from ingest.time_zone import time_zone
@@ -83,6 +84,8 @@ def compare_list(
         tells = given.applies and not as_json and of_api.every is None
         conninfo = stack.enter_context(migrated_database(settings, tells=tells))
         if file is None:
+            if given.applies:  # as a schedule does, whose failures nobody sees
+                stack.enter_context(_noted(settings, conninfo, source, events))
             clock = partial(_clock, settings, conninfo, source, events)
             look, answer = stack.enter_context(api_look(of_api, given, events, expected, declared, clock))
         connection = stack.enter_context(reading_snapshot(conninfo))
@@ -98,6 +101,15 @@ def compare_list(
             connection, operator, scope, look, declared, given.allowed_drift, take, following, answer
         )
         return ComparedList(scope, look, applied.tally, applied)
+
+
+@contextmanager
+def _noted(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> Iterator[None]:
+    """Note the look in this block if it fails."""
+    with reading_snapshot(conninfo) as connection:
+        name = source_of(settings, source, heads(connection))
+    with role_engine(conninfo, OPERATOR_ROLE) as operator, noted_if_failed(operator, name, events):
+        yield
 
 
 def _clock(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> datetime:

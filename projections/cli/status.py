@@ -80,6 +80,7 @@ def _completeness(health: Health, source: str) -> dict[str, object]:
     reconciled, inner = health.reconciled.get(source), health.inner.get(source)
     return {
         "reconciled": None if reconciled is None else reconciled[0].as_json(),
+        "failing_looks": [look.as_json() for look in health.failing.get(source, ())],
         "inner": None if inner is None else inner.as_json(),
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from ingest.log.reconciliation import DRIFT_LEFT, Reconciled, events_in_words
-from projections.folding.health import Health, number_of
+from projections.folding.health import Health, in_words, number_of, seconds_since
 
 
 def needs_of_completeness(health: Health) -> list[str]:
@@ -35,6 +35,20 @@ def needs_of_drift(health: Health) -> list[str]:
             )
             found.append((-sum(sums.values()), sentence))
     return [sentence for _, sentence in sorted(found)]
+
+
+def needs_of_looks(health: Health) -> list[str]:
+    """A sentence for each choice of events of which each look fails; none for sources that are elsewhere."""
+    failing = [
+        (look.since, source, look)
+        for source, looks in health.failing.items()
+        if source not in health.elsewhere
+        for look in looks
+    ]
+    return [
+        f"{source}: each look at {look.scope} of the source has failed for {in_words(seconds_since(since))}: {look.why}"
+        for since, source, look in sorted(failing, key=lambda each: each[:2])
+    ]
 
 
 def _scopes(drifting: Sequence[Reconciled]) -> str:

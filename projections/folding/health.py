@@ -4,11 +4,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
 from ingest.database import SERVICE_ROLES, application_name
+from ingest.log.failed_look import FailedLook, read_failed
 from ingest.log.figures import is_read_only
 from ingest.log.reconciliation import Reconciled, read_reconciled
 from ingest.log.refused import NOTHING_REFUSED, Refused, refused_lately
@@ -82,7 +83,8 @@ class Health:
     `is_used`: programs of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file
     system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
     oldest open transaction began. `slots`: the bytes of the write-ahead log that each holds back.
-    `reconciled`: by source the comparisons that stand, the newest first. `inner`: by source the last `--inner`.
+    `reconciled`: by source the comparisons that stand, the newest first. `failing`: the looks at it that fail.
+    `inner`: by source the last `--inner`.
     `elsewhere`: the sources whose deliveries are not taken here.
     """
 
@@ -98,6 +100,7 @@ class Health:
     slots: Mapping[str, int]
     verified: Mapping[str, Verified]
     reconciled: Mapping[str, Sequence[Reconciled]]
+    failing: Mapping[str, Sequence[FailedLook]]
     inner: Mapping[str, InnerCompleteness]
     elsewhere: Mapping[str, OtherPlace]
 
@@ -139,6 +142,7 @@ def read_health(
         {row.slot_name: row.held_bytes for row in connection.execute(_SLOTS)},
         read_verified(connection),
         read_reconciled(connection),
+        read_failed(connection),
         read_inner(connection),
         all_elsewhere(connection),
     )
@@ -166,6 +170,11 @@ def in_words(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def seconds_since(moment: datetime) -> float:
+    """How long ago a moment was, by this machine's clock."""
+    return (datetime.now(UTC) - moment).total_seconds()
 
 
 def number_of(number: int, one: str, many: str) -> str:

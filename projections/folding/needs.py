@@ -1,11 +1,11 @@
 """What needs a person: each in a sentence that ends with the next step."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from ingest.disk import FULL_BYTES, NEARLY_FULL_BYTES, amount
 from ingest.log.whereabouts import ARRIVING
-from projections.folding.drift_needs import needs_of_completeness, needs_of_drift
-from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words, number_of
+from projections.folding.drift_needs import needs_of_completeness, needs_of_drift, needs_of_looks
+from projections.folding.health import UNSEEN_SECONDS, Health, SourceHealth, in_words, number_of, seconds_since
 from projections.folding.likewise import few_of_each
 
 BEHIND_SECONDS = 60.0  # that an event may wait to be folded
@@ -64,7 +64,7 @@ def _each_need(health: Health) -> list[str]:
         for each in sorted(health.sources, key=lambda source: -source.status.quarantined)
         if each.status.quarantined
     ]
-    return found + needs_of_drift(health) + _of_verification(health)
+    return found + needs_of_drift(health) + needs_of_looks(health) + _of_verification(health)
 
 
 def _arrives(health: Health, source: SourceHealth) -> bool:
@@ -78,7 +78,7 @@ def _of_worker(health: Health) -> list[str]:
     if health.worker is None:
         unseen, since = None, "ever"
     else:
-        unseen = _seconds_since(health.worker.seen_at)
+        unseen = seconds_since(health.worker.seen_at)
         since = f"for {in_words(unseen)}"
     if unseen is not None and unseen <= UNSEEN_SECONDS:
         return []
@@ -122,7 +122,7 @@ def _of_verification(health: Health) -> list[str]:
     for each in health.sources:
         verified = health.verified.get(each.status.source)
         since = each.first_received_at if verified is None else verified.finished_at
-        if since is not None and (seconds := _seconds_since(since)) > UNVERIFIED_SECONDS:
+        if since is not None and (seconds := seconds_since(since)) > UNVERIFIED_SECONDS:
             how = "was never verified" if verified is None else f"was verified {in_words(seconds)} ago"
             sentence = f"{each.status.source}: the log {how}: run rosterlog verify, once a week by a timer"
             found.append((since, sentence))
@@ -136,7 +136,7 @@ def _of_database(health: Health) -> list[str]:
         f"the last at {at.astimezone(UTC):%H:%M}, and {'comes' if number == 1 else 'come'} again: "
         + (_CHANGE_THE_WAY if each.status.source in health.elsewhere else "look at the database and the server's log")
         for each in health.sources
-        if (at := each.refused.unavailable_at) and _seconds_since(at) < _UNAVAILABLE_SECONDS
+        if (at := each.refused.unavailable_at) and seconds_since(at) < _UNAVAILABLE_SECONDS
         for number in [each.refused.by_reason.get("unavailable", 0)]
     ]
     if health.answer_seconds > SLOW_SECONDS:
@@ -171,7 +171,3 @@ def _all_refused(source: SourceHealth) -> str | None:
         f"{source.status.source}: {refused.last_hour:,} of {total} in the last hour {was} refused, "
         f"{why} since {refused.run_since.astimezone(UTC):%H:%M}: {question}"
     )
-
-
-def _seconds_since(moment: datetime) -> float:
-    return (datetime.now(UTC) - moment).total_seconds()

@@ -11,9 +11,11 @@ import psycopg
 import pytest
 
 from ingest import postgres
+from ingest.simulator.list_server import ListManner, served_list
 from ingest.web.bounds import RESERVED_DESCRIPTORS
 from tests import DEADLINE, model
 from tests.alerting import fires
+from tests.api_lists import SECRETS, config_text
 from tests.deployment import Deployment, deployment
 from tests.program import COMMAND, deliver, free_port, get, run, running, said, status_json, status_of, until
 from tests.scrape import samples, scraped
@@ -249,6 +251,31 @@ def test_drift_that_is_left(deployed: Deployment) -> None:
         "RosterlogNotReconciled", 62,
     )  # fmt: skip
     deployed.execute("update reconciliation set recorded_at = now()")
+    deployed.is_well()
+
+
+def test_a_scheduled_look_that_fails(deployed: Deployment) -> None:
+    env = {**deployed.env, **SECRETS}
+    config = deployed.folder / "api.toml"
+    command = ("reconcile", "--api", str(config), "--event", "777", "--apply")
+    config.write_text(config_text(f"http://127.0.0.1:{free_port()}"))
+    failed = run(*command, env=env, code=2)
+    deployed.execute("update failed_look set since = now() - interval '2 days'")
+    [noted] = status_json(deployed.env)["sources"][0]["failing_looks"]
+    assert noted["events"] == ["777"]
+    assert noted["why"] in failed
+    two_days_ago = samples(deployed.before)["rosterlog_worker_seen_timestamp_seconds"] - 86_400
+    deployed.is_seen(
+        "rosterlog_reconcile_failing_since_timestamp_seconds movemint", lambda value: 0 < value < two_days_ago,
+        "movemint: each look at event 777 of the source has failed for 2 d: ", "RosterlogLooksFail", 12,
+    )  # fmt: skip
+    person = model.body("looked at", event_id=777)
+    assert deliver(deployed.port, person)[0] == 200
+    until(lambda: status_json(deployed.env)["sources"][0]["lag"] == 0)
+    with served_list([{"id": "looked at", "event_id": 777}], ListManner(size=5)) as listed:
+        config.write_text(config_text(listed.url, more='total = "meta.total"\n'))
+        run(*command, env=env)
+    assert status_json(deployed.env)["sources"][0]["failing_looks"] == []
     deployed.is_well()
 
 

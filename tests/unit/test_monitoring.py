@@ -78,6 +78,7 @@ FIRES_AFTER_HOURS: dict[str, tuple[Series, str, str]] = {
         "23h",
     ),
     "RosterlogNotReconciled": ({'rosterlog_reconcile_timestamp_seconds{source="m"}': "0x1400"}, "194h", "192h"),
+    "RosterlogLooksFail": ({'rosterlog_reconcile_failing_since_timestamp_seconds{source="m"}': "0x200"}, "25h", "23h"),
     "RosterlogLogNeverVerified": (
         {
             'rosterlog_log_head_position{source="m"}': "3x1400",
