@@ -1,9 +1,15 @@
 """One server that the roster can be read from: its sessions, and a look at how far it is."""
 
 import asyncio
+import os
 from contextlib import suppress
+from socket import SHUT_RDWR, socket
 
 import psycopg
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from ingest.database import API_ROLE, async_engine, connect_async
 from ingest.driver import AsyncConnection, answered_within
@@ -25,6 +31,28 @@ select
 """
 
 
+class _InUse:
+    """The sessions of an engine with which something is asked now."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._sessions: dict[ConnectionPoolEntry, DBAPIConnection] = {}
+        event.listen(engine.sync_engine, "checkout", self._begin)
+        event.listen(engine.sync_engine, "checkin", self._end)
+
+    def cut(self) -> None:
+        """Cut them off: what waits for an answer has an error at once, as if the server had gone."""
+        for session in self._sessions.values():
+            driver: psycopg.AsyncConnection[object] = session.driver_connection
+            with suppress(OSError, psycopg.Error), socket(fileno=os.dup(driver.pgconn.socket)) as shared:
+                shared.shutdown(SHUT_RDWR)
+
+    def _begin(self, session: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        self._sessions[entry] = session
+
+    def _end(self, _session: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        self._sessions.pop(entry, None)
+
+
 class ReadServer:
     """`name`: as the log names it. `answering`: its sessions for answers; `exporting`: those that may take long.
 
@@ -37,6 +65,7 @@ class ReadServer:
         self.is_primary = is_primary
         self.answering = async_engine(conninfo, API_ROLE, read_only=True, deadlines=SERVING, most=most)
         self.exporting = async_engine(conninfo, API_ROLE, read_only=True, keeps=False, deadlines=EXPORTING)
+        self._in_use = _InUse(self.answering)
         self._conninfo = conninfo
         self._looking: AsyncConnection | None = None
 
@@ -52,9 +81,14 @@ class ReadServer:
         except (psycopg.Error, OSError):  # a time-out is an `OSError`, too
             return None
 
-    async def forget_sessions(self) -> None:
-        """Give up the sessions that wait for their next use: when a server answers again, they may be dead for good."""
+    async def forget_sessions(self, *, is_answered_elsewhere: bool) -> None:
+        """Give up the sessions that wait for their next use: when a server answers again, they may be dead for good.
+
+        `is_answered_elsewhere`: what is asked now has an answer from another server; it need not wait for this one's.
+        """
         await self.answering.dispose()
+        if is_answered_elsewhere:
+            self._in_use.cut()
 
     async def close(self) -> None:
         if self._looking is not None:

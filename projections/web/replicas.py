@@ -162,7 +162,7 @@ class Replicas:
             if (server.name in self._left_out.why) != (server.name in before) and server is not self._primary:
                 self._say(server.name)
             if place is None and server.name not in before:
-                await server.forget_sessions()
+                await server.forget_sessions(is_answered_elsewhere=self.chosen is not None)
         if (read := self.chosen) != self._read:
             self._read = read
             level = logging.ERROR if read is None else logging.INFO
