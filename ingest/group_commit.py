@@ -3,16 +3,17 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import psycopg
 
 from ingest.commit_failures import CommitFailures
 from ingest.connections import Connections
 from ingest.driver import NoAnswer
-from ingest.lanes import MOST_BYTES_IN_BATCH, MOST_IN_BATCH, Lane, Lanes, Limits, NotKept, Pending, TakenElsewhere
-from ingest.log.append import append, append_together
+from ingest.lanes import Lane, Lanes, Limits, NotKept, Pending, TakenElsewhere, give
+from ingest.log.append import Connection, append, append_together
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, Histogram, Reading
 from ingest.sqlstate import (
@@ -20,7 +21,6 @@ from ingest.sqlstate import (
     error_fields,
     fails_with_any_data,
     is_blocked,
-    is_cancelled,
     is_elsewhere,
     why_unwritable,
 )
@@ -28,6 +28,8 @@ from ingest.sqlstate import (
 logger = logging.getLogger(__name__)
 
 _MOST_SOURCES = 64  # in one transaction: it holds their locks to its end
+_SHARED_PART = 0.5  # of a delivery's time, for a shared transaction
+_MOST_NAMED = 5  # sources
 
 
 class GroupCommit:
@@ -41,10 +43,10 @@ class GroupCommit:
         self._connections = connections
         self._limits = limits
         self._lanes = Lanes(limits)
-        self._ready: dict[str, Lane] = {}  # lanes that wait for a transaction, in the order in which they began to
         self._writers: set[asyncio.Task[None]] = set()
         self._sharing = 0  # writers that take what is ready
-        self._most_sources = _MOST_SOURCES
+        self._most_sources = _MOST_SOURCES  # of one transaction, now
+        self._may_share = True  # until the database says that each source's log is written by itself
         self._apart: set[str] = set()  # sources whose last commit failed
         self._held_up: set[str] = set()  # those of them whose commit had to wait for too long
         self._failures = CommitFailures()
@@ -65,14 +67,10 @@ class GroupCommit:
         """
         loop = asyncio.get_running_loop()
         receipt: asyncio.Future[Receipt] = loop.create_future()
-        lane = self._lanes.of(delivery.source)
-        is_busy = delivery.source in self._held_up and (lane.waiting or lane.in_flight)
-        if self._failures.is_away or lane.stalled or is_busy or self._lanes.is_full(delivery):
+        if self._failures.is_away or self._lanes.is_full(delivery) or self._is_stuck(delivery.source):
             receipt.set_exception(NotKept())
-            self._lanes.tidy(lane)
             return receipt
-        self._lanes.add(lane, Pending(delivery, receipt, loop.time()))
-        self._begin(lane)
+        self._begin(self._lanes.add(Pending(delivery, receipt, loop.time())))
         self._share()
         return receipt
 
@@ -112,19 +110,24 @@ class GroupCommit:
             writer.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)
 
+    def _is_stuck(self, source: str) -> bool:
+        """Whether a source's next delivery would wait behind one that is held up."""
+        lane = self._lanes.get(source)
+        return lane is not None and (lane.stalled or source in self._held_up)
+
     def _begin(self, lane: Lane) -> None:
         """See that the lane's next batch is committed, unless it waits for that already or one is under way."""
-        if lane.in_flight or not lane.waiting or lane.source in self._ready:
+        if lane.in_flight or not lane.waiting:
             return
         if lane.source in self._apart:
             lane.depart()
             self._start(self._write_apart(lane))
         else:
-            self._ready[lane.source] = lane
+            self._lanes.queue(lane)
 
     def _share(self) -> None:
         """Let one more writer take what is ready, if there is a connection for it."""
-        if self._ready and self._sharing < self._connections.most:
+        if self._lanes.are_ready and self._sharing < self._connections.most:
             self._sharing += 1
             self._start(self._write_together())
 
@@ -140,28 +143,11 @@ class GroupCommit:
     async def _write_together(self) -> None:
         """Commit what is ready, transaction after transaction, until nothing is."""
         try:
-            while lanes := self._depart():
+            while lanes := self._lanes.depart(self._most_sources if self._may_share else 1):
                 self._share()
-                if len(lanes) == 1:
-                    await self._write_apart(lanes[0])
-                else:
-                    await self._write_shared(lanes)
+                await self._write_shared(lanes)
         finally:
             self._sharing -= 1
-
-    def _depart(self) -> list[Lane]:
-        """The lanes whose next batches share a transaction."""
-        lanes: list[Lane] = []
-        room, room_bytes = MOST_IN_BATCH, MOST_BYTES_IN_BATCH
-        while self._ready and room > 0 and room_bytes > 0 and len(lanes) < self._most_sources:
-            lane = self._ready.pop(next(iter(self._ready)))
-            if lane.waiting:
-                room_bytes -= lane.depart(room, room_bytes)
-                room -= len(lane.in_flight)
-                lanes.append(lane)
-            else:  # what waited was refused meanwhile
-                self._lanes.tidy(lane)
-        return lanes
 
     def _arrive(self, lanes: Sequence[Lane]) -> None:
         """End the commit of these lanes; each begins with its next one."""
@@ -170,7 +156,10 @@ class GroupCommit:
             self._begin(lane)
 
     async def _write_shared(self, lanes: Sequence[Lane]) -> None:
-        """Commit the batches of several lanes in one transaction; if that cannot be, each in its own."""
+        """Commit the batches of these lanes in one transaction; if that cannot be, each in its own.
+
+        A transaction of its own is another writer's: however long it waits, this one goes on with what is ready.
+        """
         arrived = lanes
         try:
             if not await self._commit_together(lanes):
@@ -183,56 +172,67 @@ class GroupCommit:
     async def _write_apart(self, lane: Lane) -> None:
         """Commit a lane's batch in a transaction of its own."""
         try:
-            await self._commit(lane.source, lane.in_flight)
+            await self._commit(lane, lane.in_flight)
         finally:
             self._arrive([lane])
 
     async def _commit_together(self, lanes: Sequence[Lane]) -> bool:
-        """Append several lanes' batches and set the receipts. False: nothing is appended, each may be so by itself."""
+        """Append these lanes' batches and set the receipts. False: each is to be appended by itself.
+
+        Then none is in the log, but for a batch whose answer came too late: it is known there as delivered before.
+        """
         batches = {lane.source: [pending.delivery for pending in lane.in_flight] for lane in lanes}
+        # What holds several up may be of one alone: the rest of the time is for each by itself.
+        seconds = self._limits.answer_seconds * (_SHARED_PART if len(lanes) > 1 else 1.0)
         begun = time.monotonic()
         try:
-            receipts = await self._connections.use(lambda connection: append_together(connection, batches))
+            receipts = await self._connections.use(partial(_appended, batches, seconds))
+        except TimeoutError:
+            return False
         except psycopg.Error as error:
             if _is_of_all(error):
                 self._refuse_all(error)
-            elif isinstance(error, NoAnswer) or is_cancelled(error):
+                return True
+            if isinstance(error, NoAnswer):
                 self._set_apart(lanes, error)
-            else:
-                return False
-            return True
-        if receipts is None:
-            self._most_sources = 1
+                return True
+            if is_blocked(error) and len(lanes) > 1:  # perhaps by another server's, which waits for a third one's
+                self._most_sources = max(1, self._most_sources // 2)
             return False
+        if receipts is None:
+            self._may_share = False
+            return False
+        self._most_sources = min(_MOST_SOURCES, self._most_sources + 1)
         self._note_commit(begun, sum(map(len, batches.values())))
         for lane in lanes:
-            _give(receipts[lane.source], lane.in_flight)
+            give(receipts[lane.source], lane.in_flight)
         return True
 
-    async def _commit(self, source: str, batch: Sequence[Pending]) -> None:
+    async def _commit(self, lane: Lane, batch: Sequence[Pending]) -> None:
         """Append one source's batch and set the receipts; without one, a delivery is refused when its lane arrives."""
-        deliveries = [pending.delivery for pending in batch]
+        source, deliveries = lane.source, [pending.delivery for pending in batch]
         begun = time.monotonic()  # the loop's time is exact to a millisecond only
         use = self._connections.use_patiently if source in self._held_up else self._connections.use
         try:
             receipts = await use(lambda connection: append(connection, source, deliveries))
         except psycopg.Error as error:
             self._apart.add(source)
-            await self._on_failure(source, batch, error)
+            await self._on_failure(lane, batch, error)
             return
         self._apart.discard(source)
         if source in self._held_up:
             self._held_up.discard(source)
             self._failures.note_end(source)
         self._note_commit(begun, len(batch))
-        _give(receipts, batch)
+        give(receipts, batch)
 
     def _note_commit(self, begun: float, deliveries: int) -> None:
         self._failures.note_success()
         self._seconds.observe(time.monotonic() - begun)
         self._sizes.observe(deliveries)
 
-    async def _on_failure(self, source: str, batch: Sequence[Pending], error: psycopg.Error) -> None:
+    async def _on_failure(self, lane: Lane, batch: Sequence[Pending], error: psycopg.Error) -> None:
+        source = lane.source
         if is_elsewhere(error):
             self._held_up.discard(source)
             for pending in batch:
@@ -241,31 +241,34 @@ class GroupCommit:
         elif blames_the_data(error):
             self._held_up.discard(source)
             if len(batch) > 1:
-                await self._commit_one_by_one(source, batch)
+                await self._commit_one_by_one(lane, batch)
             else:
                 fields = {"source": source, **error_fields(error)}
                 logger.error("delivery refused by the database", extra={"fields": fields})
         elif is_blocked(error) and source not in self._held_up:
             self._held_up.add(source)
-            await self._commit(source, batch)  # nothing was appended; now the lock is waited for
+            await self._commit(lane, batch)  # nothing was appended; now the lock is waited for
         elif _is_of_all(error) and source not in self._held_up:
             self._refuse_all(error)
         else:
-            self._refuse_lane(self._lanes.of(source), error)
+            self._refuse_lane(lane, error)
 
-    async def _commit_one_by_one(self, source: str, batch: Sequence[Pending]) -> None:
+    async def _commit_one_by_one(self, lane: Lane, batch: Sequence[Pending]) -> None:
         """Commit each delivery by itself, so that only one with refused data fails; stop if none can be committed."""
         for pending in batch:
-            await self._commit(source, [pending])
-            if source in self._held_up or self._failures.is_away:
+            await self._commit(lane, [pending])
+            if lane.source in self._held_up or self._failures.is_away:
                 return
 
     def _set_apart(self, lanes: Sequence[Lane], error: psycopg.Error) -> None:
         """Let the next batch of each lane have a transaction of its own: the time for this one is over."""
-        sources = [lane.source for lane in lanes]
+        if len(lanes) == 1:
+            self._refuse_lane(lanes[0], error)
+            return
+        sources, refused = [lane.source for lane in lanes], sum(len(lane.in_flight) for lane in lanes)
         self._apart.update(sources)
         self._failures.note_shared(sources)
-        fields = {"sources": sources, "refused": sum(len(lane.in_flight) for lane in lanes), **error_fields(error)}
+        fields = {"sources": sources[:_MOST_NAMED], "refused": refused, **error_fields(error)}
         logger.error("no commit in time", extra={"fields": fields})
 
     def _refuse_lane(self, lane: Lane, error: psycopg.Error) -> None:
@@ -285,12 +288,13 @@ class GroupCommit:
         logger.error("database cannot append", extra={"fields": fields})
 
 
-def _give(receipts: Sequence[Receipt], batch: Sequence[Pending]) -> None:
-    for pending, receipt in zip(batch, receipts, strict=True):
-        if not pending.receipt.done():
-            pending.receipt.set_result(receipt)
-
-
 def _is_of_all(error: psycopg.Error) -> bool:
     """Whether any append would fail so. What has not been answered in time says nothing of the others."""
     return fails_with_any_data(error) and not isinstance(error, NoAnswer)
+
+
+async def _appended(
+    batches: Mapping[str, Sequence[Delivery]], seconds: float, connection: Connection
+) -> Mapping[str, Sequence[Receipt]] | None:
+    async with asyncio.timeout(seconds):
+        return await append_together(connection, batches)

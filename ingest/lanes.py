@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.log.event import Delivery, Receipt
@@ -72,6 +72,7 @@ class Lanes:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lanes: dict[str, Lane] = {}
+        self._ready: dict[str, None] = {}  # sources that wait for a transaction, in the order in which they began to
         self._count = 0
         self._bytes = 0
 
@@ -79,34 +80,59 @@ class Lanes:
         """The metrics of what waits for a commit."""
         return [Reading(PENDING_DELIVERIES, (), self._count), Reading(PENDING_BYTES, (), self._bytes)]
 
-    def of(self, source: str) -> Lane:
-        """The source's lane."""
-        lane = self._lanes.get(source)
-        if lane is None:
-            lane = self._lanes[source] = Lane(source)
-        return lane
+    def get(self, source: str) -> Lane | None:
+        """The source's lane; None if it has no delivery."""
+        return self._lanes.get(source)
 
     def is_full(self, delivery: Delivery) -> bool:
         """Whether there is no room for this delivery."""
         is_heavy = self._bytes + len(delivery.body) > self._limits.pending_bytes
         return is_heavy or self._count >= self._limits.pending
 
-    def add(self, lane: Lane, pending: Pending) -> None:
-        """Let a delivery wait behind the others of its source."""
+    def add(self, pending: Pending) -> Lane:
+        """Let a delivery wait behind the others of its source, in the lane that is given."""
+        source = pending.delivery.source
+        lane = self._lanes.get(source)
+        if lane is None:
+            lane = self._lanes[source] = Lane(source)
         lane.waiting.append(pending)
         self._count += 1
         self._bytes += len(pending.delivery.body)
+        return lane
+
+    def queue(self, lane: Lane) -> None:
+        """Let a lane wait for a transaction."""
+        self._ready[lane.source] = None
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether lanes wait for a transaction."""
+        return bool(self._ready)
+
+    def depart(self, most: int) -> list[Lane]:
+        """The lanes whose next batches share a transaction, `most` of them, within the bounds of a batch together."""
+        lanes: list[Lane] = []
+        room, room_bytes = MOST_IN_BATCH, MOST_BYTES_IN_BATCH
+        while self._ready and room > 0 and room_bytes > 0 and len(lanes) < most:
+            source = next(iter(self._ready))
+            del self._ready[source]
+            lane = self._lanes.get(source)
+            if lane is not None and lane.waiting:  # else what waited was refused meanwhile
+                room_bytes -= lane.depart(room, room_bytes)
+                room -= len(lane.in_flight)
+                lanes.append(lane)
+        return lanes
 
     def arrive(self, lane: Lane) -> None:
         """End the lane's commit: what it left without a receipt is refused."""
         self._release(lane.in_flight)
         lane.in_flight = []
-        self.tidy(lane)
+        self._tidy(lane)
 
-    def tidy(self, lane: Lane) -> None:
+    def _tidy(self, lane: Lane) -> None:
         """Forget a lane without a delivery."""
         if not lane.waiting and not lane.in_flight:
-            self._lanes.pop(lane.source, None)
+            del self._lanes[lane.source]
 
     def refuse_waiting(self, lanes: Iterable[Lane]) -> int:
         """Refuse what waits in these lanes; gives how many deliveries will not be kept, with those under way."""
@@ -115,6 +141,7 @@ class Lanes:
             refused += len(lane.waiting) + len(lane.in_flight)
             self._release(lane.waiting)
             lane.waiting.clear()
+            self._tidy(lane)
         return refused
 
     def __iter__(self) -> Iterator[Lane]:
@@ -138,6 +165,7 @@ class Lanes:
                         pending.receipt.set_exception(NotKept())
             while lane.waiting and (lane.stalled or lane.waiting[0].since < moment):
                 self._release([lane.waiting.popleft()])
+            self._tidy(lane)
 
     def _release(self, batch: Collection[Pending]) -> None:
         """Count these deliveries as pending no longer, and refuse those without a receipt."""
@@ -146,3 +174,10 @@ class Lanes:
             self._bytes -= len(pending.delivery.body)
             if not pending.receipt.done():
                 pending.receipt.set_exception(NotKept())
+
+
+def give(receipts: Sequence[Receipt], batch: Sequence[Pending]) -> None:
+    """Answer the deliveries of a batch that nobody has refused meanwhile."""
+    for pending, receipt in zip(batch, receipts, strict=True):
+        if not pending.receipt.done():
+            pending.receipt.set_result(receipt)

@@ -52,8 +52,11 @@ async def append_together(
     """Append deliveries of several sources and commit all at once, as `append` does; gives each source's receipts.
 
     None, with nothing appended, where each source's log has to be written by a statement of its own. The sources'
-    locks are taken in the order of their names, so that two such transactions do not wait for each other.
+    locks are taken in the order of their names, so that no two transactions each have what the other one waits for.
     """
+    if len(batches) == 1:
+        [(source, deliveries)] = batches.items()
+        return {source: await append(connection, source, deliveries)}
     sources = sorted(batches)
     ends = list(accumulate(len(batches[source]) for source in sources))
     deliveries = [delivery for source in sources for delivery in batches[source]]

@@ -38,8 +38,13 @@ def hand_in(commit: GroupCommit, content: bytes) -> Awaitable[Receipt | None]:
     return asyncio.ensure_future(run())
 
 
-def with_commit(conninfo: str, limits: Limits, scenario: Callable[[GroupCommit], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the scenario gives
-    deadlines = Deadlines(statement=0.8 * limits.answer_seconds, idle=limits.answer_seconds)
+def with_commit(
+    conninfo: str,
+    limits: Limits,
+    scenario: Callable[[GroupCommit], Awaitable[Any]],
+    deadlines: Deadlines | None = None,
+) -> Any:  # noqa: ANN401 - whatever the scenario gives
+    deadlines = deadlines or Deadlines(statement=0.8 * limits.answer_seconds, idle=limits.answer_seconds)
 
     async def connect() -> psycopg.AsyncConnection[Any]:
         return await connect_async(conninfo, INGEST_ROLE, deadlines, read_only=False, autocommit=True)

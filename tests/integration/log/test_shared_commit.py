@@ -3,13 +3,11 @@
 import asyncio
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext
 
 import psycopg
 import pytest
 
-from ingest.connections import Connections
 from ingest.database import INGEST_ROLE, connect_async
 from ingest.group_commit import GroupCommit
 from ingest.lanes import Limits, TakenElsewhere
@@ -28,6 +26,18 @@ _TRANSACTIONS = "select count(distinct xmin::text) from event_log"
 def each(commit: GroupCommit, sources: Iterable[str], content: bytes = b"1") -> list[asyncio.Future[Receipt | None]]:
     """A delivery for each of these sources, all of which arrive together."""
     return [hand_in(commit, content, source) for source in sources]
+
+
+def hang_on(conninfo: str, *sources: str) -> None:
+    """Let each append for these sources hang."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(
+            "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(600); end $$"
+        )
+        connection.execute(
+            f"create trigger hang before insert on event_log for each row when (new.source in {sources!r}) "
+            "execute function hang()".replace(",)", ")").encode()
+        )
 
 
 @contextmanager
@@ -140,33 +150,47 @@ def test_promise_16_a_locked_source_among_others_holds_them_up_for_a_moment_only
     assert others == [Receipt(1, stored=True)] * (len(MANY) - 1)
     assert more == [Receipt(2, stored=True)] * (len(MANY) - 1)
     assert is_waiting
+    # They share again, without it: fewer at once, in case it was a transaction of another server that had the lock.
+    assert query(database, f"{_TRANSACTIONS} where body = '2'") == [(2,)]
+
+
+@pytest.mark.parametrize("seconds", [4, 600], ids=["that is cancelled", "that is given up"])
+def test_promise_16_a_commit_that_hangs_refuses_its_own_source_alone(database: str, seconds: float) -> None:
+    """Without a lock that another session has: as by a block of the disk that cannot be read."""
+    hang_on(database, "s07")
+
+    async def scenario(commit: GroupCommit) -> tuple[list[Receipt | None], list[Receipt | None]]:
+        first = dict(zip(MANY, each(commit, MANY), strict=True))
+        hangs = first.pop("s07")
+        others = await asyncio.gather(*first.values())
+        assert await hangs is None
+        return others, await asyncio.gather(*each(commit, first, b"2"))
+
+    others, more = with_commit(database, Limits(1_000, 10**6, 5), scenario, Deadlines(seconds, seconds))
+    assert others == [Receipt(1, stored=True)] * (len(MANY) - 1)
+    assert more == [Receipt(2, stored=True)] * (len(MANY) - 1)
     assert query(database, f"{_TRANSACTIONS} where body = '2'") == [(1,)]  # they share again, without it
 
 
-def test_promise_16_what_shared_a_commit_without_an_answer_is_kept_when_delivered_again(database: str) -> None:
-    with psycopg.connect(database) as connection:
-        connection.execute(
-            "create function hang() returns trigger language plpgsql as $$ begin perform pg_sleep(600); end $$"
-        )
-        connection.execute(
-            "create trigger hang before insert on event_log for each row when (new.source = 's07') "
-            "execute function hang()"
-        )
+@pytest.mark.parametrize("divides", [False, True], ids=["one log", "a divided log"])
+def test_promise_16_sources_that_are_stuck_one_after_the_other_refuse_no_other(database: str, *, divides: bool) -> None:
+    """Each of them waits for its lock by itself; none of those who commit what is ready waits with it."""
 
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        return await connect_async(database, INGEST_ROLE, Deadlines(600, 600), read_only=False, autocommit=True)
+    async def scenario(commit: GroupCommit) -> tuple[Receipt | None, bool]:
+        assert await hand_in(commit, b"1", "spring") is not None
+        async with looking(database) as look:
+            with locked(database, MANY[:8]):
+                stuck = []
+                for number, source in enumerate(MANY[:8]):
+                    stuck.append(hand_in(commit, b"1", source))
+                    while len(await waiting_sessions(look)) < min(number + 1, 4):
+                        await asyncio.sleep(0.01)
+                other = await hand_in(commit, b"2", "spring")
+                is_waiting = not any(each.done() for each in stuck)
+            return other, is_waiting and all(await asyncio.gather(*stuck))
 
-    async def run() -> None:
-        connections, others = Connections(connect, 1), [source for source in MANY if source != "s07"]
-        async with GroupCommit(connections, ROOMY).running() as commit, asyncio.timeout(DEADLINE):
-            assert await asyncio.gather(*each(commit, MANY)) == [None] * len(MANY)
-            hangs = hand_in(commit, b"1", "s07")
-            assert await asyncio.gather(*each(commit, others)) == [Receipt(1, stored=True)] * len(others)
-            assert not hangs.done()
-            assert await asyncio.gather(*each(commit, others, b"2")) == [Receipt(2, stored=True)] * len(others)
-
-    asyncio.run(run())
-    assert query(database, f"{_TRANSACTIONS} where body = '2'") == [(1,)]
+    with engine_that_divides_the_log(database) if divides else nullcontext():
+        assert with_commit(database, ROOMY, scenario) == (Receipt(2, stored=True), True)
 
 
 def test_a_database_that_writes_nothing_refuses_all_sources_at_once(
