@@ -26,7 +26,7 @@
 --   begin_build() --> event_calendar                            in which zone the days of each race are in a build
 --   worker --> worker_seen: when it looked at the log last      end_overdue(): whose lock of a checkpoint lasts too long
 --   worker --> checkpoint, quarantine, unknown_event_type: how far, what could not be folded; deleted with their build
---   reconcile --api --apply --> failed_look                     looks at the source that failed: since when, and why
+--   reconcile --api --apply --> failed_look                     scheduled comparisons that failed: since when, and why
 --   reconcile --inner --> inner_completeness                    whether the roster has whom the log names, when last looked
 --   quarantine dismiss --> dismissed_event                      of these, what nobody has to look at again; outlasts builds
 --
@@ -2426,7 +2426,9 @@ CREATE TABLE public.event_redelivery (
 
 CREATE TABLE public.failed_look (
     source text NOT NULL COLLATE pg_catalog."C",
+    events_digest bytea NOT NULL,
     event_ids text[] NOT NULL,
+    failures integer DEFAULT 1 NOT NULL,
     since timestamp with time zone DEFAULT now() NOT NULL,
     failed_at timestamp with time zone DEFAULT now() NOT NULL,
     why text NOT NULL
@@ -3290,7 +3292,7 @@ ALTER TABLE ONLY public.event_redelivery
     ADD CONSTRAINT event_redelivery_pkey PRIMARY KEY (source, "position");
 
 ALTER TABLE ONLY public.failed_look
-    ADD CONSTRAINT failed_look_pkey PRIMARY KEY (source, event_ids);
+    ADD CONSTRAINT failed_look_pkey PRIMARY KEY (source, events_digest);
 
 ALTER TABLE ONLY public.first_absence
     ADD CONSTRAINT first_absence_pkey PRIMARY KEY (source, participant_id);

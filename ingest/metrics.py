@@ -166,7 +166,8 @@ RECONCILED = Metric(
 )  # fmt: skip
 LOOKS_FAIL = Metric(
     "rosterlog_reconcile_failing_since_timestamp_seconds", "gauge", ("source",),
-    "Since when each look at the source that was to be written down fails; absent if none does.", _TRUTH,
+    "When scheduled comparisons began to fail, for the choice of events that fails longest; absent while none does.",
+    _TRUTH,
 )  # fmt: skip
 DRIFT = Metric(
     "rosterlog_reconcile_drift", "gauge", ("source", "kind"),

@@ -183,8 +183,8 @@ ALERTS = (
     ),
     Alert(
         "RosterlogLooksFail", f"time() - min by (source) ({LOOKS_FAIL.name}) > 86400", "10m", "warning",
-        "{{ $labels.source }}: each look at the source has failed for {{ $value | humanizeDuration }}.",
-        "`status` says that each look at the source has failed",
+        "{{ $labels.source }}: a scheduled comparison has failed for {{ $value | humanizeDuration }}.",
+        "`status` says that a scheduled comparison has failed",
     ),
     Alert(
         "RosterlogLongTransaction", f"time() - min({OLDEST_TRANSACTION.name}) > 3600", "1m", "warning",

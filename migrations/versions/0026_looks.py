@@ -1,4 +1,4 @@
-"""Looks at the source that failed, and how the last of them did."""
+"""Scheduled comparisons with a list of the source that failed."""
 
 from migrations.execute import execute_file
 

@@ -1,7 +1,8 @@
 """One comparison of the roster with a file or with a list of an API, as a command makes it and prints it."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,16 +10,18 @@ from pathlib import Path
 
 import click
 from pydantic_core import to_json
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from ingest.cli.opening import migrated_database
 from ingest.cli.progress import progress
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable
 from ingest.database import OPERATOR_ROLE
-from ingest.log.failed_look import noted_if_failed
+from ingest.failures import Failure
+from ingest.log.failed_look import note_failed, note_succeeded
 from ingest.log.read import heads
 from ingest.settings import Settings
+from ingest.sqlstate import DRIVER_ERRORS
 from ingest.time_zone import time_zone
 from projections.cli.api_options import ApiOptions, api_look
 from projections.cli.differences import (
@@ -36,6 +39,7 @@ from projections.participants.fields import read_fields
 from projections.truth.absence import DirectAnswer
 from projections.truth.apply import AppliedLook, apply_listing
 from projections.truth.comparison import FileLook, compare_listing, scope_of
+from projections.truth.conclusion import NothingConcluded
 from projections.truth.drift import DriftTally, RosterDifference
 from projections.truth.roster_lines import ComparedScope
 
@@ -75,17 +79,18 @@ def compare_list(
     *,
     as_json: bool,
 ) -> ComparedList:
-    declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
     answer: DirectAnswer | None = None
     if file is not None:
+        declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
         look = look_of(file, declared, expected, given)
         say_look(look, is_own_time=given.taken_at is None)
     with ExitStack() as stack:
         tells = given.applies and not as_json and of_api.every is None
         conninfo = stack.enter_context(migrated_database(settings, tells=tells))
         if file is None:
-            if given.applies:  # as a schedule does, whose failures nobody sees
+            if _is_scheduled(given):
                 stack.enter_context(_noted(settings, conninfo, source, events))
+            declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
             clock = partial(_clock, settings, conninfo, source, events)
             look, answer = stack.enter_context(api_look(of_api, given, events, expected, declared, clock))
         connection = stack.enter_context(reading_snapshot(conninfo))
@@ -103,13 +108,45 @@ def compare_list(
         return ComparedList(scope, look, applied.tally, applied)
 
 
+def check_api(
+    settings: Settings, source: str | None, events: tuple[str, ...] | None, given: FileOptions, of_api: ApiOptions
+) -> None:
+    """Raise `NothingConcluded` if no look can succeed, by the configuration of the API; that is noted like a look."""
+    try:
+        of_api.check_config()
+    except NothingConcluded as error:
+        if _is_scheduled(given):
+            with suppress(Failure, *DRIVER_ERRORS), _operator_of(settings, source) as (operator, name):
+                note_failed(operator, name, events, error)
+        raise
+
+
+def _is_scheduled(given: FileOptions) -> bool:
+    """Whether it is a look that is to be written down, of which nobody at a terminal sees that it fails."""
+    return given.applies and not sys.stderr.isatty()
+
+
+@contextmanager
+def _operator_of(settings: Settings, source: str | None) -> Iterator[tuple[Engine, str]]:
+    with migrated_database(settings) as conninfo:
+        with reading_snapshot(conninfo) as connection:
+            name = source_of(settings, source, heads(connection))
+        with role_engine(conninfo, OPERATOR_ROLE) as operator:
+            yield operator, name
+
+
 @contextmanager
 def _noted(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> Iterator[None]:
-    """Note the look in this block if it fails."""
+    """Note whether the look in this block failed."""
     with reading_snapshot(conninfo) as connection:
         name = source_of(settings, source, heads(connection))
-    with role_engine(conninfo, OPERATOR_ROLE) as operator, noted_if_failed(operator, name, events):
-        yield
+    with role_engine(conninfo, OPERATOR_ROLE) as operator:
+        try:
+            yield
+        except Exception as error:
+            note_failed(operator, name, events, error)
+            raise
+        note_succeeded(operator, name, events)
 
 
 def _clock(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> datetime:

@@ -17,7 +17,7 @@ from ingest.log.read import heads
 from ingest.settings import Settings
 from ingest.time_zone import time_zone
 from projections.cli.api_options import ApiOptions, api_options
-from projections.cli.comparing import compare_list, print_compared, scope_in_words
+from projections.cli.comparing import check_api, compare_list, print_compared, scope_in_words
 from projections.cli.differences import print_count, print_number
 from projections.cli.every import look_again
 from projections.cli.file_options import FileOptions, file_options
@@ -76,7 +76,7 @@ def reconcile(
     elif file is not None or of_api.config_file is not None:
         compared = partial(compare_list, settings, source, events, file, expected, of_file, of_api, as_json=as_json)
         if of_api.every is not None:
-            of_api.check_config()
+            check_api(settings, source, events, of_file, of_api)
             look_again(of_api.every, lambda: compared().line(as_json=as_json))
         agrees = print_compared(compared(), as_json=as_json)
     elif expected is not None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import chain
 
+from ingest.log.failed_look import MANY
 from ingest.log.reconciliation import DRIFT_LEFT, Reconciled, events_in_words
-from projections.folding.health import Health, in_words, number_of, seconds_since
+from projections.folding.health import Health, number_of
 
 
 def needs_of_completeness(health: Health) -> list[str]:
@@ -38,17 +39,15 @@ def needs_of_drift(health: Health) -> list[str]:
 
 
 def needs_of_looks(health: Health) -> list[str]:
-    """A sentence for each choice of events of which each look fails; none for sources that are elsewhere."""
+    """A sentence for each scheduled comparison that fails again and again; none for sources that are elsewhere."""
     failing = [
-        (look.since, source, look)
+        (look.since, f"{source}: {look.said}")
         for source, looks in health.failing.items()
         if source not in health.elsewhere
         for look in looks
+        if look.failures >= MANY
     ]
-    return [
-        f"{source}: each look at {look.scope} of the source has failed for {in_words(seconds_since(since))}: {look.why}"
-        for since, source, look in sorted(failing, key=lambda each: each[:2])
-    ]
+    return [sentence for _, sentence in sorted(failing)]
 
 
 def _scopes(drifting: Sequence[Reconciled]) -> str:

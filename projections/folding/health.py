@@ -83,7 +83,7 @@ class Health:
     `is_used`: programs of rosterlog are connected, besides this one. `free_bytes`: of the embedded database's file
     system; None if it is not known. `answer_seconds`: for a statement that does nothing. `open_seconds`: since the
     oldest open transaction began. `slots`: the bytes of the write-ahead log that each holds back.
-    `reconciled`: by source the comparisons that stand, the newest first. `failing`: the looks at it that fail.
+    `reconciled`: by source the comparisons that stand, the newest first. `failing`: the scheduled ones that fail.
     `inner`: by source the last `--inner`.
     `elsewhere`: the sources whose deliveries are not taken here.
     """

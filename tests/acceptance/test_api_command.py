@@ -190,10 +190,10 @@ def test_again_and_again_until_it_is_stopped(env: dict[str, str], tmp_path: Path
         assert looking.stop(signal.SIGTERM) == 0
 
 
-def test_a_configuration_that_cannot_be_used_ends_it_at_once(
-    env: dict[str, str], listed: ServedList, tmp_path: Path
+def test_a_configuration_that_cannot_be_used_ends_it_at_once_and_is_noted(
+    env: dict[str, str], database: str, listed: ServedList, tmp_path: Path
 ) -> None:
-    always = ("--every", "1s")
+    always = ("--apply", "--every", "1s")
     config = config_file(tmp_path, listed.url)
     assert "cannot be read" in run("reconcile", "--api", str(tmp_path / "none.toml"), *always, env=env, code=2)
     without = {name: value for name, value in env.items() if name not in SECRETS}
@@ -201,6 +201,9 @@ def test_a_configuration_that_cannot_be_used_ends_it_at_once(
     other_fields = {**env, "ROSTERLOG_FIELDS": str(tmp_path / "none.toml")}
     assert "none.toml" in run("reconcile", "--api", config, *always, env=other_fields, code=2)
     assert listed.asked == []
+    [(failures, why)] = query(database, "select failures, why from failed_look")
+    assert failures == 3
+    assert "none.toml" in why
 
 
 def test_a_database_that_is_away_is_no_end(listed: ServedList, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ CAUSED_BY = {
     "`status` says that participants are not where": "test_a_roster_that_lacks_somebody",
     "`status` says who is missing": "test_drift_that_is_left",
     "the roster was compared once": "test_drift_that_is_left",
-    "`status` says that each look": "test_a_scheduled_look_that_fails",
+    "`status` says that a scheduled": "test_a_scheduled_look_that_fails",
     "a transaction is open": "test_a_long_transaction",
     "`replica left out` in the log": "test_a_replica_that_is_far_behind_is_left_out_said_and_taken_again",
     "a slot holds back": "test_a_slot_that_holds_back_the_log",

@@ -116,10 +116,12 @@ class ListReading:
             )
         for id_ in self._ids(page.rows):
             if id_ in self.seen:
-                raise ListChanged(
-                    f"{self.config.place} lists {printable(id_)} a second time on page {number}: the list changed "
-                    f"while it was read; {_AGAIN}, or let its order be one that stays, such as by id"
+                changed = (
+                    f"a second time on page {number}: the list changed while it was read; {_AGAIN}, or let its order "
+                    "be one that stays, such as by id"
                 )
+                lists = f"{self.config.place} lists"
+                raise ListChanged(f"{lists} {printable(id_)} {changed}", f"{lists} somebody {changed}")
             self.seen.add(id_)
 
     def _following(self, page: ListPage, reached: Reached) -> Reached:
