@@ -64,19 +64,24 @@ def _concerned(fields: Fields, columns: frozenset[str]) -> tuple[frozenset[str],
         keys |= more
         more = set().union(*(of_column for of_column in outermost.values() if of_column & keys))
     only = {column for column, of_column in outermost.items() if of_column & keys}
-    return frozenset(keys), _Laid(fields, FoldInquiry(fields, None if ANSWERS in only else only))
+    inquiry = FoldInquiry(fields, None if ANSWERS in only else only)
+    return frozenset(keys), _Laid(fields, inquiry, has_others=not only <= columns)
 
 
 class _Laid:
-    """Lays values over objects, and asks the fold whether it reads them."""
+    """Lays values over objects, and asks the fold whether it reads them.
 
-    def __init__(self, fields: Fields, inquiry: FoldInquiry) -> None:
+    `has_others`: the inquiry is about columns that are not observed, too, which have to stay as they were.
+    """
+
+    def __init__(self, fields: Fields, inquiry: FoldInquiry, *, has_others: bool = True) -> None:
         self._fields = {field.column: field for field in fields.columns}
         self._numbers = {field.column: number for number, field in enumerate(fields.columns)}
         self._inquiry = inquiry
+        self._nothing = None if has_others else inquiry.fold({})
 
     def over(self, participant: JsonObject, observed: Observed) -> JsonObject | None:
-        before = self._inquiry.fold(participant)
+        before = self._nothing or self._inquiry.fold(participant)
         if before is None:
             return None
         laid = participant

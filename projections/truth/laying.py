@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 from sqlalchemy import Connection
 
 from ingest.database import driver_connection
@@ -25,6 +26,9 @@ _ANY = 2**31 - 1
 _EVENT = "event_id"
 
 
+Cursor = psycopg.Cursor[Any]
+
+
 class NotLaid(Enum):
     """Why values are not written down. A person has to look."""
 
@@ -41,6 +45,13 @@ class _Before(NamedTuple):
 
 
 _NOTHING = _Before(None, has_room=False)
+
+
+class _Asked(NamedTuple):
+    """The next differences, and what the server will say of their objects; None if none is needed."""
+
+    differences: Sequence[SpooledDifference]
+    objects: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +78,25 @@ class Laying:
     left: Counter[NotLaid] = field(default_factory=Counter)
 
     def observed(self, differences: Iterator[SpooledDifference]) -> Iterator[ObservedParticipant]:
-        """The participants as they are to be."""
-        while some := [*islice(differences, _AT_A_TIME)]:
-            ids = [each.participant_id for each in some if each.kind is not DriftKind.MISSING]
-            objects = self._objects(ids, _SMALL)
-            for each in some:
-                yield from self._one(each, objects)
+        """The participants as they are to be. While some are made, the server reads the next ones."""
+        driver = driver_connection(self.connection)
+        with driver.pipeline():
+            try:
+                following = self._asked(differences)
+                while following.differences:
+                    asked, following = following, self._asked(differences)
+                    objects = _read(asked.objects)
+                    for each in asked.differences:
+                        yield from self._one(each, objects)
+            except BaseException:  # perhaps a signal: what is still asked may never be answered
+                driver.pgconn.finish()
+                raise
+
+    def _asked(self, differences: Iterator[SpooledDifference]) -> "_Asked":
+        """Ask the server for the small objects of the next differences."""
+        some = [*islice(differences, _AT_A_TIME)]
+        ids = [each.participant_id for each in some if each.kind is not DriftKind.MISSING]
+        return _Asked(some, self._objects(ids, _SMALL) if ids else None)
 
     def _one(self, difference: SpooledDifference, objects: Mapping[str, _Before]) -> Iterator[ObservedParticipant]:
         id_, observed = difference.participant_id, dict(difference.observed)
@@ -87,7 +111,7 @@ class Laying:
         if is_missing:
             before = _Before({ID_KEY: id_}, has_room=True)
         else:
-            before = objects.get(id_) or self._objects([id_], _ANY).get(id_, _NOTHING)
+            before = objects.get(id_) or _read(self._objects([id_], _ANY)).get(id_, _NOTHING)
         if before.whole is None:
             self.left[NotLaid.WITHOUT_OBJECT] += 1
             return
@@ -103,10 +127,8 @@ class Laying:
     def _is_unsaid(self, observed: Mapping[str, str]) -> bool:
         return self.scope.event_ids is not None and observed.get(_EVENT) == ""
 
-    def _objects(self, ids: Sequence[str], longest: int) -> dict[str, _Before]:
-        """By id the object of the state that the roster has, of those whose bodies have so many bytes at most."""
-        if not ids:
-            return {}
+    def _objects(self, ids: Sequence[str], longest: int) -> Cursor:
+        """The bodies of the states that the roster has, by id, of those that have so many bytes at most."""
         query = f"""
             select p.participant_id, e.body
             from {self.scope.table} p
@@ -114,5 +136,10 @@ class Laying:
             where p.source = %s and p.participant_id = any (%s) and octet_length(e.body) <= %s
         """  # noqa: S608 - our own table
         cursor = driver_connection(self.connection).cursor(binary=True)
-        rows = cursor.execute(query.encode(), (self.scope.source, list(ids), longest)).fetchall()
-        return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
+        return cursor.execute(query.encode(), (self.scope.source, list(ids), longest))
+
+
+def _read(objects: Cursor | None) -> dict[str, _Before]:
+    """By id what the log has of the participants."""
+    rows = () if objects is None else objects.fetchall()
+    return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
