@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -13,7 +13,7 @@ from ingest.commit_failures import CommitFailures
 from ingest.connections import Connections
 from ingest.driver import NoAnswer
 from ingest.lanes import Lane, Lanes, Limits, NotKept, Pending, TakenElsewhere, give
-from ingest.log.append import Connection, append, append_together
+from ingest.log.append import append, append_within
 from ingest.log.event import Delivery, Receipt
 from ingest.metrics import COMMIT_DELIVERIES, COMMIT_SECONDS, Histogram, Reading
 from ingest.sqlstate import (
@@ -21,6 +21,7 @@ from ingest.sqlstate import (
     error_fields,
     fails_with_any_data,
     is_blocked,
+    is_cancelled,
     is_elsewhere,
     why_unwritable,
 )
@@ -45,6 +46,7 @@ class GroupCommit:
         self._lanes = Lanes(limits)
         self._writers: set[asyncio.Task[None]] = set()
         self._sharing = 0  # writers that take what is ready
+        self._is_open = True
         self._most_sources = _MOST_SOURCES  # of one transaction, now
         self._may_share = True  # until the database says that each source's log is written by itself
         self._apart: set[str] = set()  # sources whose last commit failed
@@ -105,10 +107,12 @@ class GroupCommit:
                 while self._writers:
                     await asyncio.wait(self._writers)
         self._lanes.refuse_waiting(self._lanes)
-        hanging = list(self._writers)
-        for writer in hanging:
+        self._is_open = False
+        for writer in self._writers:
             writer.cancel()
-        await asyncio.gather(*hanging, return_exceptions=True)
+        await asyncio.gather(*self._writers, return_exceptions=True)
+        for lane in self._lanes:  # of a writer that was cancelled before it began
+            self._lanes.arrive(lane)
 
     def _is_stuck(self, source: str) -> bool:
         """Whether a source's next delivery would wait behind one that is held up."""
@@ -127,7 +131,7 @@ class GroupCommit:
 
     def _share(self) -> None:
         """Let one more writer take what is ready, if there is a connection for it."""
-        if self._lanes.are_ready and self._sharing < self._connections.most:
+        if self._lanes.are_ready and self._sharing < self._connections.most and self._is_open:
             self._sharing += 1
             self._start(self._write_together())
 
@@ -177,28 +181,15 @@ class GroupCommit:
             self._arrive([lane])
 
     async def _commit_together(self, lanes: Sequence[Lane]) -> bool:
-        """Append these lanes' batches and set the receipts. False: each is to be appended by itself.
-
-        Then none is in the log, but for a batch whose answer came too late: it is known there as delivered before.
-        """
+        """Append these lanes' batches and set the receipts. False: nothing was; each is to be appended by itself."""
         batches = {lane.source: [pending.delivery for pending in lane.in_flight] for lane in lanes}
         # What holds several up may be of one alone: the rest of the time is for each by itself.
-        seconds = self._limits.answer_seconds * (_SHARED_PART if len(lanes) > 1 else 1.0)
+        seconds = None if len(lanes) == 1 else self._limits.answer_seconds * _SHARED_PART
         begun = time.monotonic()
         try:
-            receipts = await self._connections.use(partial(_appended, batches, seconds))
-        except TimeoutError:
-            return False
+            receipts = await self._connections.use(partial(append_within, batches, seconds))
         except psycopg.Error as error:
-            if _is_of_all(error):
-                self._refuse_all(error)
-                return True
-            if isinstance(error, NoAnswer):
-                self._set_apart(lanes, error)
-                return True
-            if is_blocked(error) and len(lanes) > 1:  # perhaps by another server's, which waits for a third one's
-                self._most_sources = max(1, self._most_sources // 2)
-            return False
+            return self._is_settled(lanes, error)
         if receipts is None:
             self._may_share = False
             return False
@@ -206,6 +197,22 @@ class GroupCommit:
         self._note_commit(begun, sum(map(len, batches.values())))
         for lane in lanes:
             give(receipts[lane.source], lane.in_flight)
+        return True
+
+    def _is_settled(self, lanes: Sequence[Lane], error: psycopg.Error) -> bool:
+        """Refuse what cannot be kept after this error of a common commit. False: each may be appended by itself."""
+        is_alone = len(lanes) == 1
+        if _is_of_all(error):
+            self._refuse_all(error)
+        elif isinstance(error, NoAnswer) or (is_alone and is_cancelled(error)):
+            self._set_apart(lanes, error)
+        else:
+            if is_alone and is_blocked(error):
+                self._apart.add(lanes[0].source)
+                self._held_up.add(lanes[0].source)
+            elif is_blocked(error) or is_cancelled(error):  # perhaps by the transaction of another server
+                self._most_sources = max(1, self._most_sources // 2)
+            return False
         return True
 
     async def _commit(self, lane: Lane, batch: Sequence[Pending]) -> None:
@@ -291,10 +298,3 @@ class GroupCommit:
 def _is_of_all(error: psycopg.Error) -> bool:
     """Whether any append would fail so. What has not been answered in time says nothing of the others."""
     return fails_with_any_data(error) and not isinstance(error, NoAnswer)
-
-
-async def _appended(
-    batches: Mapping[str, Sequence[Delivery]], seconds: float, connection: Connection
-) -> Mapping[str, Sequence[Receipt]] | None:
-    async with asyncio.timeout(seconds):
-        return await append_together(connection, batches)

@@ -166,7 +166,7 @@ RECONCILED = Metric(
 )  # fmt: skip
 LOOKS_FAIL = Metric(
     "rosterlog_reconcile_failing_since_timestamp_seconds", "gauge", ("source",),
-    "When scheduled comparisons began to fail, for the choice of events that fails longest; absent while none does.",
+    "When scheduled comparisons that failed twice or more began to, for the events that do longest; else absent.",
     _TRUTH,
 )  # fmt: skip
 DRIFT = Metric(

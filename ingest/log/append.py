@@ -1,6 +1,8 @@
 """Appends deliveries in one statement and one commit; the database function `append_events` does it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, LiteralString
 
@@ -9,6 +11,7 @@ import psycopg
 from ingest.log.event import Delivery, Receipt
 
 Connection = psycopg.AsyncConnection[Any]
+_CANCEL_SECONDS = 1.0  # to ask the server to end a statement
 
 _APPEND = """
 select event_position, is_stored
@@ -65,6 +68,23 @@ async def append_together(
     if not receipts:
         return None
     return {source: receipts[begin - 1 : end] for source, begin, end in zip(sources, begins, ends, strict=True)}
+
+
+async def append_within(
+    batches: Mapping[str, Sequence[Delivery]], seconds: float | None, connection: Connection
+) -> dict[str, list[Receipt]] | None:
+    """As `append_together`; after so many seconds the server is asked to end it, and what it answers then counts."""
+    if seconds is None:
+        return await append_together(connection, batches)
+    appending = asyncio.ensure_future(append_together(connection, batches))
+    try:
+        await asyncio.wait([appending], timeout=seconds)
+        if not appending.done():
+            with suppress(psycopg.Error):
+                await connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        return await appending
+    finally:
+        appending.cancel()  # if this was cancelled itself
 
 
 async def can_append(connection: Connection) -> bool:

@@ -50,7 +50,7 @@ failed_look = Table(
     Column("why", Text, nullable=False),
     PrimaryKeyConstraint("source", "events_digest", name="failed_look_pkey"),
 )
-FAILING = f"select l.source, l.since from failed_look l where {_LATELY}"  # noqa: S608 - of our own SQL alone
+FAILING = f"select l.source, l.since from failed_look l where l.failures >= {MANY} and {_LATELY}"  # noqa: S608
 _FORGET_OLD = text(f"delete from failed_look l where l.source = :source and not ({_LATELY})")  # noqa: S608
 _NOTE = text("""
 insert into failed_look as l (source, events_digest, event_ids, why)

@@ -17,7 +17,7 @@ from ingest.cli.progress import progress
 from ingest.cli.sources import source_of
 from ingest.cli.terminal import printable
 from ingest.database import OPERATOR_ROLE
-from ingest.failures import Failure
+from ingest.failures import Failure, WrongUsage
 from ingest.log.failed_look import note_failed, note_succeeded
 from ingest.log.read import heads
 from ingest.settings import Settings
@@ -88,7 +88,7 @@ def compare_list(
         tells = given.applies and not as_json and of_api.every is None
         conninfo = stack.enter_context(migrated_database(settings, tells=tells))
         if file is None:
-            if _is_scheduled(given):
+            if given.applies:
                 stack.enter_context(_noted(settings, conninfo, source, events))
             declared = read_fields(settings.fields_file, time_zone(settings.time_zone))
             clock = partial(_clock, settings, conninfo, source, events)
@@ -115,15 +115,15 @@ def check_api(
     try:
         of_api.check_config()
     except NothingConcluded as error:
-        if _is_scheduled(given):
-            with suppress(Failure, *DRIVER_ERRORS), _operator_of(settings, source) as (operator, name):
+        if given.applies and _is_unseen():
+            with suppress(Failure, WrongUsage, *DRIVER_ERRORS), _operator_of(settings, source) as (operator, name):
                 note_failed(operator, name, events, error)
         raise
 
 
-def _is_scheduled(given: FileOptions) -> bool:
-    """Whether it is a look that is to be written down, of which nobody at a terminal sees that it fails."""
-    return given.applies and not sys.stderr.isatty()
+def _is_unseen() -> bool:
+    """Whether nobody at a terminal sees that a look fails."""
+    return not sys.stderr.isatty()
 
 
 @contextmanager
@@ -137,14 +137,15 @@ def _operator_of(settings: Settings, source: str | None) -> Iterator[tuple[Engin
 
 @contextmanager
 def _noted(settings: Settings, conninfo: str, source: str | None, events: tuple[str, ...] | None) -> Iterator[None]:
-    """Note whether the look in this block failed."""
+    """Note whether the look in this block succeeded; that it failed, if nobody sees it."""
     with reading_snapshot(conninfo) as connection:
         name = source_of(settings, source, heads(connection))
     with role_engine(conninfo, OPERATOR_ROLE) as operator:
         try:
             yield
         except Exception as error:
-            note_failed(operator, name, events, error)
+            if _is_unseen():
+                note_failed(operator, name, events, error)
             raise
         note_succeeded(operator, name, events)
 

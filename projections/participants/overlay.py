@@ -89,6 +89,10 @@ class _Laid:
             laid = next(_ways(laid, self._fields[column], value), laid)
         if self._is_as_observed(before, laid, observed):
             return laid
+        if self._nothing is not None:  # something else may be named before as it is after
+            before = self._inquiry.fold(participant)
+            if before is None or self._is_as_observed(before, laid, observed):
+                return laid if before is not None else None
         return self._one_by_one(before, participant, observed)
 
     def _one_by_one(self, before: State, participant: JsonObject, observed: Observed) -> JsonObject | None:

@@ -82,12 +82,13 @@ class Laying:
         driver = driver_connection(self.connection)
         with driver.pipeline():
             try:
-                following = self._asked(differences)
-                while following.differences:
-                    asked, following = following, self._asked(differences)
-                    objects = _read(asked.objects)
+                asked = self._asked(differences)
+                while asked.differences:
+                    objects = _read(asked.objects)  # before more is asked for, or it would wait for that as well
+                    following = self._asked(differences)
                     for each in asked.differences:
                         yield from self._one(each, objects)
+                    asked = following
             except BaseException:  # perhaps a signal: what is still asked may never be answered
                 driver.pgconn.finish()
                 raise

@@ -41,7 +41,7 @@ class _InUse:
 
     def cut(self) -> None:
         """Cut them off: what waits for an answer has an error at once, as if the server had gone."""
-        for session in self._sessions.values():
+        for session in [*self._sessions.values()]:
             driver: psycopg.AsyncConnection[object] = session.driver_connection
             with suppress(OSError, psycopg.Error), socket(fileno=os.dup(driver.pgconn.socket)) as shared:
                 shared.shutdown(SHUT_RDWR)
@@ -68,6 +68,7 @@ class ReadServer:
         self._in_use = _InUse(self.answering)
         self._conninfo = conninfo
         self._looking: AsyncConnection | None = None
+        self.missed = 0  # looks in a row without an answer
 
     async def look(self) -> ServerPlace | None:
         """How far it is; None if it does not answer."""
@@ -75,20 +76,21 @@ class ReadServer:
             with answered_within(_LOOK_SECONDS):
                 async with asyncio.timeout(_LOOK_SECONDS + _MARGIN):
                     place = await self._look()
+                    self.missed = 0
                     if place.is_replica and self.is_primary and self._looking is not None:
                         await self._looking.close()  # the address may lead to the one that has taken over
                     return place
         except (psycopg.Error, OSError):  # a time-out is an `OSError`, too
+            self.missed += 1
             return None
 
-    async def forget_sessions(self, *, is_answered_elsewhere: bool) -> None:
-        """Give up the sessions that wait for their next use: when a server answers again, they may be dead for good.
-
-        `is_answered_elsewhere`: what is asked now has an answer from another server; it need not wait for this one's.
-        """
+    async def forget_sessions(self) -> None:
+        """Give up the sessions that wait for their next use: when a server answers again, they may be dead for good."""
         await self.answering.dispose()
-        if is_answered_elsewhere:
-            self._in_use.cut()
+
+    def end_questions(self) -> None:
+        """Let what is asked now have an error at once: another server can answer it."""
+        self._in_use.cut()
 
     async def close(self) -> None:
         if self._looking is not None:

@@ -29,6 +29,7 @@ _LOOK_SECONDS = 1.0  # from the beginning of a look to that of the next
 _WAIT_SECONDS = 5.0  # that a request waits for a look which begins after it failed
 _LEAST_SECONDS = 1.0  # that are left of a request's time, for it to be tried again
 _TRIES = 3
+_MISSED_LOOKS = 2  # in a row, after which a server is taken for one that hangs, and not for one that was busy
 
 
 class NothingToRead(psycopg.OperationalError):
@@ -58,8 +59,8 @@ class Replicas:
         self._hosts = hosts
         self._replicas = [ReadServer(f"replica {host.number}", host.conninfo) for host in hosts]
         self._primary = None if primary is None else ReadServer("DATABASE_URL", primary, is_primary=True)
-        self._servers = [*self._replicas, *([] if self._primary is None else [self._primary])]
-        self._is_watched = len(self._servers) > 1
+        self.servers = [*self._replicas, *([] if self._primary is None else [self._primary])]
+        self._is_watched = len(self.servers) > 1
         followed = None if self._primary is None else self._primary.name
         self._left_out = LeftOut([replica.name for replica in self._replicas], followed, most_behind)
         self._read: str | None = None  # the name of the server that is read, as the log knows it
@@ -71,7 +72,7 @@ class Replicas:
     @property
     def chosen(self) -> str | None:
         """The name of the server that is read; None if none can be."""
-        return next((server.name for server in self._servers if server.name not in self._left_out.why), None)
+        return next((server.name for server in self.servers if server.name not in self._left_out.why), None)
 
     async def begin(self) -> None:
         """The first look, before anything is read."""
@@ -90,19 +91,20 @@ class Replicas:
             await asyncio.sleep(max(0.0, begun + _LOOK_SECONDS - time.monotonic()))
 
     async def close(self) -> None:
-        for server in self._servers:
+        for server in self.servers:
             await server.close()
 
     async def tried_again(self, attempt: Callable[[], Awaitable[_T]], seconds: float) -> _T:
         """What an attempt to answer gives, which has sent nothing when it fails, within so many seconds.
 
         Tried twice more at the most: if a replica had to end it, to go on following its primary; and if its server was
-        lost or hangs, once all have been looked at and it may be answered by another.
+        lost or hangs, as soon as a look has found another one that may answer.
         """
         until = time.monotonic() + seconds
         tries = 0
         while True:
             tries += 1
+            asked = self.chosen
             try:
                 with answered_within(until - time.monotonic()):
                     return await attempt()
@@ -111,7 +113,7 @@ class Replicas:
                 is_over = tries == _TRIES or until - time.monotonic() < _LEAST_SECONDS
                 if is_over or not (is_conflict or self._may_be_elsewhere(error)):
                     raise
-            if not is_conflict:
+            if not is_conflict and self.chosen in (None, asked):
                 await self._next_look()
 
     def readings(self) -> list[Reading]:
@@ -131,10 +133,10 @@ class Replicas:
 
     def leads_on(self, error: DriverError | PoolTimeout | TimeoutError) -> bool:
         """Whether what failed so is answered by another server, as soon as the one that is read is left out."""
-        return self._may_be_elsewhere(error) and len(self._left_out.why) + 1 < len(self._servers)
+        return self._may_be_elsewhere(error) and len(self._left_out.why) + 1 < len(self.servers)
 
     def _chosen(self) -> ReadServer:
-        for server in self._servers:
+        for server in self.servers:
             if server.name not in self._left_out.why:
                 return server
         raise NothingToRead("; ".join(f"{name}: {why}" for name, why in self._left_out.why.items()))
@@ -155,14 +157,16 @@ class Replicas:
             return
 
     async def _look(self, now: float) -> None:
-        places = await asyncio.gather(*(server.look() for server in self._servers))
+        places = await asyncio.gather(*(server.look() for server in self.servers))
         before = {*self._left_out.why}
-        self._left_out.look({server.name: place for server, place in zip(self._servers, places, strict=True)}, now)
-        for server, place in zip(self._servers, places, strict=True):
+        self._left_out.look({server.name: place for server, place in zip(self.servers, places, strict=True)}, now)
+        for server, place in zip(self.servers, places, strict=True):
             if (server.name in self._left_out.why) != (server.name in before) and server is not self._primary:
                 self._say(server.name)
             if place is None and server.name not in before:
-                await server.forget_sessions(is_answered_elsewhere=self.chosen is not None)
+                await server.forget_sessions()
+            if server.missed == _MISSED_LOOKS and self.chosen is not None:
+                server.end_questions()
         if (read := self.chosen) != self._read:
             self._read = read
             level = logging.ERROR if read is None else logging.INFO

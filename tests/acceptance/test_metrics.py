@@ -32,6 +32,7 @@ ABSENT = (  # while all is well, on a database of one's own
     "rosterlog_database_disk_free_bytes", "rosterlog_oldest_transaction_timestamp_seconds",
     "rosterlog_replication_slot_retained_bytes", "rosterlog_connections_refused_total",
     "rosterlog_reconcile_timestamp_seconds", "rosterlog_reconcile_drift", "rosterlog_inner_differences",
+    "rosterlog_reconcile_failing_since_timestamp_seconds",
     "rosterlog_sources_file_problems", "rosterlog_replicas_left_out",
 )  # fmt: skip
 

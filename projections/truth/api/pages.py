@@ -80,7 +80,8 @@ def _rows_in(config: ApiConfig, body: object) -> list[dict[str, str]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         where = f"at {config.items!r} of its answer" if config.items else "in its answer"
         keys = f"; it has {', '.join(map(repr, body))}" if isinstance(body, dict) else ""
-        raise NothingConcluded(f"{config.place} has no list of objects {where}: correct items{keys}")
+        lacks = f"{config.place} has no list of objects {where}: correct items"
+        raise NothingConcluded(f"{lacks}{keys}", lacks)
     return [*map(cells_by_key, rows)]
 
 
