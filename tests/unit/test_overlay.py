@@ -176,3 +176,14 @@ def test_the_whole_object_of_a_body_is_read_with_its_numbers() -> None:
     assert Overlay(DECLARED).laid_over(whole, {"bib": "3"}) == {**whole, "bib": "3"}
     for other in (b"", b"[]", b'{"data": 1}', b'{"data": {"object": 1}}', json.dumps({"type": "x"}).encode()):
         assert object_in(other) is None
+
+
+def test_what_cannot_be_kept_beside_a_value_is_named_as_before() -> None:
+    """A number that is left out of `attributes`, in the object in which the value stands."""
+    whole = object_in(b'{"data": {"object": {"id": 7, "team": {"name": "Old", "rating": 1e300}}}}')
+    assert whole is not None
+    assert "attributes" in state_of({"team": {"name": "Old", "rating": 1e300}}).errors
+    for room in (False, True):
+        laid = Overlay(DECLARED).laid_over(whole, {"team": "New"}, has_room=room)
+        assert laid is not None
+        assert laid["team"] == {**whole["team"], "name": "New"}  # type: ignore[dict-item]
