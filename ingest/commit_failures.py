@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-_MOST_NAMED = 5  # sources
+MOST_TOLD = 5  # sources
 _AWAY_SECONDS = 0.5  # for so long after the database failed, every delivery is refused at once
 _FAILING_SECONDS = 5.0  # for so long after a failure the server is not ready, unless a commit succeeds
 
@@ -52,7 +52,7 @@ class CommitFailures:
 
 
 def _no_commit_for(sources: Iterable[str]) -> str:
-    return f"no commit in time for {', '.join(list(sources)[:_MOST_NAMED])}"
+    return f"no commit in time for {', '.join(list(sources)[:MOST_TOLD])}"
 
 
 def _now() -> float:

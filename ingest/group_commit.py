@@ -9,7 +9,7 @@ from functools import partial
 
 import psycopg
 
-from ingest.commit_failures import CommitFailures
+from ingest.commit_failures import MOST_TOLD, CommitFailures
 from ingest.connections import Connections
 from ingest.driver import NoAnswer
 from ingest.lanes import Lane, Lanes, Limits, NotKept, Pending, TakenElsewhere, give
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 _MOST_SOURCES = 64  # in one transaction: it holds their locks to its end
 _SHARED_PART = 0.5  # of a delivery's time, for a shared transaction
-_MOST_NAMED = 5  # sources
 
 
 class GroupCommit:
@@ -275,7 +274,7 @@ class GroupCommit:
         sources, refused = [lane.source for lane in lanes], sum(len(lane.in_flight) for lane in lanes)
         self._apart.update(sources)
         self._failures.note_shared(sources)
-        fields = {"sources": sources[:_MOST_NAMED], "refused": refused, **error_fields(error)}
+        fields = {"sources": sources[:MOST_TOLD], "refused": refused, **error_fields(error)}
         logger.error("no commit in time", extra={"fields": fields})
 
     def _refuse_lane(self, lane: Lane, error: psycopg.Error) -> None:

@@ -85,6 +85,10 @@ def test_a_hidden_page_is_not_read_again_and_one_that_is_shown_again_at_once(ope
 
 
 def test_a_selection_outside_what_changed_and_an_open_table_stay(opened: Open, site: Site) -> None:
+    """Also when the source becomes the one with the newest delivery."""
+    with psycopg.connect(site.database, autocommit=True) as connection:
+        model.append_on(connection, [model.body(1, note="newer")], "second")
+    fold(site, "second")
     page = opened("/operations", is_operator=True)
     page.clock.install()
     page.reload()

@@ -81,10 +81,10 @@ def _read(connection: Connection, projections: Sequence[Projection], free: int |
     health = replace(read_health(connection, projections, refused_of, free), is_used=True)
     names = [source.status.source for source in health.sources]
     if only is None:
-        shown = _newest_first(worst_sources(connection, health, _FEW, _MOST_SHOWN))
+        shown = sorted(worst_sources(connection, health, _FEW, _MOST_SHOWN), key=_name)
     else:
         shown = [source for source in health.sources if source.status.source == only]
-    detailed = [source.status.source for source in shown[:_MOST_DETAILED]]
+    detailed = [_name(source) for source in sorted(_newest_first(shown)[:_MOST_DETAILED], key=_name)]
     parked = parked_events(connection, Wanted(only, is_dismissed=False), _MOST_PARKED + 1)
     erasures = waiting_erasures(connection)
     ahead = ahead_of_time(connection, detailed)
@@ -108,6 +108,11 @@ def _read(connection: Connection, projections: Sequence[Projection], free: int |
         "rebuilds": {rebuild.projection: rebuild for rebuild in rebuilds_under_way(connection)},
         "erasures": erasures[:_MOST_SHOWN],
     }
+
+
+def _name(source: SourceHealth) -> str:
+    """By which sources stand on the page: in any other order an open table would be another's after a delivery."""
+    return source.status.source
 
 
 def _newest_first(sources: Iterable[SourceHealth]) -> list[SourceHealth]:
