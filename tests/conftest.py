@@ -23,6 +23,10 @@ from ingest.migrate import migrate
 # What a machine may have set: every program that a test starts would compile all of rosterlog anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Of a run in the background: what a program is sent before it listens to signals would be lost, and it would go on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # A busy machine fails no test.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")

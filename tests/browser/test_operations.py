@@ -1,5 +1,6 @@
 """The page of operations in a browser: a worker that stops, what is parked, and that nobody is kept out of it."""
 
+import itertools
 from collections.abc import Iterator
 
 import psycopg
@@ -13,22 +14,28 @@ from tests.program import environ, running, until
 
 pytestmark = pytest.mark.acceptance
 
+_numbers = itertools.count(1)
 PLACE = "[...document.querySelectorAll('*')].indexOf(document.activeElement)"
 CAN_FOCUS = "a[href], button, select, input:not([type=hidden]), summary, [tabindex='0']"
 
 
 @pytest.fixture(scope="module")
 def parked(site: Site) -> Iterator[str]:
-    """A source of which an event is parked, by a worker that has ended since; refused deliveries."""
+    """A source of which an event is parked, by a worker that has ended since; refused deliveries.
+
+    Another one each time: tests of other modules may come between, and what was folded is not parked again.
+    """
+    source = f"parked{next(_numbers)}"
     with psycopg.connect(site.database, autocommit=True) as connection:
         bodies = [b"canary no json", model.body("canary-id", first_name="canary", odd="canary")]
-        model.append_on(connection, bodies, "parked")
-        connection.execute("select count_refused('parked', 'signature_wrong', now(), 3, now() - interval '1 minute')")
+        model.append_on(connection, bodies, source)
+        refused = "select count_refused(%s, 'signature_wrong', now(), 3, now() - interval '1 minute')"
+        connection.execute(refused, [source])
         with running("worker", env=environ(DATABASE_URL=site.database)):
-            folded = "select count(*) from checkpoint where source = 'parked' and position >= 2"
-            until(lambda: connection.execute(folded).fetchone() == (2,))
-        yield "parked"
-        connection.execute("delete from quarantine where source = 'parked'")
+            folded = "select count(*) from checkpoint where source = %s and position >= 2"
+            until(lambda: connection.execute(folded, [source]).fetchone() == (2,))
+        yield source
+        connection.execute("delete from quarantine where source = %s", [source])
         connection.execute("delete from worker_seen")
 
 
@@ -56,7 +63,7 @@ def test_what_is_parked_and_each_hour_is_shown_with_what_to_do_and_nobody(
 ) -> None:
     page = opened(f"/operations?source={parked}", is_operator=True, java_script_enabled=java_script_enabled)
     row = page.get_by_role("region", name="Parked events").get_by_role("row").nth(1)
-    expect(row).to_contain_text("rosterlog quarantine dismiss 1 --source parked --reason TEXT")
+    expect(row).to_contain_text(f"rosterlog quarantine dismiss 1 --source {parked} --reason TEXT")
     expect(page.locator(".legend")).to_contain_text("2 stored")
     expect(page.locator(".legend")).to_contain_text("3 refused")
     assert page.locator(".hours rect.stored").bounding_box() is not None
