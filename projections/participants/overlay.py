@@ -4,8 +4,10 @@ An observation knows some columns. The event that writes it down has the whole o
 keys that these columns are read from now.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+
+import msgspec
 
 from ingest.delivery import JsonObject
 from ingest.exact_json import read_json
@@ -31,6 +33,32 @@ def object_in(body: bytes) -> JsonObject | None:
     return participant if isinstance(participant, dict) else None
 
 
+class _Data(msgspec.Struct):
+    object: dict[str, msgspec.Raw]
+
+
+class _Document(msgspec.Struct):
+    data: _Data
+
+
+_read_outermost = msgspec.json.Decoder(_Document).decode
+
+
+def unopened_object_in(body: bytes) -> JsonObject | None:
+    """As `object_in`, but each value as the JSON that it came as (`Raw`): most of them nothing is laid over."""
+    try:
+        body.decode()  # of a value that is not opened nothing else does
+        return {**_read_outermost(body).data.object}
+    except ValueError:
+        return object_in(body)
+
+
+def _opened(participant: JsonObject, keys: Iterable[str]) -> JsonObject:
+    """What is under these keys, of those that are there."""
+    found = {key: participant[key] for key in keys if key in participant}
+    return {key: read_json(bytes(value)) if isinstance(value, msgspec.Raw) else value for key, value in found.items()}
+
+
 class Overlay:
     """Lays values over objects as the fold of these fields reads them."""
 
@@ -46,9 +74,9 @@ class Overlay:
         """
         text = "".join(value or "" for value in observed.values())
         if not has_room or len(text) > _SHORT or "\\" in text:  # an escape could be read as that of NUL
-            return self._all.over(participant, observed)
+            return self._all.over(_opened(participant, participant), observed)
         keys, laid = self._concerned(frozenset(observed))
-        over = laid.over({key: participant[key] for key in keys if key in participant}, observed)
+        over = laid.over(_opened(participant, keys), observed)
         return None if over is None else {**participant, **over}
 
 

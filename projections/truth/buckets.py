@@ -43,7 +43,7 @@ class LineBuckets:
             return waiting
         file = self._files[bucket]
         file.seek(0)
-        return [*file.readlines(), *waiting]
+        return [*file.read().splitlines(keepends=True), *waiting]
 
     def close(self) -> None:
         for file in self._files:

@@ -3,14 +3,15 @@
 import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from projections.truth.conclusion import NothingConcluded
 
 _CHUNK = 1_048_576  # bytes
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_UTF_8 = ("utf-8", "utf-8-sig")
 _NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 with a byte order mark", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 
 
@@ -54,3 +55,27 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIOWrapper]:
             raise NothingConcluded(
                 f"{path} is in no encoding that is known ({name} does not fit): save it as CSV UTF-8"
             ) from None
+
+
+class Utf8Lines:
+    """The lines of an open text as bytes of UTF-8, with their ends.
+
+    A file in UTF-8 is not decoded for it. `has_feeds`: each line ends with a line feed. Then such a file is read at
+    once, a line of which would otherwise be all that is left.
+    """
+
+    def __init__(self, text: TextIOWrapper, *, has_feeds: bool) -> None:
+        self._text = text
+        self._bytes = cast("BufferedReader", text.buffer) if has_feeds and text.encoding in _UTF_8 else None
+        if self._bytes is not None and text.encoding == "utf-8-sig":
+            self._bytes.read(len(codecs.BOM_UTF8))
+
+    def next(self) -> bytes:
+        """The next line; nothing at the end."""
+        return self._text.readline().encode() if self._bytes is None else self._bytes.readline()
+
+    def block(self, size: int) -> bytes:
+        """Whole lines, of about so many bytes; nothing at the end."""
+        if self._bytes is None:
+            return "".join(self._text.readlines(size)).encode()
+        return self._bytes.read(size) + self._bytes.readline()

@@ -2,29 +2,30 @@
 
 import csv
 import re
-from collections.abc import Iterator
-from io import SEEK_END, TextIOWrapper
+from collections.abc import Iterator, Sequence
+from io import SEEK_END, StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.decoding import open_text
+from projections.truth.decoding import Utf8Lines, open_text
+from projections.truth.tabbed import FileRow, RowPart, TabbedRows, tabbed
 
 _SEPARATORS = ",;\t|"
 _LONGEST_CELL = 1_000_000  # characters: a quote that is never closed must not fill the memory
 _QUOTED = re.compile(r'"[^"]*"?')
 _SAID = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel's own line before the headings
 
-CsvRow = list[str]
-_LETTERS_AT_A_TIME = 16_384  # of a part: some hundred rows
+_BYTES_AT_A_TIME = 16_384  # of a part: some hundred rows
 
 
 class CsvForm(NamedTuple):
-    """How a file of CSV is written. `says_so`: in a line before its headings."""
+    """How a file of CSV is written. `says_so`: in a line before its headings. `has_feeds`: its lines end with one."""
 
     encoding: str
     separator: str
     says_so: bool
+    has_feeds: bool
 
 
 def form_of(path: Path, encoding: str) -> CsvForm:
@@ -32,32 +33,29 @@ def form_of(path: Path, encoding: str) -> CsvForm:
     with open_text(path, encoding) as text:
         first = text.readline(_LONGEST_CELL)
     said = _SAID.fullmatch(first)
-    if said is not None:
-        return CsvForm(encoding, said[1], says_so=True)
-    unquoted = _QUOTED.sub("", first)
-    return CsvForm(encoding, max(_SEPARATORS, key=unquoted.count), says_so=False)
+    separator = max(_SEPARATORS, key=_QUOTED.sub("", first).count) if said is None else said[1]
+    return CsvForm(encoding, separator, says_so=said is not None, has_feeds=first.endswith("\n"))
 
 
 def headings_in(path: Path, form: CsvForm) -> tuple[str, ...]:
     """The headings, without the blanks around them. Raises `NothingConcluded`."""
     with open_text(path, form.encoding) as text:
-        records = _Records(path, text, form)
+        records = _Records(path, Utf8Lines(text, has_feeds=form.has_feeds), form)
         return tuple(heading.strip() for heading in records.first())
 
 
-def delimited_parts(path: Path, form: CsvForm) -> Iterator[list[CsvRow]]:
+def delimited_parts(path: Path, form: CsvForm) -> Iterator[RowPart]:
     """The rows below the headings in parts, each row as long as these; blank ones are left out.
 
     Raises `NothingConcluded`.
     """
     short = 0  # cells of the row before, if they were too few
     with open_text(path, form.encoding) as text:
-        records = _Records(path, text, form)
+        records = _Records(path, Utf8Lines(text, has_feeds=form.has_feeds), form)
         number = len(records.first())
-        while part := records.part():
-            if {*map(len, part)} == {number} and all(map(any, part)):
-                short = 0
-            else:
+        while part := records.part(number):
+            short = 0
+            if not isinstance(part, TabbedRows) and not ({*map(len, part)} == {number} and all(map(any, part))):
                 part, short = _mended(path, part, number)
             yield part
     if short and not _ends_a_line(path):
@@ -67,33 +65,36 @@ def delimited_parts(path: Path, form: CsvForm) -> Iterator[list[CsvRow]]:
 
 
 class _Records:
-    """The records of an open file. Where there is no quote, a record is a line, which is split in half of the time."""
+    """The records of an open file. Where there is no quote, a record is a line."""
 
-    def __init__(self, path: Path, text: TextIOWrapper, form: CsvForm) -> None:
+    def __init__(self, path: Path, read: Utf8Lines, form: CsvForm) -> None:
         csv.field_size_limit(_LONGEST_CELL)
-        self._path, self._text, self._separator = path, text, form.separator
+        self._path, self._read, self._separator = path, read, form.separator
         self._lines: list[str] = []  # those to be read next, the last one first
         self._reader = csv.reader(self._each_line(), delimiter=form.separator, strict=True)
         if form.says_so:
-            text.readline()
+            read.next()
 
-    def first(self) -> CsvRow:
+    def first(self) -> FileRow:
         """The first record; an empty one if there is none."""
-        self._lines = [line] if (line := self._text.readline()) else []
+        self._lines = [line.decode()] if (line := self._read.next()) else []
         return self._read_quoted()[0] if self._lines else []
 
-    def part(self) -> list[CsvRow]:
-        """The next records; an empty list at the end."""
-        lines = self._text.readlines(_LETTERS_AT_A_TIME)
-        if any('"' in line for line in lines):
+    def part(self, cells: int) -> RowPart:
+        """The next records, most of which have so many cells; an empty list at the end."""
+        block = self._read.block(_BYTES_AT_A_TIME)
+        together = tabbed(block, self._separator.encode(), cells) if block else None
+        if together is not None:
+            return together
+        lines = StringIO(block.decode(), newline="").readlines()
+        if b'"' in block:
             self._lines = lines[::-1]
             return self._read_quoted()
-        separator = self._separator
-        return [line.rstrip("\r\n").split(separator) for line in lines]
+        return [line.rstrip("\r\n").split(self._separator) for line in lines]
 
-    def _read_quoted(self) -> list[CsvRow]:
+    def _read_quoted(self) -> list[FileRow]:
         """The records that begin in the lines; the last one may end beyond these."""
-        records = []
+        records: list[FileRow] = []
         try:
             while self._lines:
                 records.append(next(self._reader))
@@ -102,11 +103,11 @@ class _Records:
         return records
 
     def _each_line(self) -> Iterator[str]:
-        while line := self._lines.pop() if self._lines else self._text.readline():
+        while line := self._lines.pop() if self._lines else self._read.next().decode():
             yield line
 
 
-def _mended(path: Path, part: list[CsvRow], number: int) -> tuple[list[CsvRow], int]:
+def _mended(path: Path, part: Sequence[FileRow], number: int) -> tuple[list[FileRow], int]:
     """Rows of so many cells, without blank ones; and how many cells the last row had, if they were too few."""
     rows = [row for row in part if any(row)]
     long = next((row for row in rows if any(row[number:])), None)

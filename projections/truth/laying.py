@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from ingest.database import driver_connection
 from ingest.delivery import JsonObject, has_room
 from ingest.log.observation import ObservedParticipant
-from projections.participants.overlay import Overlay, object_in
+from projections.participants.overlay import Overlay, object_in, unopened_object_in
 from projections.participants.taken import ID_KEY
 from projections.truth.drift import DriftKind
 from projections.truth.roster_lines import ComparedScope
@@ -143,4 +143,10 @@ class Laying:
 def _read(objects: Cursor | None) -> dict[str, _Before]:
     """By id what the log has of the participants."""
     rows = () if objects is None else objects.fetchall()
-    return {id_: _Before(object_in(body), has_room(body)) for id_, body in rows}
+    return {id_: _before(body) for id_, body in rows}
+
+
+def _before(body: bytes) -> _Before:
+    if has_room(body):
+        return _Before(unopened_object_in(body), has_room=True)
+    return _Before(object_in(body), has_room=False)

@@ -12,12 +12,13 @@ from operator import itemgetter
 from ingest.delivery import LONGEST_NAME
 from projections.roster.export.guard import unguarded
 from projections.truth.matching import KeyOf
+from projections.truth.tabbed import FileRow, RowPart, TabbedRows, rows_of
 
 _ESCAPES = {"\\": r"\\", "\b": r"\b", "\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}
 _WRITTEN = str.maketrans(_ESCAPES)
 _READ = {escape[1]: letter for letter, escape in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_SPECIAL = "\b\v\f\r\\\0"  # letters that COPY escapes, and one that no column holds
+_SPECIAL = (b"\b", b"\v", b"\f", b"\r", b"\\", b"\0")  # letters that COPY escapes, and one that no column holds
 _may_be_guarded = re.compile(r"""'['" ]*[=@+\-\t\r\n\uff1d\uff20\ufe66\ufe6b\uff0b\uff0d\ufe62\ufe63]""").search
 
 
@@ -46,33 +47,37 @@ class RowsRead:
     without_key: list[int] = field(default_factory=list)
 
 
-def lines_of(parts: Iterable[list[list[str]]], form: RowForm, seen: RowsRead) -> Iterator[list[bytes]]:
+def lines_of(parts: Iterable[RowPart], form: RowForm, seen: RowsRead) -> Iterator[list[bytes]]:
     """A line per row that has a key, in parts, from the rows in parts."""
     pick = _picker((*form.key_places, *form.places), form.cells)
-    end = "".join(f"\t{constant}" for constant in form.constants) + "\n"
-    tabs = len(form.places) + len(form.constants)
-    for rows in parts:
-        part = rows if pick is None else [*map(pick, rows)]
-        seen.rows += len(part)
-        if form.is_plain_key and _are_plain_keys([cells[0] for cells in part]):
-            text = end.join(map("\t".join, part)) + end
-            if text.count("\t") == tabs * len(part) and not _is_special(text):
-                lines = text.encode().splitlines(keepends=True)
-                if len(lines) == len(part):  # no cell has a line break
-                    yield lines
-                    continue
-        numbered = enumerate(part, seen.rows - len(part) + 2)
-        yield [line for number, cells in numbered if (line := _line(cells, number, form, seen))]
+    for part in parts:
+        if pick is not None:
+            part = [*map(pick, rows_of(part))]
+        number = len(part.lines if isinstance(part, TabbedRows) else part)
+        seen.rows += number
+        lines = _all_plain(part, number, form) if form.is_plain_key else None
+        if lines is None:
+            numbered = enumerate(rows_of(part), seen.rows - number + 2)
+            lines = [line for number, cells in numbered if (line := _line(cells, number, form, seen))]
+        yield lines
 
 
-def _is_special(text: str) -> bool:
-    """Whether something in many lines may have to be looked at line by line."""
-    return any(letter in text for letter in _SPECIAL) or ("'" in text and _may_be_guarded(text) is not None)
-
-
-def _are_plain_keys(keys: list[str]) -> bool:
-    """Whether each is an id as it stands."""
-    return bool(keys) and all(keys) and [*map(str.strip, keys)] == keys and max(map(len, keys)) <= LONGEST_NAME
+def _all_plain(part: RowPart, number: int, form: RowForm) -> list[bytes] | None:
+    """The lines of so many rows together; None if something may have to be looked at row by row."""
+    if isinstance(part, TabbedRows):
+        text, lines = part
+    else:
+        text = "\n".join(map("\t".join, part)).encode()
+        lines = text.split(b"\n")
+        if len(lines) != number or text.count(b"\t") != len(form.places) * number:
+            return None  # a cell has a line break or a tab
+    if any(letter in text for letter in _SPECIAL) or (b"'" in text and _may_be_guarded(text.decode()) is not None):
+        return None
+    keys = b"\t".join([line.split(b"\t", 1)[0] for line in lines]).decode().split("\t")
+    if not all(keys) or [*map(str.strip, keys)] != keys or max(map(len, keys)) > LONGEST_NAME:
+        return None
+    end = ("".join(f"\t{constant}" for constant in form.constants) + "\n").encode()
+    return [line + end for line in lines]
 
 
 def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> bytes:
@@ -92,7 +97,7 @@ def written_line(cells: Iterable[str]) -> bytes:
     return ("\t".join(cell.translate(_WRITTEN) for cell in cells) + "\n").encode()
 
 
-def _picker(places: tuple[int, ...], cells: int) -> Callable[[list[str]], Sequence[str]] | None:
+def _picker(places: tuple[int, ...], cells: int) -> Callable[[FileRow], FileRow] | None:
     """Gives the cells at some places, of which there is one at least; None if these are all `cells` of a row."""
     if places == tuple(range(cells)):
         return None

@@ -15,8 +15,8 @@ from projections.truth.decoding import encoding_in_words, encoding_of, open_text
 from projections.truth.delimited import delimited_parts, form_of, headings_in
 from projections.truth.json_rows import json_headings, rows_of_json
 from projections.truth.sheet import is_sheet, sheet_rows
+from projections.truth.tabbed import FileRow, RowPart, rows_of
 
-FileRow = list[str]
 _AT_A_TIME = 200  # rows of a part
 _SEPARATORS = {"\t": "a tab", ",": "commas", ";": "semicolons"}
 
@@ -32,7 +32,7 @@ class Listing:
     path: Path
     form: str
     headings: tuple[str, ...]
-    parts: Callable[[], Iterator[list[FileRow]]]
+    parts: Callable[[], Iterator[RowPart]]
     changed_at: datetime
     is_csv: bool
     kind: str = "file"
@@ -46,7 +46,7 @@ class Listing:
 
     def rows(self) -> Iterator[FileRow]:
         """The rows one by one."""
-        return chain.from_iterable(self.parts())
+        return chain.from_iterable(map(rows_of, self.parts()))
 
     def digest(self) -> str:
         """The SHA-256 of the file, in hexadecimal."""

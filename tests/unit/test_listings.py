@@ -1,14 +1,19 @@
 """Files as spreadsheets and programs write them: the same people, whatever the form; and files that are not whole."""
 
+import csv
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from projections.truth.conclusion import NothingConcluded
+from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing, listing_of
 
 HEADINGS = ("id", "first_name", "team")
@@ -38,6 +43,43 @@ def test_csv_of_any_separator_and_encoding(tmp_path: Path, separator: str, encod
         assert listing.headings == HEADINGS
         assert [*listing.rows()] == [*listing.rows()] == PEOPLE
         assert listing.is_csv
+
+
+@example(rows=[["7", "a\tb"]], end="\n", is_ended=True, encoding="utf-8")
+@example(rows=[["7", "a\rb", "c"]], end="\n", is_ended=True, encoding="utf-8")
+@example(rows=[["", "", ""], ["7", "a", "b"]], end="\n", is_ended=True, encoding="utf-8")
+@example(rows=[["7", "a", "b", ""], ["8", "c"]], end="\n", is_ended=True, encoding="utf-8")
+@given(
+    rows=st.lists(st.lists(st.sampled_from(["", "7", "ab", "é", "a\tb", " ", "O'B", "'=1", "\\", "\v"]), max_size=4)),
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    is_ended=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_rows_that_are_not_taken_apart_are_those_of_a_reader_of_csv(
+    tmp_path_factory: pytest.TempPathFactory, *, rows: list[list[str]], end: str, is_ended: bool, encoding: str
+) -> None:
+    """And so are their lines. Rows are too long, too short and empty; cells have tabs, quotes are nowhere."""
+    content = end.join(map(",".join, [["id", "first", "last"], *rows])) + (end if is_ended else "")
+    path = tmp_path_factory.getbasetemp() / "listed.csv"
+    path.write_bytes(content.encode(encoding))
+    read = [row for row in [*csv.reader(StringIO(content, newline=""))][1:] if any(row)]
+    if any(any(row[3:]) for row in read):
+        with pytest.raises(NothingConcluded, match="cells under 3 headings"):
+            [*listing_of(path).rows()]
+        return
+    if read and len(read[-1]) < 3 and not is_ended and any(rows[-1]):
+        with pytest.raises(NothingConcluded, match="ends within its last row"):
+            [*listing_of(path).rows()]
+        return
+    listing = listing_of(path)
+    model = [[*row[:3], *[""] * (3 - len(row))] for row in read]
+    assert [*listing.rows()] == model
+    form = RowForm(3, (0,), lambda cells: cells[0].strip(), (1, 2), ("501",), guarded=True, is_plain_key=True)
+    lines = [
+        [line for part in lines_of(parts, form, RowsRead()) for line in part] for parts in (listing.parts(), [model])
+    ]
+    one_by_one = [line for row in model for part in lines_of([[row]], form, RowsRead()) for line in part]
+    assert lines == [one_by_one, one_by_one]
 
 
 @pytest.mark.parametrize(

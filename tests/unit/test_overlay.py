@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.delivery import has_room
-from ingest.exact_json import WrittenNumber
+from ingest.exact_json import WrittenNumber, read_json, write_json
 from ingest.log.event import Event
 from ingest.time_zone import time_zone
 from projections.folding.calendar import Calendar, RaceDates
 from projections.participants.fields import COLUMN_NAMES, DECLARED, Fields, read_fields
 from projections.participants.fold import REGISTERED, folding
-from projections.participants.overlay import Overlay, object_in
+from projections.participants.overlay import Overlay, object_in, unopened_object_in
 from projections.participants.state import State
 from tests import model
 
@@ -176,6 +176,28 @@ def test_the_whole_object_of_a_body_is_read_with_its_numbers() -> None:
     assert Overlay(DECLARED).laid_over(whole, {"bib": "3"}) == {**whole, "bib": "3"}
     for other in (b"", b"[]", b'{"data": 1}', b'{"data": {"object": 1}}', json.dumps({"type": "x"}).encode()):
         assert object_in(other) is None
+
+
+def test_an_object_that_is_not_opened_gets_values_as_one_that_is() -> None:
+    """Its numbers stay as they came, and half a letter hides nothing."""
+    whole = rb"""{"id": 7, "age": 15.10, "city": "Z\u00fcrich", "team": {"name": "A", "size": 4}, "more": [1.50]}"""
+    body = b'{"type": "x", "data": {"object": %b}}' % whole
+    for observed in ({"bib": "3"}, {"team": "T" * 2_000}, {"city": None, "age": "16"}, {"team": r"a\b"}):
+        opened, unopened = (
+            Overlay(DECLARED).laid_over(whole, observed, has_room=True)
+            for whole in (object_in(body) or {}, unopened_object_in(body) or {})
+        )
+        assert opened is not None
+        assert read_json(write_json(unopened)) == read_json(write_json(opened))
+        assert b"1.50" in write_json(unopened)
+    for other in (
+        b"",
+        b"[]",
+        b'{"data": 1}',
+        rb'{"data": {"object": {"id": "\ud800"}}}',
+        b'{"data": {"object": {"id": "\xff"}}}',
+    ):
+        assert unopened_object_in(other) is None
 
 
 def test_what_cannot_be_kept_beside_a_value_is_named_as_before() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from projections.truth.api.config import EVENT, ApiConfig
 from projections.truth.api.unfinished import Reached, Unfinished, read_cells
 from projections.truth.conclusion import NothingConcluded
-from projections.truth.listing import FileRow, Listing, changed_at, rows_in_parts
+from projections.truth.listing import Listing, changed_at, rows_in_parts
 from projections.truth.mapping import UNCOMPARED
+from projections.truth.tabbed import FileRow
 
 EVENT_COLUMN = "event_id"
 

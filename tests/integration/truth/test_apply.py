@@ -29,7 +29,7 @@ def test_promise_15_whole_objects_are_written_down_and_the_header_last(applied: 
     by_id = {each["subject"]: each for each in people}
     assert by_id["1"]["data"]["object"] == {**json.loads(BODIES[0])["data"]["object"], "bib": "A1"}
     assert by_id["77"]["data"]["object"] == {"id": "77", "bib": "77", "event_id": "501"}
-    assert b'"size":15.10' in query(database, "select body from event_log where position > 40 and subject = '1'")[0][0]
+    assert b'"size": 15.10' in query(database, "select body from event_log where position > 40 and subject = '1'")[0][0]
     assert (by_id["1"]["base"], by_id["77"]["base"]) == (1, 0)
     digest = hashlib.sha256(content.encode()).hexdigest()
     assert {(each["observation"], each["file_sha256"]) for each in (*people, header)} == {
