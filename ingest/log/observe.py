@@ -55,7 +55,7 @@ class ObservationReceipt(NamedTuple):
     fate: Fate
 
 
-_FATES = {fate.value: fate for fate in Fate}
+_FATES = {fate.value: fate for fate in Fate}  # by its word: it is looked up for each event
 
 Headed = Callable[[Counter[Fate]], ObservationHeader]
 """Makes the header once it is known what became of the participants."""

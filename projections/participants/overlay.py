@@ -47,10 +47,11 @@ _read_outermost = msgspec.json.Decoder(_Document).decode
 def unopened_object_in(body: bytes) -> JsonObject | None:
     """As `object_in`, but each value as the JSON that it came as (`Raw`): most of them nothing is laid over."""
     try:
-        body.decode()  # of a value that is not opened nothing else does
-        return {**_read_outermost(body).data.object}
+        body.decode()  # raises for bytes that are no text, which nobody else looks at within a value that is not opened
+        participant: JsonObject = {**_read_outermost(body).data.object}
     except ValueError:
         return object_in(body)
+    return participant
 
 
 def _opened(participant: JsonObject, keys: Iterable[str]) -> JsonObject:

@@ -60,8 +60,8 @@ def open_text(path: Path, encoding: str) -> Iterator[TextIOWrapper]:
 class Utf8Lines:
     """The lines of an open text as bytes of UTF-8, with their ends.
 
-    A file in UTF-8 is not decoded for it. `has_feeds`: each line ends with a line feed. Then such a file is read at
-    once, a line of which would otherwise be all that is left.
+    A file in UTF-8 is not decoded for it if `has_feeds`: its lines end with line feeds, by its beginning. Where one
+    ends with a carriage return alone, what is given has several lines.
     """
 
     def __init__(self, text: TextIOWrapper, *, has_feeds: bool) -> None:

@@ -16,11 +16,15 @@ _LONGEST_CELL = 1_000_000  # characters: a quote that is never closed must not f
 _QUOTED = re.compile(r'"[^"]*"?')
 _SAID = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)  # Excel's own line before the headings
 
+_BEGINNING = 1_048_576  # bytes
 _BYTES_AT_A_TIME = 16_384  # of a part: some hundred rows
 
 
 class CsvForm(NamedTuple):
-    """How a file of CSV is written. `says_so`: in a line before its headings. `has_feeds`: its lines end with one."""
+    """How a file of CSV is written. `says_so`: in a line before its headings.
+
+    `has_feeds`: its lines end with line feeds, not with carriage returns alone, as far as its beginning tells.
+    """
 
     encoding: str
     separator: str
@@ -34,7 +38,10 @@ def form_of(path: Path, encoding: str) -> CsvForm:
         first = text.readline(_LONGEST_CELL)
     said = _SAID.fullmatch(first)
     separator = max(_SEPARATORS, key=_QUOTED.sub("", first).count) if said is None else said[1]
-    return CsvForm(encoding, separator, says_so=said is not None, has_feeds=first.endswith("\n"))
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING).removesuffix(b"\r")
+    has_feeds = b"\r" not in beginning.replace(b"\r\n", b"")
+    return CsvForm(encoding, separator, says_so=said is not None, has_feeds=has_feeds)
 
 
 def headings_in(path: Path, form: CsvForm) -> tuple[str, ...]:
@@ -55,7 +62,7 @@ def delimited_parts(path: Path, form: CsvForm) -> Iterator[RowPart]:
         number = len(records.first())
         while part := records.part(number):
             short = 0
-            if not isinstance(part, TabbedRows) and not ({*map(len, part)} == {number} and all(map(any, part))):
+            if not isinstance(part, TabbedRows) and not _are_whole(part, number):
                 part, short = _mended(path, part, number)
             yield part
     if short and not _ends_a_line(path):
@@ -86,7 +93,7 @@ class _Records:
         together = tabbed(block, self._separator.encode(), cells) if block else None
         if together is not None:
             return together
-        lines = StringIO(block.decode(), newline="").readlines()
+        lines = _lines_in(block)
         if b'"' in block:
             self._lines = lines[::-1]
             return self._read_quoted()
@@ -103,8 +110,19 @@ class _Records:
         return records
 
     def _each_line(self) -> Iterator[str]:
-        while line := self._lines.pop() if self._lines else self._read.next().decode():
-            yield line
+        while self._lines or (block := self._read.next()):
+            self._lines = self._lines or _lines_in(block)[::-1]
+            yield self._lines.pop()
+
+
+def _lines_in(block: bytes) -> list[str]:
+    """Lines with their ends, whichever these are."""
+    return StringIO(block.decode(), newline="").readlines()
+
+
+def _are_whole(rows: Sequence[FileRow], number: int) -> bool:
+    """Whether each row has so many cells, and something in one of them."""
+    return {*map(len, rows)} == {number} and all(map(any, rows))
 
 
 def _mended(path: Path, part: Sequence[FileRow], number: int) -> tuple[list[FileRow], int]:

@@ -53,30 +53,29 @@ def lines_of(parts: Iterable[RowPart], form: RowForm, seen: RowsRead) -> Iterato
     for part in parts:
         if pick is not None:
             part = [*map(pick, rows_of(part))]
-        number = len(part.lines if isinstance(part, TabbedRows) else part)
-        seen.rows += number
-        lines = _all_plain(part, number, form) if form.is_plain_key else None
+        seen.rows += len(part)
+        lines = _all_plain(part, form) if form.is_plain_key else None
         if lines is None:
-            numbered = enumerate(rows_of(part), seen.rows - number + 2)
+            numbered = enumerate(rows_of(part), seen.rows - len(part) + 2)
             lines = [line for number, cells in numbered if (line := _line(cells, number, form, seen))]
         yield lines
 
 
-def _all_plain(part: RowPart, number: int, form: RowForm) -> list[bytes] | None:
-    """The lines of so many rows together; None if something may have to be looked at row by row."""
+def _all_plain(part: RowPart, form: RowForm) -> list[bytes] | None:
+    """The lines of some rows together; None if something may have to be looked at row by row."""
     if isinstance(part, TabbedRows):
-        text, lines = part
+        text, lines = part.text, part.lines
     else:
         text = "\n".join(map("\t".join, part)).encode()
         lines = text.split(b"\n")
-        if len(lines) != number or text.count(b"\t") != len(form.places) * number:
+        if len(lines) != len(part) or text.count(b"\t") != len(form.places) * len(part):
             return None  # a cell has a line break or a tab
     if any(letter in text for letter in _SPECIAL) or (b"'" in text and _may_be_guarded(text.decode()) is not None):
         return None
     keys = b"\t".join([line.split(b"\t", 1)[0] for line in lines]).decode().split("\t")
     if not all(keys) or [*map(str.strip, keys)] != keys or max(map(len, keys)) > LONGEST_NAME:
         return None
-    end = ("".join(f"\t{constant}" for constant in form.constants) + "\n").encode()
+    end = written_line(("", *form.constants))
     return [line + end for line in lines]
 
 

@@ -1,12 +1,13 @@
 """Some rows of a file of CSV as one text, which need not be taken apart into cells to become lines."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 FileRow = Sequence[str]
 
 
-class TabbedRows(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TabbedRows:
     """Rows of a file, none of which has a quote, in UTF-8 and with a tab between cells.
 
     `text`: with a line feed between rows. `lines`: the same ones, one by one.
@@ -14,6 +15,9 @@ class TabbedRows(NamedTuple):
 
     text: bytes
     lines: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.lines)
 
     def rows(self) -> list[FileRow]:
         """The cells of each row."""
@@ -30,10 +34,12 @@ def rows_of(part: RowPart) -> Sequence[FileRow]:
 
 
 def tabbed(block: bytes, separator: bytes, cells: int) -> TabbedRows | None:
-    """Whole lines of a file; None if these are not rows of so many cells as they stand, with something in each row."""
+    """Whole lines of a file; None if these are not rows of so many cells as they stand, with something in each row.
+
+    Raises `UnicodeError` for rows that are not in UTF-8.
+    """
     if b'"' in block:
         return None
-    block.decode()  # or it is no text in this encoding
     text = block.replace(b"\r\n", b"\n")
     if b"\r" in text or (b"\t" in text and separator != b"\t"):
         return None
@@ -42,4 +48,5 @@ def tabbed(block: bytes, separator: bytes, cells: int) -> TabbedRows | None:
     tabs = cells - 1
     if {line.count(b"\t") for line in lines} != {tabs} or b"\t" * tabs in lines:
         return None
+    text.decode()
     return TabbedRows(text, lines)

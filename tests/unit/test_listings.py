@@ -45,6 +45,28 @@ def test_csv_of_any_separator_and_encoding(tmp_path: Path, separator: str, encod
         assert listing.is_csv
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'id,"first\nname",team\r7,Ann,A\r8,Bo,B\r',
+        b"sep=,\nid,name,team\r7,Ann,A\r8,Bo,B\r",
+        b"id,name,team\n" + b"6,x,y\n" * 3_000 + b'7,"Ann\n",A\r8,Bo,B\n',
+        b"id,name,team\n" + b"6,x,y\n" * 200_000 + b'7,"' + b"y" * 20_000 + b'\n",A\r8,Bo,B\n',
+    ],
+)
+def test_line_ends_may_be_of_several_kinds(tmp_path: Path, content: bytes) -> None:
+    rows = [*listed(tmp_path, content).rows()]
+    assert [(row[0], row[2]) for row in rows[-2:]] == [("7", "A"), ("8", "B")]
+    assert len(rows) - 2 == content.count(b"6,x,y")
+
+
+def test_a_file_that_becomes_no_text_while_it_is_compared_says_so(tmp_path: Path) -> None:
+    listing = listed(tmp_path, b"id,name\n1,Ann\n")
+    listing.path.write_bytes(b"id,name\n1,\xff\n")
+    with pytest.raises(NothingConcluded, match="in no encoding that is known"):
+        [*listing.parts()]
+
+
 @example(rows=[["7", "a\tb"]], end="\n", is_ended=True, encoding="utf-8")
 @example(rows=[["7", "a\rb", "c"]], end="\n", is_ended=True, encoding="utf-8")
 @example(rows=[["", "", ""], ["7", "a", "b"]], end="\n", is_ended=True, encoding="utf-8")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.time_zone import time_zone
@@ -76,15 +76,17 @@ def test_a_day_alone_begins_in_the_zone_of_its_race() -> None:
 STORED = ("2026-05-05T21:00:00Z", "2026-05-06T06:00:00Z")
 
 
-@given(rows=st.lists(st.lists(TEXTS, min_size=3, max_size=3), max_size=5))
-def test_lines_hold_every_text_and_are_as_many_as_rows_with_a_key(rows: list[list[str]]) -> None:
+@example(rows=[["7", "a", "b"]], constant="A\\B")
+@example(rows=[["7", "a", "b"]], constant="a\tb\rc")
+@given(rows=st.lists(st.lists(TEXTS, min_size=3, max_size=3), max_size=5), constant=TEXTS)
+def test_lines_hold_every_text_and_are_as_many_as_rows_with_a_key(rows: list[list[str]], constant: str) -> None:
     for is_plain in (True, False):
-        form = RowForm(3, (0,), lambda cells: cells[0].strip(), (1, 2), ("501",), is_plain_key=is_plain)
+        form = RowForm(3, (0,), lambda cells: cells[0].strip(), (1, 2), (constant,), is_plain_key=is_plain)
         seen = RowsRead()
         lines = [line for part in lines_of([rows], form, seen) for line in part]
         assert all(line.count(b"\n") == 1 and line.endswith(b"\n") and line.count(b"\t") == 3 for line in lines)
         with_key = [row for row in rows if row[0].strip()]
-        assert [cells_of(line) for line in lines] == [[row[0].strip(), row[1], row[2], "501"] for row in with_key]
+        assert [cells_of(line) for line in lines] == [[row[0].strip(), row[1], row[2], constant] for row in with_key]
         assert (seen.rows, len(seen.without_key)) == (len(rows), len(rows) - len(with_key))
 
 
