@@ -126,12 +126,12 @@ def _are_whole(rows: Sequence[FileRow], number: int) -> bool:
 
 
 def _mended(path: Path, part: Sequence[FileRow], number: int) -> tuple[list[FileRow], int]:
-    """Rows of so many cells, without blank ones; and how many cells the last row had, if they were too few."""
+    """Rows of so many cells, without blank ones; and how many the last row had, blank or not, if they were too few."""
     rows = [row for row in part if any(row)]
     long = next((row for row in rows if any(row[number:])), None)
     if long is not None:
         raise NothingConcluded(f"{path} has a row of {len(long)} cells under {number} headings: mend it")
-    short = len(rows[-1]) if rows and len(rows[-1]) < number else 0
+    short = len(part[-1]) if len(part[-1]) < number else 0
     # Excel leaves empty cells at a row's end out.
     return [[*row[:number], *[""] * (number - len(row))] for row in rows], short
 
