@@ -1,5 +1,6 @@
 """How commands and servers connect to PostgreSQL: to which database, in which role, with which session settings."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -233,6 +234,7 @@ def async_engine(
         connection = await connect_async(conninfo, role, deadlines, read_only=read_only)
         if read_only:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            _prepare_on_demand(connection)
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
@@ -243,6 +245,12 @@ def async_engine(
     if not read_only:
         _leave_what_is_demoted(engine.sync_engine)
     return engine
+
+
+def _prepare_on_demand(connection: AsyncConnection) -> None:
+    """Prepare no statement because it comes often: its plan would be one for all values, and races differ in size."""
+    if connection.prepare_threshold is not None:  # it may be asked to
+        connection.prepare_threshold = sys.maxsize
 
 
 def _leave_what_is_demoted(engine: Engine) -> None:

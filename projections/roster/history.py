@@ -1,7 +1,6 @@
 """The history of a participant: its states from the oldest, and what each changed."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from projections.participants.fields import ANSWERS, COLUMN_NAMES
 from projections.participants.table import participant_answers, participant_history, participants, past_answers
 from projections.roster.participant_json import EVERYTHING, as_json, written_participant
-from projections.roster.reading import for_psycopg, read_rows
+from projections.roster.reading import for_psycopg, read_few
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ABSENT = msgspec.Raw(b"null")
+_AT_ONCE = 25  # states; large ones are 256 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +41,21 @@ async def states(
     limit: int,
     shown: Shown = EVERYTHING,
 ) -> AsyncGenerator[HistoryState]:
-    """Up to `limit` states on the roster, oldest first, that began after the position `after`.
-
-    No other statement may follow on the connection if they are not read to their end.
-    """
+    """Up to `limit` states on the roster, oldest first, that began after the position `after`."""
     left = limit
     # The newest state is later than every superseded one.
     for table, answers in ((participant_history, past_answers), (participants, participant_answers)):
-        if left:
-            statement, values = _states_in(table, answers, roster, shown)
-            bound = {**values, "id": participant_id, "after": after, "number": left}
-            async with aclosing(read_rows(connection, statement, bound)) as rows:
-                async for row in rows:
-                    left -= 1
-                    yield HistoryState(*row)
+        statement, values = _states_in(table, answers, roster, shown)
+        has_more = True
+        while left and has_more:
+            number = min(left, _AT_ONCE)
+            bound = {**values, "id": participant_id, "after": after, "number": number}
+            rows = await read_few(connection, statement, bound)
+            for row in rows:
+                after = row[0]
+                yield HistoryState(*row)
+            left -= len(rows)
+            has_more = len(rows) == number
 
 
 @lru_cache(256)

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    cast,
     exists,
     func,
     literal_column,
@@ -29,7 +28,7 @@ from projections.roster import search
 from projections.roster.criteria import Criteria
 from projections.roster.order import Order, Range, name_of
 from projections.roster.participant_json import EVERYTHING, as_json, written_participant
-from projections.roster.reading import Begin, Fits, for_psycopg, read_rows
+from projections.roster.reading import Begin, Fits, for_psycopg, read_few, read_rows
 from projections.roster.roster import Roster
 from projections.roster.shown import Shown
 from projections.roster.where import conditions
@@ -56,8 +55,8 @@ async def participant(
 ) -> bytes | None:
     """A participant as JSON; None if the participant is not on the roster."""
     statement, values = _of_one(roster, shown)
-    text: str | None = (await connection.exec_driver_sql(statement, {**values, _ID: participant_id})).scalar()
-    return None if text is None else text.encode()
+    rows = await read_few(connection, statement, {**values, _ID: participant_id})
+    return next((participant for (participant,) in rows), None)
 
 
 @lru_cache(256)
@@ -65,7 +64,7 @@ def _of_one(roster: Roster, shown: Shown) -> tuple[str, dict[str, Any]]:
     """Cached for the same reason as `_compiled`. The id is bound as `_ID`."""
     rows = roster.rows
     written = written_participant(rows, roster.source, shown, roster.answers)
-    statement = select(cast(as_json(written), Text)).select_from(rows.join(written, true()))
+    statement = select(as_json(written)).select_from(rows.join(written, true()))
     id_ = bindparam(_ID, required=False, type_=Text())
     return for_psycopg(statement.where(roster.sees(rows), rows.c.participant_id == id_))
 

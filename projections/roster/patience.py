@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.sqlstate import is_cancelled
 
 _T = TypeVar("_T")
-_BACK = text("rollback to savepoint patience")
+_BACK = text("rollback to savepoint patience; release savepoint patience")
 
 
 async def within(connection: AsyncConnection, milliseconds: int, ask: Callable[[], Awaitable[_T]]) -> _T | None:
@@ -33,7 +33,9 @@ async def within(connection: AsyncConnection, milliseconds: int, ask: Callable[[
 
 
 async def _back(connection: AsyncConnection) -> None:
-    """Go back to before the time-out. It holds for this statement, too, which a busy machine may not run in time."""
+    """Go back to before the time-out. It holds for the first of the two, too, which a busy machine may not run in time;
+    if its end comes late, it ends the second one, not what is asked next.
+    """
     while True:
         try:
             await connection.execute(_BACK)

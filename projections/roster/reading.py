@@ -1,7 +1,7 @@
 """Runs statements on the driver itself: a result row by row, with JSON as the bytes that PostgreSQL wrote."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext, suppress
 from typing import Any, Protocol
 
 import psycopg
@@ -61,6 +61,7 @@ async def in_snapshot(
             connection = await stack.enter_async_context(engine.connect())
             row = await _begun(connection, statement, values)
         yield connection, row
+        await _ended(connection)
 
 
 async def _begun(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row
@@ -71,8 +72,25 @@ async def _begun(connection: AsyncConnection, statement: str, values: Mapping[st
     driver = await driver_of(connection)
     cursor = driver.cursor(row_factory=namedtuple_row)
     async with nullcontext() if is_shared(driver) else driver.pipeline():
-        await cursor.execute(statement.encode(), values)
+        await cursor.execute(statement.encode(), values, prepare=True)
     return await cursor.fetchone()
+
+
+async def _ended(connection: AsyncConnection) -> None:
+    """Commit what only read: with a rollback the driver would forget what is prepared in the session."""
+    with suppress(psycopg.OperationalError):  # all has been read; the pool finds out that the connection is dead
+        await (await driver_of(connection)).commit()
+
+
+async def read_few(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The few rows of a statement that finds them by their key, with JSON as bytes; in the connection's transaction.
+
+    It is prepared: to plan it takes longer than to run it, and its plan is the same whichever values are bound.
+    """
+    cursor = (await driver_of(connection)).cursor()
+    set_json_loads(_as_written, cursor)
+    await cursor.execute(statement.encode(), values, prepare=True)
+    return await cursor.fetchall()
 
 
 async def read_rows(

@@ -116,7 +116,10 @@ def live_tokens(
 # The scope of the token with this `digest` and the revision of its source's roster: source, event_ids,
 # sees_personal_data, build, position, change, mark; the source of an operator's is empty. No row: the token is unknown,
 # revoked or expired.
-LOOKED_UP = "select * from scope_of(%(digest)s)"
+LOOKED_UP = """
+select s.source, s.event_ids, s.sees_personal_data, s.build, s.position, s.change, s.mark
+from scope_of(%(digest)s) s
+"""
 
 
 def is_operator(digest: bytes) -> Select[Any]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from projections.roster.growth import Growth
 from projections.web.pages.chart import ChartLine, line_chart
+from projections.web.pages.shown_values import shown_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def _cells(titled: Sequence[_Titled], place: int) -> list[str]:
 
 
 def _point(growth: Growth, place: int) -> str:
-    return _day(growth.points[place]) if growth.days_before is None else f"{growth.days_before[place]:,}"
+    return shown_day(growth.points[place]) if growth.days_before is None else f"{growth.days_before[place]:,}"
 
 
 def _ends(growth: Growth) -> tuple[str, str]:
     """The first and the last point in words."""
     if growth.days_before is None:
-        return _day(growth.points[0]), _day(growth.points[-1])
+        return shown_day(growth.points[0]), shown_day(growth.points[-1])
     return _from_start(growth.days_before[0]), _from_start(growth.days_before[-1])
 
 
@@ -59,7 +59,3 @@ def _from_start(days: int) -> str:
     if days == 0:
         return "the start"
     return f"{abs(days):,} day{'s' if abs(days) > 1 else ''} {'before' if days > 0 else 'after'} the start"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"

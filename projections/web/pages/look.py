@@ -55,7 +55,7 @@ class Look:
         self._below = "" if public_url is None else urlsplit(public_url).path.rstrip("/")
         environment = Environment(
             loader=PackageLoader("projections.web.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-            undefined=StrictUndefined,
+            undefined=StrictUndefined, auto_reload=False,
         )  # fmt: skip
         environment.filters |= {
             "number": shown_number,

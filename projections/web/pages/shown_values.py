@@ -14,6 +14,7 @@ _NOW_SECONDS = 5  # that are called "just now"
 _SHORT = 30  # characters that fit into a column
 _FIRST_OF_OTHER_DIRECTION = "\u0590"  # below it all letters are written from left to right
 _TO_THE_SECOND = len("2026-05-01T09:30:00")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
 
 
 def shown(value: object) -> object:
@@ -40,7 +41,7 @@ def shown_time(value: datetime | str, zone: str = "UTC") -> str:
     """A time in a zone, as `3 Jan 2026, 14:02`."""
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = time.astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y, %H:%M}"
+    return f"{shown_day(local)}, {local.hour:02}:{local.minute:02}"
 
 
 def exact_time(value: datetime | str) -> str:
@@ -60,7 +61,7 @@ def past_in_words(as_of: str, position: int, zone: str) -> Markup | str:
 
 
 def shown_day(value: date) -> str:
-    return f"{value.day} {value:%b %Y}"
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
 
 
 def day_in_zone(value: datetime, zone: str) -> str:
