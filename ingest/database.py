@@ -37,6 +37,7 @@ ROLES = (*SERVICE_ROLES, REPORTING_ROLE, REPORTING_PII_ROLE)
 OLDEST_SERVER = 150_000
 SOUND_SECONDS = 1.0  # for a pooled connection to show that it is sound: to answer its check or the first statement
 _FRESH_SECONDS = 0.5  # since it answered, that a pooled connection is used without a check
+_MOST_PREPARED = 20  # statements of a session: with its plan, one of many columns takes 600 kB of the server
 _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
@@ -242,7 +243,9 @@ def async_engine(
     pool = {"pool_pre_ping": True, "pool_timeout": 5, **size} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)
-    if not read_only:
+    if read_only:
+        _end_with_commit(engine.sync_engine.dialect)
+    else:
         _leave_what_is_demoted(engine.sync_engine)
     return engine
 
@@ -251,6 +254,12 @@ def _prepare_on_demand(connection: AsyncConnection) -> None:
     """Prepare no statement because it comes often: its plan would be one for all values, and races differ in size."""
     if connection.prepare_threshold is not None:  # it may be asked to
         connection.prepare_threshold = sys.maxsize
+    connection.prepared_max = _MOST_PREPARED
+
+
+def _end_with_commit(dialect: Dialect) -> None:
+    """Commit also where a transaction that only read is given up: at a rollback the driver forgets what is prepared."""
+    dialect.do_rollback = dialect.do_commit  # type: ignore[method-assign]
 
 
 def _leave_what_is_demoted(engine: Engine) -> None:

@@ -1,7 +1,7 @@
 """Runs statements on the driver itself: a result row by row, with JSON as the bytes that PostgreSQL wrote."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from typing import Any, Protocol
 
 import psycopg
@@ -60,8 +60,14 @@ async def in_snapshot(
             await stack.aclose()
             connection = await stack.enter_async_context(engine.connect())
             row = await _begun(connection, statement, values)
-        yield connection, row
-        await _ended(connection)
+        driver = await driver_of(connection)
+        try:
+            yield connection, row
+        except psycopg.OperationalError as error:
+            if driver.closed:  # or leaving it would fail, too, and say nothing of this error
+                await connection.invalidate(error)
+            raise
+        await _ended(connection, driver)
 
 
 async def _begun(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a row
@@ -76,10 +82,12 @@ async def _begun(connection: AsyncConnection, statement: str, values: Mapping[st
     return await cursor.fetchone()
 
 
-async def _ended(connection: AsyncConnection) -> None:
+async def _ended(connection: AsyncConnection, driver: psycopg.AsyncConnection[Any]) -> None:
     """Commit what only read: with a rollback the driver would forget what is prepared in the session."""
-    with suppress(psycopg.OperationalError):  # all has been read; the pool finds out that the connection is dead
-        await (await driver_of(connection)).commit()
+    try:
+        await driver.commit()
+    except psycopg.OperationalError as error:  # all has been read
+        await connection.invalidate(error)
 
 
 async def read_few(connection: AsyncConnection, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ingest.database import API_ROLE, async_engine
+from projections.participants.table import PARTICIPANT_COLUMNS
 from projections.rebuild.swap import swap
 from projections.roster.history import states
 from projections.roster.page import participant
 from projections.roster.reading import in_snapshot
 from projections.roster.roster import Roster
+from projections.roster.shown import Shown
 from projections.web.access import tokens
 from tests import model
 from tests.api_client import make_token, running
@@ -77,6 +80,68 @@ def test_what_comes_often_is_planned_for_its_values(database: str, engine: Engin
         return await prepared(reading)
 
     assert [*asked(database, ask).values()] == [20], "the token's look-up alone"
+
+
+def test_what_is_refused_and_what_looks_beside_it_leave_it_prepared(database: str, engine: Engine) -> None:
+    token = make_token(engine)
+    fill(database, [model.body(1)])
+
+    async def refuse(connection: AsyncConnection) -> None:
+        assert await participant(connection, ROSTER, "2") is None
+        raise LookupError
+
+    async def ask(reading: AsyncEngine) -> dict[str, int]:
+        for _ in range(3):
+            with pytest.raises(LookupError):
+                await in_each_snapshot(reading, token, 1, refuse)
+            async with reading.connect() as connection:
+                await connection.execute(text("select 1"))
+        return await prepared(reading)
+
+    assert [*asked(database, ask).values()] == [3, 3]
+
+
+def test_a_session_keeps_some_statements_whatever_is_asked(database: str, engine: Engine) -> None:
+    token = make_token(engine)
+    fill(database, [model.body(1)])
+    names = [column.name for column in PARTICIPANT_COLUMNS]
+
+    async def ask(reading: AsyncEngine) -> dict[str, int]:
+        for number in range(len(names)):
+            shown = Shown(columns=tuple(names[number:]))
+            await in_each_snapshot(reading, token, 1, lambda connection: participant(connection, ROSTER, "1", shown))  # noqa: B023
+        return await prepared(reading)
+
+    assert 10 < len(asked(database, ask)) <= 20 < len(names)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["when all is read", "before"])
+def test_a_session_that_is_lost_is_told_as_that_and_replaced(
+    database: str, engine: Engine, caplog: pytest.LogCaptureFixture, *, ends: bool
+) -> None:
+    token = make_token(engine)
+    fill(database, [model.body(1)])
+
+    async def lose(connection: AsyncConnection) -> bytes | None:
+        pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+        found = await participant(connection, ROSTER, "1") if ends else None
+        with psycopg.connect(database, autocommit=True) as other:
+            other.execute("select pg_terminate_backend(%s, 10000)", (pid,))
+        return found if ends else await participant(connection, ROSTER, "1")
+
+    async def ask(reading: AsyncEngine) -> list[Any]:
+        if ends:
+            found = await in_each_snapshot(reading, token, 1, lose)
+        else:
+            with pytest.raises(psycopg.errors.AdminShutdown):
+                await in_each_snapshot(reading, token, 1, lose)
+            found = []
+        return found + await in_each_snapshot(
+            reading, token, 1, lambda connection: participant(connection, ROSTER, "1")
+        )
+
+    assert {row[:21] for row in asked(database, ask)} == {b'{"participant_id":"1"'}
+    assert not caplog.records
 
 
 def test_an_answer_that_fails_leaves_a_session_that_answers(database: str, engine: Engine) -> None:
