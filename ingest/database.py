@@ -1,6 +1,5 @@
 """How commands and servers connect to PostgreSQL: to which database, in which role, with which session settings."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -37,7 +36,6 @@ ROLES = (*SERVICE_ROLES, REPORTING_ROLE, REPORTING_PII_ROLE)
 OLDEST_SERVER = 150_000
 SOUND_SECONDS = 1.0  # for a pooled connection to show that it is sound: to answer its check or the first statement
 _FRESH_SECONDS = 0.5  # since it answered, that a pooled connection is used without a check
-_MOST_PREPARED = 20  # statements of a session: with its plan, one of many columns takes 600 kB of the server
 _DIALECT = "postgresql+psycopg://"
 # Defaults for what the URL does not set. With them, a host that vanished is given up within 20 seconds.
 _CONNECTING = {
@@ -235,7 +233,7 @@ def async_engine(
         connection = await connect_async(conninfo, role, deadlines, read_only=read_only)
         if read_only:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            _prepare_on_demand(connection)
+            connection.prepare_on_demand()
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
@@ -248,13 +246,6 @@ def async_engine(
     else:
         _leave_what_is_demoted(engine.sync_engine)
     return engine
-
-
-def _prepare_on_demand(connection: AsyncConnection) -> None:
-    """Prepare no statement because it comes often: its plan would be one for all values, and races differ in size."""
-    if connection.prepare_threshold is not None:  # it may be asked to
-        connection.prepare_threshold = sys.maxsize
-    connection.prepared_max = _MOST_PREPARED
 
 
 def _end_with_commit(dialect: Dialect) -> None:

@@ -5,6 +5,7 @@ of the server, which `session` sets, are not enough.
 """
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 RV = TypeVar("RV")
+_MOST_PREPARED = 20  # statements of a session: with its plan, one of many columns takes 600 kB of the server
 _INTERVAL = 0.1  # seconds between two looks of the driver whether the caller was interrupted
 
 # The function of the server whose notices say that a wait was ended, of a transaction that is answered as done.
@@ -98,6 +100,12 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
             self._check_connection_ok()
             return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
         return super()._exec_command(command, result_format)
+
+    def prepare_on_demand(self) -> None:
+        """Prepare no statement because it comes often: its plan would be one for all values; races differ in size."""
+        if self.prepare_threshold is not None:  # it may be asked to
+            self.prepare_threshold = sys.maxsize
+        self.prepared_max = _MOST_PREPARED
 
     def answered_lately(self, seconds: float) -> bool:
         """Whether it has answered in the last so many seconds, and no other connection of this process failed since."""
