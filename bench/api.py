@@ -31,7 +31,7 @@ from projections.roster.order import name_of
 from projections.roster.page import page_of
 from projections.roster.participant_json import spelled
 from projections.roster.reading import for_psycopg
-from projections.roster.roster import NAMES, Roster
+from projections.roster.roster import Roster
 from projections.web.access import tokens
 
 PAGES = 300  # per sort and depth
@@ -157,7 +157,8 @@ def _walk(
     for _ in range(0, depth, 1000):
         cursor = {"cursor": api.get("/v1/participants", limit=1000, **parameters, **cursor)["next"]}
         statement, values = _statement(parameters, after, 1000)
-        after = sql.execute(statement, values).fetchall()[999][len(NAMES) :]
+        _, *keys = sql.execute(statement, values).fetchall()[999]
+        after = tuple(keys)
     return cursor, after
 
 
