@@ -20,7 +20,7 @@ from migrations.execute import verbatim
 ROOMS = {
     "log": """
         refuse_change refuse_change_but_erasure refuse_elsewhere refuse_erasure_elsewhere
-        append_events note_heads note_reconciliation append_observations
+        append_events append_events_together note_heads note_reconciliation append_observations
         note_absences
         count_refused position_at sources_in_log arrivals readable_log
         kept_by_participant apply_erasure withheld_events deliveries_about

@@ -45,6 +45,7 @@ def _without_source(function: str) -> str:
 
 # The statements that take each revision back, the newest revision first.
 TAKEN_BACK: Mapping[str, Sequence[str]] = {
+    "0027_together": ("drop function append_events_together",),
     "0026_looks": ("drop table failed_look",),
     "0025_reading": ("drop function scope_of, arrivals, sources_in_log, make_live",),
     "0024_moved": (

@@ -19,17 +19,15 @@ from append_events(%b, %b::bytea[], %b::text[], %b::text[], %b::text[])
 order by ordinal
 """
 
-# The function is called for one source after the other, in their order. Where an engine keeps each source's log on a
-# server of its own, it has to be called there, by a statement of its own: then this one does nothing.
+# Where an engine keeps each source's log on a server of its own, the function has to be called there, for one source:
+# then this statement does nothing.
 _APPEND_TOGETHER = """
 select a.event_position, a.is_stored
-from unnest(%b::text[], %b::int[], %b::int[]) with ordinality as s (source, first, last, place)
-cross join lateral append_events(
-  s.source, (%b::bytea[])[s.first:s.last], (%b::text[])[s.first:s.last],
-  (%b::text[])[s.first:s.last], (%b::text[])[s.first:s.last]
+from (select where to_regclass('pg_catalog.pg_dist_partition') is null) as here
+cross join lateral append_events_together(
+  %b::text[], %b::int[], %b::int[], %b::bytea[], %b::text[], %b::text[], %b::text[]
 ) as a
-where to_regclass('pg_catalog.pg_dist_partition') is null
-order by s.place, a.ordinal
+order by a.ordinal
 """
 
 _CAN_APPEND = """

@@ -14,7 +14,7 @@ Grant = tuple[str, str, str]  # a role, a privilege, and an object: a table, a c
 # A role, its privileges, and the objects; a table with columns in brackets stands for these columns alone.
 _LIST = (
     *((role, "select", "alembic_version") for role in (WORKER_ROLE, API_ROLE, OPERATOR_ROLE)),
-    (INGEST_ROLE, "execute", "append_events count_refused"),
+    (INGEST_ROLE, "execute", "append_events append_events_together count_refused"),
     (WORKER_ROLE, "select", "event_log(source,position,received_at,event_type,subject,digest) readable_log"),
     (WORKER_ROLE, "select", "source event_redelivery redelivery_hour erasures refused_delivery roster_change"),
     (WORKER_ROLE, "select", "projection published_source first_absence"),

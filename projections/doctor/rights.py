@@ -73,7 +73,9 @@ select log.relowner::regrole::text as owner,
   array(
     select p.oid::regproc::text from pg_proc p
     where p.pronamespace = 'public'::regnamespace
-      and p.proname in ('append_events', 'append_observations', 'count_refused', 'apply_erasure')
+      and p.proname in (
+        'append_events', 'append_events_together', 'append_observations', 'count_refused', 'apply_erasure'
+      )
       and p.proowner <> log.relowner
     order by 1
   ) as of_others

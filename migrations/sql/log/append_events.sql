@@ -27,16 +27,11 @@ declare
   noted timestamptz; -- when the source's head was
   elsewhere text; -- where the source's deliveries are taken; null: here
 begin
+  {may_append}
   {lock_and_head}
   {at_home}
 
-  for place in 1 .. deliveries loop
-    if bodies[place] is null or signatures[place] is null then
-      raise exception 'append_events takes no delivery without its body and its signature'
-        using errcode = 'null_value_not_allowed';
-    end if;
-    digests[place] := sha256(bodies[place]);
-  end loop;
+  {digested}
   -- One look-up for all: a statement for each would cost more than what it does.
   select array_agg(
     (select e.position from event_log e where e.source = in_source and e.digest = d.digest) order by d.place
@@ -78,14 +73,7 @@ begin
   ) n
   where n.chain is not null;
   if found then
-    -- Once a second at most: while a snapshot is held, no version of the row can be removed.
-    if noted is null then
-      insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
-      on conflict on constraint source_pkey do nothing;
-    elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
-      noted := clock_timestamp();
-      update source s set head = head_position, noted_at = noted where s.source = in_source;
-    end if;
+    {noted}
   end if;
 
   if array_position(chains, null) is not null then

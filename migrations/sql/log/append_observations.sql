@@ -54,6 +54,7 @@ begin
   -- An erasure that is under way comes first, and the next one reads what is appended here. Before the source's lock, so
   -- that no delivery waits for an erasure.
   lock table erasures in share mode;
+  {may_append}
   {lock_and_head}
   {at_home}
 

@@ -31,6 +31,7 @@ declare
   elsewhere text; -- where the source's deliveries are taken; null: here
 begin
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
+  {may_append}
   {lock_and_head}
   if elsewhere is distinct from 'arriving' or head_position <> in_after
     or not exists (select from source s where s.source = in_source and s.move_id = in_move)

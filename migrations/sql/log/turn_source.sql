@@ -35,6 +35,7 @@ begin
   perform set_config('idle_in_transaction_session_timeout', '10s', true);
   -- An erasure that is under way comes first, and the next one sees what is done here.
   lock table erasures in share mode;
+  {may_append}
   {lock_and_head}
   select s.move_id into known from source s where s.source = in_source;
 
