@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import psycopg
@@ -25,6 +25,7 @@ from ingest.sqlstate import (
     is_elsewhere,
     why_unwritable,
 )
+from ingest.writers import Writers
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +36,15 @@ _SHARED_PART = 0.5  # of a delivery's time, for a shared transaction
 class GroupCommit:
     """Appends a server's deliveries. Each source has one commit under way; what arrives meanwhile is its next batch.
 
-    Sources whose batches are ready when a connection is free share a transaction. One whose last commit failed has its
-    own; if it was held up, it uses connections beside those of the others, and has one delivery waiting.
+    Sources whose batches are ready together share a transaction. One whose last commit failed has its own; if it was
+    held up, it uses connections beside those of the others, and has one delivery waiting.
     """
 
     def __init__(self, connections: Connections, limits: Limits) -> None:
         self._connections = connections
         self._limits = limits
         self._lanes = Lanes(limits)
-        self._writers: set[asyncio.Task[None]] = set()
-        self._sharing = 0  # writers that take what is ready
-        self._is_open = True
+        self._writers = Writers(self._lanes, self._depart, self._write_shared, connections.most)
         self._most_sources = _MOST_SOURCES  # of one transaction, now
         self._may_share = True  # until the database says that each source's log is written by itself
         self._apart: set[str] = set()  # sources whose last commit failed
@@ -72,7 +71,7 @@ class GroupCommit:
             receipt.set_exception(NotKept())
             return receipt
         self._begin(self._lanes.add(Pending(delivery, receipt, loop.time())))
-        self._share()
+        self._writers.share()
         return receipt
 
     async def hindrance(self) -> str | None:
@@ -101,15 +100,9 @@ class GroupCommit:
         """Wait for the commits under way, with those that begin meanwhile. One that hangs is cancelled: its deliveries
         were refused long ago.
         """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.answer_seconds):
-                while self._writers:
-                    await asyncio.wait(self._writers)
+        await self._writers.finish(self._limits.answer_seconds)
         self._lanes.refuse_waiting(self._lanes)
-        self._is_open = False
-        for writer in self._writers:
-            writer.cancel()
-        await asyncio.gather(*self._writers, return_exceptions=True)
+        await self._writers.cancel()
         for lane in self._lanes:  # of a writer that was cancelled before it began
             self._lanes.arrive(lane)
 
@@ -124,33 +117,13 @@ class GroupCommit:
             return
         if lane.source in self._apart:
             lane.depart()
-            self._start(self._write_apart(lane))
+            self._writers.start(self._write_apart(lane))
         else:
             self._lanes.queue(lane)
 
-    def _share(self) -> None:
-        """Let one more writer take what is ready, if there is a connection for it."""
-        if self._lanes.are_ready and self._sharing < self._connections.most and self._is_open:
-            self._sharing += 1
-            self._start(self._write_together())
-
-    def _start(self, writing: Coroutine[None, None, None]) -> None:
-        writer = asyncio.get_running_loop().create_task(writing)
-        self._writers.add(writer)
-        writer.add_done_callback(self._end)
-
-    def _end(self, writer: asyncio.Task[None]) -> None:
-        self._writers.discard(writer)
-        self._share()
-
-    async def _write_together(self) -> None:
-        """Commit what is ready, transaction after transaction, until nothing is."""
-        try:
-            while lanes := self._lanes.depart(self._most_sources if self._may_share else 1):
-                self._share()
-                await self._write_shared(lanes)
-        finally:
-            self._sharing -= 1
+    def _depart(self) -> list[Lane]:
+        """The lanes whose next batches share a transaction."""
+        return self._lanes.depart(self._most_sources if self._may_share else 1)
 
     def _arrive(self, lanes: Sequence[Lane]) -> None:
         """End the commit of these lanes; each begins with its next one."""
@@ -168,7 +141,7 @@ class GroupCommit:
             if not await self._commit_together(lanes):
                 arrived = []
                 for lane in lanes:
-                    self._start(self._write_apart(lane))
+                    self._writers.start(self._write_apart(lane))
         finally:
             self._arrive(arrived)
 
