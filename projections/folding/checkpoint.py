@@ -22,12 +22,9 @@ from projections.folding.table import checkpoint_table
 _SOON = text("select set_config('idle_in_transaction_session_timeout', '10s', true)")
 _BEHIND = """
 with heads as materialized (
-  select s.source, h.head
+  select s.source, {head} as head
   from source s
-  cross join lateral (
-    select e.position as head from event_log e where e.source = s.source order by e.position desc limit 1
-  ) h
-  {which}
+  where {which}
 )
 select p.projection, h.source, coalesce(c.position, 0) as position, h.head
 from projection p
@@ -36,14 +33,15 @@ left join checkpoint c on c.projection = p.projection and c.source = h.source an
 where p.projection = any (cast(:names as text[])) and h.head > coalesce(c.position, 0)
 order by p.projection, h.source
 """
-_ALL_BEHIND = text(_BEHIND.format(which=""))
+_HEAD = "(select e.position from event_log e where e.source = s.source order by e.position desc limit 1)"
 # Each once for all rows, not for each row: the time, and the sources in a hash.
-_SOME_BEHIND = text(
-    _BEHIND.format(
-        which="""where s.noted_at > (select now() - make_interval(secs => :seconds))
-    or s.source in (select unnest(cast(:sources as text[])))"""
-    )
-)
+_LATELY = """(
+    s.noted_at > (select now() - make_interval(secs => :seconds))
+    or s.source in (select unnest(cast(:sources as text[])))
+  )"""
+_ALL_BEHIND = text(_BEHIND.format(head=_HEAD, which="true"))
+_NOTED_BEHIND = text(_BEHIND.format(head=f"case when {_LATELY} then {_HEAD} else s.head end", which="true"))
+_SOME_BEHIND = text(_BEHIND.format(head=_HEAD, which=_LATELY))
 _MISSING = text("""
 insert into checkpoint (source, projection, build, position)
 select m.source, :projection, :build, 0
@@ -61,10 +59,13 @@ where c.source = n.source and c.projection = :projection and c.build = :build
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """Sources of which an append was noted in the last `seconds`, and these."""
+    """Sources of which an append was noted in the last `seconds`, and these. `with_noted`: the others, too, each with
+    the head that was noted of it, after which it may have events.
+    """
 
     seconds: float
     sources: Collection[str]
+    with_noted: bool = False
 
 
 def try_lock(connection: Connection, track: Track) -> int | None:
@@ -135,13 +136,13 @@ def behind(
 ) -> list[tuple[str, str, int, int]]:
     """Where the log goes on past the live build's checkpoint: projection, source, checkpoint and head.
 
-    One index probe for each source; with `lately`, for those that it names alone.
+    One index probe for each source; with `lately`, for those alone that it means.
     """
     if lately is None:
         rows = connection.execute(_ALL_BEHIND, {"names": [*names]})
     else:
         binds = {"seconds": lately.seconds, "sources": [*lately.sources]}
-        rows = connection.execute(_SOME_BEHIND, {"names": [*names], **binds})
+        rows = connection.execute(_NOTED_BEHIND if lately.with_noted else _SOME_BEHIND, {"names": [*names], **binds})
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 

@@ -1,6 +1,7 @@
 """A worker's looks at the log: what can be folded now. Most look only at what has arrived lately."""
 
 import logging
+import math
 import time
 from collections.abc import Collection, Sequence
 
@@ -12,7 +13,8 @@ from projections.folding.projection import Behind, Build, Projection
 
 logger = logging.getLogger(__name__)
 
-_LOOK_WHOLE_EVERY = 3.0  # seconds; between them, only at the sources that an append was noted of
+_LOOK_AT_ALL_EVERY = 3.0  # seconds; between them, only at the sources that an append was noted of
+_LONGEST_COMMIT = 60.0  # seconds from the note of an append until its commit
 # Seconds before the look before in which an append may have been noted that was not visible to it, and is not noted
 # again: it is noted once a second at most, before its commit.
 _NOTED_BEFORE = 2.0
@@ -25,23 +27,25 @@ class Looks:
         self._engine = engine
         self._projections = projections
         self._looked_at = float("-inf")
-        self._looked_whole_at = float("-inf")
+        self._looked_at_all_at = float("-inf")
         self._known: Collection[str] = ()
         self._needs_rebuild: set[str] = set()
 
     def find(self) -> list[Behind]:
         """What can be folded: of all sources every three seconds, else of those that are known or had an append lately.
 
-        So a look costs little, however many sources there are. What is noted late, the next whole look finds.
+        So a look costs little, however many sources there are. What is committed late, the next look at all finds. The
+        first one reads the log of each source. The others believe the head that was noted of a source, if that was
+        long ago; a head that was not noted is noted within a minute (`noted_heads`).
         """
         now = time.monotonic()
-        if now - self._looked_whole_at >= _LOOK_WHOLE_EVERY:
-            self._looked_whole_at = now
-            lately = None
-        else:
-            lately = Lately(now - self._looked_at + _NOTED_BEFORE, self._known)
-        self._looked_at = now
-        behind = self.behind(lately)
+        since = now - self._looked_at
+        at_all = now - self._looked_at_all_at >= _LOOK_AT_ALL_EVERY
+        if at_all:
+            self._looked_at_all_at = now
+        lately = Lately(since + (_LONGEST_COMMIT if at_all else _NOTED_BEFORE), self._known, with_noted=at_all)
+        is_first, self._looked_at = math.isinf(since), now
+        behind = self.behind(None if is_first else lately)
         self._known = {each.source for each in behind}
         return behind
 

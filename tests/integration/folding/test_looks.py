@@ -20,13 +20,13 @@ def found(looks: Looks) -> set[str]:
     return {each.source for each in looks.find()}
 
 
-def age(database: str) -> None:
-    """As if all appends had been noted a minute ago."""
+def age(database: str, seconds: int) -> None:
+    """As if all appends had been noted so long ago."""
     with psycopg.connect(database, autocommit=True) as admin:
-        admin.execute("update source set noted_at = now() - interval '1 minute'")
+        admin.execute("update source set noted_at = now() - make_interval(secs => %s)", [seconds])
 
 
-def test_between_whole_looks_only_what_is_known_or_arrived_lately_is_looked_at(
+def test_between_looks_at_all_only_what_is_known_or_arrived_lately_is_looked_at(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So a look costs little, however many sources there are; every three seconds all are looked at."""
@@ -35,7 +35,7 @@ def test_between_whole_looks_only_what_is_known_or_arrived_lately_is_looked_at(
     now = 100.0
     monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: now))
     looks = Looks(worker_engine, PROJECTIONS)
-    age(database)
+    age(database, 1_000)
     for _ in range(2):
         assert found(looks) == {*SOURCES}, "what is known to be behind is looked at again"
         now += 0.1
@@ -49,10 +49,36 @@ def test_between_whole_looks_only_what_is_known_or_arrived_lately_is_looked_at(
         assert found(looks) == set()
     assert query(database, "select head from source where source = 'winter'") == [(1,)]
     model.append(database, [model.body(9)], "autumn")
-    age(database)
+    age(database, 30)  # its commit took so long; it is not noted, since one was a moment before
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update source set head = 3 where source = 'autumn'")
     for seconds, sources in ((0.1, set()), (2.6, set()), (0.3, {"autumn"})):
         now += seconds
         assert found(looks) == sources, now
+
+
+def test_a_look_at_all_believes_the_heads_that_were_noted_long_ago(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads the log only of what was noted in the last minute, and compares with what is folded even so."""
+    now = 100.0
+    monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: now))
+    for source in SOURCES:
+        model.append(database, [model.body(number) for number in range(3)], source)
+        drain(worker_engine, source)
+    looks, noted = Looks(worker_engine, PROJECTIONS), NotedHeads()
+    assert found(looks) == set()
+    model.append(database, [model.body(9)], "autumn")  # not noted, since one was a moment ago
+    age(database, 1_000)
+    now += 3
+    assert found(looks) == set()
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update checkpoint set position = 0 where source = 'spring'")  # as of a build that is behind
+    now += 3
+    assert found(looks) == {"spring"}
+    noted(worker_engine)
+    now += 0.1
+    assert found(looks) == set(SOURCES)
 
 
 def test_a_look_after_a_long_pause_looks_at_what_was_noted_since_the_one_before(
