@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from projections.folding import builds, checkpoint
 from projections.folding.checkpoint import Lately
@@ -29,6 +29,7 @@ class Looks:
         self._looked_at = float("-inf")
         self._looked_at_all_at = float("-inf")
         self._known: Collection[str] = ()
+        self._writable: dict[str, Projection] = {}
         self._needs_rebuild: set[str] = set()
 
     def find(self) -> list[Behind]:
@@ -52,14 +53,15 @@ class Looks:
     def behind(self, lately: Lately | None = None) -> list[Behind]:
         """What this worker can fold: the sources whose log goes on past the checkpoint, of those or of all."""
         with self._engine.begin() as connection:
-            live = builds.every_live(connection)
-            writable = {
-                projection.name: projection
-                for projection in self._projections
-                if self._may_write(live.get(projection.name), projection)
-            }
-            found = checkpoint.behind(connection, [*writable], lately)
-            return [Behind(writable[name], source, position, head) for name, source, position, head in found]
+            if lately is None or lately.with_noted:
+                self._writable = self._find_writable(connection)
+            found = checkpoint.behind(connection, [*self._writable], lately)
+            return [Behind(self._writable[name], source, position, head) for name, source, position, head in found]
+
+    def _find_writable(self, connection: Connection) -> dict[str, Projection]:
+        """The projections whose live build this worker may write. A batch asks again (`builds.open_for`)."""
+        live = builds.every_live(connection)
+        return {each.name: each for each in self._projections if self._may_write(live.get(each.name), each)}
 
     def _may_write(self, build: Build | None, projection: Projection) -> bool:
         """Whether the live build, if any, is of this program's definition; another definition is logged once."""
