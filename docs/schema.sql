@@ -3,7 +3,7 @@
 -- LOG          Movemint's deliveries, as they came. Only what the arrows show changes it.
 --
 --   webhook --> append_events() ----+--> event_log ............ readable_log   what projections read: no erased body
---                                   +--> source <-- note_heads()               each source's head, as noted last
+--       append_events_together() ---+--> source <-- note_heads()               each source's head, as noted last
 --                                   +--> event_redelivery, redelivery_hour     the same bytes again, counted
 --   operator --> append_observations() --> event_log           what was observed at the source: events of rosterlog's own
 --                note_reconciliation() --> reconciliation      what each observation came to: how the roster was compared
@@ -130,7 +130,6 @@ begin
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
@@ -150,7 +149,7 @@ begin
     perform refuse_elsewhere(in_source);
   end if;
 
-  for place in 1 .. deliveries loop
+  for place in 1 .. coalesce(cardinality(bodies), 0) loop
     if bodies[place] is null or signatures[place] is null then
       raise exception 'append_events takes no delivery without its body and its signature'
         using errcode = 'null_value_not_allowed';
@@ -233,6 +232,144 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.append_events_together(sources text[], firsts integer[], lasts integer[], bodies bytea[], signatures text[], event_types text[], subjects text[]) RETURNS TABLE(ordinal bigint, event_position bigint, is_stored boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+declare
+  in_source text;
+  first_place integer;
+  last_place integer;
+  head_position bigint;
+  head_chain bytea;
+  appended_at timestamptz;
+  noted timestamptz; -- when the source's head was
+  elsewhere text; -- where the source's deliveries are taken; null: here
+  source_field bytea;
+  digests bytea[];
+  positions bigint[]; -- of events that the log has already; then of all
+  chains bytea[]; -- of new events
+  origins text[]; -- the source of each delivery
+  moments timestamptz[]; -- when each is appended
+  has_twins boolean := false; -- perhaps of two sources
+begin
+  -- A snapshot taken before the lock would show an old head.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'to append to the log needs the isolation level read committed'
+      using errcode = 'invalid_transaction_state';
+  end if;
+  -- An answer to a delivery promises that its commit survives a crash.
+  if current_setting('synchronous_commit') in ('off', 'local') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+  perform count(pg_advisory_xact_lock(1919906927, hashtext(s.source))) from unnest(sources) as s (source);
+
+  for place in 1 .. coalesce(cardinality(bodies), 0) loop
+    if bodies[place] is null or signatures[place] is null then
+      raise exception 'append_events takes no delivery without its body and its signature'
+        using errcode = 'null_value_not_allowed';
+    end if;
+    digests[place] := sha256(bodies[place]);
+  end loop;
+  select array_agg(
+    (select e.position from event_log e where e.source = s.source and e.digest = digests[d.place]) order by d.place
+  )
+  into positions
+  from unnest(sources, firsts, lasts) as s (source, first, last)
+  cross join lateral generate_series(s.first, s.last) as d (place);
+  has_twins := cardinality(digests) > (select count(distinct d.digest) from unnest(digests) as d (digest));
+
+  for in_source, first_place, last_place, head_position, head_chain, appended_at, noted, elsewhere in
+    select
+      s.source, s.first, s.last, coalesce(h.position, 0), coalesce(h.chain, decode(repeat('00', 32), 'hex')),
+      greatest(clock_timestamp(), h.received_at), n.noted_at, n.state
+    from unnest(sources, firsts, lasts) as s (source, first, last)
+    left join lateral (select n.noted_at, n.state from source n where n.source = s.source limit 1) n on true
+    left join lateral (
+      select e.position, e.chain, e.received_at
+      from event_log e
+      where e.source = s.source
+      order by e.position desc
+      limit 1
+    ) h on true
+  loop
+    if elsewhere is not null then
+    perform refuse_elsewhere(in_source);
+  end if;
+    source_field := int4send(octet_length(in_source)) || convert_to(in_source, 'UTF8');
+    for place in first_place .. last_place loop
+      if has_twins and positions[place] is null then
+        positions[place] := positions[nullif(array_position(digests, digests[place], first_place), place)];
+      end if;
+      is_stored := positions[place] is null;
+      if is_stored then
+        head_position := head_position + 1;
+        -- Every column, each of a fixed length or with its length before it (-1: null), so that no two events look alike.
+      head_chain := sha256(
+        head_chain || int8send(head_position) || timestamptz_send(appended_at) || digests[place] || source_field
+        || coalesce(
+          int4send(octet_length(event_types[place])) || convert_to(event_types[place], 'UTF8'), int4send(-1)
+        )
+        || coalesce(int4send(octet_length(subjects[place])) || convert_to(subjects[place], 'UTF8'), int4send(-1))
+          || int4send(octet_length(signatures[place])) || convert_to(signatures[place], 'UTF8')
+        );
+        positions[place] := head_position;
+        chains[place] := head_chain;
+      else
+        chains[place] := null;
+      end if;
+      origins[place] := in_source;
+      moments[place] := appended_at;
+      ordinal := place;
+      event_position := positions[place];
+      return next;
+    end loop;
+    if array_position(chains, head_chain, first_place) is not null then -- it has a new event
+      -- Once a second at most: while a snapshot is held, no version of the row can be removed.
+    if noted is null then
+      insert into source (source, head, noted_at) values (in_source, head_position, clock_timestamp())
+      on conflict on constraint source_pkey do nothing;
+    elsif noted not between clock_timestamp() - interval '1 second' and clock_timestamp() + interval '1 second' then
+      noted := clock_timestamp();
+      update source s set head = head_position, noted_at = noted where s.source = in_source;
+    end if;
+    end if;
+  end loop;
+
+  insert into event_log
+    (source, position, received_at, event_type, subject, digest, body, signature, chain)
+  select
+    n.source, n.position, n.moment, n.event_type, n.subject, n.digest, n.body, n.signature, n.chain
+  from (
+    select
+      unnest(origins) as source, unnest(positions) as position, unnest(moments) as moment,
+      unnest(event_types) as event_type, unnest(subjects) as subject, unnest(digests) as digest,
+      unnest(bodies) as body, unnest(signatures) as signature, unnest(chains) as chain
+  ) n
+  where n.chain is not null;
+
+  if array_position(chains, null) is not null then
+    insert into event_redelivery as counted (source, position, redeliveries, last_at)
+    select r.source, r.position, count(*), max(r.moment)
+    from unnest(origins, positions, moments, chains) as r (source, position, moment, chain)
+    where r.chain is null
+    group by r.source, r.position
+    on conflict on constraint event_redelivery_pkey
+    do update set redeliveries = counted.redeliveries + excluded.redeliveries, last_at = excluded.last_at;
+    -- By hour, too; hours of more than a year ago are forgotten.
+    insert into redelivery_hour as counted (source, hour, count)
+    select r.source, date_trunc('hour', r.moment, 'UTC'), count(*)
+    from unnest(origins, moments, chains) as r (source, moment, chain)
+    where r.chain is null
+    group by 1, 2
+    on conflict on constraint redelivery_hour_pkey do update set count = counted.count + excluded.count;
+    delete from redelivery_hour h where h.source = any (sources) and h.hour < clock_timestamp() - interval '400 days';
+  end if;
+end
+$$;
+
 CREATE FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) RETURNS TABLE(ordinal bigint, event_position bigint, outcome text)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -283,7 +420,6 @@ begin
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
@@ -717,7 +853,6 @@ begin
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
@@ -1507,7 +1642,6 @@ begin
   if current_setting('synchronous_commit') in ('off', 'local') then
     perform set_config('synchronous_commit', 'on', true);
   end if;
-
   -- Held until the commit, so that positions become visible in their order. 1919906927 tells this lock from others.
   perform pg_advisory_xact_lock(1919906927, hashtext(in_source));
 
@@ -3467,6 +3601,9 @@ GRANT ALL ON FUNCTION public.answers_of_many(in_source text) TO rosterlog_api;
 
 REVOKE ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_events(in_source text, bodies bytea[], signatures text[], event_types text[], subjects text[]) TO rosterlog_ingest;
+
+REVOKE ALL ON FUNCTION public.append_events_together(sources text[], firsts integer[], lasts integer[], bodies bytea[], signatures text[], event_types text[], subjects text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.append_events_together(sources text[], firsts integer[], lasts integer[], bodies bytea[], signatures text[], event_types text[], subjects text[]) TO rosterlog_ingest;
 
 REVOKE ALL ON FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.append_observations(in_source text, bodies bytea[], event_types text[], subjects text[], bases bigint[]) TO rosterlog_operator;

@@ -30,7 +30,7 @@ class Writers:
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
         self._sharing = 0  # writers that take what is ready
-        self._taken_at = float("-inf")  # the loop's time at which one of them took, or will at once take, all that is ready
+        self._taken_at = float("-inf")  # the loop's time when one of them took all that was ready, or began to
         self._is_open = True
 
     def share(self) -> None:
