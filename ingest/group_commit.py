@@ -44,7 +44,7 @@ class GroupCommit:
         self._connections = connections
         self._limits = limits
         self._lanes = Lanes(limits)
-        self._writers = Writers(self._lanes, self._depart, self._write_shared, connections.most)
+        self._writers = Writers(self._lanes, self._write_shared, self._room, connections.most)
         self._most_sources = _MOST_SOURCES  # of one transaction, now
         self._may_share = True  # until the database says that each source's log is written by itself
         self._apart: set[str] = set()  # sources whose last commit failed
@@ -121,9 +121,9 @@ class GroupCommit:
         else:
             self._lanes.queue(lane)
 
-    def _depart(self) -> list[Lane]:
-        """The lanes whose next batches share a transaction."""
-        return self._lanes.depart(self._most_sources if self._may_share else 1)
+    def _room(self) -> int:
+        """How many sources share a transaction now."""
+        return self._most_sources if self._may_share else 1
 
     def _arrive(self, lanes: Sequence[Lane]) -> None:
         """End the commit of these lanes; each begins with its next one."""

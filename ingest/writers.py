@@ -7,6 +7,7 @@ from contextlib import suppress
 from ingest.lanes import Lane, Lanes
 
 _SOON = 0.02  # seconds in which a shared transaction mostly ends: until then, what is ready waits for it
+_LONG_AGO = float("-inf")
 
 
 class Writers:
@@ -14,43 +15,43 @@ class Writers:
 
     One writer takes what is ready, transaction after transaction: what arrives meanwhile is in the next, so that many
     sources share one. Up to `most` at once, another one begins if a transaction takes longer than a moment, or had no
-    room for all. `depart` gives the lanes of the next transaction, and `write` writes them.
+    room for more. `room` tells how many lanes a transaction takes now, and `write` writes them.
     """
 
     def __init__(
-        self,
-        lanes: Lanes,
-        depart: Callable[[], list[Lane]],
-        write: Callable[[list[Lane]], Awaitable[None]],
-        most: int,
+        self, lanes: Lanes, write: Callable[[list[Lane]], Awaitable[None]], room: Callable[[], int], most: int
     ) -> None:
         self._lanes = lanes
-        self._depart = depart
         self._write = write
+        self._room = room
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sharing = 0  # writers that take what is ready
-        self._taken_at = float("-inf")  # the loop's time when one of them took all that was ready, or began to
+        # Of each writer that takes what is ready: the loop's time at which it took all, and had room for more.
+        self._taken_at: dict[object, float] = {}
+        self._again: asyncio.TimerHandle | None = None
         self._is_open = True
 
     def share(self) -> None:
-        """Let one more writer take what is ready, unless another one will in a moment."""
-        if not self._lanes.are_ready or self._sharing >= self._most or not self._is_open:
+        """Let one more writer take what is ready: at once, or in a moment if another one may have done so by then."""
+        if not self._lanes.are_ready or len(self._taken_at) >= self._most or not self._is_open:
             return
-        now = asyncio.get_running_loop().time()
-        if not self._sharing or now - self._taken_at >= _SOON:
-            self._sharing += 1
-            self._taken_at = now
-            self.start(self._write_what_is_ready())
+        loop = asyncio.get_running_loop()
+        wait = max(self._taken_at.values(), default=_LONG_AGO) + _SOON - loop.time()
+        if wait <= 0:
+            writer = object()
+            self._taken_at[writer] = loop.time()
+            self.start(self._write_what_is_ready(writer))
+        elif self._again is None:
+            self._again = loop.call_later(wait, self._share_again)
 
     def start(self, writing: Coroutine[None, None, None]) -> None:
         """Let a task write, beside those that take what is ready."""
-        writer = asyncio.get_running_loop().create_task(writing)
-        self._tasks.add(writer)
-        writer.add_done_callback(self._end)
+        task = asyncio.get_running_loop().create_task(writing)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
 
     async def finish(self, seconds: float) -> None:
-        """Wait until all have ended, with those that begin meanwhile, for so long at most; none begins any more."""
+        """Wait until all have ended, with those that begin meanwhile, for so long at most. Then nothing is taken."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._tasks:
@@ -59,25 +60,26 @@ class Writers:
 
     async def cancel(self) -> None:
         """End those that are under way."""
-        for writer in self._tasks:
-            writer.cancel()
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _end(self, writer: asyncio.Task[None]) -> None:
-        self._tasks.discard(writer)
+    def _share_again(self) -> None:
+        self._again = None
         self.share()
 
-    async def _write_what_is_ready(self) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.share()
+
+    async def _write_what_is_ready(self, writer: object) -> None:
         """Write transaction after transaction, until nothing is ready."""
         loop = asyncio.get_running_loop()
         try:
-            while lanes := self._depart():
-                self._taken_at = float("-inf") if self._lanes.are_ready else loop.time()
+            while lanes := self._lanes.depart(room := self._room()):
+                is_full = self._lanes.are_ready or len(lanes) >= room
+                self._taken_at[writer] = _LONG_AGO if is_full else loop.time()
                 self.share()
-                others = loop.call_later(_SOON, self.share)
-                try:
-                    await self._write(lanes)
-                finally:
-                    others.cancel()
+                await self._write(lanes)
         finally:
-            self._sharing -= 1
+            del self._taken_at[writer]

@@ -36,7 +36,7 @@ if elsewhere is not null then
 _DIGESTED = """\
 for place in 1 .. coalesce(cardinality(bodies), 0) loop
     if bodies[place] is null or signatures[place] is null then
-      raise exception 'append_events takes no delivery without its body and its signature'
+      raise exception 'no delivery is appended without its body and its signature'
         using errcode = 'null_value_not_allowed';
     end if;
     digests[place] := sha256(bodies[place]);

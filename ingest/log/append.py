@@ -1,4 +1,4 @@
-"""Appends deliveries in one statement and one commit; the database function `append_events` does it."""
+"""Appends deliveries in one statement and one commit, by the database's functions that write them to the log."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,9 @@ order by a.ordinal
 _CAN_APPEND = """
 select
   has_function_privilege('append_events(text, bytea[], text[], text[], text[])', 'execute')
+  and has_function_privilege(
+    'append_events_together(text[], integer[], integer[], bytea[], text[], text[], text[])', 'execute'
+  )
   and not pg_is_in_recovery()
   and current_setting('transaction_read_only') = 'off'
 """
@@ -52,13 +55,12 @@ async def append_together(
 ) -> dict[str, list[Receipt]] | None:
     """Append deliveries of several sources and commit all at once, as `append` does; gives each source's receipts.
 
-    None, with nothing appended, where each source's log has to be written by a statement of its own. The sources'
-    locks are taken in the order of their names, so that no two transactions each have what the other one waits for.
+    None, with nothing appended, where each source's log has to be written by a statement of its own.
     """
     if len(batches) == 1:
         [(source, deliveries)] = batches.items()
         return {source: await append(connection, source, deliveries)}
-    sources = sorted(batches)
+    sources = list(batches)
     ends = list(accumulate(len(batches[source]) for source in sources))
     deliveries = [delivery for source in sources for delivery in batches[source]]
     begins = [1, *(end + 1 for end in ends[:-1])]
@@ -86,7 +88,7 @@ async def append_within(
 
 
 async def can_append(connection: Connection) -> bool:
-    """Whether this session could append now: it may call the function, and the server takes writes."""
+    """Whether this session could append now: it may call the functions, and the server takes writes."""
     cursor = await connection.execute(_CAN_APPEND)
     row = await cursor.fetchone()
     return row is not None and row[0] is True

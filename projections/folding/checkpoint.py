@@ -59,8 +59,9 @@ where c.source = n.source and c.projection = :projection and c.build = :build
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """Sources of which an append was noted in the last `seconds`, and these. `with_noted`: the others, too, each with
-    the head that was noted of it, after which it may have events.
+    """Which sources to look at: those of which an append was noted in the last `seconds`, and `sources`.
+
+    `with_noted`: the others, too, each with the head that was noted of it, after which it may have events.
     """
 
     seconds: float
@@ -136,7 +137,7 @@ def behind(
 ) -> list[tuple[str, str, int, int]]:
     """Where the log goes on past the live build's checkpoint: projection, source, checkpoint and head.
 
-    One index probe for each source; with `lately`, for those alone that it means.
+    One index probe for each source; with `lately`, for those of its sources alone.
     """
     if lately is None:
         rows = connection.execute(_ALL_BEHIND, {"names": [*names]})

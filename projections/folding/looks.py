@@ -42,11 +42,11 @@ class Looks:
         now = time.monotonic()
         since = now - self._looked_at
         at_all = now - self._looked_at_all_at >= _LOOK_AT_ALL_EVERY
+        lately = Lately(since + (_LONGEST_COMMIT if at_all else _NOTED_BEFORE), self._known, with_noted=at_all)
+        behind = self.behind(None if math.isinf(since) else lately)
+        self._looked_at = now  # once it has succeeded: the next one is to find what this one could not
         if at_all:
             self._looked_at_all_at = now
-        lately = Lately(since + (_LONGEST_COMMIT if at_all else _NOTED_BEFORE), self._known, with_noted=at_all)
-        is_first, self._looked_at = math.isinf(since), now
-        behind = self.behind(None if is_first else lately)
         self._known = {each.source for each in behind}
         return behind
 

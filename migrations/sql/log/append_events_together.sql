@@ -1,6 +1,6 @@
 -- Appends deliveries of several sources to the log, as `append_events` does those of one: to `sources[n]`, in their
 -- order, those from `firsts[n]` to `lasts[n]`, so that what a statement costs whatever it gets is paid once for all.
--- Callers give the sources in the order of their names: no two transactions then wait for locks of each other.
+-- Each source is given once, and their deliveries one after the other, without a gap.
 create or replace function append_events_together(
   sources text[],
   firsts integer[],
@@ -32,10 +32,14 @@ declare
   chains bytea[]; -- of new events
   origins text[]; -- the source of each delivery
   moments timestamptz[]; -- when each is appended
-  has_twins boolean := false; -- perhaps of two sources
+  has_twins boolean; -- perhaps of two sources
+  redelivered text[]; -- sources
+  kept_since timestamptz;
 begin
   {may_append}
-  perform count(pg_advisory_xact_lock(1919906927, hashtext(s.source))) from unnest(sources) as s (source);
+  -- In the order of the locks, so that no two transactions wait for each other.
+  perform count(pg_advisory_xact_lock(1919906927, l.key))
+  from (select hashtext(s.source) as key from unnest(sources) as s (source) order by 1) l;
 
   {digested}
   select array_agg(
@@ -115,7 +119,11 @@ begin
     where r.chain is null
     group by 1, 2
     on conflict on constraint redelivery_hour_pkey do update set count = counted.count + excluded.count;
-    delete from redelivery_hour h where h.source = any (sources) and h.hour < clock_timestamp() - interval '400 days';
+    redelivered := array(
+      select distinct r.source from unnest(origins, chains) as r (source, chain) where r.chain is null
+    );
+    kept_since := clock_timestamp() - interval '400 days'; -- a variable, by which the index can be read
+    delete from redelivery_hour h where h.source = any (redelivered) and h.hour < kept_since;
   end if;
 end
 $$;

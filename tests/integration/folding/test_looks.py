@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from projections.folding.looks import Looks
 from projections.folding.noted_heads import NotedHeads
@@ -79,6 +80,41 @@ def test_a_look_at_all_believes_the_heads_that_were_noted_long_ago(
     noted(worker_engine)
     now += 0.1
     assert found(looks) == set(SOURCES)
+
+
+def test_a_first_look_that_fails_is_made_again(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads the log of each source, as no later one does."""
+    monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: 100.0))
+    model.append(database, [model.body(1)])
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update source set head = 0, noted_at = now() - interval '5 minutes'")
+        admin.execute("alter table source rename to elsewhere")
+        looks = Looks(worker_engine, PROJECTIONS)
+        with pytest.raises(DBAPIError):
+            looks.find()
+        admin.execute("alter table elsewhere rename to source")
+    assert found(looks) == {"movemint"}
+
+
+def test_heads_that_could_not_be_noted_are_noted_soon(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("projections.folding.noted_heads.time", SimpleNamespace(monotonic=lambda: now))
+    model.append(database, [model.body(1)])
+    noted = NotedHeads()
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("update source set head = 0")
+        admin.execute("alter function note_heads rename to elsewhere")
+        with pytest.raises(DBAPIError):
+            noted(worker_engine)
+        admin.execute("alter function elsewhere rename to note_heads")
+    for seconds, head in ((1.0, 0), (4.0, 1)):
+        now += seconds
+        noted(worker_engine)
+        assert query(database, "select head from source") == [(head,)]
 
 
 def test_a_look_after_a_long_pause_looks_at_what_was_noted_since_the_one_before(

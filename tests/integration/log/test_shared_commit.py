@@ -217,7 +217,9 @@ def test_a_database_that_writes_nothing_refuses_all_sources_at_once(
 
 
 def test_two_servers_take_the_locks_of_shared_sources_in_one_order(database: str) -> None:
-    """Else each could have the lock that the other one waits for."""
+    """Else each could have the lock that the other one waits for. The order is that of the locks, not of names."""
+    order = "select source from unnest(array['a', 'b']) as s (source) order by hashtext(source)"
+    (sooner,), (later,) = query(database, order)
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE):
@@ -225,15 +227,15 @@ def test_two_servers_take_the_locks_of_shared_sources_in_one_order(database: str
                 await connect_async(database, INGEST_ROLE, Deadlines(60, 60), read_only=False, autocommit=True)
                 for _ in range(2)
             ]
-            with locked(database, ["a"]):
+            with locked(database, [sooner]):
                 together = asyncio.ensure_future(
-                    append_together(first, {"b": [delivery(b"1", "b")], "a": [delivery(b"1", "a")]})
+                    append_together(first, {each: [delivery(b"1", each)] for each in (later, sooner)})
                 )
                 async with looking(database) as look:
                     while not await waiting_sessions(look):
                         await asyncio.sleep(0.02)
-                assert await append(second, "b", [delivery(b"2", "b")]) == [Receipt(1, stored=True)]
-            assert await together == {"a": [Receipt(1, stored=True)], "b": [Receipt(2, stored=True)]}
+                assert await append(second, later, [delivery(b"2", later)]) == [Receipt(1, stored=True)]
+            assert await together == {sooner: [Receipt(1, stored=True)], later: [Receipt(2, stored=True)]}
             await first.close()
             await second.close()
 

@@ -68,6 +68,36 @@ def test_promise_16_what_a_transaction_keeps_waiting_for_longer_than_a_moment_ha
     assert with_commit(database, PATIENT, scenario) == FIRST
 
 
+def test_promise_16_one_that_is_held_up_holds_up_no_other_one_after_the_other(database: str) -> None:
+    """Each has its transaction in a moment, also right after the transaction of another one has ended."""
+
+    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
+        with locked(database, ["first"]):
+            first = hand_in(commit, b"1", "first")
+            others = [await hand_in(commit, b"1", f"other{number}") for number in range(30)]
+            await begun(database, first)
+        return [await first, *others]
+
+    assert with_commit(database, PATIENT, scenario) == [FIRST] * 31
+
+
+def test_where_each_source_has_its_own_transaction_none_waits_for_another_one(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.writers._SOON", NEVER)
+    monkeypatch.setattr("ingest.group_commit._MOST_SOURCES", 1)
+
+    async def scenario(commit: GroupCommit) -> list[Receipt | None]:
+        with locked(database, ["first"]):
+            first = hand_in(commit, b"1", "first")
+            await begun(database, first)
+            others = [await hand_in(commit, b"1", f"other{number}") for number in range(3)]
+            await begun(database, first)
+        return [await first, *others]
+
+    assert with_commit(database, PATIENT, scenario) == [FIRST] * 4
+
+
 def test_what_a_full_transaction_has_no_room_for_has_another_one_at_once(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
