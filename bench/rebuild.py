@@ -62,7 +62,7 @@ _ANSWERS = (
     select p.source, p.participant_id, a.place::integer as place, a.answer ->> 'question_id' as question_id,
       coalesce(a.answer ->> 'question', a.answer ->> 'question_id') as question, a.answer ->> 'answer' as answer,
       p.position, p.event_id,
-      left(lower(coalesce(a.answer ->> 'question', a.answer ->> 'question_id')), 100) as question_key
+      coalesce('i' || nullif(a.answer ->> 'question_id', ''), 'w' || (a.answer ->> 'question')) as question_key
     from by_sql p
     cross join lateral jsonb_array_elements(
       case when jsonb_typeof(p.attributes -> 'answers') = 'array' then p.attributes -> 'answers' end
