@@ -1,4 +1,4 @@
-"""The log's tables for SQLAlchemy, for reading. The migrations make them and its functions write them.
+"""The log's tables for SQLAlchemy, for reading. The migrations make them, and the functions that write them.
 
 `readable_log` is the view in which projections read bodies: it alone says what an erasure hides.
 """

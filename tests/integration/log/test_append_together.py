@@ -1,7 +1,7 @@
 """`append_events_together` does for each of several sources what `append_events` does for one."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -17,6 +17,7 @@ from tests.fold_all import query
 from tests.integration.log.test_group_commit import delivery
 
 Batches = Mapping[str, Sequence[bytes]]
+Owner = psycopg.Connection[Any]
 Append = Callable[[Batches], dict[str, list[Receipt]] | None]
 FUNCTION = "append_events_together(text[], integer[], integer[], bytea[], text[], text[], text[])"
 
@@ -33,7 +34,7 @@ def append(database: str) -> Append:
 
 
 @pytest.fixture
-def owner(database: str) -> Any:  # noqa: ANN401 - a connection, closed after the test
+def owner(database: str) -> Iterator[Owner]:
     with psycopg.connect(database, autocommit=True) as connection:
         yield connection
 
@@ -64,12 +65,12 @@ def test_promise_6_the_same_bytes_twice_in_a_call_are_one_event_of_each_source(a
         assert [chain for (chain,) in stored] == model.chains(database, source)
 
 
-def test_heads_are_noted_by_what_is_new_alone_and_once_a_second(append: Append, database: str, owner: Any) -> None:  # noqa: ANN401
+def test_heads_are_noted_by_what_is_new_alone_and_once_a_second(append: Append, database: str, owner: Owner) -> None:
     heads = "select source, head from source order by 1"
     append({"spring": [b"1"], "autumn": [b"1", b"2"]})
     assert query(database, heads) == [("autumn", 2), ("spring", 1)]
     owner.execute("update source set noted_at = now() + interval '1 hour' where source = 'spring'")  # another clock
-    owner.execute("update source set noted_at = clock_timestamp() where source = 'autumn'")
+    owner.execute("update source set noted_at = clock_timestamp() + interval '0.9 s' where source = 'autumn'")
     append({"spring": [b"2"], "autumn": [b"3"]})
     assert query(database, heads) == [("autumn", 2), ("spring", 2)]
     owner.execute("delete from source")
@@ -80,7 +81,7 @@ def test_heads_are_noted_by_what_is_new_alone_and_once_a_second(append: Append, 
 def test_hours_of_redeliveries_are_forgotten_after_a_year_for_redelivered_sources(
     append: Append,
     database: str,
-    owner: Any,  # noqa: ANN401
+    owner: Owner,
 ) -> None:
     append({"spring": [b"1"], "autumn": [b"1"]})
     for source in ("spring", "autumn"):
@@ -98,7 +99,7 @@ def test_hours_of_redeliveries_are_forgotten_after_a_year_for_redelivered_source
 def test_promise_5_received_at_never_goes_back_in_any_of_the_sources(
     append: Append,
     database: str,
-    owner: Any,  # noqa: ANN401
+    owner: Owner,
 ) -> None:
     owner.execute(
         "insert into event_log (source, position, received_at, digest, body, signature, chain) "
@@ -109,7 +110,7 @@ def test_promise_5_received_at_never_goes_back_in_any_of_the_sources(
     assert later == [("autumn", False), ("spring", True)]
 
 
-def test_it_appends_in_read_committed_alone_and_waits_for_the_disk(database: str, owner: Any) -> None:  # noqa: ANN401
+def test_it_appends_in_read_committed_alone_and_waits_for_the_disk(database: str, owner: Owner) -> None:
     name = FUNCTION.partition("(")[0]
     call = f"select * from {name}('{{a,b}}', '{{1,2}}', '{{1,2}}', %s, '{{s,s}}', '{{t,t}}', '{{u,u}}')"
     owner.execute("set synchronous_commit = off")
@@ -125,7 +126,7 @@ def test_it_appends_in_read_committed_alone_and_waits_for_the_disk(database: str
     assert query(database, "select count(*) from event_log") == [(2,)]
 
 
-def test_a_server_that_may_not_call_it_is_not_ready(database: str, owner: Any) -> None:  # noqa: ANN401
+def test_a_server_that_may_not_call_it_is_not_ready(database: str, owner: Owner) -> None:
     async def asked() -> bool:
         connection = await connect_async(database, INGEST_ROLE, Deadlines(60, 60), read_only=False, autocommit=True)
         async with connection:
