@@ -18,8 +18,8 @@ class LineBuckets:
         self._files: list[BinaryIO] = []
         self._number = 0
 
-    def add(self, lines: Sequence[bytes]) -> int:
-        """Add lines; gives their number."""
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Add lines."""
         waiting = self._waiting
         for line in lines:
             waiting[crc32(line.split(b"\t", 1)[0]) >> _BITS].append(line)
@@ -27,7 +27,6 @@ class LineBuckets:
         if self._number >= _IN_MEMORY:
             self._write()
             self._number = 0
-        return len(lines)
 
     def _write(self) -> None:
         if not self._files:

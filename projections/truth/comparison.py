@@ -14,7 +14,7 @@ from projections.folding import checkpoint
 from projections.folding.projection import Projection, Track
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
-from projections.truth.buckets import BUCKETS, LineBuckets
+from projections.truth.buckets import BUCKETS
 from projections.truth.cells import converting
 from projections.truth.digests import SetDigests
 from projections.truth.drift import DriftKind, DriftTally, RosterDifference, Why
@@ -23,6 +23,7 @@ from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
 from projections.truth.pairing import Pair, paired_by_id, paired_by_key
 from projections.truth.roster_lines import ComparedScope, RosterLines, roster_lines
+from projections.truth.sides import BothSides
 from projections.truth.values import UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
@@ -99,12 +100,12 @@ def compare_listing(
         tally.add(difference)
         take(difference)
 
-    with closing(LineBuckets()) as listed, closing(LineBuckets()) as stored:
+    with closing(BothSides(keeps_alike=has_digests or not look.matching.is_by_id)) as sides:
         with roster_lines(connection, scope, look.matching, values.columns) as on_roster:
-            seen = _read_both(look, form, on_roster, listed, stored, tally)
+            seen = _read_both(look, form, on_roster, sides, tally)
         for number in seen.without_key:
             note(RosterDifference(DriftKind.UNKNOWABLE, None, {}, why=Why.WITHOUT_KEY, row=number))
-        pairs = _pairs(listed, stored, look.matching, tally, digests)
+        pairs = _pairs(sides, look.matching, tally, digests)
         while some := [*islice(pairs, AT_A_TIME)]:
             for difference in judge.differences(some):
                 note(difference)
@@ -129,18 +130,19 @@ def _add_judged(judge: Judge, tally: DriftTally) -> None:
     tally.unreadable = judge.unreadable
 
 
-def _read_both(
-    look: FileLook, form: RowForm, on_roster: RosterLines, listed: LineBuckets, stored: LineBuckets, tally: DriftTally
-) -> RowsRead:
+def _read_both(look: FileLook, form: RowForm, on_roster: RosterLines, sides: BothSides, tally: DriftTally) -> RowsRead:
     """Read file and roster at the same time. Raises `NothingConcluded` if the file is not whole."""
     seen = RowsRead()
     for part in lines_of(look.listing.parts(), form, seen):
-        listed.add(part)
-        # PostgreSQL writes the next lines while rows of the file are read.
-        tally.on_roster += stored.add(on_roster.ready())
+        # PostgreSQL writes the next lines while rows of the file are read. Both sides get on alike, so that few wait.
+        ready = on_roster.ready(len(part))
+        sides.add(part, ready)
+        tally.on_roster += len(ready)
     guards.check_read(look.listing, seen, look.expected)
-    tally.on_roster += sum(map(stored.add, on_roster.rest()))
-    tally.rows = seen.rows
+    for rest in on_roster.rest():
+        sides.add((), rest)
+        tally.on_roster += len(rest)
+    tally.rows, tally.agreeing = seen.rows, sides.alike
     return seen
 
 
@@ -181,13 +183,11 @@ def _with(constants: tuple[str, ...], key_of: KeyOf) -> KeyOf:
     return lambda cells: key_of((*cells, *constants))
 
 
-def _pairs(
-    listed: LineBuckets, stored: LineBuckets, matching: Matching, tally: DriftTally, digests: SetDigests | None
-) -> Iterator[Pair]:
+def _pairs(sides: BothSides, matching: Matching, tally: DriftTally, digests: SetDigests | None) -> Iterator[Pair]:
     """The pairs that are not alike; those that are, are counted."""
     pair = paired_by_id if matching.is_by_id else paired_by_key
     for bucket in range(BUCKETS):
-        of_file, of_roster = listed.lines(bucket), stored.lines(bucket)
+        of_file, of_roster = sides.lines(bucket)
         equal, pairs = pair(of_file, of_roster)
         if digests is not None:
             digests.add(of_file, of_roster)

@@ -39,10 +39,10 @@ class SetDigests:
         # Where both are the same, the line is in the fold's spelling: the roster is.
         alike = sorted(line for line in listed if line in on_roster)
         others = [line for line in listed if line not in on_roster]
-        self._listed.update(b"".join(sorted([*alike, *map(self._spelled, others)])))
+        left = [line for line in stored if line not in of_file]
+        self._listed.update(b"".join(sorted([*alike, *self._spelled(others, left)])))
         is_once = len(of_file) == len(listed) and len(on_roster) == len(stored)
         same = alike if is_once else sorted(line for line in stored if line in of_file)
-        left = [line for line in stored if line not in of_file]
         self._roster.update(b"".join(sorted([*same, *self._as_far_as_listed(left, others)])))
 
     @property
@@ -55,9 +55,13 @@ class SetDigests:
         """Of the roster, in hexadecimal."""
         return str(self._roster.hexdigest())
 
-    def _spelled(self, line: bytes) -> bytes:
-        key, *cells = cells_of(line)
-        return written_line((key, *self.values.spelled(cells)))
+    def _spelled(self, listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[bytes]:
+        by_key = {key_of_line(line): line for line in stored}
+        for line in listed:
+            key, *cells = cells_of(line)
+            partner = by_key.get(key_of_line(line))
+            alike = () if partner is None else cells_of(partner)[1:]
+            yield written_line((key, *self.values.spelled(cells, alike)))
 
     def _as_far_as_listed(self, stored: Sequence[bytes], listed: Sequence[bytes]) -> Iterator[bytes]:
         times = Counter(map(key_of_line, listed))

@@ -91,9 +91,12 @@ def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> b
     return written_line((key, *cells[parts:], *form.constants))
 
 
-def written_line(cells: Iterable[str]) -> bytes:
+def written_line(cells: Sequence[str]) -> bytes:
     """A line of a key and values."""
-    return ("\t".join(cell.translate(_WRITTEN) for cell in cells) + "\n").encode()
+    text = "".join(cells)
+    if not text.isprintable() or "\\" in text:  # as nothing is that COPY escapes but a backslash
+        cells = [cell.translate(_WRITTEN) for cell in cells]
+    return ("\t".join(cells) + "\n").encode()
 
 
 def _picker(places: tuple[int, ...], cells: int) -> Callable[[FileRow], FileRow] | None:

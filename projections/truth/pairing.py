@@ -48,14 +48,14 @@ def paired_by_id(listed: Sequence[bytes], stored: Sequence[bytes]) -> Paired:
     """
     every = {*listed}
     if len(every) != len(listed):
-        raise ListedTwice(_first_twice(map(cells_of, sorted(listed))))
+        raise ListedTwice(first_listed_twice(listed))
     left = every.difference(stored)
     return Paired(len(every) - len(left), _pairs_by_id(left, [line for line in stored if line not in every]))
 
 
 def _pairs_by_id(listed: Collection[bytes], stored: Sequence[bytes]) -> Iterator[Pair]:
     if len({*map(key_of_line, listed)}) != len(listed):
-        raise ListedTwice(_first_twice(map(cells_of, sorted(listed))))
+        raise ListedTwice(first_listed_twice(listed))
     left = {key_of_line(line): line for line in stored}
     for line in sorted(listed):
         id_, *cells = cells_of(line)
@@ -95,9 +95,10 @@ def _pairs_of(listed: Sequence[bytes], stored: Sequence[bytes]) -> Iterator[Pair
         yield from (Pair(None, cells_of(line)[1:], None, why=Why.AMBIGUOUS) for line in listed)
 
 
-def _first_twice(listed: Iterable[list[str]]) -> str:
+def first_listed_twice(listed: Iterable[bytes]) -> str:
+    """The first id that lines have twice, in the order of the lines."""
     seen: set[str] = set()
-    for id_, *_ in listed:
+    for id_, *_ in map(cells_of, sorted(listed)):
         if id_ in seen:
             return id_
         seen.add(id_)

@@ -50,19 +50,19 @@ class RosterLines:
         self._driver = driver
         self._is_complete = False
 
-    def ready(self) -> list[bytes]:
-        """Those that have arrived by now."""
-        return self._next(waits=False)
+    def ready(self, most: int) -> list[bytes]:
+        """Those that have arrived by now, so many at most."""
+        return self._next(most, waits=False)
 
     def rest(self) -> Iterator[list[bytes]]:
         """All others, in parts."""
         while not self._is_complete:
-            yield self._next(waits=True)
+            yield self._next(_AT_A_TIME, waits=True)
 
-    def _next(self, *, waits: bool) -> list[bytes]:
+    def _next(self, most: int, *, waits: bool) -> list[bytes]:
         if self._is_complete:
             return []
-        lines, self._is_complete = self._driver.wait(_read(self._driver.pgconn, waits=waits))
+        lines, self._is_complete = self._driver.wait(_read(self._driver.pgconn, most, waits=waits))
         return lines
 
 
@@ -108,11 +108,11 @@ def _spelled(column: str) -> str:
     return f"p.{column}::text"
 
 
-def _read(pgconn: PGconn, *, waits: bool) -> PQGen[tuple[list[bytes], bool]]:
+def _read(pgconn: PGconn, most: int, *, waits: bool) -> PQGen[tuple[list[bytes], bool]]:
     """The next lines, and whether they are the last ones: one wait for many costs half of a wait for each."""
     lines: list[bytes] = []
     is_fresh = False
-    while len(lines) < _AT_A_TIME:
+    while len(lines) < most:
         size, data = pgconn.get_copy_data(1)
         if size > 0:
             lines.append(bytes(data))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import NamedTuple
 
 from projections.participants.convert import WillNotConvert
@@ -61,12 +62,15 @@ class ListedValues:
         """All that is listed of somebody of whom the roster has nothing."""
         return self.compared(listed, [""] * len(self.columns))
 
-    def spelled(self, listed: Sequence[str]) -> list[str]:
-        """What is listed, in the roster's spelling; what cannot be read, as it stands."""
+    def spelled(self, listed: Sequence[str], stored: Sequence[str] = ()) -> list[str]:
+        """What is listed, in the roster's spelling; what cannot be read, as it stands.
+
+        `stored`: what the roster has of the same person. Where that is the same, it is in the roster's spelling.
+        """
         event_id = self.event_of(listed)
         return [
-            self._spelled(column, cell, event_id) if cell else ""
-            for column, cell in zip(self.columns, listed, strict=True)
+            self._spelled(column, cell, event_id) if cell and cell != value else cell
+            for column, cell, value in zip_longest(self.columns, listed, stored)
         ]
 
     def _spelled(self, column: str, cell: str, event_id: str) -> str:
