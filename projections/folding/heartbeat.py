@@ -11,6 +11,7 @@ from importlib.metadata import version
 from sqlalchemy import Connection, Engine, text
 
 from projections.folding.table import worker_seen_table
+from projections.folding.written import id_of_writing
 
 EVERY_SECONDS = 1.0
 _ALIVE_SECONDS = 3.0  # since it was seen, for which a worker counts as alive
@@ -56,13 +57,18 @@ class Heartbeat:
         }
         self._noted_at = float("-inf")
 
-    def note(self, engine: Engine, working_on: str | None) -> None:
-        """Say that the worker is there, and see who else is, at most once a second, in a transaction of its own."""
-        if time.monotonic() - self._noted_at >= EVERY_SECONDS:
-            self._noted_at = time.monotonic()
-            with engine.begin() as connection:
-                connection.execute(_NOTE, {**self._values, "working_on": working_on})
-                self.workers = frozenset([self.name, *connection.execute(_ALIVE).scalars()])
+    def note(self, engine: Engine, working_on: str | None) -> int | None:
+        """Say that the worker is there, and see who else is, at most once a second, in a transaction of its own.
+
+        Gives that transaction's id; None if nothing was to be said.
+        """
+        if time.monotonic() - self._noted_at < EVERY_SECONDS:
+            return None
+        self._noted_at = time.monotonic()
+        with engine.begin() as connection:
+            connection.execute(_NOTE, {**self._values, "working_on": working_on})
+            self.workers = frozenset([self.name, *connection.execute(_ALIVE).scalars()])
+            return id_of_writing(connection)
 
     def leave(self, engine: Engine) -> None:
         """Say that the worker has ended: it counts as alive no longer, so that its share is another's at once."""

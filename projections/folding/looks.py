@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Engine
 from projections.folding import builds, checkpoint
 from projections.folding.checkpoint import Lately
 from projections.folding.projection import Behind, Build, Projection
+from projections.folding.written import WrittenUpTo, written_up_to
 
 logger = logging.getLogger(__name__)
 
 _LOOK_AT_ALL_EVERY = 3.0  # seconds; between them, only at the sources that an append was noted of
+_LOOK_ANYWAY_EVERY = 60.0  # seconds, though nothing seems to be written
 _LONGEST_COMMIT = 60.0  # seconds from the note of an append until its commit
 # Seconds before the look before in which an append may have been noted that was not visible to it, and is not noted
 # again: it is noted once a second at most, before its commit.
@@ -28,6 +30,7 @@ class Looks:
         self._projections = projections
         self._looked_at = float("-inf")
         self._looked_at_all_at = float("-inf")
+        self._nothing_at: WrittenUpTo | None = None  # how far was written when nothing was behind, of all sources
         self._known: Collection[str] = ()
         self._writable: dict[str, Projection] = {}
         self._needs_rebuild: set[str] = set()
@@ -37,26 +40,36 @@ class Looks:
 
         So a look costs little, however many sources there are. What is committed late, the next look at all finds. The
         first one reads the log of each source. The others believe the head that was noted of a source, if that was
-        long ago; a head that was not noted is noted within a minute (`noted_heads`).
+        long ago; a head that was not noted is noted within a minute (`noted_heads`). While nothing is written, nothing
+        is looked at: it would be what the last look saw.
         """
         now = time.monotonic()
         since = now - self._looked_at
         at_all = now - self._looked_at_all_at >= _LOOK_AT_ALL_EVERY
         lately = Lately(since + (_LONGEST_COMMIT if at_all else _NOTED_BEFORE), self._known, with_noted=at_all)
-        behind = self.behind(None if math.isinf(since) else lately)
+        with self._engine.begin() as connection:
+            written = written_up_to(connection)  # before the look, which so sees that, and perhaps more
+            is_same = written is not None and written == self._nothing_at
+            is_same = is_same and now - self._looked_at_all_at < _LOOK_ANYWAY_EVERY
+            behind = [] if is_same else self._behind(connection, None if math.isinf(since) else lately)
         self._looked_at = now  # once it has succeeded: the next one is to find what this one could not
-        if at_all:
+        if at_all and not is_same:
             self._looked_at_all_at = now
+            self._nothing_at = None if behind else written
         self._known = {each.source for each in behind}
         return behind
 
-    def behind(self, lately: Lately | None = None) -> list[Behind]:
+    def wrote(self, transaction_id: int | None) -> None:
+        """Say that the worker itself has written something in this transaction, by which nothing is behind."""
+        if self._nothing_at is not None and transaction_id == self._nothing_at.next_id:
+            self._nothing_at = self._nothing_at._replace(next_id=transaction_id + 1)
+
+    def _behind(self, connection: Connection, lately: Lately | None) -> list[Behind]:
         """What this worker can fold: the sources whose log goes on past the checkpoint, of those or of all."""
-        with self._engine.begin() as connection:
-            if lately is None or lately.with_noted:
-                self._writable = self._find_writable(connection)
-            found = checkpoint.behind(connection, [*self._writable], lately)
-            return [Behind(self._writable[name], source, position, head) for name, source, position, head in found]
+        if lately is None or lately.with_noted:
+            self._writable = self._find_writable(connection)
+        found = checkpoint.behind(connection, [*self._writable], lately)
+        return [Behind(self._writable[name], source, position, head) for name, source, position, head in found]
 
     def _find_writable(self, connection: Connection) -> dict[str, Projection]:
         """The projections whose live build this worker may write. A batch asks again (`builds.open_for`)."""

@@ -1,15 +1,20 @@
 """A worker's looks: at all sources now and then, and between at those that something has arrived for."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
+from projections.folding.heartbeat import Heartbeat
 from projections.folding.looks import Looks
 from projections.folding.noted_heads import NotedHeads
+from projections.folding.written import written_up_to
 from tests import model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query
 from tests.other_definition import OTHER
@@ -135,13 +140,16 @@ def test_a_look_after_a_long_pause_looks_at_what_was_noted_since_the_one_before(
 
 
 def test_a_build_of_another_definition_is_not_found_and_said_once(
-    database: str, worker_engine: Engine, caplog: pytest.LogCaptureFixture
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     drain(worker_engine)
     model.append(database, [model.body(1)])
+    now = 100.0
+    monkeypatch.setattr("projections.folding.looks.time", SimpleNamespace(monotonic=lambda: now))
     looks = Looks(worker_engine, [OTHER, REGISTRATIONS])
     for _ in range(3):
-        assert {each.projection.name for each in looks.behind()} == {"registrations"}
+        assert {each.projection.name for each in looks.find()} == {"registrations"}
+        now += 3
     [record] = [record for record in caplog.records if "rebuild needed" in record.message]
     assert record.__dict__["fields"]["do"] == "rosterlog rebuild participants"
     build = live(worker_engine, PARTICIPANTS)
@@ -158,8 +166,87 @@ def test_sources_that_no_append_has_noted_are_noted_by_a_worker(database: str, w
         admin.execute("delete from source where source = 'spring'")
         admin.execute("update source set head = 2")
     drain(worker_engine)
-    looks, noted = Looks(worker_engine, PROJECTIONS), NotedHeads()
-    assert {each.source for each in looks.behind()} == {"autumn"}
+    noted = NotedHeads()
+    assert found(Looks(worker_engine, PROJECTIONS)) == {"autumn"}
     assert not noted(worker_engine)
     assert query(database, "select source, head from source order by 1") == [("autumn", 3), ("spring", 3)]
-    assert {each.source for each in looks.behind()} == {*SOURCES}
+    assert found(Looks(worker_engine, PROJECTIONS)) == {*SOURCES}
+
+
+def test_while_nothing_is_written_no_source_is_looked_at(
+    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But by the worker itself, which says each second that it is there."""
+    now = 100.0
+    for module in ("looks", "heartbeat"):
+        monkeypatch.setattr(f"projections.folding.{module}.time", SimpleNamespace(monotonic=lambda: now))
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    looks, own, other = Looks(worker_engine, PROJECTIONS), Heartbeat(), Heartbeat()
+
+    def looked_at(rounds: int, heartbeat: Heartbeat | None) -> int:
+        nonlocal now
+        with reading_sources(worker_engine) as read:
+            for _ in range(rounds):
+                assert found(looks) == set()
+                if heartbeat is own:
+                    looks.wrote(own.note(worker_engine, None))
+                elif heartbeat is not None:
+                    heartbeat.note(worker_engine, None)
+                now += 1.0
+        return len(read)
+
+    assert found(looks) == set()
+    quiet = [looked_at(5, heartbeat) for heartbeat in (None, own, own, own)]
+    assert sorted(quiet)[:2] == [0, 0], "PostgreSQL itself may write something, as when it analyses a table"
+    assert looked_at(5, other) >= 4
+    looked_at(5, own)
+    minutes = [looked_at(65, own) for _ in range(3)]
+    assert 1 in minutes, "once a minute in any case"
+    model.append(database, [model.body(2)])
+    looks.wrote(own.note(worker_engine, None))
+    assert found(looks) == {"movemint"}, "what another has written before it is not the worker's own"
+    drain(worker_engine)
+    now += 3
+    assert found(looks) == set()
+    with psycopg.connect(database) as open_one:
+        open_one.execute("select append_events('movemint', array['{}'::bytea], array['s'], array['t'], array['1'])")
+        assert found(looks) == set()
+        assert looked_at(5, own) >= 4, "of what is under way nobody knows when it will have been written"
+    now += 0.2
+    assert found(looks) == {"movemint"}
+
+
+def test_what_was_written_on_another_server_says_nothing(database: str, worker_engine: Engine) -> None:
+    """After a failover that lost something, ids of transactions are given again."""
+    looks = Looks(worker_engine, PROJECTIONS)
+    model.append(database, [model.body(1)])
+    with worker_engine.begin() as connection:
+        written = written_up_to(connection)
+    assert written is not None
+    drain(worker_engine)
+    assert found(looks) == set()
+    model.append(database, [model.body(2)])
+    with worker_engine.begin() as connection:
+        now = written_up_to(connection)
+    assert now is not None
+    assert now.server == written.server
+    assert now.next_id > written.next_id
+    looks._nothing_at = now._replace(server="2026-05-01 10:00:00+00")
+    assert found(looks) == {"movemint"}
+
+
+@contextmanager
+def reading_sources(engine: Engine) -> Iterator[list[str]]:
+    """The statements that read the table of sources in this block."""
+    read: list[str] = []
+
+    def note(*arguments: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+        if "from source s" in arguments[2]:
+            read.append(arguments[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield read
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

@@ -170,14 +170,14 @@ def test_promise_13_what_the_live_build_folds_in_the_last_moment_is_in_the_new_o
 def test_a_worker_of_another_version_writes_nothing_and_says_so(folded: str, worker_engine: Engine) -> None:
     model.append(folded, [model.body(1000)])
     assert tries.run_once(worker_engine, OTHER, "movemint", 10) == 0
-    assert Looks(worker_engine, [OTHER]).behind() == []
+    assert Looks(worker_engine, [OTHER]).find() == []
     with worker_engine.connect() as connection:
         [status] = read_projections(connection, [OTHER])
     assert (status.build, status.needs_rebuild) == (1, True)
     assert len(model.stored_roster(folded)) == 300
     swap(worker_engine, OTHER, build_anew(worker_engine, OTHER), 100)
     model.append(folded, [model.body(1001)])
-    assert [each.source for each in Looks(worker_engine, [OTHER]).behind()] == ["movemint"]
+    assert [each.source for each in Looks(worker_engine, [OTHER]).find()] == ["movemint"]
     assert tries.run_once(worker_engine, OTHER, "movemint", 10) == 1
     assert tries.run_once(worker_engine, PARTICIPANTS, "movemint", 10) == 0, "and the older one has to stop"
     with worker_engine.connect() as connection:
