@@ -6,7 +6,7 @@ from itertools import islice
 from projections.truth.buckets import LineBuckets
 from projections.truth.pairing import ListedTwice, first_listed_twice
 
-_IN_MEMORY = 128_000_000  # bytes of lines that wait for their like
+_IN_MEMORY = 160_000_000  # bytes of lines that wait for their like
 _PER_LINE = 100  # bytes that a line in a set needs besides
 _AT_A_TIME = 10_000  # lines
 
