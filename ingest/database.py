@@ -233,7 +233,7 @@ def async_engine(
         connection = await connect_async(conninfo, role, deadlines, read_only=read_only)
         if read_only:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-            connection.prepare_on_demand()
+            connection.keep_what_is_prepared()
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
@@ -241,16 +241,9 @@ def async_engine(
     pool = {"pool_pre_ping": True, "pool_timeout": 5, **size} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)
-    if read_only:
-        _end_with_commit(engine.sync_engine.dialect)
-    else:
+    if not read_only:
         _leave_what_is_demoted(engine.sync_engine)
     return engine
-
-
-def _end_with_commit(dialect: Dialect) -> None:
-    """Commit also where a transaction that only read is given up: at a rollback the driver forgets what is prepared."""
-    dialect.do_rollback = dialect.do_commit  # type: ignore[method-assign]
 
 
 def _leave_what_is_demoted(engine: Engine) -> None:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.abc import PQGen, QueryNoTemplate
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
-from psycopg.pq import ExecStatus, Format
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 RV = TypeVar("RV")
@@ -80,6 +80,7 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
     wait_seconds: float = 60.0
     each_transaction: bytes = b""
     is_unwaited: bool = False
+    _keeps_prepared: bool = False
     _answered_at: float = -math.inf
 
     def note_unwaited(self, notice: psycopg.errors.Diagnostic) -> None:
@@ -101,11 +102,25 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
             return _begin(self.pgconn, b"%b; %b" % (begin, self.each_transaction))
         return super()._exec_command(command, result_format)
 
-    def prepare_on_demand(self) -> None:
-        """Prepare no statement because it comes often: its plan would be one for all values; races differ in size."""
+    def keep_what_is_prepared(self) -> None:
+        """Keep what is prepared where a transaction is given up, if nothing is written over this connection.
+
+        No statement is prepared because it comes often: its plan would be one for all values; races differ in size.
+        """
         if self.prepare_threshold is not None:  # it may be asked to
             self.prepare_threshold = sys.maxsize
         self.prepared_max = _MOST_PREPARED
+        self._keeps_prepared = True
+
+    async def rollback(self) -> None:
+        """At a rollback the driver forgets what is prepared, so what only read is committed.
+
+        Where a statement failed it has to forget: what a migration has changed fails until it is prepared anew.
+        """
+        if self._keeps_prepared and self.info.transaction_status != TransactionStatus.INERROR:
+            await self.commit()
+        else:
+            await super().rollback()
 
     def answered_lately(self, seconds: float) -> bool:
         """Whether it has answered in the last so many seconds, and no other connection of this process failed since."""

@@ -14,8 +14,9 @@ DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 
 _READ_ONLY = "25006"
 _SERIALIZATION_FAILURE = "40001"
-# The function of the server that refuses a setting: of those that a transaction begins with, only this one so.
+# Functions of the server. One refuses a setting: of those that a transaction begins with, only this one so.
 _REFUSES_SETTING = "call_bool_check_hook"
+_REFUSES_STALE_PLAN = "RevalidateCachedQuery"  # the one that runs a prepared statement
 # Of our own functions: the source is taken at another database; events do not follow what was copied before them; one
 # has no body, and no erasure names it.
 _ELSEWHERE, _DOES_NOT_FOLLOW, _LACKS_ERASURE = "RL001", "RL002", "RL003"
@@ -102,6 +103,15 @@ def is_recovery_conflict(error: Exception) -> bool:
     What is only read has this SQLSTATE for no other reason.
     """
     return sqlstate(error) == _SERIALIZATION_FAILURE
+
+
+def has_stale_plan(error: Exception) -> bool:
+    """Whether a session had prepared the statement before a migration changed its columns: worth another try.
+
+    With the transaction it forgets what it has prepared.
+    """
+    cause = _cause(error)
+    return isinstance(cause, errors.FeatureNotSupported) and cause.diag.source_function == _REFUSES_STALE_PLAN
 
 
 def is_away(error: DriverError) -> bool:

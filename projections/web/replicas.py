@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ingest.driver import answered_within
 from ingest.metrics import REPLICAS_LEFT_OUT, Reading, readings_of
 from ingest.read_hosts import ReadHost
-from ingest.sqlstate import DRIVER_ERRORS, DriverError, is_away, is_cancelled, is_recovery_conflict
+from ingest.sqlstate import DRIVER_ERRORS, DriverError, has_stale_plan, is_away, is_cancelled, is_recovery_conflict
 from projections.web.left_out import LeftOut
 from projections.web.read_server import ReadServer
 
@@ -98,7 +98,8 @@ class Replicas:
         """What an attempt to answer gives, which has sent nothing when it fails, within so many seconds.
 
         Tried twice more at the most: if a replica had to end it, to go on following its primary; and if its server was
-        lost or hangs, as soon as a look has found another one that may answer.
+        lost or hangs, as soon as a look has found another one that may answer. Besides, once for each session that had
+        prepared it before a migration.
         """
         until = time.monotonic() + seconds
         tries = 0
@@ -109,7 +110,9 @@ class Replicas:
                 with answered_within(until - time.monotonic()):
                     return await attempt()
             except (*DRIVER_ERRORS, PoolTimeout) as error:
-                is_conflict = is_recovery_conflict(error)
+                if is_stale := has_stale_plan(error):
+                    tries -= 1
+                is_conflict = is_stale or is_recovery_conflict(error)
                 is_over = tries == _TRIES or until - time.monotonic() < _LEAST_SECONDS
                 if is_over or not (is_conflict or self._may_be_elsewhere(error)):
                     raise

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx2 as httpx
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
@@ -45,3 +46,16 @@ def test_a_connection_that_was_cut_off_unseen_is_given_up_for_another(database: 
         assert at_once(api, token) == [200] * AT_ONCE
         proxy.silence()
         assert api.ask(LIST, token).status_code == 200
+
+
+def test_a_migration_that_changes_what_sessions_have_prepared_breaks_no_request(database: str, token: str) -> None:
+    with running(database) as api:
+        assert at_once(api, token) == [200] * AT_ONCE
+        with psycopg.connect(database, autocommit=True) as owner:
+            [function] = owner.execute("select pg_get_functiondef('scope_of(bytea)'::regprocedure)").fetchone() or [""]
+            changed = function.replace("mark text)", "mark character varying)")
+            assert changed != function
+            owner.execute("drop function scope_of(bytea)")
+            owner.execute(changed.encode())
+            owner.execute("grant execute on function scope_of(bytea) to rosterlog_api")
+        assert at_once(api, token) == [200] * AT_ONCE
