@@ -22,6 +22,8 @@ from ingest.sqlstate import DRIVER_ERRORS, Advice, DatabaseUnusable, takes_no_wr
 if TYPE_CHECKING:  # most commands need none of it, and it takes a tenth of a second to load
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+KEPT_SESSIONS = 8  # of an asynchronous engine, while nobody needs them
+
 metadata = MetaData()
 
 INGEST_ROLE = "rosterlog_ingest"
@@ -237,7 +239,7 @@ def async_engine(
         set_json_loads(msgspec.json.decode, connection)  # a tenth of the time of json.loads
         return connection
 
-    size = {"pool_size": 8} if most is None else {"pool_size": most, "max_overflow": 0}
+    size = {"pool_size": KEPT_SESSIONS} if most is None else {"pool_size": most, "max_overflow": 0}
     pool = {"pool_pre_ping": True, "pool_timeout": 5, **size} if keeps else {"poolclass": NullPool}
     engine = create_async_engine(_DIALECT, async_creator=connect_one, hide_parameters=True, **pool)
     _check_shortly(engine.sync_engine.dialect)

@@ -15,6 +15,7 @@ import psycopg
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ingest.database import KEPT_SESSIONS
 from ingest.driver import answered_within
 from ingest.metrics import REPLICAS_LEFT_OUT, Reading, readings_of
 from ingest.read_hosts import ReadHost
@@ -98,11 +99,11 @@ class Replicas:
         """What an attempt to answer gives, which has sent nothing when it fails, within so many seconds.
 
         Tried twice more at the most: if a replica had to end it, to go on following its primary; and if its server was
-        lost or hangs, as soon as a look has found another one that may answer. Besides, once for each session that had
-        prepared it before a migration.
+        lost or hangs, as soon as a look has found another one that may answer. Besides, once for each session that may
+        have prepared it before a migration.
         """
         until = time.monotonic() + seconds
-        tries = 0
+        tries = stale = 0
         while True:
             tries += 1
             asked = self.chosen
@@ -111,7 +112,8 @@ class Replicas:
                     return await attempt()
             except (*DRIVER_ERRORS, PoolTimeout) as error:
                 if is_stale := has_stale_plan(error):
-                    tries -= 1
+                    stale += 1
+                    tries -= stale <= KEPT_SESSIONS  # behind a pool that keeps statements it may fail for ever
                 is_conflict = is_stale or is_recovery_conflict(error)
                 is_over = tries == _TRIES or until - time.monotonic() < _LEAST_SECONDS
                 if is_over or not (is_conflict or self._may_be_elsewhere(error)):
