@@ -11,7 +11,6 @@ from importlib.metadata import version
 from sqlalchemy import Connection, Engine, text
 
 from projections.folding.table import worker_seen_table
-from projections.folding.written import id_of_writing
 
 EVERY_SECONDS = 1.0
 _ALIVE_SECONDS = 3.0  # since it was seen, for which a worker counts as alive
@@ -23,6 +22,11 @@ values (:worker, :host, :pid, :version, :working_on)
 on conflict on constraint worker_seen_pkey do update set seen_at = now(), working_on = excluded.working_on
 """)  # noqa: S608 - the constant above
 _ALIVE = text(f"select w.worker from worker_seen w where w.seen_at > now() - interval '{_ALIVE_SECONDS} s'")  # noqa: S608
+# A row has the id of the transaction that wrote it, without its epoch.
+_NOTED_IN = text("""
+select count(distinct w.xmin::text) from worker_seen w where w.xmin::text::bigint = any (cast(:ids as bigint[]))
+""")
+_IDS_OF_ROWS = 2**32
 _LEAVE = text(f"""
 update worker_seen set seen_at = seen_at - interval '{_ALIVE_SECONDS} s' where worker = :worker
 """)  # noqa: S608 - the constants above
@@ -57,23 +61,25 @@ class Heartbeat:
         }
         self._noted_at = float("-inf")
 
-    def note(self, engine: Engine, working_on: str | None) -> int | None:
-        """Say that the worker is there, and see who else is, at most once a second, in a transaction of its own.
-
-        Gives that transaction's id; None if nothing was to be said.
-        """
-        if time.monotonic() - self._noted_at < EVERY_SECONDS:
-            return None
-        self._noted_at = time.monotonic()
-        with engine.begin() as connection:
-            connection.execute(_NOTE, {**self._values, "working_on": working_on})
-            self.workers = frozenset([self.name, *connection.execute(_ALIVE).scalars()])
-            return id_of_writing(connection)
+    def note(self, engine: Engine, working_on: str | None) -> None:
+        """Say that the worker is there, and see who else is, at most once a second, in a transaction of its own."""
+        if time.monotonic() - self._noted_at >= EVERY_SECONDS:
+            self._noted_at = time.monotonic()
+            with engine.begin() as connection:
+                connection.execute(_NOTE, {**self._values, "working_on": working_on})
+                self.workers = frozenset([self.name, *connection.execute(_ALIVE).scalars()])
 
     def leave(self, engine: Engine) -> None:
         """Say that the worker has ended: it counts as alive no longer, so that its share is another's at once."""
         with engine.begin() as connection:
             connection.execute(_LEAVE, {"worker": self.name})
+
+
+def are_notes_of_workers(connection: Connection, transactions: range) -> bool:
+    """Whether each of these transactions was a worker's note that it is there, and so no other wrote anything."""
+    ids = [id_ % _IDS_OF_ROWS for id_ in transactions]
+    noted: int = connection.execute(_NOTED_IN, {"ids": ids}).scalar_one()
+    return noted == len(ids)
 
 
 def last_seen(connection: Connection) -> SeenWorker | None:

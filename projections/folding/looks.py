@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from projections.folding import builds, checkpoint
 from projections.folding.checkpoint import Lately
+from projections.folding.heartbeat import are_notes_of_workers
 from projections.folding.projection import Behind, Build, Projection
 from projections.folding.written import WrittenUpTo, written_up_to
 
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AT_ALL_EVERY = 3.0  # seconds; between them, only at the sources that an append was noted of
 _LOOK_ANYWAY_EVERY = 60.0  # seconds, though nothing seems to be written
+_MOST_NOTES = 32  # of workers, since the look before
 _LONGEST_COMMIT = 60.0  # seconds from the note of an append until its commit
 # Seconds before the look before in which an append may have been noted that was not visible to it, and is not noted
 # again: it is noted once a second at most, before its commit.
@@ -47,22 +49,19 @@ class Looks:
         since = now - self._looked_at
         at_all = now - self._looked_at_all_at >= _LOOK_AT_ALL_EVERY
         lately = Lately(since + (_LONGEST_COMMIT if at_all else _NOTED_BEFORE), self._known, with_noted=at_all)
+        nothing_at, self._nothing_at = self._nothing_at, None  # if the look fails, its server may be another one soon
         with self._engine.begin() as connection:
             written = written_up_to(connection)  # before the look, which so sees that, and perhaps more
-            is_same = written is not None and written == self._nothing_at
-            is_same = is_same and now - self._looked_at_all_at < _LOOK_ANYWAY_EVERY
+            is_same = now - self._looked_at_all_at < _LOOK_ANYWAY_EVERY
+            is_same = is_same and _is_as_before(connection, nothing_at, written)
             behind = [] if is_same else self._behind(connection, None if math.isinf(since) else lately)
         self._looked_at = now  # once it has succeeded: the next one is to find what this one could not
         if at_all and not is_same:
             self._looked_at_all_at = now
-            self._nothing_at = None if behind else written
+        if is_same or (at_all and not behind):
+            self._nothing_at = written
         self._known = {each.source for each in behind}
         return behind
-
-    def wrote(self, transaction_id: int | None) -> None:
-        """Say that the worker itself has written something in this transaction, by which nothing is behind."""
-        if self._nothing_at is not None and transaction_id == self._nothing_at.next_id:
-            self._nothing_at = self._nothing_at._replace(next_id=transaction_id + 1)
 
     def _behind(self, connection: Connection, lately: Lately | None) -> list[Behind]:
         """What this worker can fold: the sources whose log goes on past the checkpoint, of those or of all."""
@@ -91,3 +90,11 @@ class Looks:
             }
             logger.error("rebuild needed: nothing is folded until then", extra={"fields": fields})
         return False
+
+
+def _is_as_before(connection: Connection, before: WrittenUpTo | None, written: WrittenUpTo | None) -> bool:
+    """Whether nothing was written since, but by workers, of whom each notes every second that it is there."""
+    if before is None or written is None or before.server != written.server or before.next_id > written.next_id:
+        return False
+    since = range(before.next_id, written.next_id)
+    return not since or (len(since) <= _MOST_NOTES and are_notes_of_workers(connection, since))

@@ -105,7 +105,7 @@ class Worker:
         """Say in the database that this worker is there, and what it has before it."""
         working_on = f"{behind[0].projection.name} of {behind[0].source}" if behind else None
         try:
-            self._looks.wrote(self._heartbeat.note(self._engine, working_on))
+            self._heartbeat.note(self._engine, working_on)
         except DRIVER_ERRORS as error:
             self._complaints.say("this worker's heartbeat could not be written", {}, error)
 

@@ -1,4 +1,4 @@
-"""How far a database is written: what is seen at one such point twice is the same, so that nobody need look twice."""
+"""How far a database is written. As long as that does not change, whoever looks again sees the same."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,6 @@ from (select pg_current_snapshot() as now) c
 where pg_snapshot_xmin(c.now) = pg_snapshot_xmax(c.now)
   and not exists (select from pg_extension where extname = 'citus')
 """)
-_OWN = text("select pg_current_xact_id_if_assigned()::text::bigint")
 
 
 class WrittenUpTo(NamedTuple):
@@ -23,12 +22,6 @@ class WrittenUpTo(NamedTuple):
 
 
 def written_up_to(connection: Connection) -> WrittenUpTo | None:
-    """How far the database is written; None while one that writes began before another that has ended, and on Citus."""
+    """How far the database is written; None on Citus, and while one goes on that is older than an ended one."""
     row = connection.execute(_WRITTEN).one_or_none()
     return None if row is None else WrittenUpTo(*row)
-
-
-def id_of_writing(connection: Connection) -> int | None:
-    """The id of the connection's own transaction; None if it has written nothing."""
-    id_: int | None = connection.execute(_OWN).scalar_one()
-    return id_

@@ -36,11 +36,16 @@ def date_forms(pattern: str) -> tuple[str, ...]:
     return (form, day) if blank and "%H" not in day else (form,)
 
 
+def reads_iso_otherwise(forms: Sequence[str]) -> bool:
+    """Whether days of these forms can be read as ISO, as other days."""
+    return any(form.replace("-", "").startswith(_LIKE_ISO) for form in forms)
+
+
 def converting(fields: Fields, forms: Sequence[str] = ()) -> Convert:
     """The conversion of cells. `forms`: of days and times that are not ISO, as `date_forms` gives them."""
     kinds = {field.column: field.kind for field in fields.columns}
     day_begins = None if fields.calendar.is_utc else fields.calendar.day_begins()
-    is_like_iso = any(form.replace("-", "").startswith(_LIKE_ISO) for form in forms)
+    is_like_iso = reads_iso_otherwise(forms)
 
     @lru_cache(65_536)
     def iso(cell: str) -> str:

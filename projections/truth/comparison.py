@@ -15,16 +15,16 @@ from projections.folding.projection import Projection, Track
 from projections.participants.fields import COLUMN_NAMES, Fields
 from projections.truth import guards
 from projections.truth.buckets import BUCKETS
-from projections.truth.cells import converting
+from projections.truth.cells import converting, reads_iso_otherwise
 from projections.truth.digests import SetDigests
 from projections.truth.drift import DriftKind, DriftTally, RosterDifference, Why
 from projections.truth.lines import RowForm, RowsRead, lines_of
 from projections.truth.listing import Listing
 from projections.truth.matching import KeyOf, Matching, check_matching, key_reader
-from projections.truth.pairing import Pair, paired_by_id, paired_by_key
+from projections.truth.pairing import ListedTwice, Pair, paired_by_id, paired_by_key
 from projections.truth.roster_lines import ComparedScope, RosterLines, roster_lines
 from projections.truth.sides import BothSides
-from projections.truth.values import UNLISTED_AT, ListedValues
+from projections.truth.values import DATED, UNLISTED_AT, ListedValues
 from projections.truth.verdict import AT_A_TIME, Judge
 
 _EVENT, _UPDATED = "event_id", "updated_at"
@@ -134,10 +134,14 @@ def _read_both(look: FileLook, form: RowForm, on_roster: RosterLines, sides: Bot
     """Read file and roster at the same time. Raises `NothingConcluded` if the file is not whole."""
     seen = RowsRead()
     for part in lines_of(look.listing.parts(), form, seen):
-        # PostgreSQL writes the next lines while rows of the file are read. Both sides get on alike, so that few wait.
+        # PostgreSQL writes the next lines while rows of the file are read. Both sides get on alike, so that fewer wait.
         ready = on_roster.ready(len(part))
-        sides.add(part, ready)
         tally.on_roster += len(ready)
+        try:
+            sides.add(part, ready)
+        except ListedTwice:
+            guards.check_unchanged(look.listing)  # perhaps it is being written
+            raise
     guards.check_read(look.listing, seen, look.expected)
     for rest in on_roster.rest():
         sides.add((), rest)
@@ -165,6 +169,7 @@ def form_of_rows(event_ids: tuple[str, ...] | None, look: FileLook, fields: Fiel
     check_matching(look.matching, key_columns, places)
     key_places = tuple(places[column] for column in key_columns)
     compared = tuple(places[column] for column in columns)
+    dated = [number for number, column in enumerate(columns) if column in DATED]
     form = RowForm(
         len(look.listing.headings),
         key_places,
@@ -173,6 +178,7 @@ def form_of_rows(event_ids: tuple[str, ...] | None, look: FileLook, fields: Fiel
         (*of_event, ""),
         guarded=look.listing.is_csv,
         is_plain_key=look.matching.is_by_id,
+        other_days=frozenset(dated) if reads_iso_otherwise(look.forms) else frozenset(),
     )
     more = (_EVENT, UNLISTED_AT) if of_event else (UNLISTED_AT,)
     return form, ListedValues((*columns, *more), convert, look.empties | {UNLISTED_AT})

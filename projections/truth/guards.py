@@ -31,10 +31,15 @@ def folded_build(connection: Connection, projection: Projection) -> Build:
     return build
 
 
-def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
-    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none, or few that have a key."""
+def check_unchanged(listing: Listing) -> None:
+    """Raise `NothingConcluded` if a file was changed since its reading began."""
     if listing.is_changed:
         raise NothingConcluded(f"{listing.called} was changed while it was read: wait until it is whole")
+
+
+def check_read(listing: Listing, seen: RowsRead, expected: int | None) -> None:
+    """Raise `NothingConcluded` if a file has fewer rows than it should have, or none, or few that have a key."""
+    check_unchanged(listing)
     if expected is not None and seen.rows < expected:
         raise NothingConcluded(
             f"{listing.called} lists {seen.rows}, and --expect says {expected}: is it whole? Export it again, without "

@@ -27,7 +27,8 @@ class RowForm:
     """How rows of so many cells become lines. `key_places`, `places`: of the cells of the key and of the values.
 
     `constants`: values that the file says of everybody, after the others. `guarded`: apostrophes before formulas are
-    taken off. `is_plain_key`: the key is a cell as it stands.
+    taken off. `is_plain_key`: the key is a cell as it stands. `other_days`: numbers of those `places` of which a cell
+    may look like the roster's text and mean another day: a blank is put before it.
     """
 
     cells: int
@@ -37,6 +38,7 @@ class RowForm:
     constants: tuple[str, ...] = ()
     guarded: bool = False
     is_plain_key: bool = False
+    other_days: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ def lines_of(parts: Iterable[RowPart], form: RowForm, seen: RowsRead) -> Iterato
     for part in parts:
         if pick is not None:
             part = [*map(pick, rows_of(part))]
+        if form.other_days:
+            part = [_told_apart(cells, form) for cells in rows_of(part)]
         seen.rows += len(part)
         lines = _all_plain(part, form) if form.is_plain_key else None
         if lines is None:
@@ -79,6 +83,11 @@ def _all_plain(part: RowPart, form: RowForm) -> list[bytes] | None:
     return [line + end for line in lines]
 
 
+def _told_apart(cells: FileRow, form: RowForm) -> FileRow:
+    marked = {len(form.key_places) + number for number in form.other_days}
+    return [f" {cell}" if cell and place in marked else cell for place, cell in enumerate(cells)]
+
+
 def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> bytes:
     """The line of one row; an empty one without a key."""
     if form.guarded:
@@ -94,7 +103,7 @@ def _line(cells: Sequence[str], number: int, form: RowForm, seen: RowsRead) -> b
 def written_line(cells: Sequence[str]) -> bytes:
     """A line of a key and values."""
     text = "".join(cells)
-    if not text.isprintable() or "\\" in text:  # as nothing is that COPY escapes but a backslash
+    if not text.isprintable() or "\\" in text:  # of what COPY escapes, the backslash alone is printable
         cells = [cell.translate(_WRITTEN) for cell in cells]
     return ("\t".join(cells) + "\n").encode()
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import zip_longest
 from typing import NamedTuple
 
 from projections.participants.convert import WillNotConvert
@@ -13,6 +12,7 @@ from projections.truth.cells import Convert, has_lost_letters, is_same
 
 UNLISTED_AT = "unlisted_at"  # compared after all other columns: whoever is listed is not unlisted
 COMPARED_KINDS = {**{column.column: column.kind for column in DECLARED.columns}, UNLISTED_AT: Kind.TIME}
+DATED = frozenset(column for column, kind in COMPARED_KINDS.items() if kind in (Kind.DATE, Kind.TIME))
 _EVENT, _UPDATED = "event_id", "updated_at"
 _TIME = re.compile(r"\d:\d\d(?::?(\d\d)([.,]\d+)?)?(?!\d)")
 
@@ -68,9 +68,10 @@ class ListedValues:
         `stored`: what the roster has of the same person. Where that is the same, it is in the roster's spelling.
         """
         event_id = self.event_of(listed)
+        known = stored or ("",) * len(listed)
         return [
             self._spelled(column, cell, event_id) if cell and cell != value else cell
-            for column, cell, value in zip_longest(self.columns, listed, stored)
+            for column, cell, value in zip(self.columns, listed, known, strict=True)
         ]
 
     def _spelled(self, column: str, cell: str, event_id: str) -> str:

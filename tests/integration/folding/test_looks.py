@@ -176,7 +176,7 @@ def test_sources_that_no_append_has_noted_are_noted_by_a_worker(database: str, w
 def test_while_nothing_is_written_no_source_is_looked_at(
     database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But by the worker itself, which says each second that it is there."""
+    """But by workers, of whom each says every second that it is there."""
     now = 100.0
     for module in ("looks", "heartbeat"):
         monkeypatch.setattr(f"projections.folding.{module}.time", SimpleNamespace(monotonic=lambda: now))
@@ -184,28 +184,27 @@ def test_while_nothing_is_written_no_source_is_looked_at(
     drain(worker_engine)
     looks, own, other = Looks(worker_engine, PROJECTIONS), Heartbeat(), Heartbeat()
 
-    def looked_at(rounds: int, heartbeat: Heartbeat | None) -> int:
+    def looked_at(rounds: int, *heartbeats: Heartbeat, writes: str = "") -> int:
         nonlocal now
         with reading_sources(worker_engine) as read:
             for _ in range(rounds):
                 assert found(looks) == set()
-                if heartbeat is own:
-                    looks.wrote(own.note(worker_engine, None))
-                elif heartbeat is not None:
+                for heartbeat in heartbeats:
                     heartbeat.note(worker_engine, None)
+                query(database, writes or "select 1")
                 now += 1.0
         return len(read)
 
     assert found(looks) == set()
-    quiet = [looked_at(5, heartbeat) for heartbeat in (None, own, own, own)]
+    quiet = [looked_at(5, *heartbeats) for heartbeats in ((), (own,), (own, other), (own, other))]
     assert sorted(quiet)[:2] == [0, 0], "PostgreSQL itself may write something, as when it analyses a table"
-    assert looked_at(5, other) >= 4
+    assert looked_at(5, own, writes="select pg_current_xact_id()") >= 4
     looked_at(5, own)
     minutes = [looked_at(65, own) for _ in range(3)]
     assert 1 in minutes, "once a minute in any case"
     model.append(database, [model.body(2)])
-    looks.wrote(own.note(worker_engine, None))
-    assert found(looks) == {"movemint"}, "what another has written before it is not the worker's own"
+    own.note(worker_engine, None)
+    assert found(looks) == {"movemint"}, "what was written before the note is none"
     drain(worker_engine)
     now += 3
     assert found(looks) == set()
@@ -234,6 +233,20 @@ def test_what_was_written_on_another_server_says_nothing(database: str, worker_e
     assert now.next_id > written.next_id
     looks._nothing_at = now._replace(server="2026-05-01 10:00:00+00")
     assert found(looks) == {"movemint"}
+
+
+def test_after_a_look_that_failed_everything_is_looked_at(database: str, worker_engine: Engine) -> None:
+    """A server that has recovered from a crash may give ids of transactions again that it gave before."""
+    model.append(database, [model.body(1)])
+    drain(worker_engine)
+    looks = Looks(worker_engine, PROJECTIONS)
+    assert found(looks) == set()
+    assert looks._nothing_at is not None
+    ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> "
+    query(database, f"{ended} pg_backend_pid()")
+    with pytest.raises(DBAPIError):
+        looks.find()
+    assert looks._nothing_at is None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from projections.truth.conclusion import NothingConcluded
 from projections.truth.recomputed import recomputed
 from tests import model
 from tests.applying import Apply
-from tests.fold_all import drain
+from tests.fold_all import drain, query
 from tests.observing import FIRST, SECOND, header
 
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -89,3 +89,22 @@ def test_an_observation_of_no_file_is_not_computed_again(database: str, operator
     certificate = certificate_at(operator, "movemint", 3, lambda _number: None)
     with pytest.raises(NothingConcluded, match="give no --file"):
         recomputed(tmp_path, certificate.observation, DECLARED)
+
+
+def test_a_day_is_not_the_rosters_because_its_text_is(
+    applied: Apply, operator: Engine, worker_engine: Engine, database: str, tmp_path: Path
+) -> None:
+    """In a form whose days ISO reads as others it is stale, and the certificate of such a file is computed again."""
+    model.append(database, [model.body(n, event_id=501, dob="1990-05-06", bib=str(n)) for n in range(1, 41)])
+    drain(worker_engine)
+    rows = [f"{n},1990-06-05,{n}" for n in range(3, 41)]
+    content = "\n".join(["id,dob,bib", "1,1990-05-06,1", "2,1990-05-06,other", *rows, ""])
+    form = date_forms("YYYY-DD-MM")
+    look = applied(content, forms=form, taken_at=LATER, allowed=("dob", "bib"))
+    assert look.tally.agreeing == 38
+    assert look.tally.columns == Counter(dob=2, bib=1)
+    certificate = certificate_at(operator, "movemint", look.position, lambda _number: None)
+    assert recomputed(tmp_path / "listed.csv", certificate.observation, DECLARED).holds
+    drain(worker_engine)
+    dob = "select dob::text from participants where participant_id = '2'"
+    assert query(database, dob) == [("1990-06-05",)]
