@@ -58,8 +58,8 @@ class Looks:
         self._looked_at = now  # once it has succeeded: the next one is to find what this one could not
         if at_all and not is_same:
             self._looked_at_all_at = now
-        if is_same or (at_all and not behind):
-            self._nothing_at = written
+        if not behind:
+            self._nothing_at = written if written is not None and (is_same or at_all) else nothing_at
         self._known = {each.source for each in behind}
         return behind
 

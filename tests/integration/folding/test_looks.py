@@ -212,6 +212,16 @@ def test_while_nothing_is_written_no_source_is_looked_at(
         open_one.execute("select append_events('movemint', array['{}'::bytea], array['s'], array['t'], array['1'])")
         assert found(looks) == set()
         assert looked_at(5, own) >= 4, "of what is under way nobody knows when it will have been written"
+        open_one.rollback()
+    looked_at(5, own)
+    looked_at(1)
+    with psycopg.connect(database) as note:
+        note.execute("select pg_current_xact_id()")
+        own.note(worker_engine, None)
+        assert looked_at(1) == 1
+        note.execute("update worker_seen set seen_at = now() where worker = %s", [other.name])
+    assert looked_at(1) == 0, "a note that was under way was one all the same"
+    model.append(database, [model.body(3)])
     now += 0.2
     assert found(looks) == {"movemint"}
 
