@@ -103,7 +103,7 @@ class Replicas:
         have prepared it before a migration.
         """
         until = time.monotonic() + seconds
-        tries = stale = 0
+        tries, most = 0, _TRIES
         while True:
             tries += 1
             asked = self.chosen
@@ -112,10 +112,9 @@ class Replicas:
                     return await attempt()
             except (*DRIVER_ERRORS, PoolTimeout) as error:
                 if is_stale := has_stale_plan(error):
-                    stale += 1
-                    tries -= stale <= KEPT_SESSIONS  # behind a pool that keeps statements it may fail for ever
+                    most = _TRIES + KEPT_SESSIONS  # behind a pool that keeps statements it may fail for ever
                 is_conflict = is_stale or is_recovery_conflict(error)
-                is_over = tries == _TRIES or until - time.monotonic() < _LEAST_SECONDS
+                is_over = tries >= most or until - time.monotonic() < _LEAST_SECONDS
                 if is_over or not (is_conflict or self._may_be_elsewhere(error)):
                     raise
             if not is_conflict and self.chosen in (None, asked):

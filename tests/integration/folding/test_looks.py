@@ -1,20 +1,15 @@
 """A worker's looks: at all sources now and then, and between at those that something has arrived for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from projections.folding.heartbeat import Heartbeat
 from projections.folding.looks import Looks
 from projections.folding.noted_heads import NotedHeads
-from projections.folding.written import written_up_to
 from tests import model
 from tests.fold_all import PARTICIPANTS, PROJECTIONS, REGISTRATIONS, drain, live, query
 from tests.other_definition import OTHER
@@ -171,105 +166,3 @@ def test_sources_that_no_append_has_noted_are_noted_by_a_worker(database: str, w
     assert not noted(worker_engine)
     assert query(database, "select source, head from source order by 1") == [("autumn", 3), ("spring", 3)]
     assert found(Looks(worker_engine, PROJECTIONS)) == {*SOURCES}
-
-
-def test_while_nothing_is_written_no_source_is_looked_at(
-    database: str, worker_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """But by workers, of whom each says every second that it is there."""
-    now = 100.0
-    for module in ("looks", "heartbeat"):
-        monkeypatch.setattr(f"projections.folding.{module}.time", SimpleNamespace(monotonic=lambda: now))
-    model.append(database, [model.body(1)])
-    drain(worker_engine)
-    looks, own, other = Looks(worker_engine, PROJECTIONS), Heartbeat(), Heartbeat()
-
-    def looked_at(rounds: int, *heartbeats: Heartbeat, writes: str = "") -> int:
-        nonlocal now
-        with reading_sources(worker_engine) as read:
-            for _ in range(rounds):
-                assert found(looks) == set()
-                for heartbeat in heartbeats:
-                    heartbeat.note(worker_engine, None)
-                query(database, writes or "select 1")
-                now += 1.0
-        return len(read)
-
-    assert found(looks) == set()
-    quiet = [looked_at(5, *heartbeats) for heartbeats in ((), (own,), (own, other), (own, other))]
-    assert sorted(quiet)[:2] == [0, 0], "PostgreSQL itself may write something, as when it analyses a table"
-    assert looked_at(5, own, writes="select pg_current_xact_id()") >= 4
-    looked_at(5, own)
-    minutes = [looked_at(65, own) for _ in range(3)]
-    assert 1 in minutes, "once a minute in any case"
-    model.append(database, [model.body(2)])
-    own.note(worker_engine, None)
-    assert found(looks) == {"movemint"}, "what was written before the note is none"
-    drain(worker_engine)
-    now += 3
-    assert found(looks) == set()
-    with psycopg.connect(database) as open_one:
-        open_one.execute("select append_events('movemint', array['{}'::bytea], array['s'], array['t'], array['1'])")
-        assert found(looks) == set()
-        assert looked_at(5, own) >= 4, "of what is under way nobody knows when it will have been written"
-        open_one.rollback()
-    looked_at(5, own)
-    looked_at(1)
-    with psycopg.connect(database) as note:
-        note.execute("select pg_current_xact_id()")
-        own.note(worker_engine, None)
-        assert looked_at(1) == 1
-        note.execute("update worker_seen set seen_at = now() where worker = %s", [other.name])
-    assert looked_at(1) == 0, "a note that was under way was one all the same"
-    model.append(database, [model.body(3)])
-    now += 0.2
-    assert found(looks) == {"movemint"}
-
-
-def test_what_was_written_on_another_server_says_nothing(database: str, worker_engine: Engine) -> None:
-    """After a failover that lost something, ids of transactions are given again."""
-    looks = Looks(worker_engine, PROJECTIONS)
-    model.append(database, [model.body(1)])
-    with worker_engine.begin() as connection:
-        written = written_up_to(connection)
-    assert written is not None
-    drain(worker_engine)
-    assert found(looks) == set()
-    model.append(database, [model.body(2)])
-    with worker_engine.begin() as connection:
-        now = written_up_to(connection)
-    assert now is not None
-    assert now.server == written.server
-    assert now.next_id > written.next_id
-    looks._nothing_at = now._replace(server="2026-05-01 10:00:00+00")
-    assert found(looks) == {"movemint"}
-
-
-def test_after_a_look_that_failed_everything_is_looked_at(database: str, worker_engine: Engine) -> None:
-    """A server that has recovered from a crash may give ids of transactions again that it gave before."""
-    model.append(database, [model.body(1)])
-    drain(worker_engine)
-    looks = Looks(worker_engine, PROJECTIONS)
-    assert found(looks) == set()
-    assert looks._nothing_at is not None
-    ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> "
-    query(database, f"{ended} pg_backend_pid()")
-    with pytest.raises(DBAPIError):
-        looks.find()
-    assert looks._nothing_at is None
-
-
-@contextmanager
-def reading_sources(engine: Engine) -> Iterator[list[str]]:
-    """The statements that read the table of sources in this block."""
-    read: list[str] = []
-
-    def note(*arguments: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
-        if "from source s" in arguments[2]:
-            read.append(arguments[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield read
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
